@@ -1,0 +1,103 @@
+//! What an application is told at its birth. It never changes afterwards.
+
+use crate::base::config::{ConsumerConfig, ProducerConfig};
+use crate::base::{Duration, NodeId, RecordId};
+use std::rc::Rc;
+
+/// Which keys generated records get.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum KeyMode {
+    /// None: the partitioner decides.
+    None,
+    /// Its own for each: the record's number.
+    Unique,
+    /// One of so many entities in turn, `entity-<number mod n>`: records of an entity share a partition.
+    Entities(u32),
+}
+
+/// A program that sends numbered records at a steady pace.
+#[derive(Clone, PartialEq, Hash, Debug)]
+pub struct ProducerAppSetup {
+    /// Where it runs.
+    pub node: NodeId,
+    /// Its name, also the first half of every value it sends.
+    pub name: Rc<str>,
+    /// Where to.
+    pub topic: Rc<str>,
+    /// How many.
+    pub records: u32,
+    /// The number of the first; the others follow it.
+    pub first_record: RecordId,
+    /// The pause between two.
+    pub interval: Duration,
+    /// Their keys.
+    pub key: KeyMode,
+    /// Pads values to this many bytes.
+    pub value_size: Option<u32>,
+    /// Settings of its Kafka client.
+    pub config: ProducerConfig,
+    /// Bootstrap servers.
+    pub brokers: Rc<[NodeId]>,
+}
+
+/// When a consumer commits what it read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum CommitMode {
+    /// `commitSync()` as soon as `poll()` returned, then process: at most once.
+    Before,
+    /// Process all that `poll()` returned, then `commitSync()`: at least once.
+    AfterSync,
+    /// Process all that `poll()` returned, then `commitAsync()` and poll on.
+    AfterAsync,
+    /// No commit of its own: `enable.auto.commit` does it inside `poll()`.
+    Auto,
+}
+
+/// Who processes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum HandOver {
+    /// The thread that polls.
+    Inline,
+    /// Another thread, through a queue in memory; the poll loop goes on at once. To the loop, "processed" means "queued".
+    Worker,
+}
+
+/// How the sink recognises an effect that happened already.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Dedupe {
+    /// It does not.
+    None,
+    /// A unique constraint on the record's identity.
+    UniqueKey,
+    /// Each entity stores the version it was last written with; an older or equal one is refused.
+    Version,
+    /// A table of processed ids, written in one transaction with the effect.
+    ProcessedIds,
+    /// The offset is stored in one transaction with the effect, and reading starts from there.
+    OffsetWithOutput,
+}
+
+/// A program that polls, processes and commits.
+#[derive(Clone, PartialEq, Hash, Debug)]
+pub struct ConsumerAppSetup {
+    /// Where it runs.
+    pub node: NodeId,
+    /// Its name.
+    pub name: Rc<str>,
+    /// `group.id`; without one nothing is committed.
+    pub group: Option<Rc<str>>,
+    /// It assigns all their partitions to itself.
+    pub topics: Vec<Rc<str>>,
+    /// How long one record takes.
+    pub processing: Duration,
+    /// When it commits.
+    pub commit: CommitMode,
+    /// Who processes.
+    pub hand_over: HandOver,
+    /// How its sink recognises repetitions.
+    pub dedupe: Dedupe,
+    /// Settings of its Kafka client.
+    pub config: ConsumerConfig,
+    /// Bootstrap servers.
+    pub brokers: Rc<[NodeId]>,
+}

@@ -1,0 +1,20 @@
+//! Words every floor uses: identifiers, virtual time, chance, settings, a stable hash.
+//!
+//! Invariants: nothing here reads a clock or the global random generator; nothing iterates over a hash table.
+
+pub mod config;
+mod hash;
+mod ids;
+mod prng;
+mod time;
+
+pub use hash::{StateHash, StableHasher};
+pub use ids::{
+    BrokerId, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, TopicId, TopicPartition,
+};
+pub use prng::{Prng, Ratio};
+pub use time::{Duration, Time};
+
+/// A vector whose clone costs almost nothing: clones share structure. Logs, ledgers and timelines are made of it, which
+/// is what makes a checkpoint cheap.
+pub type Vector<T> = imbl::GenericVector<T, archery::RcK>;

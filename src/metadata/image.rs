@@ -1,0 +1,261 @@
+//! The cluster at some offset of the metadata log.
+
+use super::records::{BrokerRegistrationChangeRecord, ConfigRecord, ConfigResource, MetadataRecord};
+use super::{CLUSTER_METADATA, CLUSTER_METADATA_TOPIC, MetadataDelta, PartitionRegistration, RegisterBrokerRecord};
+use crate::base::config::Properties;
+use crate::base::{BrokerId, Offset, ProducerId, TopicId, TopicPartition};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// A broker as the controller knows it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct BrokerRegistration {
+    /// Which start of the process.
+    pub incarnation: u64,
+    /// The offset of its registration record.
+    pub epoch: i64,
+    /// It may not lead or be in sync.
+    pub fenced: bool,
+    /// It is about to stop.
+    pub in_controlled_shutdown: bool,
+    /// `broker.rack`.
+    pub rack: Option<Rc<str>>,
+}
+
+impl BrokerRegistration {
+    /// It may lead and be in sync: neither fenced nor about to stop.
+    pub fn is_active(&self) -> bool {
+        !self.fenced && !self.in_controlled_shutdown
+    }
+}
+
+/// A topic.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct TopicImage {
+    /// Its name.
+    pub name: Rc<str>,
+    /// Its settings that differ from the default.
+    pub config: Properties,
+    /// By index.
+    pub partitions: Vec<Rc<PartitionRegistration>>,
+}
+
+/// The cluster after the record at [`offset`](Self::offset). Clones share topics and partitions.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct MetadataImage {
+    offset: Offset,
+    brokers: BTreeMap<BrokerId, BrokerRegistration>,
+    topics: BTreeMap<TopicId, Rc<TopicImage>>,
+    names: Rc<BTreeMap<Rc<str>, TopicId>>,
+    /// Settings of brokers, by resource name; "" stands for all.
+    broker_configs: BTreeMap<Rc<str>, Properties>,
+    features: BTreeMap<Rc<str>, i16>,
+    next_topic: u32,
+    next_producer_id: ProducerId,
+}
+
+impl Default for MetadataImage {
+    fn default() -> Self {
+        MetadataImage {
+            offset: -1,
+            brokers: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            names: Rc::default(),
+            broker_configs: BTreeMap::new(),
+            features: BTreeMap::new(),
+            next_topic: CLUSTER_METADATA.topic.0 + 1,
+            next_producer_id: 0,
+        }
+    }
+}
+
+impl MetadataImage {
+    /// The offset of the last record applied, −1 before the first.
+    pub fn offset(&self) -> Offset {
+        self.offset
+    }
+
+    /// All registered brokers.
+    pub fn brokers(&self) -> &BTreeMap<BrokerId, BrokerRegistration> {
+        &self.brokers
+    }
+
+    /// A registered broker.
+    pub fn broker(&self, broker: BrokerId) -> Option<&BrokerRegistration> {
+        self.brokers.get(&broker)
+    }
+
+    /// Whether the broker is registered, unfenced and not about to stop.
+    pub fn is_active(&self, broker: BrokerId) -> bool {
+        self.broker(broker).is_some_and(BrokerRegistration::is_active)
+    }
+
+    /// Whether the broker is registered and unfenced: clients may be sent to it.
+    pub fn is_unfenced(&self, broker: BrokerId) -> bool {
+        self.broker(broker).is_some_and(|registration| !registration.fenced)
+    }
+
+    /// All topics but the metadata log.
+    pub fn topics(&self) -> impl Iterator<Item = (TopicId, &Rc<TopicImage>)> {
+        self.topics.iter().map(|(id, topic)| (*id, topic))
+    }
+
+    /// A topic.
+    pub fn topic(&self, topic: TopicId) -> Option<&Rc<TopicImage>> {
+        self.topics.get(&topic)
+    }
+
+    /// The topic of that name.
+    pub fn topic_id(&self, name: &str) -> Option<TopicId> {
+        self.names.get(name).copied()
+    }
+
+    /// The name of that topic; also of the metadata log.
+    pub fn topic_name(&self, topic: TopicId) -> Option<&str> {
+        if topic == CLUSTER_METADATA.topic {
+            return Some(CLUSTER_METADATA_TOPIC);
+        }
+        self.topic(topic).map(|topic| &*topic.name)
+    }
+
+    /// How many partitions a topic has, 0 if there is no such topic.
+    pub fn partition_count(&self, topic: TopicId) -> u32 {
+        self.topic(topic).map_or(0, |topic| topic.partitions.len() as u32)
+    }
+
+    /// A partition.
+    pub fn partition(&self, partition: TopicPartition) -> Option<&Rc<PartitionRegistration>> {
+        self.topic(partition.topic)?.partitions.get(partition.partition as usize)
+    }
+
+    /// All partitions of all topics.
+    pub fn partitions(&self) -> impl Iterator<Item = (TopicPartition, &Rc<PartitionRegistration>)> {
+        self.topics.iter().flat_map(|(id, topic)| {
+            (0..).zip(&topic.partitions).map(|(index, partition)| (TopicPartition::new(*id, index), partition))
+        })
+    }
+
+    /// The level of a feature, 0 if it is off.
+    pub fn feature_level(&self, name: &str) -> i16 {
+        self.features.get(name).copied().unwrap_or(0)
+    }
+
+    /// Settings given to all brokers (`None`) or to one, at run time.
+    pub fn broker_config(&self, broker: Option<BrokerId>) -> Option<&Properties> {
+        self.broker_configs.get(&*broker.map_or(String::new(), |broker| broker.to_string()))
+    }
+
+    /// First of the next block of producer ids.
+    pub fn next_producer_id(&self) -> ProducerId {
+        self.next_producer_id
+    }
+
+    /// The id the next topic gets.
+    pub fn next_topic_id(&self) -> TopicId {
+        TopicId(self.next_topic)
+    }
+
+    /// Follows the record at `offset`, and notes in `delta` what it changed. A record about something unknown is
+    /// ignored: only a damaged log holds one.
+    pub fn apply(&mut self, offset: Offset, record: &MetadataRecord, delta: &mut MetadataDelta) {
+        self.offset = offset;
+        match record {
+            MetadataRecord::RegisterBroker(record) => self.register(record, delta),
+            MetadataRecord::UnregisterBroker { broker, .. } => {
+                self.brokers.remove(broker);
+                delta.broker(*broker);
+            }
+            MetadataRecord::Topic { name, topic } => self.create_topic(name, *topic, delta),
+            MetadataRecord::Partition(record) => {
+                self.put_partition(record.partition, PartitionRegistration::from_record(record), delta);
+            }
+            MetadataRecord::Config(record) => self.set_config(record, delta),
+            MetadataRecord::PartitionChange(change) => {
+                if let Some(old) = self.partition(change.partition) {
+                    let mut new = PartitionRegistration::clone(old);
+                    new.merge(change);
+                    self.put_partition(change.partition, new, delta);
+                }
+            }
+            MetadataRecord::RemoveTopic { topic } => self.remove_topic(*topic, delta),
+            MetadataRecord::FeatureLevel { name, level } => {
+                self.features.insert(name.clone(), *level);
+            }
+            MetadataRecord::ProducerIds { next_producer_id, .. } => self.next_producer_id = *next_producer_id,
+            MetadataRecord::BrokerRegistrationChange(change) => self.change_registration(change, delta),
+            MetadataRecord::NoOp => {}
+        }
+    }
+
+    /// Control batches count too, although nothing follows from them.
+    pub(super) fn advance(&mut self, offset: Offset) {
+        self.offset = offset;
+    }
+
+    fn register(&mut self, record: &RegisterBrokerRecord, delta: &mut MetadataDelta) {
+        let registration = BrokerRegistration {
+            incarnation: record.incarnation,
+            epoch: record.broker_epoch,
+            fenced: record.fenced,
+            in_controlled_shutdown: record.in_controlled_shutdown,
+            rack: record.rack.clone(),
+        };
+        self.brokers.insert(record.broker, registration);
+        delta.broker(record.broker);
+    }
+
+    fn change_registration(&mut self, change: &BrokerRegistrationChangeRecord, delta: &mut MetadataDelta) {
+        let Some(broker) = self.brokers.get_mut(&change.broker) else { return };
+        if broker.epoch != change.broker_epoch {
+            return;
+        }
+        broker.fenced = change.fenced.unwrap_or(broker.fenced);
+        broker.in_controlled_shutdown |= change.in_controlled_shutdown;
+        delta.broker(change.broker);
+    }
+
+    fn create_topic(&mut self, name: &Rc<str>, topic: TopicId, delta: &mut MetadataDelta) {
+        let image = TopicImage { name: name.clone(), config: Properties::new(), partitions: Vec::new() };
+        self.topics.insert(topic, Rc::new(image));
+        Rc::make_mut(&mut self.names).insert(name.clone(), topic);
+        self.next_topic = self.next_topic.max(topic.0.saturating_add(1));
+        delta.created_topics.push(topic);
+    }
+
+    fn remove_topic(&mut self, topic: TopicId, delta: &mut MetadataDelta) {
+        if let Some(image) = self.topics.remove(&topic) {
+            Rc::make_mut(&mut self.names).remove(&image.name);
+            delta.changed_partitions.retain(|partition| partition.topic != topic);
+            delta.removed_topics.push(topic);
+        }
+    }
+
+    fn put_partition(&mut self, at: TopicPartition, new: PartitionRegistration, delta: &mut MetadataDelta) {
+        let Some(topic) = self.topics.get_mut(&at.topic) else { return };
+        let partitions = &mut Rc::make_mut(topic).partitions;
+        let index = at.partition as usize;
+        match index.cmp(&partitions.len()) {
+            Ordering::Less => partitions[index] = Rc::new(new),
+            Ordering::Equal => partitions.push(Rc::new(new)),
+            Ordering::Greater => return,
+        }
+        delta.partition(at);
+    }
+
+    fn set_config(&mut self, record: &ConfigRecord, delta: &mut MetadataDelta) {
+        let properties = match record.resource {
+            ConfigResource::Broker => self.broker_configs.entry(record.resource_name.clone()).or_default(),
+            ConfigResource::Topic => {
+                let Some(id) = self.names.get(&record.resource_name) else { return };
+                delta.config(*id);
+                let topic = self.topics.get_mut(id).expect("invariant: a name leads to a topic");
+                &mut Rc::make_mut(topic).config
+            }
+        };
+        match &record.value {
+            Some(value) => properties.insert(record.name.to_string(), value.to_string()),
+            None => properties.remove(&*record.name),
+        };
+    }
+}

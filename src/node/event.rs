@@ -1,0 +1,161 @@
+//! Observations: what happened, in Kafka's words. The ledger, the timeline and the checkers are made of them, and a
+//! fault can wait for one. Nothing in the engine acts on them.
+
+use super::{ConnectionId, MessageId};
+use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, RecordId, Time, TopicPartition};
+use crate::protocol::{ApiKey, ErrorCode};
+use crate::record::RecordBatch;
+use std::rc::Rc;
+
+/// Why a client gave up, or what it met on the way.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum ClientError {
+    /// A broker said so.
+    Broker(ErrorCode),
+    /// `TimeoutException`: `delivery.timeout.ms`, `max.block.ms` or `default.api.timeout.ms` passed.
+    Timeout,
+    /// The client itself refused; Kafka's exception and message.
+    Exception(Rc<str>),
+}
+
+impl ClientError {
+    /// The name shown and reported: an error code's, or `REQUEST_TIMED_OUT` for a timeout.
+    pub fn name(&self) -> &str {
+        match self {
+            ClientError::Broker(code) => code.name(),
+            ClientError::Timeout => ErrorCode::RequestTimedOut.name(),
+            ClientError::Exception(text) => text,
+        }
+    }
+}
+
+/// Something that happened at a node (or, for the last group, to it).
+#[derive(Clone, PartialEq, Hash, Debug)]
+#[allow(missing_docs)] // fields: partition, offset, record and the like say it themselves
+pub enum Event {
+    // ---- producers ----
+    /// `send()` took the record into the accumulator.
+    Sent { record: RecordId, partition: TopicPartition },
+    /// The sender put these records on the wire, for the `attempt`th time (from 1).
+    BatchSent { partition: TopicPartition, to: BrokerId, attempt: u32, base_sequence: i32, records: Rc<[RecordId]> },
+    /// The callback reported success; offset −1 with acks=0.
+    Acked { record: RecordId, partition: TopicPartition, offset: Offset },
+    /// The callback reported an exception.
+    SendFailed { record: RecordId, partition: Option<TopicPartition>, error: ClientError },
+    /// A batch goes back into the queue.
+    Retry { partition: TopicPartition, error: ErrorCode, records: Rc<[RecordId]>, at: Time },
+
+    // ---- consumers ----
+    /// `poll()` returned the record.
+    Delivered { record: RecordId, partition: TopicPartition, offset: Offset },
+    /// The application's handler began.
+    Processing { record: RecordId, partition: TopicPartition, offset: Offset },
+    /// The effect happened in the sink.
+    Processed { record: RecordId, partition: TopicPartition, offset: Offset },
+    /// The coordinator confirmed a commit.
+    OffsetsCommitted { partition: TopicPartition, offset: Offset },
+    /// Where reading starts, and why.
+    PositionSet { partition: TopicPartition, offset: Offset, from_commit: bool },
+
+    // ---- any client, and brokers as clients ----
+    /// A response carried an error, or a request timed out (`REQUEST_TIMED_OUT`), or its connection broke
+    /// (`NETWORK_EXCEPTION`).
+    RequestFailed { api: ApiKey, peer: NodeId, error: ErrorCode },
+
+    // ---- brokers ----
+    /// A batch was appended to this broker's log.
+    Appended { partition: TopicPartition, leader: bool, batch: RecordBatch },
+    /// An idempotent batch was there already; answered with the old offsets.
+    DuplicateIgnored { partition: TopicPartition, base_offset: Offset, batch: RecordBatch },
+    /// The high watermark moved.
+    HighWatermark { partition: TopicPartition, leader: bool, offset: Offset },
+    /// The broker leads from here on.
+    BecameLeader { partition: TopicPartition, leader_epoch: LeaderEpoch, log_end_offset: Offset, isr: Rc<[BrokerId]> },
+    /// The broker follows from here on.
+    BecameFollower { partition: TopicPartition, leader_epoch: LeaderEpoch, leader: BrokerId },
+    /// The end of the log was cut off.
+    Truncated { partition: TopicPartition, from: Offset, to: Offset },
+    /// The leader learned that the controller committed this ISR.
+    IsrChanged { partition: TopicPartition, isr: Rc<[BrokerId]>, partition_epoch: i32 },
+    /// The leader asks the controller for this ISR.
+    IsrProposed { partition: TopicPartition, isr: Rc<[BrokerId]> },
+    /// A write was refused or failed after the append.
+    ProduceRefused { partition: TopicPartition, error: ErrorCode },
+    /// After a start: what recovery found; `lost` bytes were cut from the tail.
+    LogRecovered { partition: TopicPartition, log_end_offset: Offset, lost_bytes: u64 },
+
+    // ---- the controller ----
+    /// A broker is fenced: its session ended, or it came back anew.
+    BrokerFenced { broker: BrokerId },
+    /// A broker is alive.
+    BrokerUnfenced { broker: BrokerId },
+    /// The controller wrote a new state of a partition.
+    PartitionChanged {
+        partition: TopicPartition,
+        leader: BrokerId,
+        leader_epoch: LeaderEpoch,
+        isr: Rc<[BrokerId]>,
+        partition_epoch: i32,
+        unclean: bool,
+    },
+
+    // ---- the world ----
+    /// A message left.
+    MessageSent { message: MessageId, to: NodeId, connection: ConnectionId, summary: Rc<MessageSummary> },
+    /// It arrived.
+    MessageDelivered { message: MessageId },
+    /// It never will.
+    MessageLost { message: MessageId },
+    /// A connection broke.
+    Disconnected { peer: NodeId, connection: ConnectionId },
+    /// A fault or another input took effect.
+    Fault(FaultMark),
+    /// The process started.
+    Started,
+}
+
+/// What a timeline says of a message.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct MessageSummary {
+    /// Which API.
+    pub api: ApiKey,
+    /// Response or request.
+    pub response: bool,
+    /// Of a response.
+    pub error: ErrorCode,
+    /// Correlation with its counterpart: the request's message, for a response.
+    pub answers: Option<MessageId>,
+    /// The records it carries, or (a Produce response) acknowledges.
+    pub records: Rc<[RecordId]>,
+    /// Replication, heartbeats, empty fetches and metadata: quiet until asked for.
+    pub quiet: bool,
+}
+
+/// A fault that took effect.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum FaultMark {
+    /// The process died.
+    Crashed,
+    /// The machine lost power.
+    PowerLost,
+    /// It stopped for a while (GC pause, SIGSTOP).
+    Paused,
+    /// It goes on.
+    Resumed,
+    /// The link to that node carries nothing.
+    LinkCut(NodeId),
+    /// It does again.
+    LinkHealed(NodeId),
+    /// The connection broke with this message on it.
+    Reset(MessageId),
+    /// This message, and all behind it, hangs.
+    Stalled(MessageId),
+    /// This message arrives later.
+    Delayed(MessageId),
+    /// The link to that node (all links, if none) became slower.
+    Slowed(Option<NodeId>),
+    /// The clock was moved by so many milliseconds.
+    ClockSkewed(i64),
+    /// Bytes on the disk were changed.
+    Corrupted(TopicPartition),
+}

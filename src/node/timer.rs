@@ -1,0 +1,77 @@
+//! Timers, an enum per role. Setting a timer again moves it; a node has at most one of each.
+
+/// Any timer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum Timer {
+    Broker(BrokerTimer),
+    Controller(ControllerTimer),
+    Producer(ProducerTimer),
+    Consumer(ConsumerTimer),
+    Loop(LoopTimer),
+}
+
+/// A broker's timers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum BrokerTimer {
+    /// Heartbeat, or retry of the registration.
+    Lifecycle,
+    /// Fetch the metadata log again after an error.
+    Metadata,
+    /// A request to the controller went unanswered.
+    ControllerRequest,
+    /// Send ISR changes again.
+    AlterPartition,
+    /// Look for followers that lag (every half `replica.lag.time.max.ms`).
+    IsrShrink,
+    /// The earliest deadline in the purgatories.
+    Purgatory,
+    /// Replica fetchers whose back-off or request timeout ends.
+    Fetcher,
+    /// Write the high watermarks to disk.
+    HighWatermarkCheckpoint,
+    /// Retention, expiry and other rounds.
+    Housekeeping,
+}
+
+/// A controller's timers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ControllerTimer {
+    /// The earliest end of a broker's session.
+    Session,
+    /// The earliest deadline of a parked metadata fetch.
+    Purgatory,
+    /// Preferred and unclean leader election rounds.
+    Election,
+}
+
+/// Timers of a producer client.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ProducerTimer {
+    /// The sender's next wake-up: linger, back-off, delivery timeout, metadata age.
+    Sender,
+    /// The earliest request timeout.
+    RequestTimeout,
+}
+
+/// Timers of a consumer client.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ConsumerTimer {
+    /// The client's next wake-up: back-off, retry, metadata age.
+    Wakeup,
+    /// The earliest request timeout.
+    RequestTimeout,
+    /// Heartbeat to the group coordinator.
+    Heartbeat,
+}
+
+/// Timers of an application's own loop.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum LoopTimer {
+    /// The generator sends its next record.
+    Generate,
+    /// The poll loop goes on: processing of a record done, poll timed out.
+    Poll,
+    /// The worker thread finishes a record.
+    Worker,
+}

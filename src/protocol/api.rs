@@ -1,0 +1,98 @@
+//! The sum of all requests, and of all responses.
+
+use super::*;
+
+macro_rules! apis {
+    ($($name:ident = $key:literal, $request:ident, $response:ident;)*) => {
+        /// Kafka's API keys.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[allow(missing_docs)]
+        pub enum ApiKey { $($name = $key,)* }
+
+        /// A request.
+        #[derive(Clone, PartialEq, Hash, Debug)]
+        #[allow(missing_docs)]
+        pub enum Request { $($name($request),)* }
+
+        /// A response.
+        #[derive(Clone, PartialEq, Hash, Debug)]
+        #[allow(missing_docs)]
+        pub enum Response { $($name($response),)* }
+
+        impl ApiKey {
+            /// All that the Lab speaks.
+            pub const ALL: &'static [ApiKey] = &[$(ApiKey::$name),*];
+
+            /// `Produce`, `Fetch`, …
+            pub const fn name(self) -> &'static str {
+                match self { $(ApiKey::$name => stringify!($name)),* }
+            }
+            /// `ProduceRequest`, …: how a fault names this message.
+            pub const fn request_name(self) -> &'static str {
+                match self { $(ApiKey::$name => concat!(stringify!($name), "Request")),* }
+            }
+            /// `ProduceResponse`, …: how a fault names this message.
+            pub const fn response_name(self) -> &'static str {
+                match self { $(ApiKey::$name => concat!(stringify!($name), "Response")),* }
+            }
+        }
+
+        impl Request {
+            /// Which API this is.
+            pub const fn api(&self) -> ApiKey {
+                match self { $(Request::$name(_) => ApiKey::$name),* }
+            }
+        }
+
+        impl Response {
+            /// Which API this answers.
+            pub const fn api(&self) -> ApiKey {
+                match self { $(Response::$name(_) => ApiKey::$name),* }
+            }
+        }
+    };
+}
+
+apis! {
+    Produce = 0, ProduceRequest, ProduceResponse;
+    Fetch = 1, FetchRequest, FetchResponse;
+    ListOffsets = 2, ListOffsetsRequest, ListOffsetsResponse;
+    Metadata = 3, MetadataRequest, MetadataResponse;
+    OffsetCommit = 8, OffsetCommitRequest, OffsetCommitResponse;
+    OffsetFetch = 9, OffsetFetchRequest, OffsetFetchResponse;
+    FindCoordinator = 10, FindCoordinatorRequest, FindCoordinatorResponse;
+    CreateTopics = 19, CreateTopicsRequest, CreateTopicsResponse;
+    InitProducerId = 22, InitProducerIdRequest, InitProducerIdResponse;
+    OffsetForLeaderEpoch = 23, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
+    AlterPartition = 56, AlterPartitionRequest, AlterPartitionResponse;
+    BrokerRegistration = 62, BrokerRegistrationRequest, BrokerRegistrationResponse;
+    BrokerHeartbeat = 63, BrokerHeartbeatRequest, BrokerHeartbeatResponse;
+    AllocateProducerIds = 67, AllocateProducerIdsRequest, AllocateProducerIdsResponse;
+}
+
+impl Response {
+    /// The first error it carries, at the top or in a partition: what a picture of the message is labelled with.
+    pub fn error(&self) -> ErrorCode {
+        fn first(codes: impl Iterator<Item = ErrorCode>) -> ErrorCode {
+            codes.into_iter().find(|code| code.is_error()).unwrap_or(ErrorCode::None)
+        }
+        match self {
+            Response::Produce(r) => first(r.partitions.iter().map(|p| p.error)),
+            Response::Fetch(r) => first(std::iter::once(r.error).chain(r.partitions.iter().map(|p| p.error))),
+            Response::ListOffsets(r) => first(r.partitions.iter().map(|p| p.error)),
+            Response::Metadata(r) => first(r.topics.iter().map(|t| t.error)),
+            Response::OffsetCommit(r) => first(r.partitions.iter().map(|p| p.error)),
+            Response::OffsetFetch(r) => first(std::iter::once(r.error).chain(r.partitions.iter().map(|p| p.error))),
+            Response::FindCoordinator(r) => r.error,
+            Response::CreateTopics(r) => first(r.topics.iter().map(|t| t.error)),
+            Response::InitProducerId(r) => r.error,
+            Response::OffsetForLeaderEpoch(r) => first(r.partitions.iter().map(|p| p.error)),
+            Response::AlterPartition(r) => {
+                first(std::iter::once(r.error).chain(r.partitions.iter().map(|p| p.error)))
+            }
+            Response::BrokerRegistration(r) => r.error,
+            Response::BrokerHeartbeat(r) => r.error,
+            Response::AllocateProducerIds(r) => r.error,
+        }
+    }
+}

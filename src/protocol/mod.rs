@@ -1,0 +1,23 @@
+//! Kafka's requests and responses as typed values: one file a family, field for field what Kafka 4.3 sends.
+//!
+//! Record data travels as real bytes ([`crate::record::RecordBatch`]); the frames around it do not, since nothing in
+//! the Lab reads them. Departures from Kafka: topics are named by [`TopicId`](crate::base::TopicId) wherever a request
+//! carries a topic id or, in older versions, its name; fields that concern security and quotas are absent.
+
+mod api;
+mod controller;
+mod coordinator;
+mod error_code;
+mod fetch;
+mod metadata;
+mod offsets;
+mod produce;
+
+pub use api::{ApiKey, Request, Response};
+pub use controller::*;
+pub use coordinator::*;
+pub use error_code::ErrorCode;
+pub use fetch::*;
+pub use metadata::*;
+pub use offsets::*;
+pub use produce::*;

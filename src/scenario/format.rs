@@ -1,0 +1,300 @@
+//! A scenario as data: what is set up, what runs, what goes wrong, and when it ends.
+//!
+//! The same in files, links, the JavaScript API and the command line. Absent means Kafka's default. Names stand for
+//! nodes here; [`super::build`] turns them into ids.
+
+use crate::base::config::Properties;
+use crate::base::{Duration, Time};
+use std::rc::Rc;
+
+/// A whole scenario.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Scenario {
+    /// Its name in links; none for one's own.
+    pub id: Option<Rc<str>>,
+    /// All chance comes from it.
+    pub seed: u64,
+    /// The servers.
+    pub cluster: Cluster,
+    /// Created before the clock starts.
+    pub topics: Vec<Topic>,
+    /// The wires.
+    pub network: Network,
+    /// Programs that send.
+    pub producers: Vec<Producer>,
+    /// Programs that read.
+    pub consumers: Vec<Consumer>,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// When it ends.
+    pub until: Until,
+    /// What the library says of it.
+    pub about: Option<Rc<About>>,
+}
+
+/// Title, question and hints, in every language of the page.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct About {
+    /// A few words.
+    pub title: Text,
+    /// Two sentences: what happens, what to find out.
+    pub question: Text,
+    /// What to look at.
+    pub watch: Text,
+    /// What to change next: a setting that cures (or breaks) it, as `name.key=value`.
+    pub try_next: Option<Rc<str>>,
+}
+
+/// The same in English and Korean.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Text {
+    /// English.
+    pub en: Rc<str>,
+    /// Korean.
+    pub ko: Rc<str>,
+}
+
+/// The servers.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Cluster {
+    /// How many brokers.
+    pub brokers: u32,
+    /// Broker settings, for all of them.
+    pub config: Properties,
+}
+
+/// A topic.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Topic {
+    /// Its name.
+    pub name: Rc<str>,
+    /// How many partitions.
+    pub partitions: u32,
+    /// How many replicas.
+    pub replication_factor: u32,
+    /// Topic settings.
+    pub config: Properties,
+}
+
+/// The wires.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Network {
+    /// One way, at least and at most.
+    pub latency: (Duration, Duration),
+}
+
+/// A program that sends.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Producer {
+    /// Its name.
+    pub name: Rc<str>,
+    /// Where to.
+    pub topic: Rc<str>,
+    /// How many records.
+    pub records: u32,
+    /// How many a second.
+    pub rate_per_second: u32,
+    /// Their keys.
+    pub key: Key,
+    /// Producer settings.
+    pub config: Properties,
+}
+
+/// How records get their keys.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Key {
+    /// No key: sticky partitioning.
+    None,
+    /// The record's own number.
+    Record,
+    /// So many entities in turn: `entity:4`.
+    Entity(u32),
+}
+
+/// A program that reads.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Consumer {
+    /// Its name.
+    pub name: Rc<str>,
+    /// `group.id`.
+    pub group: Option<Rc<str>>,
+    /// Where from.
+    pub topics: Vec<Rc<str>>,
+    /// How long its handler takes for a record.
+    pub processing: Duration,
+    /// When it commits; none follows `enable.auto.commit`: by itself, or after processing.
+    pub commit: Option<Commit>,
+    /// Who processes.
+    pub hand_over: HandOver,
+    /// What its sink does with repetitions.
+    pub dedupe: Dedupe,
+    /// Consumer settings.
+    pub config: Properties,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl $name {
+            /// The words a file may use.
+            pub const WORDS: &'static [(&'static str, $name)] = &[$(($word, $name::$variant)),*];
+
+            /// The word for it.
+            pub const fn word(self) -> &'static str {
+                match self { $($name::$variant => $word),* }
+            }
+        }
+    };
+}
+
+words! {
+    /// When a consumer commits.
+    Commit {
+        /// Before processing what `poll()` returned.
+        Before = "before",
+        /// After, with `commitSync()`.
+        AfterSync = "after-sync",
+        /// After, with `commitAsync()`.
+        AfterAsync = "after-async",
+        /// `enable.auto.commit`, inside `poll()`.
+        Auto = "auto",
+    }
+}
+
+words! {
+    /// Who processes what `poll()` returned.
+    HandOver {
+        /// The polling thread itself.
+        Inline = "inline",
+        /// A worker thread, while polling goes on.
+        Worker = "worker",
+    }
+}
+
+words! {
+    /// What a sink does with a record it has seen.
+    Dedupe {
+        /// The effect happens again.
+        None = "none",
+        /// A unique key refuses the second insert.
+        UniqueKey = "unique-key",
+        /// An older or equal version is ignored.
+        Version = "version",
+        /// A store of processed ids is asked first.
+        ProcessedIds = "processed-ids",
+    }
+}
+
+/// Something goes wrong.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Fault {
+    /// When.
+    pub when: When,
+    /// What.
+    pub what: What,
+}
+
+/// When a fault fires.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum When {
+    /// At a time.
+    At(Time),
+    /// On the nth message of a kind.
+    Message {
+        /// `ProduceResponse`, …
+        kind: Rc<str>,
+        /// Sender, or any.
+        from: Option<Rc<str>>,
+        /// Receiver, or any.
+        to: Option<Rc<str>>,
+        /// From 1.
+        nth: u32,
+    },
+    /// On the nth event of a kind.
+    Event {
+        /// Which kind.
+        kind: EventWord,
+        /// Where, or anywhere.
+        node: Option<Rc<str>>,
+        /// From 1.
+        nth: u32,
+    },
+}
+
+words! {
+    /// Events a fault can wait for.
+    EventWord {
+        /// A record was appended by a leader.
+        Appended = "appended",
+        /// A record came below the leader's high watermark.
+        Committed = "committed",
+        /// `poll()` returned a record.
+        Delivered = "delivered",
+        /// A handler began.
+        Processing = "processing",
+        /// An effect happened.
+        Processed = "processed",
+        /// A commit was confirmed.
+        OffsetsCommitted = "offsets-committed",
+    }
+}
+
+/// What goes wrong.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum What {
+    /// The process dies, and may come back after a while.
+    Crash { node: Rc<str>, back_after: Option<Duration> },
+    /// The machine loses power, and may come back after a while.
+    PowerLoss { node: Rc<str>, back_after: Option<Duration> },
+    /// The process starts again.
+    Restart { node: Rc<str> },
+    /// The process stops for a while.
+    Pause { node: Rc<str>, duration: Option<Duration> },
+    /// It goes on.
+    Resume { node: Rc<str> },
+    /// A link, or all links of a node, carry nothing.
+    Partition { a: Rc<str>, b: Option<Rc<str>>, duration: Option<Duration> },
+    /// They do again.
+    Heal { a: Rc<str>, b: Option<Rc<str>> },
+    /// The connection breaks with the message on it.
+    Reset,
+    /// The message and all behind it hang.
+    Stall,
+    /// The message, and what is behind it, arrives later.
+    Delay { by: Duration },
+    /// Links become slower.
+    Slow { a: Option<Rc<str>>, b: Option<Rc<str>>, by: Duration, duration: Option<Duration> },
+    /// A node's clock is moved.
+    SkewClock { node: Rc<str>, by_ms: i64 },
+}
+
+/// When a run ends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Until {
+    /// As soon as nothing is left to do.
+    pub quiet: bool,
+    /// At the latest.
+    pub max: Duration,
+}
+
+impl Default for Scenario {
+    /// One topic on three brokers, nobody uses it.
+    fn default() -> Self {
+        Scenario {
+            id: None,
+            seed: 1,
+            cluster: Cluster { brokers: 3, config: Properties::new() },
+            topics: Vec::new(),
+            network: Network { latency: (Duration::from_micros(500), Duration::from_micros(2_000)) },
+            producers: Vec::new(),
+            consumers: Vec::new(),
+            faults: Vec::new(),
+            until: Until { quiet: true, max: Duration::from_millis(300_000) },
+            about: None,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The library: scenarios that come with the Lab, one JSON file each.
+
+use super::format::Scenario;
+use super::parse::parse;
+
+/// The files, in the order of the library.
+const FILES: &[(&str, &str)] = &[
+    ("fire-and-forget", include_str!("library/fire-and-forget.json")),
+    ("leader-only-ack", include_str!("library/leader-only-ack.json")),
+    ("lost-ack", include_str!("library/lost-ack.json")),
+    ("commit-first", include_str!("library/commit-first.json")),
+    ("commit-after", include_str!("library/commit-after.json")),
+    ("auto-commit-truth", include_str!("library/auto-commit-truth.json")),
+];
+
+/// The ids, in order.
+pub fn ids() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|(id, _)| *id)
+}
+
+/// The scenario with that id.
+pub fn get(id: &str) -> Option<Scenario> {
+    let (_, text) = FILES.iter().find(|(known, _)| *known == id)?;
+    Some(parse(text).unwrap_or_else(|mistakes| panic!("invariant: the library reads, but {id} has {mistakes:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{parse_value, to_json};
+
+    #[test]
+    fn every_file_reads_names_itself_and_survives_a_round_trip() {
+        for id in ids() {
+            let scenario = get(id).expect("it is listed");
+            assert_eq!(scenario.id.as_deref(), Some(id));
+            let about = scenario.about.clone().expect("the library explains itself");
+            for text in [&about.title, &about.question, &about.watch] {
+                assert!(!text.en.is_empty() && !text.ko.is_empty(), "{id}: a text is missing");
+            }
+            assert_eq!(parse_value(to_json(&scenario)), Ok(scenario));
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! From JSON to a [`Scenario`], with every mistake named.
+
+use super::format::*;
+use super::reader::{Mistake, Mistakes, ROOT, Reader};
+use crate::base::{Duration, Time};
+use crate::protocol::ApiKey;
+use std::rc::Rc;
+
+/// The format's version.
+pub const VERSION: u64 = 1;
+
+/// Reads a scenario. On error every mistake is there, not just the first.
+pub fn parse(text: &str) -> Result<Scenario, Vec<Mistake>> {
+    let value = match serde_json::from_str(text) {
+        Ok(value) => value,
+        Err(error) => {
+            let problem = format!("not JSON: {error}");
+            return Err(vec![Mistake { place: ROOT.to_owned(), problem }]);
+        }
+    };
+    parse_value(value)
+}
+
+/// Reads a scenario that is JSON already.
+pub fn parse_value(value: serde_json::Value) -> Result<Scenario, Vec<Mistake>> {
+    let mut mistakes = Mistakes::default();
+    let scenario = Reader::read(ROOT, value, &mut mistakes, read_scenario);
+    match scenario {
+        Some(scenario) if mistakes.0.is_empty() => Ok(scenario),
+        _ => Err(mistakes.0),
+    }
+}
+
+fn read_scenario(r: &mut Reader<'_>) -> Scenario {
+    let default = Scenario::default();
+    let version = r.number("version", VERSION, 0, u64::MAX);
+    if version != VERSION {
+        r.mistake(format!("\"version\" is {version}; this Lab reads version {VERSION}"));
+    }
+    let topics = r.list("topics", read_topic);
+    Scenario {
+        id: r.text("id"),
+        seed: r.number("seed", default.seed, 0, u64::MAX),
+        cluster: r.object("cluster", read_cluster).unwrap_or(default.cluster),
+        topics,
+        network: r.object("network", read_network).unwrap_or(default.network),
+        producers: r.list("producers", read_producer),
+        consumers: r.list("consumers", read_consumer),
+        faults: r.list("faults", read_fault).into_iter().flatten().collect(),
+        until: r.object("until", read_until).unwrap_or(default.until),
+        about: r.object("about", read_about).map(Rc::new),
+    }
+}
+
+fn read_cluster(r: &mut Reader<'_>) -> Cluster {
+    Cluster { brokers: r.number("brokers", 3, 1, 9) as u32, config: r.properties("config") }
+}
+
+fn read_topic(r: &mut Reader<'_>) -> Topic {
+    Topic {
+        name: r.name("name"),
+        partitions: r.number("partitions", 1, 1, 64) as u32,
+        replication_factor: r.number("replication.factor", 3, 1, 9) as u32,
+        config: r.properties("config"),
+    }
+}
+
+fn read_network(r: &mut Reader<'_>) -> Network {
+    let default = Scenario::default().network;
+    let latency = match r.take("latency.us") {
+        None => default.latency,
+        Some(value) => {
+            let range = value.as_array().and_then(|list| match list.as_slice() {
+                [low, high] => Some((low.as_u64()?, high.as_u64()?)),
+                _ => None,
+            });
+            match range {
+                Some((low, high)) if low <= high && high <= 60_000_000 => {
+                    (Duration::from_micros(low), Duration::from_micros(high))
+                }
+                _ => {
+                    r.mistake(format!("\"latency.us\" is {value}; expected [least, most] in microseconds, such as [500, 2000]"));
+                    default.latency
+                }
+            }
+        }
+    };
+    Network { latency }
+}
+
+fn read_producer(r: &mut Reader<'_>) -> Producer {
+    Producer {
+        name: r.name("name"),
+        topic: r.name("topic"),
+        records: r.number("records", 20, 0, 1_000_000) as u32,
+        rate_per_second: r.number("rate.per.second", 10, 1, 1_000_000) as u32,
+        key: read_key(r),
+        config: r.properties("config"),
+    }
+}
+
+fn read_key(r: &mut Reader<'_>) -> Key {
+    let Some(text) = r.text("key") else { return Key::None };
+    match &*text {
+        "none" => Key::None,
+        "record" => Key::Record,
+        other => match other.strip_prefix("entity:").and_then(|n| n.parse().ok()).filter(|n| *n > 0) {
+            Some(entities) => Key::Entity(entities),
+            None => {
+                r.mistake(format!("\"key\" is \"{other}\"; expected \"none\", \"record\" or \"entity:<how many>\""));
+                Key::None
+            }
+        },
+    }
+}
+
+fn read_consumer(r: &mut Reader<'_>) -> Consumer {
+    let dedupe = r.object("sink", |sink| sink.word("dedupe", Dedupe::WORDS, Dedupe::None));
+    Consumer {
+        name: r.name("name"),
+        group: r.text("group"),
+        topics: r.texts("topics"),
+        processing: r.millis("processing.ms").unwrap_or(Duration::from_millis(10)),
+        commit: r.optional_word("commit", Commit::WORDS),
+        hand_over: r.word("hand.over", HandOver::WORDS, HandOver::Inline),
+        dedupe: dedupe.unwrap_or(Dedupe::None),
+        config: r.properties("config"),
+    }
+}
+
+fn read_until(r: &mut Reader<'_>) -> Until {
+    let default = Scenario::default().until;
+    Until { quiet: r.flag("quiet", default.quiet), max: r.millis("max.ms").unwrap_or(default.max) }
+}
+
+fn read_about(r: &mut Reader<'_>) -> About {
+    fn text(r: &mut Reader<'_>) -> Text {
+        Text { en: r.name("en"), ko: r.name("ko") }
+    }
+    About {
+        title: r.object("title", text).unwrap_or_default(),
+        question: r.object("question", text).unwrap_or_default(),
+        watch: r.object("watch", text).unwrap_or_default(),
+        try_next: r.text("try"),
+    }
+}
+
+fn read_fault(r: &mut Reader<'_>) -> Option<Fault> {
+    let when = read_when(r);
+    let what = read_what(r);
+    let (when, what) = (when?, what?);
+    if matches!(what, What::Reset | What::Stall | What::Delay { .. }) && !matches!(when, When::Message { .. }) {
+        r.mistake("reset, stall and delay strike a message: say which with \"on\": {\"message\": …, \"nth\": …}");
+        return None;
+    }
+    Some(Fault { when, what })
+}
+
+fn read_when(r: &mut Reader<'_>) -> Option<When> {
+    let at = r.millis("at.ms");
+    let on = r.object("on", read_trigger);
+    match (at, on) {
+        (Some(at), None) => Some(When::At(Time::ORIGIN + at)),
+        (None, Some(trigger)) => trigger,
+        _ => {
+            r.mistake("a fault fires either \"at.ms\" or \"on\" a message or event");
+            None
+        }
+    }
+}
+
+fn read_trigger(r: &mut Reader<'_>) -> Option<When> {
+    let nth = r.number("nth", 1, 1, u64::from(u32::MAX)) as u32;
+    if r.has("event") {
+        let kind = r.word("event", EventWord::WORDS, EventWord::Appended);
+        return Some(When::Event { kind, node: r.text("node"), nth });
+    }
+    if !r.has("message") {
+        r.mistake("\"on\" needs a \"message\" (such as \"ProduceResponse\") or an \"event\" (such as \"appended\")");
+        return None;
+    }
+    let kind = r.name("message");
+    let (from, to) = (r.text("from"), r.text("to"));
+    let known = ApiKey::ALL.iter().flat_map(|api| [api.request_name(), api.response_name()]);
+    if !known.clone().any(|name| name == &*kind) {
+        let near = crate::base::config::suggest::nearest(&kind, known);
+        let hint = near.map_or("such as \"ProduceResponse\"".to_owned(), |name| format!("did you mean \"{name}\"?"));
+        r.mistake(format!("unknown message \"{kind}\"; {hint}"));
+        return None;
+    }
+    Some(When::Message { kind, from, to, nth })
+}
+
+/// The verbs, for messages.
+const VERBS: &str = "crash, restart, power_loss, pause, resume, partition, heal, reset, stall, delay, slow, skew_clock";
+
+fn read_what(r: &mut Reader<'_>) -> Option<What> {
+    let verb = r.name("do");
+    Some(match &*verb {
+        "crash" => What::Crash { node: r.name("node"), back_after: r.millis("for.ms") },
+        "power_loss" => What::PowerLoss { node: r.name("node"), back_after: r.millis("for.ms") },
+        "restart" => What::Restart { node: r.name("node") },
+        "pause" => What::Pause { node: r.name("node"), duration: r.millis("for.ms") },
+        "resume" => What::Resume { node: r.name("node") },
+        "partition" => {
+            let (a, b) = read_ends(r)?;
+            What::Partition { a, b, duration: r.millis("for.ms") }
+        }
+        "heal" => {
+            let (a, b) = read_ends(r)?;
+            What::Heal { a, b }
+        }
+        "reset" => What::Reset,
+        "stall" => What::Stall,
+        "delay" => What::Delay { by: r.millis("by.ms").unwrap_or(Duration::from_millis(1_000)) },
+        "slow" => {
+            let (a, b) = if r.has("node") || r.has("between") { read_ends(r).map(|(a, b)| (Some(a), b))? } else { (None, None) };
+            What::Slow { a, b, by: r.millis("by.ms").unwrap_or(Duration::from_millis(100)), duration: r.millis("for.ms") }
+        }
+        "skew_clock" => What::SkewClock { node: r.name("node"), by_ms: r.signed("by.ms").unwrap_or(0) },
+        other => {
+            r.mistake(format!("unknown verb \"{other}\"; known: {VERBS}"));
+            return None;
+        }
+    })
+}
+
+/// `"between": ["broker-0", "broker-1"]`, or `"node": "broker-0"` for all its links.
+fn read_ends(r: &mut Reader<'_>) -> Option<(Rc<str>, Option<Rc<str>>)> {
+    if r.has("node") {
+        return Some((r.name("node"), None));
+    }
+    match r.texts("between").as_slice() {
+        [a, b] => Some((a.clone(), Some(b.clone()))),
+        _ => {
+            r.mistake("say which link: \"between\": [\"broker-0\", \"broker-1\"], or \"node\": \"broker-0\" for all its links");
+            None
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! From a [`Scenario`] back to JSON. What equals the default is left out, so that a file says only what matters.
+
+use super::format::*;
+use super::parse::VERSION;
+use crate::base::Duration;
+use crate::base::config::Properties;
+use serde_json::{Map, Number, Value, json};
+use std::rc::Rc;
+
+/// The scenario as a JSON document that [`parse`](super::parse) reads back to an equal scenario.
+pub fn to_json(scenario: &Scenario) -> Value {
+    let default = Scenario::default();
+    let mut out = Map::new();
+    out.insert("version".into(), json!(VERSION));
+    insert(&mut out, "id", scenario.id.as_deref().map(Value::from));
+    out.insert("seed".into(), json!(scenario.seed));
+    if scenario.cluster != default.cluster {
+        let mut cluster = Map::new();
+        cluster.insert("brokers".into(), json!(scenario.cluster.brokers));
+        settings(&mut cluster, "config", &scenario.cluster.config);
+        out.insert("cluster".into(), Value::Object(cluster));
+    }
+    list(&mut out, "topics", scenario.topics.iter().map(topic));
+    if scenario.network != default.network {
+        let (low, high) = scenario.network.latency;
+        out.insert("network".into(), json!({ "latency.us": [low.0, high.0] }));
+    }
+    list(&mut out, "producers", scenario.producers.iter().map(producer));
+    list(&mut out, "consumers", scenario.consumers.iter().map(consumer));
+    list(&mut out, "faults", scenario.faults.iter().map(fault));
+    if scenario.until != default.until {
+        out.insert("until".into(), json!({ "quiet": scenario.until.quiet, "max.ms": millis(scenario.until.max) }));
+    }
+    insert(&mut out, "about", scenario.about.as_deref().map(about));
+    Value::Object(out)
+}
+
+fn insert(out: &mut Map<String, Value>, key: &str, value: Option<Value>) {
+    if let Some(value) = value {
+        out.insert(key.to_owned(), value);
+    }
+}
+
+fn list(out: &mut Map<String, Value>, key: &str, items: impl Iterator<Item = Value>) {
+    let items: Vec<Value> = items.collect();
+    insert(out, key, (!items.is_empty()).then_some(Value::Array(items)));
+}
+
+fn settings(out: &mut Map<String, Value>, key: &str, config: &Properties) {
+    insert(out, key, (!config.is_empty()).then(|| json!(config)));
+}
+
+fn millis(span: Duration) -> Value {
+    if span.0.is_multiple_of(1_000) {
+        return json!(span.as_millis());
+    }
+    let text = format!("{}.{:03}", span.0 / 1_000, span.0 % 1_000);
+    text.parse::<Number>().map_or_else(|_| json!(span.as_millis()), Value::Number)
+}
+
+fn topic(topic: &Topic) -> Value {
+    let mut out = Map::new();
+    out.insert("name".into(), json!(topic.name));
+    out.insert("partitions".into(), json!(topic.partitions));
+    out.insert("replication.factor".into(), json!(topic.replication_factor));
+    settings(&mut out, "config", &topic.config);
+    Value::Object(out)
+}
+
+fn producer(producer: &Producer) -> Value {
+    let mut out = Map::new();
+    out.insert("name".into(), json!(producer.name));
+    out.insert("topic".into(), json!(producer.topic));
+    out.insert("records".into(), json!(producer.records));
+    out.insert("rate.per.second".into(), json!(producer.rate_per_second));
+    match producer.key {
+        Key::None => {}
+        Key::Record => drop(out.insert("key".into(), json!("record"))),
+        Key::Entity(count) => drop(out.insert("key".into(), json!(format!("entity:{count}")))),
+    }
+    settings(&mut out, "config", &producer.config);
+    Value::Object(out)
+}
+
+fn consumer(consumer: &Consumer) -> Value {
+    let mut out = Map::new();
+    out.insert("name".into(), json!(consumer.name));
+    insert(&mut out, "group", consumer.group.as_deref().map(Value::from));
+    out.insert("topics".into(), json!(consumer.topics));
+    out.insert("processing.ms".into(), millis(consumer.processing));
+    insert(&mut out, "commit", consumer.commit.map(|commit| json!(commit.word())));
+    if consumer.hand_over != HandOver::Inline {
+        out.insert("hand.over".into(), json!(consumer.hand_over.word()));
+    }
+    if consumer.dedupe != Dedupe::None {
+        out.insert("sink".into(), json!({ "dedupe": consumer.dedupe.word() }));
+    }
+    settings(&mut out, "config", &consumer.config);
+    Value::Object(out)
+}
+
+fn fault(fault: &Fault) -> Value {
+    let mut out = Map::new();
+    match &fault.when {
+        When::At(at) => drop(out.insert("at.ms".into(), millis(Duration(at.us_since_origin())))),
+        When::Message { kind, from, to, nth } => {
+            let mut on = Map::new();
+            on.insert("message".into(), json!(kind));
+            insert(&mut on, "from", from.as_deref().map(Value::from));
+            insert(&mut on, "to", to.as_deref().map(Value::from));
+            on.insert("nth".into(), json!(nth));
+            out.insert("on".into(), Value::Object(on));
+        }
+        When::Event { kind, node, nth } => {
+            let mut on = Map::new();
+            on.insert("event".into(), json!(kind.word()));
+            insert(&mut on, "node", node.as_deref().map(Value::from));
+            on.insert("nth".into(), json!(nth));
+            out.insert("on".into(), Value::Object(on));
+        }
+    }
+    what(&mut out, &fault.what);
+    Value::Object(out)
+}
+
+fn what(out: &mut Map<String, Value>, what: &What) {
+    let (verb, node, span) = match what {
+        What::Crash { node, back_after } => ("crash", Some(node), *back_after),
+        What::PowerLoss { node, back_after } => ("power_loss", Some(node), *back_after),
+        What::Restart { node } => ("restart", Some(node), None),
+        What::Pause { node, duration } => ("pause", Some(node), *duration),
+        What::Resume { node } => ("resume", Some(node), None),
+        What::Partition { duration, .. } => ("partition", None, *duration),
+        What::Heal { .. } => ("heal", None, None),
+        What::Reset => ("reset", None, None),
+        What::Stall => ("stall", None, None),
+        What::Delay { .. } => ("delay", None, None),
+        What::Slow { duration, .. } => ("slow", None, *duration),
+        What::SkewClock { node, .. } => ("skew_clock", Some(node), None),
+    };
+    out.insert("do".into(), json!(verb));
+    insert(out, "node", node.map(|node| json!(node)));
+    insert(out, "for.ms", span.map(millis));
+    match what {
+        What::Partition { a, b, .. } | What::Heal { a, b } => ends(out, Some(a), b.as_ref()),
+        What::Slow { a, b, by, .. } => {
+            ends(out, a.as_ref(), b.as_ref());
+            out.insert("by.ms".into(), millis(*by));
+        }
+        What::Delay { by } => drop(out.insert("by.ms".into(), millis(*by))),
+        What::SkewClock { by_ms, .. } => drop(out.insert("by.ms".into(), json!(by_ms))),
+        _ => {}
+    }
+}
+
+fn ends(out: &mut Map<String, Value>, a: Option<&Rc<str>>, b: Option<&Rc<str>>) {
+    match (a, b) {
+        (Some(a), Some(b)) => drop(out.insert("between".into(), json!([a, b]))),
+        (Some(a), None) => drop(out.insert("node".into(), json!(a))),
+        _ => {}
+    }
+}
+
+fn about(about: &About) -> Value {
+    let text = |text: &Text| json!({ "en": text.en, "ko": text.ko });
+    let mut out = Map::new();
+    out.insert("title".into(), text(&about.title));
+    out.insert("question".into(), text(&about.question));
+    out.insert("watch".into(), text(&about.watch));
+    insert(&mut out, "try", about.try_next.as_deref().map(Value::from));
+    Value::Object(out)
+}
