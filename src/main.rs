@@ -1,1 +1,2 @@
 //! Stub until the page is in.
+fn main() {}

@@ -2,51 +2,24 @@
 //!
 //! Invariants: a command that is refused changes nothing; a view never borrows the engine.
 
-use crate::node::Event;
+pub mod bench;
+mod commands;
+mod happenings;
+pub mod report;
+pub mod sweep;
+mod trace;
+
+pub use commands::{Command, EventView};
+pub use trace::Trace;
+
+use crate::base::{NodeId, Time, TopicPartition};
+use crate::history::{History, Replay};
+use crate::record::bytemap;
 use crate::scenario::format::What;
-use crate::scenario::{Mistake, Scenario};
-use crate::view::{BranchView, ClusterView, TimelineView};
+use crate::scenario::{Mistake, Scenario, Trial, fault_now};
+use crate::sim::Trigger;
+use crate::view::{BranchView, ClusterView, partition_name, project, stored_from};
 use std::rc::Rc;
-
-/// What a person asks for.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Command {
-    /// Another scenario, from its beginning.
-    Load(Box<Scenario>),
-    /// The same scenario from its beginning; branches are forgotten.
-    Restart,
-    /// One event on.
-    Step,
-    /// One event back.
-    StepBack,
-    /// On to a moment, but not more than so many events now: call again while time is left in the frame.
-    Advance { until_us: u64, max_events: u32 },
-    /// To a moment.
-    SeekTime(u64),
-    /// To a number of events.
-    SeekEvent(u64),
-    /// Something goes wrong, here and now; in the past this opens a branch.
-    Fault(What),
-    /// Something goes wrong with a message in flight: [`What::Reset`], [`What::Stall`] or [`What::Delay`].
-    MessageFault { message: u64, what: What },
-    /// Another branch, at the same moment.
-    SwitchBranch(u32),
-}
-
-/// Something that happened, for a list or a story.
-#[derive(Clone, PartialEq, Debug)]
-pub struct EventView {
-    /// Its number in the run.
-    pub id: u64,
-    /// When.
-    pub at_us: u64,
-    /// At which node.
-    pub node: u16,
-    /// The event it follows from; 0 for none.
-    pub cause: u64,
-    /// What: the page makes a sentence of it.
-    pub event: Event,
-}
 
 /// A batch, byte by byte.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,56 +33,130 @@ pub struct BatchView {
 /// A run that can be looked at, moved in time and disturbed.
 pub struct Session {
     scenario: Scenario,
+    history: History<Trace>,
+    /// The last picture, and the place it was taken at.
+    shown: Option<(usize, u64, Rc<ClusterView>)>,
 }
 
-#[allow(missing_docs, unused_variables, clippy::missing_errors_doc)]
 impl Session {
     /// Sets a scenario up, at its beginning.
     pub fn new(scenario: Scenario) -> Result<Session, Vec<Mistake>> {
-        Ok(Session { scenario })
+        let history = History::new(Trace::new(Trial::new(&scenario)?));
+        Ok(Session { scenario, history, shown: None })
     }
+
     /// The scenario that runs.
     pub fn scenario(&self) -> &Scenario {
         &self.scenario
     }
+
+    fn trial(&self) -> &Trial {
+        self.history.cursor().trial()
+    }
+
     /// Does what is asked for, or says why not.
     pub fn dispatch(&mut self, command: Command) -> Result<(), Vec<Mistake>> {
+        match command {
+            Command::Load(scenario) => *self = Session::new(*scenario)?,
+            Command::Restart => *self = Session::new(self.scenario.clone())?,
+            Command::Step => drop(self.history.step()),
+            Command::StepBack => drop(self.history.step_back()),
+            Command::Advance { until_us, max_events } => self.advance(Time::from_origin_us(until_us), max_events),
+            Command::SeekTime(us) => self.history.seek_time(Time::from_origin_us(us)),
+            Command::SeekEvent(events) => self.history.seek(events),
+            Command::Fault(what) => self.strike(&what, Trigger::At(self.trial().run.world.now()))?,
+            Command::MessageFault { message, what } => {
+                self.strike(&what, Trigger::OnMessageId(crate::node::MessageId(message)))?;
+            }
+            Command::SwitchBranch(branch) => {
+                if !self.history.switch(branch as usize) {
+                    let problem = format!("there is no branch {branch}; there are {}", self.history.branches().len());
+                    return Err(vec![Mistake { place: "branch".to_owned(), problem }]);
+                }
+            }
+        }
         Ok(())
     }
+
+    fn advance(&mut self, until: Time, max_events: u32) {
+        for _ in 0..max_events {
+            if self.history.next_at().is_none_or(|next| next > until) || !self.history.step() {
+                break;
+            }
+        }
+    }
+
+    fn strike(&mut self, what: &What, trigger: Trigger) -> Result<(), Vec<Mistake>> {
+        let on_message = matches!(trigger, Trigger::OnMessageId(_));
+        if on_message != matches!(what, What::Reset | What::Stall | What::Delay { .. }) {
+            let problem = "reset, stall and delay strike a message; everything else a node or a link".to_owned();
+            return Err(vec![Mistake { place: "fault".to_owned(), problem }]);
+        }
+        let fault = fault_now(what, trigger, self.trial().names())?;
+        self.history.inject(fault);
+        Ok(())
+    }
+
     /// The picture at the cursor. Unchanged sections are the same `Rc`s as last time.
     pub fn view(&mut self) -> Rc<ClusterView> {
-        unreachable!("skeleton")
+        let place = (self.history.current(), self.history.cursor().position());
+        if let Some((branch, events, view)) = &self.shown
+            && (*branch, *events) == place
+        {
+            return Rc::clone(view);
+        }
+        let lost = self.recently_lost();
+        let trial = self.trial();
+        let before = self.shown.as_ref().map(|(_, _, view)| &**view);
+        let view = Rc::new(project(&trial.run, place.1, trial.is_finished(), &lost, before));
+        self.shown = Some((place.0, place.1, Rc::clone(&view)));
+        view
     }
-    /// The lanes of a span of time, up to the cursor's branch's head.
-    pub fn timeline(&mut self, from_us: u64, to_us: u64) -> Rc<TimelineView> {
-        unreachable!("skeleton")
-    }
-    /// What happened up to the cursor, newest first, at most `limit`; without message traffic unless `messages`.
-    pub fn events(&mut self, limit: usize, messages: bool) -> Vec<Rc<EventView>> {
-        Vec::new()
-    }
-    /// All that happened to one record up to the cursor, oldest first.
-    pub fn story(&mut self, record: u32) -> Vec<Rc<EventView>> {
-        Vec::new()
-    }
+
     /// The name of a partition: `orders-0`.
-    pub fn partition_name(&self, partition: crate::base::TopicPartition) -> Rc<str> {
-        Rc::from("")
+    pub fn partition_name(&self, partition: TopicPartition) -> Rc<str> {
+        partition_name(&self.trial().run.world, partition)
     }
+
     /// The branches of history.
     pub fn branches(&self) -> Vec<BranchView> {
-        Vec::new()
+        let all = self.history.branches().iter().enumerate().map(|(id, branch)| BranchView {
+            id: id as u32,
+            parent: branch.parent.map(|(parent, _, _)| parent as u32),
+            fork_event: branch.parent.map_or(0, |(_, event, _)| event),
+            fork_us: branch.parent.map_or(0, |(_, _, at)| at.us_since_origin()),
+            end_us: branch.end.us_since_origin(),
+            current: id == self.history.current(),
+        });
+        all.collect()
     }
+
     /// The moment of the cursor, and of the end of what has been run on its branch.
     pub fn span_us(&self) -> (u64, u64) {
-        (0, 0)
+        let end = self.history.branches()[self.history.current()].end;
+        (self.history.cursor().now().us_since_origin(), end.us_since_origin())
     }
+
+    /// When the next event will happen, if any will: lets a page skip a pause.
+    pub fn next_us(&self) -> Option<u64> {
+        self.history.next_at().map(Time::us_since_origin)
+    }
+
     /// A batch in the log of a broker.
     pub fn batch(&self, broker: u16, partition: &str, base_offset: i64) -> Option<BatchView> {
-        None
+        let world = &self.trial().run.world;
+        let broker = world.broker(NodeId(broker).into())?;
+        let (_, log) = broker.logs().find(|(id, _)| *partition_name(world, **id) == *partition)?;
+        let batch = &stored_from(log, base_offset).next().filter(|it| it.batch.base_offset() == base_offset)?.batch;
+        let fields = bytemap(batch).into_iter();
+        let fields = fields.map(|field| {
+            (field.range.start as u32, field.range.end as u32, Rc::from(field.name.as_ref()), Rc::from(field.value.as_str()))
+        });
+        Some(BatchView { bytes: batch.bytes().to_vec(), fields: fields.collect() })
     }
+
     /// The hash of the state at the cursor, in 16 hex digits.
     pub fn state_hash(&self) -> String {
-        String::new()
+        self.trial().state_hash().to_string()
     }
 }

@@ -1,8 +1,21 @@
-//! A program that polls, processes and commits.
+//! A program that polls, processes and commits, as the documentation of `KafkaConsumer` tells people to write it:
+//!
+//! ```text
+//! loop { records = poll(); [before: commitSync()] for each record { process; effect } [after: commitSync() / Async()] }
+//! ```
+//!
+//! Invariants: one thread, so it polls, processes, commits or hands over, never two of them; a step ends after `poll()`
+//! returned, after each effect and before each commit, so that a crash can fall between any two; an effect happens at
+//! the end of a record's processing. The sink survives a crash; all else is one struct that the crash drops. An exception
+//! out of `poll()` or `commitSync()` ends the loop.
 
-use super::{ConsumerAppSetup, Sink};
+use super::sink::SinkWrite;
+use super::worker::Worker;
+use super::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Sink};
 use crate::base::{NodeId, Prng, RecordId, Time};
-use crate::node::{ConnectionId, Crash, Message, Node, Outbox, Timer};
+use crate::client::consumer::{Consumer, ConsumerRecord, Polled, WaitsFor};
+use crate::node::{ClientError, ConnectionId, Crash, Event, LoopTimer, Message, Node, Outbox, Timer};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// What the program is doing now.
@@ -10,19 +23,57 @@ use std::rc::Rc;
 pub enum ConsumerActivity {
     /// The process is not running.
     Stopped,
-    /// Inside `poll()`, waiting for records.
-    Fetching,
-    /// Inside `poll()`, looking for its group's coordinator.
+    /// Inside `poll()`: learns which partitions there are.
+    WaitingForMetadata,
+    /// Inside `poll()`: looks for its group's coordinator.
     WaitingForCoordinator,
+    /// Inside `poll()`: asks where to start.
+    WaitingForPosition,
+    /// Inside `poll()`: waits for records.
+    Fetching,
     /// A record's handler runs.
     Processing {
-        /// Which.
+        /// Which; none if no generator made it.
         record: Option<RecordId>,
         /// Until when.
         until: Time,
     },
+    /// Between two steps of the loop.
+    Returning,
+    /// Waits for room in the worker's queue.
+    HandingOver,
     /// Inside `commitSync()`.
     Committing,
+    /// An exception ended the loop.
+    Failed(ClientError),
+}
+
+/// Where the loop stands.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Doing {
+    Polling,
+    /// `poll()` returned.
+    Returned,
+    CommittingBefore,
+    /// Until when.
+    Processing(Time),
+    HandingOver,
+    /// Every record of the batch is processed or handed over.
+    BatchDone,
+    CommittingAfter,
+    Failed(ClientError),
+}
+
+/// What a crash destroys.
+#[derive(Clone, PartialEq, Hash, Debug)]
+struct Running {
+    client: Consumer,
+    doing: Doing,
+    /// What `poll()` returned and is not processed, the record in processing first.
+    batch: VecDeque<ConsumerRecord>,
+    worker: Worker,
+    /// Positions were taken over from the sink ([`Dedupe::OffsetWithOutput`]).
+    restored: bool,
 }
 
 /// A program that polls, processes and commits.
@@ -30,14 +81,17 @@ pub enum ConsumerActivity {
 pub struct ConsumerApp {
     setup: Rc<ConsumerAppSetup>,
     sink: Sink,
+    lives: u32,
+    running: Option<Running>,
 }
 
 impl ConsumerApp {
     /// Not started yet.
     pub fn new(setup: ConsumerAppSetup) -> Self {
-        let sink = Sink::new(setup.dedupe);
-        ConsumerApp { setup: Rc::new(setup), sink }
+        ConsumerApp { sink: Sink::new(setup.dedupe), setup: Rc::new(setup), lives: 0, running: None }
     }
+
+    // ---- asking ----
 
     /// What it was told.
     pub fn setup(&self) -> &Rc<ConsumerAppSetup> {
@@ -49,21 +103,278 @@ impl ConsumerApp {
         &self.sink
     }
 
-    /// It is processing nothing, nothing is queued, no commit is under way.
-    pub fn is_done(&self) -> bool {
-        true
+    /// How often it was started.
+    pub fn lives(&self) -> u32 {
+        self.lives
     }
 
-    /// What it is doing now.
+    /// Its Kafka client, while the process runs.
+    pub fn client(&self) -> Option<&Consumer> {
+        self.running.as_ref().map(|running| &running.client)
+    }
+
+    /// Records that `poll()` returned and the loop has neither processed nor handed over, in order.
+    pub fn batch(&self) -> impl Iterator<Item = &ConsumerRecord> {
+        self.running.iter().flat_map(|running| &running.batch)
+    }
+
+    /// The worker thread, if records are handed over to one.
+    pub fn worker(&self) -> Option<&Worker> {
+        let running = self.running.as_ref().filter(|_| self.setup.hand_over == HandOver::Worker);
+        running.map(|running| &running.worker)
+    }
+
+    /// Nothing left to do on its own: processes nothing, has nothing queued or buffered, commits nothing new; or dead.
+    pub fn is_done(&self) -> bool {
+        let Some(running) = &self.running else { return self.lives > 0 };
+        let idle = match running.doing {
+            Doing::Failed(_) => true,
+            Doing::Polling => !running.client.has_records() && !running.client.is_committing_news(),
+            _ => false,
+        };
+        idle && running.worker.is_idle()
+    }
+
+    /// What its polling thread is doing now; see [`Self::worker`] for the other one.
     pub fn activity(&self) -> ConsumerActivity {
-        ConsumerActivity::Stopped
+        let Some(running) = &self.running else { return ConsumerActivity::Stopped };
+        match &running.doing {
+            Doing::Polling => match running.client.waits_for() {
+                WaitsFor::Metadata => ConsumerActivity::WaitingForMetadata,
+                WaitsFor::Coordinator => ConsumerActivity::WaitingForCoordinator,
+                WaitsFor::CommittedOffsets | WaitsFor::OffsetReset | WaitsFor::Validation => {
+                    ConsumerActivity::WaitingForPosition
+                }
+                WaitsFor::Records => ConsumerActivity::Fetching,
+            },
+            Doing::Processing(until) => {
+                let record = running.batch.front().and_then(|record| record.id);
+                ConsumerActivity::Processing { record, until: *until }
+            }
+            Doing::Returned | Doing::BatchDone => ConsumerActivity::Returning,
+            Doing::HandingOver => ConsumerActivity::HandingOver,
+            Doing::CommittingBefore | Doing::CommittingAfter => ConsumerActivity::Committing,
+            Doing::Failed(error) => ConsumerActivity::Failed(error.clone()),
+        }
+    }
+
+    // ---- the loop ----
+
+    /// Goes on where the thread was blocked, if it no longer is.
+    fn unblock(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        match running.doing {
+            Doing::Polling => self.poll(now, out),
+            Doing::CommittingBefore | Doing::CommittingAfter => self.await_commit(now, out),
+            Doing::HandingOver => self.hand_over(now, out),
+            Doing::Returned | Doing::Processing(_) | Doing::BatchDone | Doing::Failed(_) => {}
+        }
+    }
+
+    fn poll(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        running.doing = Doing::Polling;
+        let mut polled = running.client.poll(now, out);
+        if self.setup.dedupe == Dedupe::OffsetWithOutput && running.restore(&self.sink, out) {
+            polled = running.client.poll(now, out);
+        }
+        // Nobody of ours waits for callbacks.
+        running.client.take_callbacks();
+        match polled {
+            Polled::Waiting => {}
+            Polled::Records(records) => {
+                running.batch = records.into();
+                running.pause(Doing::Returned, now, out);
+            }
+            Polled::Failed(error) => running.fail(error, out),
+        }
+    }
+
+    /// Goes on after a pause between two steps.
+    fn step(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        let has_group = running.client.coordinator().is_some();
+        match (&running.doing, self.setup.commit) {
+            (Doing::Returned, CommitMode::Before) if has_group => {
+                running.doing = Doing::CommittingBefore;
+                running.client.commit_sync(now, out);
+                self.await_commit(now, out);
+            }
+            (Doing::Returned, _) => self.begin_batch(now, out),
+            (Doing::Processing(_), _) => self.finish_record(now, out),
+            (Doing::BatchDone, CommitMode::AfterSync) if has_group => {
+                running.doing = Doing::CommittingAfter;
+                running.client.commit_sync(now, out);
+                self.await_commit(now, out);
+            }
+            (Doing::BatchDone, CommitMode::AfterAsync) if has_group => {
+                running.client.commit_async(now, out);
+                self.poll(now, out);
+            }
+            (Doing::BatchDone, _) => self.poll(now, out),
+            (Doing::Polling | Doing::CommittingBefore | Doing::CommittingAfter, _) => {}
+            (Doing::HandingOver | Doing::Failed(_), _) => {}
+        }
+    }
+
+    fn await_commit(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        match running.client.commit_sync_result(now) {
+            None => {}
+            Some(Err(error)) => running.fail(error, out),
+            Some(Ok(())) if running.doing == Doing::CommittingBefore => self.begin_batch(now, out),
+            Some(Ok(())) => self.poll(now, out),
+        }
+    }
+
+    fn begin_batch(&mut self, now: Time, out: &mut Outbox<'_>) {
+        match self.setup.hand_over {
+            HandOver::Inline => self.begin_record(now, out),
+            HandOver::Worker => self.hand_over(now, out),
+        }
+    }
+
+    // ---- processing by the polling thread ----
+
+    fn begin_record(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        let Some(record) = running.batch.front() else { return running.pause(Doing::BatchDone, now, out) };
+        tell_processing(record, out);
+        let until = now + self.setup.processing;
+        running.doing = Doing::Processing(until);
+        out.set_timer(Timer::Loop(LoopTimer::Poll), until);
+    }
+
+    fn finish_record(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(record) = self.running.as_mut().and_then(|running| running.batch.pop_front()) else { return };
+        self.take_effect(&record, out);
+        self.begin_record(now, out);
+    }
+
+    fn take_effect(&mut self, record: &ConsumerRecord, out: &mut Outbox<'_>) {
+        // A record that no generator made has no identity that the sink could keep.
+        let Some(id) = record.id else { return };
+        let (partition, offset) = (record.partition, record.record.offset);
+        if self.sink.apply(&SinkWrite { record: id, partition, offset, key: record.record.key.as_ref() }) {
+            out.emit(Event::Processed { record: id, partition, offset });
+        }
+    }
+
+    // ---- processing by a worker ----
+
+    fn hand_over(&mut self, now: Time, out: &mut Outbox<'_>) {
+        self.work(now, out);
+        let Some(running) = &mut self.running else { return };
+        while running.worker.has_room() {
+            match running.batch.pop_front() {
+                Some(record) => running.worker.put(record),
+                None => break,
+            }
+        }
+        if !running.batch.is_empty() {
+            running.doing = Doing::HandingOver;
+            return;
+        }
+        running.pause(Doing::BatchDone, now, out);
+        self.work(now, out);
+    }
+
+    /// The worker takes its next record, if it is free.
+    fn work(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        if let Some((record, until)) = running.worker.begin(now, self.setup.processing) {
+            tell_processing(record, out);
+            out.set_timer(Timer::Loop(LoopTimer::Worker), until);
+        }
+    }
+
+    fn finish_work(&mut self, now: Time, out: &mut Outbox<'_>) {
+        if let Some(record) = self.running.as_mut().and_then(|running| running.worker.finish()) {
+            self.take_effect(&record, out);
+        }
+        self.work(now, out);
+        if matches!(self.running.as_ref().map(|running| &running.doing), Some(Doing::HandingOver)) {
+            self.hand_over(now, out);
+        }
+    }
+}
+
+impl Running {
+    /// Ends a step: the next begins as an event of its own.
+    fn pause(&mut self, doing: Doing, now: Time, out: &mut Outbox<'_>) {
+        self.doing = doing;
+        out.set_timer(Timer::Loop(LoopTimer::Poll), now);
+    }
+
+    fn fail(&mut self, error: ClientError, out: &mut Outbox<'_>) {
+        out.emit(Event::ConsumerFailed { error: error.clone() });
+        self.doing = Doing::Failed(error);
+    }
+
+    /// As soon as the partitions are known: goes to where the sink's own offsets point. True if it did so now.
+    fn restore(&mut self, sink: &Sink, out: &mut Outbox<'_>) -> bool {
+        if self.restored || self.client.subscription().is_empty() {
+            return false;
+        }
+        self.restored = true;
+        for (partition, offset) in sink.offsets() {
+            self.client.seek(*partition, *offset, out);
+        }
+        !sink.offsets().is_empty()
+    }
+}
+
+fn tell_processing(record: &ConsumerRecord, out: &mut Outbox<'_>) {
+    if let Some(id) = record.id {
+        let (partition, offset) = (record.partition, record.record.offset);
+        out.emit(Event::Processing { record: id, partition, offset });
     }
 }
 
 impl Node for ConsumerApp {
-    fn on_start(&mut self, _now: Time, _out: &mut Outbox<'_>) {}
-    fn on_message(&mut self, _now: Time, _from: NodeId, _message: Message, _out: &mut Outbox<'_>) {}
-    fn on_disconnect(&mut self, _now: Time, _peer: NodeId, _connection: ConnectionId, _out: &mut Outbox<'_>) {}
-    fn on_timer(&mut self, _now: Time, _timer: Timer, _out: &mut Outbox<'_>) {}
-    fn on_crash(&mut self, _now: Time, _crash: Crash, _random: &mut Prng) {}
+    fn on_start(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let setup = &self.setup;
+        let mut config = setup.config.clone();
+        config.group_id = setup.group.clone().or(config.group_id);
+        let mut client = Consumer::new(Rc::clone(&setup.name), config, Rc::clone(&setup.brokers), now);
+        client.assign(now, setup.topics.clone());
+        let (batch, worker) = (VecDeque::new(), Worker::default());
+        self.lives += 1;
+        self.running = Some(Running { client, doing: Doing::Polling, batch, worker, restored: false });
+        self.poll(now, out);
+    }
+
+    fn on_message(&mut self, now: Time, _from: NodeId, message: Message, out: &mut Outbox<'_>) {
+        if let Some(running) = &mut self.running {
+            running.client.on_message(now, message, out);
+            self.unblock(now, out);
+        }
+    }
+
+    fn on_disconnect(&mut self, now: Time, _peer: NodeId, connection: ConnectionId, out: &mut Outbox<'_>) {
+        if let Some(running) = &mut self.running {
+            running.client.on_disconnect(now, connection, out);
+            self.unblock(now, out);
+        }
+    }
+
+    fn on_timer(&mut self, now: Time, timer: Timer, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        match timer {
+            Timer::Consumer(timer) => {
+                running.client.on_timer(now, timer, out);
+                self.unblock(now, out);
+            }
+            Timer::Loop(LoopTimer::Poll) => self.step(now, out),
+            Timer::Loop(LoopTimer::Worker) => self.finish_work(now, out),
+            other => unreachable!("invariant: a consumer application sets no {other:?}"),
+        }
+    }
+
+    fn on_crash(&mut self, _now: Time, _crash: Crash, _random: &mut Prng) {
+        self.running = None;
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,11 @@ mod consumer_app;
 mod producer_app;
 mod setup;
 mod sink;
+mod worker;
 
+pub use crate::client::payload::record_id_of;
 pub use consumer_app::{ConsumerActivity, ConsumerApp};
 pub use producer_app::{ProducerActivity, ProducerApp};
 pub use setup::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, ProducerAppSetup};
 pub use sink::{Sink, SinkRow};
+pub use worker::{WORKER_QUEUE_CAPACITY, Worker};

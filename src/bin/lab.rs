@@ -1,1 +1,146 @@
-fn main() {}
+//! The command line: `lab run | list | sweep | bench`.
+//!
+//! Exit codes: 0 the claimed guarantee held, 1 it broke (or an invariant did), 2 bad input.
+
+use clap::{Parser, Subcommand};
+use delivery_lab::scenario::{self, Mistake, Scenario, Trial, library};
+use delivery_lab::session::bench;
+use delivery_lab::session::report::Report;
+use delivery_lab::session::sweep;
+use std::process::ExitCode;
+
+/// Kafka's delivery semantics, running for real.
+#[derive(Parser)]
+#[command(name = "lab", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a scenario to its end; print the verdict and the story.
+    Run {
+        /// Id in the library, or a file.
+        scenario: String,
+        /// Another seed.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Change a setting: acks=1, shop.linger.ms=0, mailer.commit=before. May be repeated.
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Print JSON instead.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the library.
+    List {
+        /// Print JSON instead.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run many seeds with random faults; name the first that breaks an invariant.
+    Sweep {
+        /// Id in the library, or a file.
+        scenario: String,
+        /// How many seeds, from the scenario's own on.
+        #[arg(long, default_value_t = 100)]
+        seeds: u64,
+        /// Change a setting first. May be repeated.
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        set: Vec<String>,
+    },
+    /// Measure the engine.
+    Bench,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Run { scenario, seed, set, json } => run(&scenario, seed, &set, json),
+        Command::List { json } => {
+            list(json);
+            Ok(true)
+        }
+        Command::Sweep { scenario, seeds, set } => run_sweep(&scenario, seeds, &set),
+        Command::Bench => {
+            print!("{}", bench::measure(&mut Stopwatch::default()));
+            Ok(true)
+        }
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(mistakes) => {
+            mistakes.iter().for_each(|mistake| eprintln!("lab: {mistake}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The clock of `lab bench`; the library itself has none.
+#[derive(Default)]
+struct Stopwatch(Option<std::time::Instant>);
+
+impl bench::Clock for Stopwatch {
+    fn micros(&mut self) -> u64 {
+        let start = self.0.get_or_insert_with(std::time::Instant::now);
+        start.elapsed().as_micros() as u64
+    }
+}
+
+fn load(name: &str, set: &[String]) -> Result<Scenario, Vec<Mistake>> {
+    let mut found = match library::get(name) {
+        Some(found) => found,
+        None => match std::fs::read_to_string(name) {
+            Ok(text) => scenario::parse(&text)?,
+            Err(error) => return Err(vec![unknown(name, &error)]),
+        },
+    };
+    let mistakes: Vec<Mistake> = set.iter().filter_map(|one| scenario::set(&mut found, one).err()).collect();
+    if mistakes.is_empty() { Ok(found) } else { Err(mistakes) }
+}
+
+fn unknown(name: &str, error: &std::io::Error) -> Mistake {
+    let near = delivery_lab::base::config::suggest::nearest(name, library::ids());
+    let hint = near.map_or(String::from("`lab list` names the library"), |id| format!("did you mean \"{id}\"?"));
+    Mistake { place: name.to_owned(), problem: format!("neither a scenario of the library nor a file ({error}); {hint}") }
+}
+
+fn run(name: &str, seed: Option<u64>, set: &[String], json: bool) -> Result<bool, Vec<Mistake>> {
+    let mut scenario = load(name, set)?;
+    scenario.seed = seed.unwrap_or(scenario.seed);
+    let mut trial = Trial::new(&scenario)?;
+    trial.finish();
+    let report = Report::of(&scenario, &trial);
+    if json {
+        println!("{}", report.to_json());
+    } else {
+        print!("{}", report.to_text());
+    }
+    Ok(report.guarantee.holds && report.invariant_violations.is_empty())
+}
+
+fn list(json: bool) {
+    let all: Vec<Scenario> = library::ids().filter_map(library::get).collect();
+    if json {
+        let items: Vec<serde_json::Value> = all.iter().map(scenario::to_json).collect();
+        println!("{}", serde_json::Value::Array(items));
+        return;
+    }
+    for scenario in &all {
+        let id = scenario.id.as_deref().unwrap_or("");
+        let question = scenario.about.as_deref().map_or("", |about| &about.question.en);
+        println!("{id:<20} {question}");
+    }
+}
+
+fn run_sweep(name: &str, seeds: u64, set: &[String]) -> Result<bool, Vec<Mistake>> {
+    let scenario = load(name, set)?;
+    let outcome = sweep::run(&scenario, seeds, |done| {
+        if done.is_multiple_of(1_000) {
+            eprintln!("lab: {done} of {seeds} seeds");
+        }
+    })?;
+    println!("{outcome}");
+    Ok(outcome.broken.is_none())
+}

@@ -1,1 +1,209 @@
-//! Stub.
+//! A broker: keeps replicas of partitions, leads some of them, follows others, serves clients.
+//!
+//! ```text
+//! kafka_apis ── request_queue          routing; one request of a connection at a time
+//!   replica_manager ── partition ── log    appends, reads, high watermark, ISR
+//!     purgatory, fetch_session             who waits for what
+//!     replica_fetcher                      the follower's side
+//!     alter_partition                      ISR changes to the controller
+//!   group_coordinator                      offsets, on top of a partition
+//! lifecycle, metadata_loader, forwarding ── controller_channel
+//! ```
+//!
+//! Invariants: what a crash forgets is in [`Process`] and nowhere else; what stays is on the [`Disk`]. While the process
+//! runs, its partitions hold the directories of their logs; when it dies they go back to the disk. An event touches the
+//! partitions it is about: walks over all of them happen only on the timers made for that.
+//!
+//! In Kafka: `kafka.server`, `kafka.cluster`, `org.apache.kafka.server`.
+
+mod alter_partition;
+mod context;
+mod controller_channel;
+mod fetch_session;
+mod forwarding;
+mod group_coordinator;
+mod kafka_apis;
+mod lifecycle;
+mod metadata_api;
+mod metadata_loader;
+mod partition;
+mod process;
+mod producer_id_manager;
+mod purgatory;
+mod replica;
+mod replica_fetcher;
+mod replica_manager;
+mod request_queue;
+#[cfg(test)]
+mod tests;
+
+pub use lifecycle::BrokerState;
+pub use partition::{IsrChange, Partition, PendingIsr};
+pub use replica::FollowerState;
+pub use replica_fetcher::{FetchState, Fetcher};
+
+use crate::base::config::BrokerConfig;
+use crate::base::{BrokerId, NodeId, Prng, Time, TopicPartition};
+use crate::coordinator::group::OffsetsShard;
+use crate::log::{Disk, LogDirectory};
+use crate::metadata::MetadataImage;
+use crate::node::{ConnectionId, Crash, Message, Node, Outbox, Timer};
+use process::Process;
+use std::rc::Rc;
+
+/// What a broker is told when its machine is set up.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct BrokerSetup {
+    /// Its `node.id`.
+    pub id: BrokerId,
+    /// The controllers.
+    pub controllers: Rc<[NodeId]>,
+    /// The cluster's settings.
+    pub config: Rc<BrokerConfig>,
+    /// The cluster's id.
+    pub cluster_id: Rc<str>,
+    /// `broker.rack`.
+    pub rack: Option<Rc<str>>,
+}
+
+/// A broker: a machine with a disk, and the process on it while it runs.
+#[derive(Clone, Hash, Debug)]
+pub struct Broker {
+    setup: Rc<BrokerSetup>,
+    disk: Disk,
+    process: Option<Process>,
+    /// What the process knew of the cluster when it died, for inspection.
+    last_image: MetadataImage,
+}
+
+impl Broker {
+    /// A machine with an empty disk, switched off.
+    pub fn new(setup: BrokerSetup) -> Self {
+        Broker { setup: Rc::new(setup), disk: Disk::new(), process: None, last_image: MetadataImage::default() }
+    }
+
+    /// Its `node.id`.
+    pub fn id(&self) -> BrokerId {
+        self.setup.id
+    }
+
+    /// Whether the process runs.
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// How far the process has come; none while there is none.
+    pub fn state(&self) -> Option<BrokerState> {
+        self.process.as_ref().map(|process| process.lifecycle.state())
+    }
+
+    /// The cluster as it knows it, or knew it when it died.
+    pub fn image(&self) -> &MetadataImage {
+        self.process.as_ref().map_or(&self.last_image, |process| process.loader.image())
+    }
+
+    /// From its registration, −1 while there is none.
+    pub fn broker_epoch(&self) -> i64 {
+        self.process.as_ref().map_or(-1, |process| process.lifecycle.broker_epoch())
+    }
+
+    /// Whether the controller keeps it out, as far as it knows.
+    pub fn is_fenced(&self) -> bool {
+        self.process.as_ref().is_none_or(|process| process.lifecycle.is_fenced())
+    }
+
+    /// The replicas of the running process.
+    pub fn partitions(&self) -> impl Iterator<Item = (&TopicPartition, &Partition)> {
+        self.process.iter().flat_map(|process| process.replicas.partitions())
+    }
+
+    /// One replica of the running process.
+    pub fn partition(&self, id: TopicPartition) -> Option<&Partition> {
+        self.process.as_ref()?.replicas.partition(id)
+    }
+
+    /// All logs, whether or not the process runs.
+    pub fn logs(&self) -> impl Iterator<Item = (&TopicPartition, &LogDirectory)> {
+        let open = self.partitions().map(|(id, partition)| (id, partition.log().directory()));
+        open.chain(self.disk.directories())
+    }
+
+    /// One log, whether or not the process runs.
+    pub fn log(&self, id: TopicPartition) -> Option<&LogDirectory> {
+        let open = self.partition(id).map(|partition| partition.log().directory());
+        open.or_else(|| self.disk.directory(id))
+    }
+
+    /// The disk: checkpoints always, logs while the process does not run.
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// The fetchers with the leaders they fetch from.
+    pub fn fetchers(&self) -> impl Iterator<Item = (&BrokerId, &Fetcher)> {
+        self.process.iter().flat_map(|process| process.replicas.fetchers.fetchers())
+    }
+
+    /// Partitions that are not fetched until metadata bring a newer leader epoch.
+    pub fn failed_partitions(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.process.iter().flat_map(|process| process.replicas.fetchers.failed())
+    }
+
+    /// How many produce requests and how many fetches wait in the purgatories.
+    pub fn purgatory_sizes(&self) -> (usize, usize) {
+        self.process.as_ref().map_or((0, 0), |process| process.replicas.purgatory_sizes())
+    }
+
+    /// The number of this life of the process.
+    pub fn incarnation(&self) -> Option<u64> {
+        self.process.as_ref().map(|process| process.lifecycle.incarnation())
+    }
+
+    /// The committed offsets of the groups it coordinates, by partition of `__consumer_offsets`.
+    pub fn group_offsets(&self) -> impl Iterator<Item = (&TopicPartition, &OffsetsShard)> {
+        self.process.iter().flat_map(|process| process.group.shards())
+    }
+
+    /// Flips a byte of the batch at `offset` of one of its logs: a fault of the disk. Says whether there is such a batch.
+    pub fn corrupt(&mut self, id: TopicPartition, offset: i64, byte: usize) -> bool {
+        let partition = self.process.as_mut().and_then(|process| process.replicas.partition_mut(id));
+        partition.is_some_and(|partition| partition.log_mut().corrupt(offset, byte))
+    }
+}
+
+impl Node for Broker {
+    fn on_start(&mut self, now: Time, out: &mut Outbox<'_>) {
+        assert!(self.process.is_none(), "invariant: a machine runs one broker process");
+        self.process = Some(Process::start(&self.setup, now, out));
+    }
+
+    fn on_message(&mut self, now: Time, from: NodeId, message: Message, out: &mut Outbox<'_>) {
+        if let Some(process) = &mut self.process {
+            process.on_message(&self.setup, &mut self.disk, now, from, message, out);
+        }
+    }
+
+    fn on_disconnect(&mut self, now: Time, peer: NodeId, connection: ConnectionId, out: &mut Outbox<'_>) {
+        if let Some(process) = &mut self.process {
+            process.on_disconnect(&self.setup, now, peer, connection, out);
+        }
+    }
+
+    fn on_timer(&mut self, now: Time, timer: Timer, out: &mut Outbox<'_>) {
+        if let (Some(process), Timer::Broker(timer)) = (&mut self.process, timer) {
+            process.on_timer(&self.setup, &mut self.disk, now, timer, out);
+        }
+    }
+
+    fn on_crash(&mut self, now: Time, crash: Crash, random: &mut Prng) {
+        if let Some(process) = self.process.take() {
+            self.last_image = process.loader.image().clone();
+            for directory in process.replicas.into_directories() {
+                self.disk.put(directory);
+            }
+        }
+        if crash == Crash::PowerLoss {
+            self.disk.power_loss(now, random);
+        }
+    }
+}

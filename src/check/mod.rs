@@ -1,1 +1,25 @@
-//! Stub.
+//! What the run shows: every record's life, the verdict against the claimed guarantee, and properties that must always hold.
+//!
+//! Invariants: nothing here changes the world; the ledger knows only what events say and reads record identities from the
+//! real bytes; a broken invariant is data, never a panic.
+
+mod claim;
+mod invariants;
+mod ledger;
+mod life;
+mod liveness;
+mod picture;
+mod run;
+#[cfg(test)]
+mod tests;
+mod verdict;
+mod watch;
+
+pub use claim::{Claim, Guarantee, Reason, claim};
+pub use invariants::{Cluster, Invariant, Invariants, Replica, Violation};
+pub use ledger::{Ledger, LedgerError, Readers};
+pub use life::{Ack, Counts, Failure, Life, StoryKind, StoryStep};
+pub use liveness::liveness;
+pub use picture::{LogEntry, LogPicture};
+pub use run::Run;
+pub use verdict::Verdict;

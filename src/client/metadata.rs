@@ -123,6 +123,11 @@ impl Metadata {
         self.snapshot.brokers.contains(&leader).then_some(leader)
     }
 
+    /// The epoch of the leader that is cached (`leaderEpochFor`).
+    pub fn leader_epoch(&self, partition: TopicPartition) -> Option<LeaderEpoch> {
+        self.partition(partition).map(|cached| cached.leader_epoch).filter(|epoch| *epoch >= 0)
+    }
+
     /// Who leads since when (`currentLeader`): without leader if what is cached is older than the last epoch seen.
     pub fn current_leader(&self, partition: TopicPartition) -> LeaderAndEpoch {
         let seen = self.last_seen_epochs.get(&partition).copied();
@@ -209,11 +214,8 @@ impl Metadata {
     pub(super) fn next_request(&self, now: Time) -> (Vec<Rc<str>>, u32, bool) {
         let fresh = self.last_success.is_some_and(|last| last + self.config.max_age > now);
         let partial = !self.need_full_update && fresh && !self.new_topics.is_empty();
-        let topics = if partial {
-            self.new_topics.iter().cloned().collect()
-        } else {
-            self.topics.keys().cloned().collect()
-        };
+        let topics =
+            if partial { self.new_topics.iter().cloned().collect() } else { self.topics.keys().cloned().collect() };
         (topics, self.request_version, partial)
     }
 

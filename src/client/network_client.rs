@@ -133,9 +133,17 @@ impl<T> NetworkClient<T> {
         if due > now {
             return Some(due).filter(|due| *due < Time::MAX);
         }
-        // Due, and poll() did not manage to ask: after the earliest back-off. A connection being made tells by itself.
-        let channel = self.config.metadata_channel;
-        self.metadata.brokers().iter().filter_map(|broker| self.reconnect_at(broker.node(), channel)).min()
+        // Due, and poll() did not manage to ask.
+        self.next_connect(self.config.metadata_channel, now)
+    }
+
+    /// When some broker may be connected to again, if none is being connected to (that tells by itself).
+    pub fn next_connect(&self, channel: Channel, now: Time) -> Option<Time> {
+        if self.any_connecting(channel) {
+            return None;
+        }
+        let reconnects = self.metadata.brokers().iter().filter_map(|b| self.reconnect_at(b.node(), channel));
+        reconnects.filter(|at| *at > now).min()
     }
 
     /// When the next attempt to connect is allowed, if the connection is down (the past: now).
@@ -149,7 +157,8 @@ impl<T> NetworkClient<T> {
 
     fn can_send(&self, node: NodeId, channel: Channel) -> bool {
         self.connections.get(&(node, channel)).is_some_and(|connection| {
-            connection.state == ConnectionState::Ready && connection.in_flight.len() < self.config.max_in_flight as usize
+            connection.state == ConnectionState::Ready
+                && connection.in_flight.len() < self.config.max_in_flight as usize
         })
     }
 
@@ -374,7 +383,13 @@ impl<T> NetworkClient<T> {
         let correlation_id = self.take_correlation_id();
         let api: ApiKey = request.api();
         let connection = self.connections.entry((node, channel)).or_insert_with(Connection::new);
-        connection.in_flight.push_back(InFlight { correlation_id, api, sent_at: now, deadline: now + timeout, purpose });
+        connection.in_flight.push_back(InFlight {
+            correlation_id,
+            api,
+            sent_at: now,
+            deadline: now + timeout,
+            purpose,
+        });
         out.request(node, channel, correlation_id, request);
         correlation_id
     }

@@ -43,7 +43,8 @@ mod tests {
 
     #[test]
     fn other_bytes_are_nobody() {
-        for value in [&b""[..], b"shop", b"shop-", b"shop-07", b"shop-7x", b"shop--", b"shop-99999999999", b"\xff-\xff"] {
+        for value in [&b""[..], b"shop", b"shop-", b"shop-07", b"shop-7x", b"shop--", b"shop-99999999999", b"\xff-\xff"]
+        {
             assert_eq!(record_id_of(value), None, "{value:?}");
         }
     }

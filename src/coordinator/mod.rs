@@ -1,8 +1,12 @@
 //! Coordinators: state machines whose state is the replay of what they wrote.
 //!
 //! Invariant: a handler returns records and a response and changes nothing; state changes only when a record is replayed.
-//! So failover *is* loading the partition. In Kafka: `coordinator-common`, `group-coordinator`.
+//! So failover *is* loading the partition.
+//!
+//! In Kafka: `coordinator-common` (`CoordinatorShard`, `CoordinatorResult`), `group-coordinator`.
 
 pub mod group;
+mod record;
 
 pub use crate::metadata::coordinator_partition as partition_for;
+pub use record::{CoordinatorRecord, batch_of, records_of};

@@ -49,6 +49,10 @@ impl<R: Replay> Checkpoints<R> {
         self.kept.values().rev().map(Rc::as_ref).find(|run| earlier(run))
     }
 
+    pub fn first_where(&self, later: impl Fn(&R) -> bool) -> Option<&R> {
+        self.kept.values().map(Rc::as_ref).find(|run| later(run))
+    }
+
     pub fn first(&self) -> Option<&R> {
         self.kept.values().next().map(Rc::as_ref)
     }

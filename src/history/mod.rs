@@ -205,11 +205,12 @@ impl<R: Replay> History<R> {
         self.cursor = found.cloned().expect("invariant: the beginning is a checkpoint");
     }
 
-    /// When the last event before a position happened: the time axis of positions, from checkpoints only.
-    pub fn position_at(&mut self, at: Time) -> u64 {
-        let mut probe = self.clone();
-        probe.seek_time(at);
-        probe.cursor.position()
+    /// Positions that enclose a span of time, as the checkpoints know it: never too narrow, perhaps too wide.
+    pub fn positions_around(&self, from: Time, to: Time) -> (u64, u64) {
+        let checkpoints = &self.checkpoints[self.current];
+        let first = checkpoints.last_where(|run| run.now() < from).or_else(|| checkpoints.first());
+        let last = checkpoints.first_where(|run| run.now() > to);
+        (first.map_or(0, R::position), last.map_or(self.head(), R::position))
     }
 
     /// How many checkpoints are kept, for measurements.

@@ -50,7 +50,7 @@ pub struct MetadataImage {
     names: Rc<BTreeMap<Rc<str>, TopicId>>,
     /// Settings of brokers, by resource name; "" stands for all.
     broker_configs: BTreeMap<Rc<str>, Properties>,
-    features: BTreeMap<Rc<str>, i16>,
+    features: Rc<BTreeMap<Rc<str>, i16>>,
     next_topic: u32,
     next_producer_id: ProducerId,
 }
@@ -63,7 +63,7 @@ impl Default for MetadataImage {
             topics: BTreeMap::new(),
             names: Rc::default(),
             broker_configs: BTreeMap::new(),
-            features: BTreeMap::new(),
+            features: Rc::default(),
             next_topic: CLUSTER_METADATA.topic.0 + 1,
             next_producer_id: 0,
         }
@@ -180,7 +180,7 @@ impl MetadataImage {
             }
             MetadataRecord::RemoveTopic { topic } => self.remove_topic(*topic, delta),
             MetadataRecord::FeatureLevel { name, level } => {
-                self.features.insert(name.clone(), *level);
+                Rc::make_mut(&mut self.features).insert(name.clone(), *level);
             }
             MetadataRecord::ProducerIds { next_producer_id, .. } => self.next_producer_id = *next_producer_id,
             MetadataRecord::BrokerRegistrationChange(change) => self.change_registration(change, delta),
@@ -188,8 +188,8 @@ impl MetadataImage {
         }
     }
 
-    /// Control batches count too, although nothing follows from them.
-    pub(super) fn advance(&mut self, offset: Offset) {
+    /// Passes records from which nothing follows, up to `offset`: those of control batches.
+    pub fn advance(&mut self, offset: Offset) {
         self.offset = offset;
     }
 

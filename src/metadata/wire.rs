@@ -240,10 +240,7 @@ impl<'a> Reader<'a> {
         }
     }
     /// A compact array; null reads as empty.
-    pub fn array_of<T>(
-        &mut self,
-        mut one: impl FnMut(&mut Self) -> Result<T, WireError>,
-    ) -> Result<Vec<T>, WireError> {
+    pub fn array_of<T>(&mut self, mut one: impl FnMut(&mut Self) -> Result<T, WireError>) -> Result<Vec<T>, WireError> {
         (0..self.compact_len()?.unwrap_or(0)).map(|_| one(self)).collect()
     }
     /// A compact array of broker ids.
@@ -275,12 +272,9 @@ mod tests {
 
     #[test]
     fn varints_are_kafkas() {
-        for (value, bytes) in [
-            (0, vec![0]),
-            (127, vec![0x7f]),
-            (128, vec![0x80, 1]),
-            (u32::MAX, vec![0xff, 0xff, 0xff, 0xff, 0x0f]),
-        ] {
+        for (value, bytes) in
+            [(0, vec![0]), (127, vec![0x7f]), (128, vec![0x80, 1]), (u32::MAX, vec![0xff, 0xff, 0xff, 0xff, 0x0f])]
+        {
             let mut writer = Writer::default();
             writer.unsigned_varint(value);
             assert_eq!(writer.into_bytes(), bytes);

@@ -56,6 +56,8 @@ pub enum Event {
     OffsetsCommitted { partition: TopicPartition, offset: Offset },
     /// Where reading starts, and why.
     PositionSet { partition: TopicPartition, offset: Offset, from_commit: bool },
+    /// `poll()` or `commitSync()` threw this at the application.
+    ConsumerFailed { error: ClientError },
 
     // ---- any client, and brokers as clients ----
     /// A response carried an error, or a request timed out (`REQUEST_TIMED_OUT`), or its connection broke

@@ -92,13 +92,7 @@ impl BatchBuilder {
     }
 
     /// Adds a record; its offset delta is returned.
-    pub fn append(
-        &mut self,
-        timestamp: i64,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        headers: &[Header],
-    ) -> i32 {
+    pub fn append(&mut self, timestamp: i64, key: Option<&[u8]>, value: Option<&[u8]>, headers: &[Header]) -> i32 {
         let offset_delta = self.count;
         let timestamp_delta = timestamp.wrapping_sub(self.base_timestamp);
         let size = body_size(offset_delta, timestamp_delta, key, value, headers);

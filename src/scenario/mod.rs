@@ -3,14 +3,19 @@
 //! Invariants: parsing reports every mistake with its place and loses nothing that is good; [`to_json`] and [`parse`]
 //! are inverse; nothing here runs anything.
 
+mod build;
 pub mod format;
 pub mod library;
 mod parse;
 mod reader;
+mod set;
+mod trial;
 mod write;
 
-
+pub use build::{Names, build, fault_now};
 pub use format::Scenario;
 pub use parse::{VERSION, parse, parse_value};
 pub use reader::Mistake;
+pub use set::set;
+pub use trial::Trial;
 pub use write::to_json;

@@ -1,11 +1,19 @@
 //! What eyes see: plain data, projected from a run.
+//!
+//! Invariants: a view borrows nothing and holds no localised text; a section that says the same as before is the same `Rc`.
 
+mod application;
 mod lanes;
+mod ledger;
 mod model;
+mod project;
+mod server;
 mod verdict;
 
 pub use lanes::*;
 pub use model::*;
+pub use project::{LostMessage, partition_name, project};
+pub use server::stored_from;
 pub use verdict::*;
 
 /// How many offsets of a log are in view.

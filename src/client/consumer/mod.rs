@@ -1,1 +1,430 @@
-//! The consumer client (under construction).
+//! `KafkaConsumer`, for an application that assigns all partitions of its topics to itself.
+//!
+//! A call that blocks in Kafka is asked again here: the application calls [`Consumer::poll`] (or
+//! [`Consumer::commit_sync_result`]) whenever something happened at its node, until it answers. As in Kafka, everything
+//! that belongs to the application's thread happens inside its calls: positions move, automatic commits are made, fetches
+//! are sent and callbacks run there and nowhere else.
+//!
+//! Inside one `poll()`, in this order: callbacks of finished commits; automatic commit of the positions that earlier
+//! polls returned up to; committed offsets, resets and validations for positions that are missing; records from the
+//! buffer; the next fetches.
+//!
+//! In Kafka: `ClassicKafkaConsumer`. Departures: responses are read off the wire when they arrive, not when the
+//! application polls next, so a request can time out while the application is busy; partitions that a topic gets after
+//! the assignment are not picked up (as with `assign()`). Absent so far: group membership, `max.poll.interval.ms`.
+
+mod commit;
+mod commits;
+mod completed_fetch;
+mod coordinator;
+mod events;
+mod fetch_session;
+mod fetcher;
+mod io;
+mod offset_lookup;
+mod subscription;
+
+pub use commit::{Commit, CommitCallback, CommitKind, CommitPhase, Offsets};
+pub use completed_fetch::CompletedFetch;
+pub use coordinator::Coordinator;
+pub use fetch_session::FetchSessionHandler;
+pub use fetcher::Fetcher;
+pub use io::Pending;
+pub use subscription::{FetchPosition, FetchState, Leader, OffsetAndEpoch, PartitionState, Subscription};
+
+use crate::base::config::ConsumerConfig;
+use crate::base::{LeaderEpoch, NodeId, Offset, RecordId, Time, TopicPartition};
+use crate::client::metadata::{Metadata, MetadataConfig};
+use crate::client::network_client::{ExponentialBackoff, NetworkClient, NetworkConfig};
+use crate::node::{Channel, ClientError, Event, Outbox};
+use crate::record::Record;
+use io::Io;
+use std::rc::Rc;
+
+/// A record as `poll()` returns it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ConsumerRecord {
+    /// Who it is, read from its value; none for records that no generator made.
+    pub id: Option<RecordId>,
+    /// Where it was read.
+    pub partition: TopicPartition,
+    /// Epoch of the leader that appended it.
+    pub leader_epoch: LeaderEpoch,
+    /// Offset, timestamp, key, value, headers.
+    pub record: Record,
+}
+
+/// How `poll()` answers.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Polled {
+    /// Not yet: it blocks.
+    Waiting,
+    /// Records; none if a position moved over something that is not returned.
+    Records(Vec<ConsumerRecord>),
+    /// It throws.
+    Failed(ClientError),
+}
+
+/// What a `poll()` that does not answer waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum WaitsFor {
+    /// Which partitions there are.
+    Metadata,
+    /// Where the group's coordinator is.
+    Coordinator,
+    /// How far the group has read.
+    CommittedOffsets,
+    /// Where to start without a committed offset.
+    OffsetReset,
+    /// Whether a new leader knows the position.
+    Validation,
+    /// Records.
+    Records,
+}
+
+/// A consumer client.
+#[derive(Clone, PartialEq, Hash, Debug)]
+pub struct Consumer {
+    name: Rc<str>,
+    config: Rc<ConsumerConfig>,
+    net: NetworkClient<Pending>,
+    topics: Vec<Rc<str>>,
+    subscription: Subscription,
+    fetcher: Fetcher,
+    coordinator: Option<Coordinator>,
+    seen_metadata: u32,
+    /// Thrown by the next call.
+    raised: Option<ClientError>,
+    callbacks: Vec<CommitCallback>,
+    closing: bool,
+    wakeup_at: Option<Time>,
+    timeout_at: Option<Time>,
+}
+
+/// In Kafka a constant of `ClientUtils.createConsumerNetworkClient`.
+const MAX_IN_FLIGHT: u32 = 100;
+
+impl Consumer {
+    /// A consumer without assignment. Without `config.group_id` nothing is ever committed.
+    pub fn new(name: Rc<str>, config: ConsumerConfig, cluster: Rc<[NodeId]>, now: Time) -> Self {
+        let backoff = ExponentialBackoff::new;
+        let network = NetworkConfig {
+            request_timeout: config.request_timeout_ms,
+            reconnect_backoff: backoff(config.reconnect_backoff_ms, config.reconnect_backoff_max_ms),
+            setup_timeout: backoff(
+                config.socket_connection_setup_timeout_ms,
+                config.socket_connection_setup_timeout_max_ms,
+            ),
+            max_in_flight: MAX_IN_FLIGHT,
+            metadata_channel: Channel::Consumer,
+        };
+        let metadata = MetadataConfig {
+            refresh_backoff: backoff(config.retry_backoff_ms, config.retry_backoff_max_ms),
+            max_age: config.metadata_max_age_ms,
+            max_idle: None,
+        };
+        let group = config.group_id.clone();
+        let coordinator = group.map(|group| Coordinator::new(group, &config, now));
+        Consumer {
+            name,
+            net: NetworkClient::new(network, metadata, cluster),
+            topics: Vec::new(),
+            subscription: Subscription::new(config.auto_offset_reset),
+            fetcher: Fetcher::new(),
+            coordinator,
+            seen_metadata: 0,
+            raised: None,
+            callbacks: Vec::new(),
+            closing: false,
+            wakeup_at: None,
+            timeout_at: None,
+            config: Rc::new(config),
+        }
+    }
+
+    // ---- asking ----
+
+    /// Its name.
+    pub fn name(&self) -> &Rc<str> {
+        &self.name
+    }
+
+    /// Its settings.
+    pub fn config(&self) -> &Rc<ConsumerConfig> {
+        &self.config
+    }
+
+    /// Its partitions and positions.
+    pub fn subscription(&self) -> &Subscription {
+        &self.subscription
+    }
+
+    /// Fetch sessions and buffered fetches.
+    pub fn fetcher(&self) -> &Fetcher {
+        &self.fetcher
+    }
+
+    /// The group's side; none without `group.id`.
+    pub fn coordinator(&self) -> Option<&Coordinator> {
+        self.coordinator.as_ref()
+    }
+
+    /// Connections, requests in flight, metadata.
+    pub fn network(&self) -> &NetworkClient<Pending> {
+        &self.net
+    }
+
+    /// The next offset to read of each partition that has one.
+    pub fn positions(&self) -> impl Iterator<Item = (TopicPartition, Offset)> {
+        self.subscription.iter().filter_map(|(tp, state)| Some((tp, state.position()?.offset)))
+    }
+
+    /// Records wait in the buffer for the next `poll()`.
+    pub fn has_records(&self) -> bool {
+        self.fetcher.has_available(&self.subscription)
+    }
+
+    /// A commit of any kind is not finished.
+    pub fn is_committing(&self) -> bool {
+        self.coordinator.as_ref().is_some_and(|coordinator| coordinator.commits().next().is_some())
+    }
+
+    /// A commit that is not finished would change what is committed (automatic commits repeat themselves for ever).
+    pub fn is_committing_news(&self) -> bool {
+        let known = |tp| self.subscription.get(tp).and_then(PartitionState::committed);
+        let mut commits = self.coordinator.iter().flat_map(Coordinator::commits);
+        commits.any(|commit| commit.offsets.iter().any(|(tp, offset)| known(*tp) != Some(offset.offset)))
+    }
+
+    /// What a `poll()` would wait for.
+    pub fn waits_for(&self) -> WaitsFor {
+        let any_in = |state| self.subscription.in_state(state).next().is_some();
+        let fetching_offsets = self.coordinator.as_ref().filter(|coordinator| coordinator.is_fetching_offsets());
+        match fetching_offsets {
+            _ if self.subscription.is_empty() => WaitsFor::Metadata,
+            Some(coordinator) if coordinator.node().is_none() => WaitsFor::Coordinator,
+            Some(_) => WaitsFor::CommittedOffsets,
+            None if any_in(FetchState::AwaitReset) => WaitsFor::OffsetReset,
+            None if any_in(FetchState::AwaitValidation) => WaitsFor::Validation,
+            None => WaitsFor::Records,
+        }
+    }
+
+    // ---- the application's calls ----
+
+    /// Assigns all partitions of these topics, as soon as metadata tells which there are.
+    pub fn assign(&mut self, now: Time, topics: Vec<Rc<str>>) {
+        for topic in &topics {
+            self.net.metadata.add_topic(topic, now);
+        }
+        self.topics = topics;
+    }
+
+    /// See the module.
+    pub fn poll(&mut self, now: Time, out: &mut Outbox<'_>) -> Polled {
+        let mut wake = None;
+        self.net.poll(now, out);
+        self.learn_assignment();
+        self.run_callbacks(now);
+        let mut io = Io { net: &mut self.net, now, out, wake: &mut wake };
+        if let Some(coordinator) = &mut self.coordinator {
+            coordinator.maybe_auto_commit(&self.config, &self.subscription, &mut io);
+        }
+        let polled = match self.raised.take() {
+            Some(error) => Err(error),
+            None => self.update_positions(now, out, &mut wake).and_then(|()| self.collect(now, out, &mut wake)),
+        };
+        if polled.is_ok() {
+            let mut io = Io { net: &mut self.net, now, out, wake: &mut wake };
+            self.fetcher.send(&self.config, &self.subscription, &mut io);
+        }
+        self.background(now, out, wake);
+        match polled {
+            Err(error) => Polled::Failed(error),
+            Ok(collected) if collected.is_empty() => Polled::Waiting,
+            Ok(collected) => {
+                self.tell_delivered(&collected.records, out);
+                Polled::Records(collected.records)
+            }
+        }
+    }
+
+    /// Begins `commitSync()` of the current positions; [`Self::commit_sync_result`] tells how it ends.
+    pub fn commit_sync(&mut self, now: Time, out: &mut Outbox<'_>) {
+        self.commit(CommitKind::Sync, now, out);
+    }
+
+    /// How `commitSync()` ended; none while it blocks.
+    pub fn commit_sync_result(&mut self, now: Time) -> Option<Result<(), ClientError>> {
+        let result = match &mut self.coordinator {
+            Some(coordinator) => coordinator.take_sync_result(),
+            None => Some(Err(no_group())),
+        };
+        if result.is_some() {
+            self.run_callbacks(now);
+        }
+        result
+    }
+
+    /// `commitAsync()` of the current positions.
+    pub fn commit_async(&mut self, now: Time, out: &mut Outbox<'_>) {
+        self.commit(CommitKind::Async, now, out);
+    }
+
+    fn commit(&mut self, kind: CommitKind, now: Time, out: &mut Outbox<'_>) {
+        self.run_callbacks(now);
+        let deadline = now + self.config.default_api_timeout_ms;
+        if let Some(coordinator) = &mut self.coordinator {
+            coordinator.commit(kind, self.subscription.all_consumed().into(), deadline);
+        }
+        self.background(now, out, None);
+    }
+
+    /// Callbacks of asynchronous commits, in the order in which the commits ended.
+    pub fn take_callbacks(&mut self) -> Vec<CommitCallback> {
+        std::mem::take(&mut self.callbacks)
+    }
+
+    /// Stops returning records of a partition; what is buffered stays.
+    pub fn pause(&mut self, partition: TopicPartition) {
+        self.subscription.set_paused(partition, true);
+    }
+
+    /// Undoes [`Self::pause`].
+    pub fn resume(&mut self, partition: TopicPartition) {
+        self.subscription.set_paused(partition, false);
+    }
+
+    /// The next `poll()` reads from `offset`. What is buffered from elsewhere is dropped.
+    pub fn seek(&mut self, partition: TopicPartition, offset: Offset, out: &mut Outbox<'_>) {
+        let leader = leader_of(&self.net.metadata, partition);
+        self.subscription.seek_validated(partition, FetchPosition { offset, offset_epoch: -1, leader });
+        out.emit(Event::PositionSet { partition, offset, from_commit: false });
+    }
+
+    /// Ends fetch sessions and, with automatic commit, begins a last synchronous one; see [`Self::is_closed`].
+    pub fn close(&mut self, now: Time, out: &mut Outbox<'_>) {
+        self.closing = true;
+        if let Some(coordinator) = &mut self.coordinator
+            && coordinator.next_auto_commit().is_some()
+        {
+            let deadline = now + self.config.default_api_timeout_ms;
+            coordinator.commit(CommitKind::Sync, self.subscription.all_consumed().into(), deadline);
+        }
+        let mut wake = None;
+        let mut io = Io { net: &mut self.net, now, out, wake: &mut wake };
+        self.fetcher.close(&self.config, &mut io);
+        self.background(now, out, wake);
+    }
+
+    /// `close()` has returned.
+    pub fn is_closed(&self) -> bool {
+        self.closing && !self.is_committing()
+    }
+
+    // ---- inside poll() ----
+
+    fn learn_assignment(&mut self) {
+        let metadata = &self.net.metadata;
+        if self.subscription.is_empty() {
+            let mut partitions = Vec::new();
+            for name in &self.topics {
+                let Some(topic) = metadata.topic_id(name).and_then(|id| metadata.topic(id)) else { return };
+                partitions.extend(topic.partitions.iter().map(|p| TopicPartition::new(topic.topic, p.partition)));
+            }
+            self.subscription.assign(partitions);
+        }
+        if self.seen_metadata != metadata.update_version() {
+            self.seen_metadata = metadata.update_version();
+            let assigned: Vec<TopicPartition> = self.subscription.iter().map(|(tp, _)| tp).collect();
+            for tp in assigned {
+                self.subscription.leader_is(tp, leader_of(metadata, tp));
+            }
+        }
+    }
+
+    fn run_callbacks(&mut self, now: Time) {
+        if let Some(coordinator) = &mut self.coordinator {
+            self.callbacks.append(&mut coordinator.run_callbacks(&self.config, now));
+        }
+    }
+
+    /// Looks for the positions that are missing (`updateFetchPositions`).
+    fn update_positions(
+        &mut self,
+        now: Time,
+        out: &mut Outbox<'_>,
+        wake: &mut Option<Time>,
+    ) -> Result<(), ClientError> {
+        let mut io = Io { net: &mut self.net, now, out, wake };
+        offset_lookup::send_validations(&self.config, &mut self.subscription, &mut io);
+        if !self.subscription.has_all_positions() {
+            let known = self.coordinator.as_mut().is_none_or(|group| group.init_positions(&self.subscription));
+            if known {
+                reset_initializing(&mut self.subscription, |_| true)?;
+                offset_lookup::send_resets(&self.config, &mut self.subscription, &mut io);
+            }
+        }
+        if let Some(at) = self.subscription.next_retry() {
+            io.wake_at(at);
+        }
+        Ok(())
+    }
+
+    fn collect(
+        &mut self,
+        now: Time,
+        out: &mut Outbox<'_>,
+        wake: &mut Option<Time>,
+    ) -> Result<fetcher::Collected, ClientError> {
+        let mut io = Io { net: &mut self.net, now, out, wake };
+        self.fetcher.collect(&self.config, &mut self.subscription, &mut io)
+    }
+
+    fn tell_delivered(&self, records: &[ConsumerRecord], out: &mut Outbox<'_>) {
+        for delivered in records {
+            if let Some(record) = delivered.id {
+                let (partition, offset) = (delivered.partition, delivered.record.offset);
+                out.emit(Event::Delivered { record, partition, offset });
+            }
+        }
+    }
+}
+
+fn backoff(config: &ConsumerConfig) -> ExponentialBackoff {
+    ExponentialBackoff::new(config.retry_backoff_ms, config.retry_backoff_max_ms)
+}
+
+/// A partition's leader, as metadata knows it.
+fn leader_of(metadata: &Metadata, tp: TopicPartition) -> Leader {
+    let current = metadata.current_leader(tp);
+    Leader { id: current.leader, epoch: current.epoch }
+}
+
+/// Leaves partitions without committed offset to `auto.offset.reset`; with `none`, that is an exception.
+fn reset_initializing(
+    subscription: &mut Subscription,
+    concerned: impl Fn(TopicPartition) -> bool,
+) -> Result<(), ClientError> {
+    let without: Vec<TopicPartition> =
+        subscription.in_state(FetchState::Initializing).filter(|tp| concerned(*tp)).collect();
+    if !without.is_empty() && !subscription.has_default_reset() {
+        let text = "NoOffsetForPartitionException: Undefined offset with no reset policy for partitions";
+        return Err(ClientError::Exception(text.into()));
+    }
+    for tp in without {
+        subscription.request_reset(tp);
+    }
+    Ok(())
+}
+
+fn no_group() -> ClientError {
+    let text = "InvalidGroupIdException: To use the group management or offset commit APIs, you must provide a valid \
+                group.id in the consumer configuration.";
+    ClientError::Exception(text.into())
+}
+
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;

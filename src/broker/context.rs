@@ -1,0 +1,47 @@
+//! What a part of the broker needs from the rest while one event is being handled.
+
+use super::request_queue::RequestQueue;
+use crate::base::config::BrokerConfig;
+use crate::base::{BrokerId, Time, TopicPartition};
+use crate::metadata::MetadataImage;
+use crate::node::Outbox;
+use crate::protocol::{CurrentLeader, ErrorCode};
+
+/// Borrowed for the time of one event.
+pub struct Context<'a, 'o> {
+    /// The time.
+    pub now: Time,
+    /// This broker.
+    pub id: BrokerId,
+    /// Its epoch, −1 before it is registered.
+    pub broker_epoch: i64,
+    /// The cluster's settings.
+    pub config: &'a BrokerConfig,
+    /// The cluster as this broker knows it.
+    pub image: &'a MetadataImage,
+    /// Where answers go through.
+    pub requests: &'a mut RequestQueue,
+    /// Where effects go.
+    pub out: &'a mut Outbox<'o>,
+}
+
+impl Context<'_, '_> {
+    /// The epoch of another broker, if it is registered and not fenced.
+    pub fn alive_broker_epoch(&self, broker: BrokerId) -> Option<i64> {
+        self.image.broker(broker).filter(|registration| !registration.fenced).map(|registration| registration.epoch)
+    }
+
+    /// Why this broker has no replica of the partition.
+    pub fn not_hosted(&self, partition: TopicPartition) -> ErrorCode {
+        match self.image.partition(partition) {
+            Some(_) => ErrorCode::NotLeaderOrFollower,
+            None => ErrorCode::UnknownTopicOrPartition,
+        }
+    }
+
+    /// Who leads, as far as the metadata go (KIP-951).
+    pub fn leader_in_metadata(&self, partition: TopicPartition) -> Option<CurrentLeader> {
+        let registration = self.image.partition(partition)?;
+        Some(CurrentLeader { leader: registration.leader, epoch: registration.leader_epoch })
+    }
+}

@@ -1,0 +1,148 @@
+//! A broker's connections to the controller, one per purpose (Kafka's `NodeToControllerChannelManager`).
+//!
+//! Each channel has one request in flight and a queue behind it. A request that meets a broken connection, a timeout or
+//! `NOT_CONTROLLER` is sent again, to the next controller, until its retry time is over; then its sender is told.
+//! Invariant: an answer counts only if its correlation id is that of the request in flight.
+
+use crate::base::{Duration, NodeId, Time};
+use crate::node::{Channel, Outbox};
+use crate::protocol::Request;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+const RECONNECT_BACKOFF: Duration = Duration::from_millis(50);
+
+/// One channel.
+#[derive(Clone, Hash, Debug)]
+pub struct ControllerChannel {
+    channel: Channel,
+    controllers: Rc<[NodeId]>,
+    /// Which of them to ask.
+    target: u32,
+    /// How long a request may stay unanswered.
+    request_timeout: Duration,
+    /// How long it is tried again; none for ever.
+    retry_timeout: Option<Duration>,
+    correlation: u32,
+    in_flight: Option<InFlight>,
+    queue: VecDeque<Queued>,
+    /// Send the head of the queue not before.
+    backoff_until: Option<Time>,
+}
+
+#[derive(Clone, Hash, Debug)]
+struct InFlight {
+    correlation: u32,
+    deadline: Time,
+    queued: Queued,
+}
+
+#[derive(Clone, Hash, Debug)]
+struct Queued {
+    request: Request,
+    created: Time,
+}
+
+impl ControllerChannel {
+    /// A channel with nothing to send.
+    pub fn new(
+        channel: Channel,
+        controllers: &Rc<[NodeId]>,
+        request_timeout: Duration,
+        retry_timeout: Option<Duration>,
+    ) -> Self {
+        ControllerChannel {
+            channel,
+            controllers: Rc::clone(controllers),
+            target: 0,
+            request_timeout: retry_timeout.map_or(request_timeout, |retry| retry.min(request_timeout)),
+            retry_timeout,
+            correlation: 0,
+            in_flight: None,
+            queue: VecDeque::new(),
+            backoff_until: None,
+        }
+    }
+
+    /// The controller asked at present.
+    pub fn controller(&self) -> NodeId {
+        self.controllers[self.target as usize % self.controllers.len()]
+    }
+
+    /// Sends a request, or queues it.
+    pub fn send(&mut self, now: Time, request: Request, out: &mut Outbox<'_>) {
+        self.queue.push_back(Queued { request, created: now });
+        self.pump(now, out);
+    }
+
+    /// An answer came: the request it belongs to, unless it is stale.
+    pub fn answered(&mut self, now: Time, correlation: u32, out: &mut Outbox<'_>) -> Option<Request> {
+        let in_flight = self.in_flight.take_if(|in_flight| in_flight.correlation == correlation)?;
+        self.pump(now, out);
+        Some(in_flight.queued.request)
+    }
+
+    /// The answer was `NOT_CONTROLLER`: asks the next one.
+    pub fn not_controller(&mut self, now: Time, request: Request) {
+        self.target = self.target.wrapping_add(1);
+        self.queue.push_front(Queued { request, created: now });
+        self.backoff_until = Some(now + RECONNECT_BACKOFF);
+    }
+
+    /// The connection to `peer` broke.
+    pub fn disconnected(&mut self, now: Time, peer: NodeId) {
+        if peer == self.controller()
+            && let Some(in_flight) = self.in_flight.take()
+        {
+            self.retry_later(now, in_flight.queued);
+        }
+    }
+
+    /// Deadlines that have passed: closes a silent connection, sends what waited for a back-off. Returns requests that
+    /// were given up.
+    pub fn on_timer(&mut self, now: Time, out: &mut Outbox<'_>) -> Option<Request> {
+        if let Some(in_flight) = self.in_flight.take_if(|in_flight| in_flight.deadline <= now) {
+            out.disconnect(self.controller(), self.channel);
+            self.retry_later(now, in_flight.queued);
+        }
+        let given_up = match (self.queue.front(), self.retry_timeout) {
+            (Some(head), Some(timeout)) if self.in_flight.is_none() && now >= head.created + timeout => {
+                self.queue.pop_front().map(|queued| queued.request)
+            }
+            _ => None,
+        };
+        self.pump(now, out);
+        given_up
+    }
+
+    /// When to call [`Self::on_timer`].
+    pub fn deadline(&self) -> Option<Time> {
+        match &self.in_flight {
+            Some(in_flight) => Some(in_flight.deadline),
+            None => self.queue.front().map(|_| self.backoff_until.unwrap_or(Time::ZERO)),
+        }
+    }
+
+    /// Whether something waits or is in flight.
+    pub fn is_busy(&self) -> bool {
+        self.in_flight.is_some() || !self.queue.is_empty()
+    }
+
+    fn retry_later(&mut self, now: Time, queued: Queued) {
+        self.target = self.target.wrapping_add(1);
+        self.queue.push_front(queued);
+        self.backoff_until = Some(now + RECONNECT_BACKOFF);
+    }
+
+    fn pump(&mut self, now: Time, out: &mut Outbox<'_>) {
+        if self.in_flight.is_some() || self.backoff_until.is_some_and(|until| now < until) {
+            return;
+        }
+        self.backoff_until = None;
+        let Some(queued) = self.queue.pop_front() else { return };
+        self.correlation = self.correlation.wrapping_add(1);
+        out.request(self.controller(), self.channel, self.correlation, queued.request.clone());
+        let deadline = now + self.request_timeout;
+        self.in_flight = Some(InFlight { correlation: self.correlation, deadline, queued });
+    }
+}

@@ -1,0 +1,123 @@
+//! What a broker asks the controller for on behalf of others: topics that clients create, the topic of the group
+//! coordinator, blocks of producer ids (Kafka's `ForwardingManager`, `AutoTopicCreationManager`).
+
+use super::controller_channel::ControllerChannel;
+use super::producer_id_manager::ProducerIdManager;
+use super::request_queue::RequestQueue;
+use crate::base::config::{BrokerConfig, Properties};
+use crate::base::{BrokerId, Time};
+use crate::metadata::CONSUMER_OFFSETS_TOPIC;
+use crate::node::{Outbox, RequestContext};
+use crate::protocol::{
+    AllocateProducerIdsRequest, CreateTopicsRequest, CreateTopicsResponse, ErrorCode, NewTopic, NewTopicResult,
+    Request, Response,
+};
+use std::collections::VecDeque;
+
+/// The forwarding channel and whom its answers are for.
+#[derive(Clone, Hash, Debug)]
+pub struct Forwarding {
+    /// To the controller.
+    pub channel: ControllerChannel,
+    origins: VecDeque<Origin>,
+    creating_offsets_topic: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Origin {
+    Client(RequestContext),
+    OffsetsTopic,
+    ProducerIds,
+}
+
+impl Forwarding {
+    /// Nothing to ask for.
+    pub fn new(channel: ControllerChannel) -> Self {
+        Forwarding { channel, origins: VecDeque::new(), creating_offsets_topic: false }
+    }
+
+    /// Passes a client's CreateTopics on.
+    pub fn create_topics(
+        &mut self,
+        now: Time,
+        from: RequestContext,
+        request: CreateTopicsRequest,
+        out: &mut Outbox<'_>,
+    ) {
+        self.send(now, Origin::Client(from), Request::CreateTopics(request), out);
+    }
+
+    /// Creates `__consumer_offsets`, unless that is under way.
+    pub fn create_offsets_topic(&mut self, now: Time, config: &BrokerConfig, out: &mut Outbox<'_>) {
+        if !std::mem::replace(&mut self.creating_offsets_topic, true) {
+            let request = CreateTopicsRequest { topics: vec![offsets_topic(config)] };
+            self.send(now, Origin::OffsetsTopic, Request::CreateTopics(request), out);
+        }
+    }
+
+    /// Asks for a block of producer ids.
+    pub fn allocate_producer_ids(&mut self, now: Time, broker: BrokerId, broker_epoch: i64, out: &mut Outbox<'_>) {
+        let request = Request::AllocateProducerIds(AllocateProducerIdsRequest { broker, broker_epoch });
+        self.send(now, Origin::ProducerIds, request, out);
+    }
+
+    fn send(&mut self, now: Time, origin: Origin, request: Request, out: &mut Outbox<'_>) {
+        self.origins.push_back(origin);
+        self.channel.send(now, request, out);
+    }
+
+    /// The controller answered the oldest request.
+    pub fn answered(
+        &mut self,
+        now: Time,
+        response: Response,
+        ids: &mut ProducerIdManager,
+        requests: &mut RequestQueue,
+        out: &mut Outbox<'_>,
+    ) {
+        match (self.origins.pop_front(), response) {
+            (Some(Origin::Client(to)), response) => requests.respond(to, response, out),
+            (Some(Origin::ProducerIds), Response::AllocateProducerIds(response)) => ids.allocated(now, &response),
+            (Some(Origin::ProducerIds), _) => ids.failed(now),
+            (Some(Origin::OffsetsTopic), _) => self.creating_offsets_topic = false,
+            (None, _) => {}
+        }
+    }
+
+    /// The oldest request was given up.
+    pub fn given_up(
+        &mut self,
+        now: Time,
+        request: &Request,
+        ids: &mut ProducerIdManager,
+        requests: &mut RequestQueue,
+        out: &mut Outbox<'_>,
+    ) {
+        match (self.origins.pop_front(), request) {
+            (Some(Origin::Client(to)), Request::CreateTopics(request)) => {
+                let timed_out =
+                    |topic: &NewTopic| NewTopicResult { name: topic.name.clone(), error: ErrorCode::RequestTimedOut };
+                let topics = request.topics.iter().map(timed_out).collect();
+                requests.respond(to, Response::CreateTopics(CreateTopicsResponse { topics }), out);
+            }
+            (Some(Origin::ProducerIds), _) => ids.failed(now),
+            (Some(Origin::OffsetsTopic), _) => self.creating_offsets_topic = false,
+            _ => {}
+        }
+    }
+}
+
+fn offsets_topic(config: &BrokerConfig) -> NewTopic {
+    let settings = [
+        ("cleanup.policy", "compact".to_owned()),
+        ("segment.bytes", config.offsets_topic_segment_bytes.to_string()),
+        ("compression.type", "producer".to_owned()),
+    ];
+    NewTopic {
+        name: CONSUMER_OFFSETS_TOPIC.into(),
+        partitions: i32::try_from(config.offsets_topic_num_partitions).unwrap_or(i32::MAX),
+        replication_factor: i16::try_from(config.offsets_topic_replication_factor).unwrap_or(i16::MAX),
+        assignments: Vec::new(),
+        config: settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Properties>(),
+    }
+}

@@ -1,0 +1,54 @@
+//! Routing, and nothing else: which part of the broker handles which request (Kafka's `KafkaApis`).
+
+use super::BrokerSetup;
+use super::metadata_api;
+use super::process::Process;
+use crate::base::Time;
+use crate::node::{Outbox, RequestContext};
+use crate::protocol::{Request, Response};
+
+impl Process {
+    /// Handles a request whose turn it is.
+    pub(super) fn route(
+        &mut self,
+        setup: &BrokerSetup,
+        now: Time,
+        context: RequestContext,
+        request: Request,
+        out: &mut Outbox<'_>,
+    ) {
+        let (mut ctx, replicas, group) = self.parts(setup, now, out);
+        let response = match request {
+            Request::Produce(request) => return replicas.handle_produce(context, &request, &mut ctx),
+            Request::Fetch(request) => return replicas.handle_fetch(context, &request, &mut ctx),
+            Request::OffsetCommit(request) => return group.commit(context, &request, replicas, &mut ctx),
+            Request::OffsetFetch(request) => return group.fetch(context, &request, replicas, &mut ctx),
+            Request::ListOffsets(request) => Response::ListOffsets(replicas.list_offsets(&request, &ctx)),
+            Request::OffsetForLeaderEpoch(request) => {
+                Response::OffsetForLeaderEpoch(replicas.offsets_for_leader_epoch(&request, &ctx))
+            }
+            Request::Metadata(request) => Response::Metadata(metadata_api::metadata(&request, ctx.image)),
+            Request::FindCoordinator(request) => {
+                let (response, create) = metadata_api::find_coordinator(&request, ctx.image);
+                if create {
+                    self.forwarding.create_offsets_topic(now, &setup.config, out);
+                }
+                Response::FindCoordinator(response)
+            }
+            Request::InitProducerId(request) => {
+                let (response, ask) = self.producer_ids.init(now, &request);
+                if ask {
+                    self.forwarding.allocate_producer_ids(now, setup.id, self.lifecycle.broker_epoch(), out);
+                }
+                Response::InitProducerId(response)
+            }
+            Request::CreateTopics(request) => return self.forwarding.create_topics(now, context, request, out),
+            // The controller's; a broker that gets one closes the connection, as for any API it does not offer.
+            Request::AlterPartition(_)
+            | Request::BrokerRegistration(_)
+            | Request::BrokerHeartbeat(_)
+            | Request::AllocateProducerIds(_) => return self.requests.close(context, out),
+        };
+        self.requests.respond(context, response, out);
+    }
+}

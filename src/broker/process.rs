@@ -1,0 +1,300 @@
+//! The running process: everything that a crash forgets, and the loop that hands events to its parts.
+
+use super::BrokerSetup;
+use super::alter_partition::AlterPartitionManager;
+use super::context::Context;
+use super::controller_channel::ControllerChannel;
+use super::forwarding::Forwarding;
+use super::group_coordinator::GroupCoordinator;
+use super::lifecycle::{BrokerState, Lifecycle};
+use super::metadata_loader::MetadataLoader;
+use super::producer_id_manager::ProducerIdManager;
+use super::replica_manager::ReplicaManager;
+use super::request_queue::RequestQueue;
+use crate::base::{BrokerId, Duration, NodeId, Time};
+use crate::log::Disk;
+use crate::node::{Body, BrokerTimer, Channel, ConnectionId, Message, Outbox, Timer};
+use crate::protocol::{BrokerRegistrationRequest, ErrorCode, Request, Response};
+
+/// How long a forwarded request is tried.
+const FORWARDING_RETRY: Duration = Duration::from_millis(60_000);
+/// `controller.socket.timeout.ms`.
+const CONTROLLER_SOCKET_TIMEOUT: Duration = Duration::from_millis(30_000);
+
+/// A broker process.
+#[derive(Clone, Hash, Debug)]
+pub struct Process {
+    pub(super) requests: RequestQueue,
+    pub(super) replicas: ReplicaManager,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) loader: MetadataLoader,
+    pub(super) forwarding: Forwarding,
+    pub(super) group: GroupCoordinator,
+    pub(super) producer_ids: ProducerIdManager,
+    /// When the timer for unanswered requests to the controller is due.
+    controller_timer: Option<Time>,
+}
+
+impl Process {
+    /// A process that has just started: it registers and reads the metadata.
+    pub fn start(setup: &BrokerSetup, now: Time, out: &mut Outbox<'_>) -> Self {
+        let config = &setup.config;
+        let channel = |channel, timeout, retry| ControllerChannel::new(channel, &setup.controllers, timeout, retry);
+        let registration = BrokerRegistrationRequest {
+            broker: setup.id,
+            cluster_id: setup.cluster_id.clone(),
+            incarnation: out.random().next_u64(),
+            previous_broker_epoch: -1,
+            rack: setup.rack.clone(),
+        };
+        let heartbeat = config.broker_heartbeat_interval_ms;
+        let lifecycle = channel(Channel::Lifecycle, CONTROLLER_SOCKET_TIMEOUT, Some(heartbeat));
+        let alter = channel(Channel::AlterPartition, CONTROLLER_SOCKET_TIMEOUT, None);
+        let forwarding = channel(Channel::Forwarding, CONTROLLER_SOCKET_TIMEOUT, Some(FORWARDING_RETRY));
+        let metadata = channel(Channel::Metadata, config.controller_quorum_request_timeout_ms, None);
+        let mut process = Process {
+            requests: RequestQueue::default(),
+            replicas: ReplicaManager::new(setup.id, config, AlterPartitionManager::new(alter)),
+            lifecycle: Lifecycle::new(registration, heartbeat, lifecycle),
+            loader: MetadataLoader::new(metadata, config.controller_quorum_retry_backoff_ms),
+            forwarding: Forwarding::new(forwarding),
+            group: GroupCoordinator::new(config),
+            producer_ids: ProducerIdManager::default(),
+            controller_timer: None,
+        };
+        process.lifecycle.communicate(now, -1, out);
+        process.loader.fetch(now, setup.id, -1, out);
+        process.arm_controller_timer(out);
+        process
+    }
+
+    /// The parts that handle data, and what they need of the rest.
+    pub(super) fn parts<'a, 'o>(
+        &'a mut self,
+        setup: &'a BrokerSetup,
+        now: Time,
+        out: &'a mut Outbox<'o>,
+    ) -> (Context<'a, 'o>, &'a mut ReplicaManager, &'a mut GroupCoordinator) {
+        let ctx = Context {
+            now,
+            id: setup.id,
+            broker_epoch: self.lifecycle.broker_epoch(),
+            config: &setup.config,
+            image: self.loader.image(),
+            requests: &mut self.requests,
+            out,
+        };
+        (ctx, &mut self.replicas, &mut self.group)
+    }
+
+    /// A message arrived.
+    pub fn on_message(
+        &mut self,
+        setup: &BrokerSetup,
+        disk: &mut Disk,
+        now: Time,
+        from: NodeId,
+        message: Message,
+        out: &mut Outbox<'_>,
+    ) {
+        if let Body::Response(response) = message.body {
+            let (channel, correlation) = (message.connection.channel, message.correlation_id);
+            self.on_response(setup, disk, now, from, channel, correlation, response, out);
+        } else if let Some(message) = self.requests.receive(message) {
+            self.handle(setup, now, message, out);
+        }
+        self.settle(setup, now, out);
+    }
+
+    fn handle(&mut self, setup: &BrokerSetup, now: Time, message: Message, out: &mut Outbox<'_>) {
+        let context = message.context();
+        if let Body::Request(request) = message.body {
+            self.route(setup, now, context, request, out);
+        }
+    }
+
+    /// Until nothing is left to do at this moment: news for coordinators, requests whose connection became free.
+    fn settle(&mut self, setup: &BrokerSetup, now: Time, out: &mut Outbox<'_>) {
+        loop {
+            for news in self.replicas.take_coordinator_news() {
+                let (mut ctx, replicas, group) = self.parts(setup, now, out);
+                group.on_news(news, replicas, &mut ctx);
+            }
+            match self.requests.next() {
+                Some(message) => self.handle(setup, now, message, out),
+                None => break,
+            }
+        }
+        self.arm_controller_timer(out);
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn on_response(
+        &mut self,
+        setup: &BrokerSetup,
+        disk: &mut Disk,
+        now: Time,
+        from: NodeId,
+        channel: Channel,
+        correlation: u32,
+        response: Response,
+        out: &mut Outbox<'_>,
+    ) {
+        if channel == Channel::Replication {
+            let (mut ctx, replicas, _) = self.parts(setup, now, out);
+            return replicas.on_leader_response(BrokerId::from(from), correlation, response, &mut ctx);
+        }
+        let Some(lane) = self.channel_mut(channel) else { return };
+        let Some(request) = lane.answered(now, correlation, out) else { return };
+        if response.error() == ErrorCode::NotController {
+            return lane.not_controller(now, request);
+        }
+        match (request, response) {
+            (_, Response::BrokerRegistration(response)) => self.lifecycle.on_registration(now, &response, out),
+            (_, Response::BrokerHeartbeat(response)) => {
+                self.lifecycle.on_heartbeat(now, &response, out);
+                self.publish(setup, disk, now, out);
+            }
+            (_, Response::Fetch(response)) => {
+                if self.loader.on_response(now, &response, out) {
+                    self.publish(setup, disk, now, out);
+                    self.loader.fetch(now, setup.id, self.lifecycle.broker_epoch(), out);
+                }
+            }
+            (Request::AlterPartition(request), Response::AlterPartition(response)) => {
+                let (mut ctx, replicas, _) = self.parts(setup, now, out);
+                replicas.on_alter_partition(request, response, &mut ctx);
+            }
+            (_, response) => {
+                self.forwarding.answered(now, response, &mut self.producer_ids, &mut self.requests, out);
+            }
+        }
+    }
+
+    fn channel_mut(&mut self, channel: Channel) -> Option<&mut ControllerChannel> {
+        match channel {
+            Channel::Lifecycle => Some(&mut self.lifecycle.channel),
+            Channel::AlterPartition => Some(&mut self.replicas.alter_partition.channel),
+            Channel::Forwarding => Some(&mut self.forwarding.channel),
+            Channel::Metadata => Some(&mut self.loader.channel),
+            _ => None,
+        }
+    }
+
+    /// Acts on new metadata; the first time this loads the logs, and then the broker asks to be unfenced. Once it has been,
+    /// it serves.
+    fn publish(&mut self, setup: &BrokerSetup, disk: &mut Disk, now: Time, out: &mut Outbox<'_>) {
+        let first = !self.loader.is_published();
+        if let Some(delta) = self.loader.publish(self.lifecycle.state() != BrokerState::Starting) {
+            let (mut ctx, replicas, _) = self.parts(setup, now, out);
+            replicas.apply_delta(&delta, disk, &mut ctx);
+        }
+        if first && self.loader.is_published() {
+            let offset = self.loader.image().offset();
+            self.lifecycle.set_ready_to_unfence(now, offset, out);
+            self.start_rounds(setup, now, out);
+        }
+        if self.lifecycle.state() == BrokerState::Running {
+            self.requests.open();
+        }
+    }
+
+    fn start_rounds(&self, setup: &BrokerSetup, now: Time, out: &mut Outbox<'_>) {
+        for timer in [BrokerTimer::IsrShrink, BrokerTimer::HighWatermarkCheckpoint] {
+            out.set_timer(Timer::Broker(timer), now + round(setup, timer));
+        }
+    }
+
+    /// A timer is due.
+    pub fn on_timer(
+        &mut self,
+        setup: &BrokerSetup,
+        disk: &mut Disk,
+        now: Time,
+        timer: BrokerTimer,
+        out: &mut Outbox<'_>,
+    ) {
+        match timer {
+            BrokerTimer::Lifecycle => {
+                let offset = self.loader.image().offset();
+                self.lifecycle.communicate(now, offset, out);
+            }
+            BrokerTimer::Metadata => self.loader.fetch(now, setup.id, self.lifecycle.broker_epoch(), out),
+            BrokerTimer::ControllerRequest => self.on_controller_timer(now, out),
+            BrokerTimer::HighWatermarkCheckpoint => disk.write_high_watermarks(self.replicas.high_watermarks()),
+            _ => self.on_data_timer(setup, now, timer, out),
+        }
+        if matches!(timer, BrokerTimer::IsrShrink | BrokerTimer::HighWatermarkCheckpoint) {
+            out.set_timer(Timer::Broker(timer), now + round(setup, timer));
+        }
+        self.settle(setup, now, out);
+    }
+
+    fn on_data_timer(&mut self, setup: &BrokerSetup, now: Time, timer: BrokerTimer, out: &mut Outbox<'_>) {
+        let (mut ctx, replicas, group) = self.parts(setup, now, out);
+        match timer {
+            BrokerTimer::AlterPartition => replicas.propagate(&mut ctx),
+            BrokerTimer::IsrShrink => replicas.shrink_isrs(&mut ctx),
+            BrokerTimer::Purgatory => replicas.on_purgatory_timer(&mut ctx),
+            BrokerTimer::Fetcher => replicas.on_fetcher_timer(&mut ctx),
+            BrokerTimer::Housekeeping => group.on_timer(&mut ctx),
+            _ => {}
+        }
+    }
+
+    /// Requests to the controller that went unanswered, or wait to be sent again.
+    fn on_controller_timer(&mut self, now: Time, out: &mut Outbox<'_>) {
+        self.controller_timer = None;
+        if self.lifecycle.channel.on_timer(now, out).is_some() {
+            self.lifecycle.failed(now, out);
+        }
+        self.replicas.alter_partition.channel.on_timer(now, out);
+        self.loader.channel.on_timer(now, out);
+        if let Some(request) = self.forwarding.channel.on_timer(now, out) {
+            self.forwarding.given_up(now, &request, &mut self.producer_ids, &mut self.requests, out);
+        }
+    }
+
+    /// The timer is left alone if it is due earlier anyway.
+    fn arm_controller_timer(&mut self, out: &mut Outbox<'_>) {
+        let channels = [
+            &self.lifecycle.channel,
+            &self.replicas.alter_partition.channel,
+            &self.loader.channel,
+            &self.forwarding.channel,
+        ];
+        let earliest = channels.into_iter().filter_map(ControllerChannel::deadline).min();
+        if let Some(deadline) = earliest
+            && self.controller_timer.is_none_or(|due| deadline < due)
+        {
+            self.controller_timer = Some(deadline);
+            out.set_timer(Timer::Broker(BrokerTimer::ControllerRequest), deadline);
+        }
+    }
+
+    /// A connection broke.
+    pub fn on_disconnect(
+        &mut self,
+        setup: &BrokerSetup,
+        now: Time,
+        peer: NodeId,
+        connection: ConnectionId,
+        out: &mut Outbox<'_>,
+    ) {
+        if connection.server == setup.id.node() {
+            self.requests.disconnected(connection);
+        } else if connection.channel == Channel::Replication {
+            self.replicas.fetchers.disconnected(now, BrokerId::from(peer), &setup.config, out);
+        } else if let Some(channel) = self.channel_mut(connection.channel) {
+            channel.disconnected(now, peer);
+        }
+        self.settle(setup, now, out);
+    }
+}
+
+fn round(setup: &BrokerSetup, timer: BrokerTimer) -> Duration {
+    match timer {
+        BrokerTimer::IsrShrink => Duration((setup.config.replica_lag_time_max_ms.0 / 2).max(1_000)),
+        _ => Duration(setup.config.replica_high_watermark_checkpoint_interval_ms.0.max(1_000)),
+    }
+}

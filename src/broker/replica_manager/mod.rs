@@ -1,0 +1,172 @@
+//! All replicas of this broker, and the requests that read and write them (Kafka's `ReplicaManager`).
+//!
+//! Invariant: whoever moves a log end, a high watermark or a leadership calls [`ReplicaManager::appended`],
+//! [`ReplicaManager::advanced`] or [`ReplicaManager::leadership_changed`] afterwards: these look at what waits for it, and
+//! at nothing else. No event walks all partitions, except the timers that are there for that.
+
+mod fetch;
+mod isr;
+mod offsets;
+mod produce;
+mod state_change;
+
+use super::alter_partition::AlterPartitionManager;
+use super::context::Context;
+use super::fetch_session::FetchSessions;
+use super::partition::Partition;
+use super::purgatory::ProducePurgatory;
+use super::replica_fetcher::ReplicaFetchers;
+use crate::base::config::BrokerConfig;
+use crate::base::{BrokerId, Offset, Time, TopicId, TopicPartition};
+use crate::log::LogDirectory;
+use crate::node::{BrokerTimer, Outbox, Timer};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The replicas of one running broker.
+#[derive(Clone, Hash, Debug)]
+pub struct ReplicaManager {
+    pub(super) partitions: BTreeMap<TopicPartition, Rc<Partition>>,
+    sessions: FetchSessions,
+    produce: ProducePurgatory,
+    /// The follower's side.
+    pub fetchers: ReplicaFetchers,
+    /// The leader's dealings with the controller.
+    pub alter_partition: AlterPartitionManager,
+    /// When the purgatory timer is due.
+    purgatory_timer: Option<Time>,
+    /// The topic whose progress the group coordinator wants to hear of.
+    offsets_topic: Option<TopicId>,
+    coordinator_news: Vec<CoordinatorNews>,
+}
+
+/// What the group coordinator has to react to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum CoordinatorNews {
+    /// The high watermark of a partition led here moved.
+    Advanced(TopicPartition),
+    /// This broker leads the partition now.
+    Elected(TopicPartition),
+    /// It does not any more.
+    Resigned(TopicPartition),
+}
+
+impl ReplicaManager {
+    /// No replicas yet.
+    pub fn new(id: BrokerId, config: &BrokerConfig, alter_partition: AlterPartitionManager) -> Self {
+        ReplicaManager {
+            partitions: BTreeMap::new(),
+            sessions: FetchSessions::new(config.max_incremental_fetch_session_cache_slots),
+            produce: ProducePurgatory::default(),
+            fetchers: ReplicaFetchers::new(id),
+            alter_partition,
+            purgatory_timer: None,
+            offsets_topic: None,
+            coordinator_news: Vec::new(),
+        }
+    }
+
+    /// All replicas.
+    pub fn partitions(&self) -> impl Iterator<Item = (&TopicPartition, &Partition)> {
+        self.partitions.iter().map(|(id, partition)| (id, partition.as_ref()))
+    }
+
+    /// One replica.
+    pub fn partition(&self, id: TopicPartition) -> Option<&Partition> {
+        self.partitions.get(&id).map(Rc::as_ref)
+    }
+
+    /// One replica, to change it.
+    pub fn partition_mut(&mut self, id: TopicPartition) -> Option<&mut Partition> {
+        self.partitions.get_mut(&id).map(Rc::make_mut)
+    }
+
+    /// How many produce requests and how many fetches wait.
+    pub fn purgatory_sizes(&self) -> (usize, usize) {
+        (self.produce.len(), self.sessions.parked())
+    }
+
+    /// Every log with its high watermark, for the checkpoint.
+    pub fn high_watermarks(&self) -> impl Iterator<Item = (TopicPartition, Offset)> + '_ {
+        self.partitions.iter().map(|(id, partition)| (*id, partition.log().high_watermark()))
+    }
+
+    /// What is left of the logs when the process ends.
+    pub fn into_directories(self) -> impl Iterator<Item = LogDirectory> {
+        self.partitions.into_values().map(|partition| Rc::unwrap_or_clone(partition).into_log().into_directory())
+    }
+
+    /// News for the group coordinator since the last call.
+    pub fn take_coordinator_news(&mut self) -> Vec<CoordinatorNews> {
+        std::mem::take(&mut self.coordinator_news)
+    }
+
+    fn coordinates(&self, id: TopicPartition) -> bool {
+        self.offsets_topic == Some(id.topic)
+    }
+
+    /// Fetch sessions have to look at the partition again.
+    fn touch(&mut self, id: TopicPartition) {
+        let mut partition = self.partitions.get_mut(&id);
+        self.sessions.mark_dirty(id, |follower, then| {
+            if let Some(partition) = &mut partition {
+                Rc::make_mut(partition).record_idle_fetch(follower, then);
+            }
+        });
+    }
+
+    /// Back-offs of followers end, or leaders have been silent for too long.
+    pub fn on_fetcher_timer(&mut self, ctx: &mut Context<'_, '_>) {
+        self.fetchers.on_timer(ctx.now, ctx.config, ctx.out);
+        self.send_fetches(ctx);
+    }
+
+    /// The log of a partition led here has grown: followers that wait for it can have it.
+    pub fn appended(&mut self, id: TopicPartition, ctx: &mut Context<'_, '_>) {
+        self.complete_fetches(id, true, ctx);
+    }
+
+    /// The high watermark of a partition moved: answers producers, wakes consumers.
+    pub fn advanced(&mut self, id: TopicPartition, ctx: &mut Context<'_, '_>) {
+        self.touch(id);
+        self.complete_produces(id, ctx);
+        self.complete_fetches(id, false, ctx);
+        if self.coordinates(id) {
+            self.coordinator_news.push(CoordinatorNews::Advanced(id));
+        }
+    }
+
+    /// Somebody else leads the partition now, or nobody, or this broker.
+    pub fn leadership_changed(&mut self, id: TopicPartition, ctx: &mut Context<'_, '_>) {
+        self.touch(id);
+        self.complete_produces(id, ctx);
+        self.complete_fetches(id, true, ctx);
+        self.complete_fetches(id, false, ctx);
+        if self.coordinates(id) {
+            let leads = self.partition(id).is_some_and(Partition::is_leader);
+            let news = if leads { CoordinatorNews::Elected } else { CoordinatorNews::Resigned };
+            self.coordinator_news.push(news(id));
+        }
+    }
+
+    /// A deadline in the purgatories has passed.
+    pub fn on_purgatory_timer(&mut self, ctx: &mut Context<'_, '_>) {
+        self.purgatory_timer = None;
+        self.expire_produces(ctx);
+        while let Some(session) = self.sessions.expired(ctx.now) {
+            self.complete_fetch(session, ctx);
+        }
+        let earliest = [self.sessions.deadline(), self.produce.deadline()].into_iter().flatten().min();
+        if let Some(deadline) = earliest {
+            self.arm_purgatory(deadline, ctx.out);
+        }
+    }
+
+    /// The timer is left alone if it is due earlier anyway.
+    fn arm_purgatory(&mut self, deadline: Time, out: &mut Outbox<'_>) {
+        if self.purgatory_timer.is_none_or(|due| deadline < due) {
+            self.purgatory_timer = Some(deadline);
+            out.set_timer(Timer::Broker(BrokerTimer::Purgatory), deadline);
+        }
+    }
+}

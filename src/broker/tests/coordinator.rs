@@ -1,0 +1,93 @@
+//! FindCoordinator, OffsetCommit, OffsetFetch, InitProducerId, Metadata against a whole cluster.
+
+use super::cluster::Cluster;
+use crate::base::{Duration, TopicPartition};
+use crate::node::Crash;
+use crate::protocol::{
+    CoordinatorType, ErrorCode, FindCoordinatorRequest, InitProducerIdRequest, MetadataRequest, OffsetCommitPartition,
+    OffsetCommitRequest, OffsetFetchRequest, Request, Response,
+};
+
+fn find_coordinator(cluster: &mut Cluster) -> i32 {
+    for _ in 0..100 {
+        let request = FindCoordinatorRequest { key: "mail".into(), key_type: CoordinatorType::Group };
+        let running = cluster.brokers.values().find(|broker| broker.is_running()).expect("one").id();
+        let Response::FindCoordinator(response) = cluster.call(running.0, Request::FindCoordinator(request)) else {
+            panic!()
+        };
+        if !response.error.is_error() {
+            return response.node.0;
+        }
+        assert_eq!(response.error, ErrorCode::CoordinatorNotAvailable);
+        cluster.run_for(100);
+    }
+    panic!("no coordinator")
+}
+
+fn commit(cluster: &mut Cluster, broker: i32, partition: TopicPartition, offset: i64) -> ErrorCode {
+    let offsets = vec![OffsetCommitPartition { partition, offset, leader_epoch: 0, metadata: "".into() }];
+    let (group, member_id) = ("mail".into(), "".into());
+    let request = OffsetCommitRequest { group, generation: -1, member_id, instance_id: None, offsets };
+    let Response::OffsetCommit(response) = cluster.call(broker, Request::OffsetCommit(request)) else { panic!() };
+    response.partitions[0].error
+}
+
+fn committed(cluster: &mut Cluster, broker: i32, partition: TopicPartition) -> (ErrorCode, Option<i64>) {
+    let request = OffsetFetchRequest { group: "mail".into(), partitions: vec![partition], require_stable: true };
+    let Response::OffsetFetch(response) = cluster.call(broker, Request::OffsetFetch(request)) else { panic!() };
+    (response.error, response.partitions.first().map(|partition| partition.offset))
+}
+
+#[test]
+fn offsets_are_committed_and_survive_the_coordinator() {
+    let (mut cluster, id) = Cluster::with_topic(3, &[("offsets.topic.num.partitions", "3")]);
+    let first = find_coordinator(&mut cluster);
+    assert_eq!(committed(&mut cluster, first, id), (ErrorCode::None, Some(-1)));
+    assert_eq!(commit(&mut cluster, first, id, 42), ErrorCode::None);
+    assert_eq!(commit(&mut cluster, first, id, 43), ErrorCode::None);
+    assert_eq!(committed(&mut cluster, first, id), (ErrorCode::None, Some(43)));
+    let other = (first + 1) % 3;
+    assert_eq!(commit(&mut cluster, other, id, 44), ErrorCode::NotCoordinator);
+    assert_eq!(committed(&mut cluster, other, id).0, ErrorCode::NotCoordinator);
+    cluster.crash(first, Crash::Process);
+    cluster.run_for(12_000);
+    let second = find_coordinator(&mut cluster);
+    assert_ne!(first, second);
+    assert_eq!(committed(&mut cluster, second, id), (ErrorCode::None, Some(43)));
+}
+
+#[test]
+fn producer_ids_come_from_blocks_and_differ() {
+    let mut cluster = Cluster::start(2, &[]);
+    let mut ids = Vec::new();
+    while ids.len() < 4 {
+        let transaction_timeout = Duration::from_millis(60_000);
+        let request =
+            InitProducerIdRequest { transactional_id: None, transaction_timeout, producer_id: -1, producer_epoch: -1 };
+        let Response::InitProducerId(response) = cluster.call(ids.len() as i32 % 2, Request::InitProducerId(request))
+        else {
+            panic!()
+        };
+        match response.error {
+            ErrorCode::None => ids.push(response.producer_id),
+            error => assert_eq!(error, ErrorCode::CoordinatorLoadInProgress),
+        }
+        cluster.run_for(10);
+    }
+    assert_eq!((ids[2] - ids[0], ids[3] - ids[1], (ids[1] - ids[0]).abs()), (1, 1, 1_000));
+}
+
+#[test]
+fn metadata_leave_fenced_brokers_out() {
+    let (mut cluster, id) = Cluster::with_topic(3, &[]);
+    let dead = cluster.leader(id);
+    let asked = (dead + 1) % 3;
+    cluster.crash(dead, Crash::PowerLoss);
+    cluster.run_for(12_000);
+    let request = Request::Metadata(MetadataRequest { topics: vec!["orders".into(), "none".into()] });
+    let Response::Metadata(response) = cluster.call(asked, request) else { panic!() };
+    assert!(response.brokers.len() == 2 && response.brokers.iter().all(|broker| broker.0 != dead));
+    let partition = &response.topics[0].partitions[0];
+    assert!(partition.leader.0 != dead && partition.offline.len() == 1 && partition.isr.len() == 2);
+    assert_eq!(response.topics[1].error, ErrorCode::UnknownTopicOrPartition);
+}

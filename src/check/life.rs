@@ -1,0 +1,153 @@
+//! One record's life.
+
+use crate::base::{BrokerId, NodeId, Offset, Time, TopicPartition};
+use crate::node::ClientError;
+use crate::protocol::ErrorCode;
+
+/// The callback reported success.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Ack {
+    /// When.
+    pub at: Time,
+    /// −1 with `acks=0`.
+    pub offset: Offset,
+}
+
+/// The callback reported an exception.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Failure {
+    /// When.
+    pub at: Time,
+    /// Which.
+    pub error: ClientError,
+}
+
+/// One step of a record's story.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct StoryStep {
+    /// The recorded event.
+    pub event: u64,
+    /// When.
+    pub at: Time,
+    /// Where.
+    pub node: NodeId,
+    /// What.
+    pub kind: StoryKind,
+}
+
+/// What happened to the record.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum StoryKind {
+    /// `send()` took it.
+    Sent,
+    /// It went on the wire.
+    OnTheWire {
+        /// To whom.
+        to: BrokerId,
+        /// The how-manieth time, from 1.
+        attempt: u32,
+    },
+    /// The producer is going to send it again.
+    Retry(ErrorCode),
+    /// The leader appended it.
+    Appended(Offset),
+    /// A broker that had been leader and did not know better appended it: for nothing.
+    AppendedByFormerLeader(Offset),
+    /// It was in the log already.
+    DuplicateIgnored,
+    /// A leader came to power whose log does not have it.
+    CutOff(Offset),
+    /// A leader came to power whose log has it again, though the one before had not.
+    Reappeared(Offset),
+    /// The high watermark passed it.
+    Committed(Offset),
+    /// The callback reported success.
+    Acked(Offset),
+    /// The callback reported an exception.
+    Failed(ClientError),
+    /// `poll()` returned it.
+    Delivered(Offset),
+    /// The application began with it.
+    Processing,
+    /// Its effect happened.
+    Processed,
+}
+
+/// Longest story told: of a record that is retried for ever, the beginning says enough.
+const LONGEST_STORY: usize = 128;
+
+/// How often something happened, by group of readers.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Counts(Vec<(u16, u32)>);
+
+impl Counts {
+    /// How often in that group.
+    pub fn of(&self, group: u16) -> u32 {
+        self.0.iter().find(|(known, _)| *known == group).map_or(0, |(_, count)| *count)
+    }
+
+    /// How often in all.
+    pub fn sum(&self) -> u32 {
+        self.0.iter().map(|(_, count)| count).sum()
+    }
+
+    /// Groups and how often it happened there.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, u32)> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// Once more; how often now.
+    pub(super) fn add(&mut self, group: u16) -> u32 {
+        if let Some((_, count)) = self.0.iter_mut().find(|(known, _)| *known == group) {
+            *count += 1;
+            return *count;
+        }
+        self.0.push((group, 1));
+        1
+    }
+}
+
+/// Everything that is known of one record.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Life {
+    /// Who sent it.
+    pub producer: Option<NodeId>,
+    /// Where to.
+    pub partition: Option<TopicPartition>,
+    /// When `send()` took it.
+    pub sent_at: Option<Time>,
+    /// What the producer was told first, if it was good.
+    pub acked: Option<Ack>,
+    /// What the producer was told first, if it was bad.
+    pub failed: Option<Failure>,
+    /// When a leader first appended it.
+    pub appended_at: Option<Time>,
+    /// Where it stands in the logs of the present leaders.
+    pub places: Vec<(TopicPartition, Offset)>,
+    /// When it was first committed.
+    pub committed_at: Option<Time>,
+    /// When a consumer first got it.
+    pub delivered_at: Option<Time>,
+    /// How often consumers got it.
+    pub delivered: Counts,
+    /// When its effect first happened.
+    pub processed_at: Option<Time>,
+    /// How often its effect happened.
+    pub processed: Counts,
+    /// Its transaction was aborted, and yet it was processed.
+    pub aborted_read: bool,
+    /// What happened to it, in order.
+    pub story: Vec<StoryStep>,
+}
+
+impl Life {
+    /// Tells one more step.
+    pub(super) fn tell(&mut self, event: u64, at: Time, node: NodeId, kind: StoryKind) {
+        if self.story.is_empty() {
+            self.story.reserve(8);
+        }
+        if self.story.len() < LONGEST_STORY {
+            self.story.push(StoryStep { event, at, node, kind });
+        }
+    }
+}

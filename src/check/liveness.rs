@@ -1,0 +1,37 @@
+//! What must come true once everything works again.
+
+use super::invariants::{Invariant, Violation};
+use crate::base::{BrokerId, TopicPartition};
+use crate::sim::World;
+
+/// After all faults are healed and the world had time: every partition has a leader, every replica is in sync, every client
+/// has come to an end. What is not so.
+pub fn liveness(world: &World) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    let mut report = |invariant, partition: Option<TopicPartition>, detail: String| {
+        violations.push(Violation { invariant, at: world.now(), partition, detail: detail.into() });
+    };
+    let Some(controller) = world.controller() else { return violations };
+    for (partition, decided) in controller.image().partitions() {
+        let name = || {
+            let topic = controller.image().topic_name(partition.topic).unwrap_or("?");
+            format!("{topic}-{}", partition.partition)
+        };
+        let leads = |leader: BrokerId| leader != BrokerId::NONE && world.is_alive(leader.node());
+        if !leads(decided.leader) {
+            report(Invariant::LeaderReturns, Some(partition), format!("{}: leader {}", name(), decided.leader));
+        }
+        if decided.isr.len() < decided.replicas.len() {
+            let detail = format!("{}: ISR {:?} of {:?}", name(), decided.isr, decided.replicas);
+            report(Invariant::IsrReturns, Some(partition), detail);
+        }
+    }
+    let producers = world.producers().map(|(node, app)| (node, app.is_done()));
+    let consumers = world.consumers().map(|(node, app)| (node, app.is_done()));
+    for (node, done) in producers.chain(consumers) {
+        if !done && world.is_alive(node) {
+            report(Invariant::ClientsEnd, None, format!("{} has not come to an end", world.name(node)));
+        }
+    }
+    violations
+}

@@ -1,0 +1,89 @@
+//! A world that is watched.
+
+use super::claim::{Claim, claim};
+use super::invariants::Invariants;
+use super::ledger::Ledger;
+use super::verdict::Verdict;
+use crate::base::Time;
+use crate::node::Event;
+use crate::sim::{Fault, Step, World};
+
+/// A world, its ledger and its invariants. Cloning it is a checkpoint.
+#[derive(Clone, Hash, Debug)]
+pub struct Run {
+    /// The world.
+    pub world: World,
+    /// Every record's life.
+    pub ledger: Ledger,
+    /// What must always hold.
+    pub invariants: Invariants,
+    /// What the settings claim.
+    pub claim: Claim,
+}
+
+impl Run {
+    /// Watches a world that has just been made.
+    pub fn new(world: World) -> Run {
+        let setup = world.setup();
+        Run {
+            ledger: Ledger::new(setup),
+            invariants: Invariants::new(&setup.producers),
+            claim: claim(&setup.producers, &setup.consumers),
+            world,
+        }
+    }
+
+    /// Handles exactly one event, then looks at what it did. None when nothing will ever happen again.
+    pub fn step(&mut self) -> Option<Step<'_>> {
+        self.step_before(Time::MAX)
+    }
+
+    /// Handles exactly one event, if there is one before `limit`, then looks at what it did.
+    pub fn step_before(&mut self, limit: Time) -> Option<Step<'_>> {
+        self.world.step_before(limit)?;
+        self.look();
+        Some(Step { at: self.world.now(), events: self.world.recorded() })
+    }
+
+    /// What the last step means for ledger and invariants.
+    fn look(&mut self) {
+        let events = self.world.recorded();
+        if events.is_empty() {
+            return;
+        }
+        self.ledger.apply(events);
+        for it in events {
+            let Event::BecameLeader { partition, .. } = it.event else { continue };
+            let replica = self.world.broker(it.node.into()).and_then(|broker| broker.partition(partition));
+            if let Some(replica) = replica {
+                self.ledger.replace_log(it, partition, replica.log().batches_from(0));
+            }
+        }
+        self.invariants.check(&self.world, &self.ledger, events);
+    }
+
+    /// Runs until the world is quiet, or until `limit`. Whether it is quiet.
+    pub fn run_until_quiet(&mut self, limit: Time) -> bool {
+        while !self.world.is_quiet() {
+            if self.step_before(limit).is_none() {
+                return self.world.is_quiet();
+            }
+        }
+        true
+    }
+
+    /// Adds a fault.
+    pub fn inject(&mut self, fault: Fault) {
+        self.world.inject(fault);
+    }
+
+    /// The verdict of now; final once the world is quiet.
+    pub fn verdict(&self) -> Verdict {
+        self.ledger.verdict(&self.claim, self.world.is_quiet())
+    }
+
+    /// The verdict if it all ended here.
+    pub fn final_verdict(&self) -> Verdict {
+        self.ledger.verdict(&self.claim, true)
+    }
+}

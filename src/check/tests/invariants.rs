@@ -1,0 +1,243 @@
+//! Each invariant is shown to fail on a state that breaks it, and to hold on the one beside it.
+
+use super::super::invariants::{Cluster, Invariant, Invariants, Replica};
+use super::made::{Book, SHOP, TP, batch, producer};
+use crate::base::config::{BrokerConfig, Properties, TopicConfig};
+use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, RecordId, Time};
+use crate::log::{LogConfig, UnifiedLog};
+use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord, PartitionRegistration, RegisterBrokerRecord};
+use crate::node::Event;
+use crate::record::RecordBatch;
+use std::rc::Rc;
+
+/// Three brokers with a replica each; broker 0 leads.
+struct Fake {
+    image: MetadataImage,
+    logs: Vec<UnifiedLog>,
+    /// Of the running process; none while it is down.
+    broker_epochs: Vec<Option<i64>>,
+    leader_epoch: LeaderEpoch,
+    invariants: Invariants,
+    book: Book,
+    /// Another one than the logs have.
+    high_watermark: Option<Offset>,
+}
+
+impl Cluster for Fake {
+    fn image(&self) -> &MetadataImage {
+        &self.image
+    }
+
+    fn replica(&self, broker: BrokerId, _: crate::base::TopicPartition) -> Option<Replica<'_>> {
+        let index = usize::try_from(broker.0).ok()?;
+        self.broker_epochs[index]?;
+        let log = &self.logs[index];
+        let high_watermark = self.high_watermark.unwrap_or(log.high_watermark());
+        Some(Replica { log, high_watermark, leader_epoch: self.leader_epoch })
+    }
+
+    fn broker_epoch(&self, broker: BrokerId) -> Option<i64> {
+        self.broker_epochs[usize::try_from(broker.0).ok()?]
+    }
+}
+
+impl Fake {
+    fn new() -> Fake {
+        let topic = TopicConfig::parse(&Properties::new()).expect("defaults are good");
+        let broker = BrokerConfig::parse(&Properties::new()).expect("defaults are good");
+        let config = Rc::new(LogConfig::new(&topic, &broker));
+        let mut fake = Fake {
+            image: MetadataImage::default(),
+            logs: (0..3).map(|_| UnifiedLog::create(TP, config.clone(), Time::ORIGIN)).collect(),
+            broker_epochs: vec![Some(10), Some(11), Some(12)],
+            leader_epoch: 0,
+            invariants: Invariants::new(&[producer(&[], 10)]),
+            book: Book::new(false),
+            high_watermark: None,
+        };
+        for broker in 0..3 {
+            fake.write(&MetadataRecord::RegisterBroker(RegisterBrokerRecord {
+                broker: BrokerId(broker),
+                incarnation: 1,
+                broker_epoch: i64::from(10 + broker),
+                rack: None,
+                fenced: false,
+                in_controlled_shutdown: false,
+            }));
+        }
+        fake.write(&MetadataRecord::Topic { name: "orders".into(), topic: TP.topic });
+        fake.decide(&[0, 1, 2], 0, 0);
+        fake
+    }
+
+    fn write(&mut self, record: &MetadataRecord) {
+        let offset = self.image.offset() + 1;
+        self.image.apply(offset, record, &mut MetadataDelta::default());
+    }
+
+    /// The controller decides who leads and who is in sync.
+    fn decide(&mut self, isr: &[i32], leader: i32, leader_epoch: LeaderEpoch) {
+        let isr: Vec<BrokerId> = isr.iter().map(|broker| BrokerId(*broker)).collect();
+        let replicas = (0..3).map(BrokerId).collect();
+        let decided = PartitionRegistration {
+            leader: BrokerId(leader),
+            leader_epoch,
+            ..PartitionRegistration::new(replicas, isr)
+        };
+        self.leader_epoch = leader_epoch;
+        self.write(&MetadataRecord::Partition(decided.to_record(TP)));
+    }
+
+    fn append(&mut self, broker: usize, batch: RecordBatch) {
+        let epoch = batch.leader_epoch();
+        self.logs[broker].append_as_follower(&[batch], epoch, Time::ORIGIN).expect("it fits");
+    }
+
+    fn append_to_all(&mut self, batch: &RecordBatch) {
+        (0..3).for_each(|broker| self.append(broker, batch.clone()));
+    }
+
+    /// Something happened: what is broken now that was not.
+    fn at(&mut self, node: u16, event: Event) -> Vec<Invariant> {
+        let before = self.invariants.violations().len();
+        let recorded = [self.book.recorded(NodeId(node), event)];
+        self.book.ledger.apply(&recorded);
+        let mut invariants = self.invariants.clone();
+        invariants.check(self, &self.book.ledger, &recorded);
+        self.invariants = invariants;
+        self.invariants.violations().iter().skip(before).map(|violation| violation.invariant).collect()
+    }
+
+    fn commit(&mut self, broker: u16, offset: Offset) -> Vec<Invariant> {
+        self.logs[usize::from(broker)].set_high_watermark(offset);
+        self.at(broker, Event::HighWatermark { partition: TP, leader: true, offset })
+    }
+
+    fn lead(&mut self, broker: u16, leader_epoch: LeaderEpoch) -> Vec<Invariant> {
+        let log_end_offset = self.logs[usize::from(broker)].log_end_offset();
+        self.at(broker, Event::BecameLeader { partition: TP, leader_epoch, log_end_offset, isr: Rc::new([]) })
+    }
+
+    fn change(&mut self, isr: &[i32], leader: i32, leader_epoch: LeaderEpoch, unclean: bool) -> Vec<Invariant> {
+        self.decide(isr, leader, leader_epoch);
+        let isr = isr.iter().map(|broker| BrokerId(*broker)).collect();
+        let leader = BrokerId(leader);
+        self.at(3, Event::PartitionChanged { partition: TP, leader, leader_epoch, isr, partition_epoch: 1, unclean })
+    }
+}
+
+#[test]
+fn agreement_below_the_high_watermark() {
+    let mut fake = Fake::new();
+    fake.append_to_all(&batch(0, 0, &[0]));
+    assert_eq!(fake.commit(0, 1), []);
+    fake.append(0, batch(1, 0, &[1]));
+    fake.append(1, batch(1, 0, &[1]));
+    fake.append(2, batch(1, 0, &[2]));
+    assert_eq!(fake.commit(0, 2), [Invariant::StrongIsr]);
+
+    let mut fake = Fake::new();
+    fake.append(0, batch(0, 0, &[0]));
+    fake.append(1, batch(0, 0, &[0]));
+    assert_eq!(fake.commit(0, 1), [Invariant::StrongIsr], "broker 2 is in sync and has nothing");
+    let mut fake = Fake::new();
+    fake.decide(&[0, 1], 0, 0);
+    fake.append(0, batch(0, 0, &[0]));
+    fake.append(1, batch(0, 0, &[0]));
+    assert_eq!(fake.commit(0, 1), [], "broker 2 is not in sync");
+    assert_eq!(fake.change(&[0, 1, 2], 0, 0, false), [Invariant::StrongIsr], "nor ready to be");
+}
+
+#[test]
+fn only_who_runs_as_registered_counts_as_in_sync() {
+    let mut fake = Fake::new();
+    fake.append(0, batch(0, 0, &[0]));
+    fake.append(1, batch(0, 0, &[0]));
+    fake.broker_epochs[2] = Some(-1);
+    assert_eq!(fake.commit(0, 1), []);
+}
+
+#[test]
+fn the_high_watermark_never_goes_back_within_an_epoch() {
+    let mut fake = Fake::new();
+    fake.append_to_all(&batch(0, 0, &[0, 1]));
+    assert_eq!(fake.commit(0, 2), []);
+    assert_eq!(fake.commit(0, 1), [Invariant::HighWatermarkMonotonic]);
+    let mut fake = Fake::new();
+    fake.append_to_all(&batch(0, 0, &[0, 1]));
+    assert_eq!(fake.commit(0, 2), []);
+    fake.decide(&[0, 1, 2], 0, 1);
+    assert_eq!(fake.commit(0, 1), [], "a new epoch begins where the new leader knows");
+}
+
+#[test]
+fn the_high_watermark_lies_in_the_log() {
+    let mut fake = Fake::new();
+    fake.append_to_all(&batch(0, 0, &[0, 1]));
+    let appended = Event::Appended { partition: TP, leader: false, batch: batch(0, 0, &[0, 1]) };
+    for (high_watermark, expected) in [(0, [].as_slice()), (2, &[]), (3, &[Invariant::OffsetsInOrder])] {
+        fake.high_watermark = Some(high_watermark);
+        assert_eq!(fake.at(1, appended.clone()), expected, "{high_watermark}");
+    }
+}
+
+#[test]
+fn a_leader_is_in_sync() {
+    let mut fake = Fake::new();
+    assert_eq!(fake.change(&[1, 2], 1, 1, false), []);
+    assert_eq!(fake.change(&[1, 2], 0, 2, false), [Invariant::LeaderInIsr]);
+    assert_eq!(fake.change(&[1, 2], -1, 2, false), []);
+}
+
+#[test]
+fn a_new_leader_has_what_was_committed() {
+    let mut fake = Fake::new();
+    fake.append_to_all(&batch(0, 0, &[0]));
+    fake.commit(0, 1);
+    fake.logs[1].truncate_to(0);
+    fake.change(&[1], 1, 1, false);
+    assert_eq!(fake.lead(1, 1), [Invariant::CommittedSurvives]);
+}
+
+#[test]
+fn an_unclean_election_may_lose_what_was_committed() {
+    let mut fake = Fake::new();
+    fake.append_to_all(&batch(0, 0, &[0]));
+    fake.commit(0, 1);
+    fake.logs[1].truncate_to(0);
+    fake.change(&[1], 1, 1, true);
+    assert_eq!(fake.lead(1, 1), []);
+    let acked = Event::Acked { record: RecordId(0), partition: TP, offset: 0 };
+    assert_eq!(fake.at(SHOP.0, acked), []);
+}
+
+#[test]
+fn so_may_a_power_loss_of_the_last_in_sync_but_of_no_other() {
+    let recovered = Event::LogRecovered { partition: TP, log_end_offset: 0, lost_bytes: 70 };
+    for (isr, expected) in [(&[1][..], [].as_slice()), (&[0, 1], &[Invariant::CommittedSurvives])] {
+        let mut fake = Fake::new();
+        fake.append_to_all(&batch(0, 0, &[0]));
+        fake.commit(0, 1);
+        fake.change(isr, -1, 1, false);
+        fake.logs[1].truncate_to(0);
+        fake.at(1, recovered.clone());
+        fake.change(&[1], 1, 2, false);
+        assert_eq!(fake.lead(1, 2), expected, "ISR {isr:?}");
+    }
+}
+
+#[test]
+fn what_is_acknowledged_is_on_every_replica_in_sync() {
+    let acked = Event::Acked { record: RecordId(0), partition: TP, offset: 0 };
+    let appended = |batch| Event::Appended { partition: TP, leader: true, batch };
+    let mut fake = Fake::new();
+    fake.append_to_all(&batch(0, 0, &[0]));
+    fake.at(0, appended(batch(0, 0, &[0])));
+    assert_eq!(fake.at(SHOP.0, acked.clone()), []);
+    fake.logs[2].truncate_to(0);
+    assert_eq!(fake.at(SHOP.0, acked.clone()), [Invariant::AckedSurvives]);
+    fake.decide(&[0, 1], 0, 0);
+    assert_eq!(fake.at(SHOP.0, acked.clone()), []);
+    fake.at(1, Event::BecameLeader { partition: TP, leader_epoch: 5, log_end_offset: 0, isr: Rc::new([]) });
+    assert_eq!(fake.at(SHOP.0, acked), [Invariant::AckedSurvives], "the log is another now");
+}

@@ -1,0 +1,150 @@
+//! Worlds to be and events, made by hand.
+
+use super::super::claim::{Claim, Guarantee};
+use super::super::ledger::Ledger;
+use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, ProducerAppSetup};
+use crate::base::config::{BrokerConfig, ConsumerConfig, ProducerConfig, Properties};
+use crate::base::{Duration, LeaderEpoch, NodeId, Offset, RecordId, Time, TopicId, TopicPartition};
+use crate::client::payload::record_value;
+use crate::node::Event;
+use crate::protocol::NewTopic;
+use crate::record::{BatchBuilder, RecordBatch};
+use crate::sim::{NetworkSetup, Recorded, WorldSetup};
+use std::rc::Rc;
+
+pub const TP: TopicPartition = TopicPartition::new(TopicId(1), 0);
+pub const BROKER: NodeId = NodeId(0);
+pub const OTHER: NodeId = NodeId(1);
+pub const SHOP: NodeId = NodeId(4);
+pub const MAILER: NodeId = NodeId(5);
+
+pub fn properties(pairs: &[(&str, &str)]) -> Properties {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+pub fn producer(pairs: &[(&str, &str)], records: u32) -> ProducerAppSetup {
+    ProducerAppSetup {
+        node: SHOP,
+        name: "shop".into(),
+        topic: "orders".into(),
+        records,
+        first_record: RecordId(0),
+        interval: Duration::from_millis(20),
+        key: KeyMode::None,
+        value_size: None,
+        config: ProducerConfig::parse(&properties(pairs)).expect("good settings"),
+        brokers: Rc::new([]),
+    }
+}
+
+pub fn consumer(pairs: &[(&str, &str)], commit: CommitMode) -> ConsumerAppSetup {
+    ConsumerAppSetup {
+        node: MAILER,
+        name: "mailer".into(),
+        group: Some("mail".into()),
+        topics: vec!["orders".into()],
+        processing: Duration::from_millis(5),
+        commit,
+        hand_over: HandOver::Inline,
+        dedupe: Dedupe::None,
+        config: ConsumerConfig::parse(&properties(pairs)).expect("good settings"),
+        brokers: Rc::new([]),
+    }
+}
+
+/// Three brokers, one controller, topic `orders`, ten records.
+pub fn setup(producers: Vec<ProducerAppSetup>, consumers: Vec<ConsumerAppSetup>) -> WorldSetup {
+    let orders = NewTopic {
+        name: "orders".into(),
+        partitions: 1,
+        replication_factor: 3,
+        assignments: Vec::new(),
+        config: Properties::new(),
+    };
+    WorldSetup {
+        seed: 42,
+        brokers: 3,
+        controllers: 1,
+        broker_config: Rc::new(BrokerConfig::parse(&Properties::new()).expect("defaults are good")),
+        topics: vec![orders],
+        network: NetworkSetup::default(),
+        producers,
+        consumers,
+        faults: Vec::new(),
+    }
+}
+
+/// A batch of these records at that place in the log.
+pub fn batch(base_offset: Offset, epoch: LeaderEpoch, records: &[u32]) -> RecordBatch {
+    let mut builder = BatchBuilder::new(0);
+    for record in records {
+        let value = record_value("shop", RecordId(*record), None);
+        builder.append(0, None, Some(&value), &[]);
+    }
+    builder.build().with_offset_and_epoch(base_offset, epoch)
+}
+
+/// A ledger fed by hand.
+pub struct Book {
+    pub ledger: Ledger,
+    next: u64,
+}
+
+impl Book {
+    /// With a reader, or without.
+    pub fn new(read: bool) -> Book {
+        let consumers = if read { vec![consumer(&[], CommitMode::AfterSync)] } else { Vec::new() };
+        Book { ledger: Ledger::new(&setup(vec![producer(&[], 10)], consumers)), next: 1 }
+    }
+
+    pub fn at(&mut self, node: NodeId, event: Event) -> &mut Book {
+        let recorded = self.recorded(node, event);
+        self.ledger.apply(&[recorded]);
+        self
+    }
+
+    pub fn recorded(&mut self, node: NodeId, event: Event) -> Recorded {
+        self.next += 1;
+        Recorded { id: self.next, at: Time::from_origin_us(self.next), node, cause: 0, event }
+    }
+
+    pub fn sent(&mut self, records: &[u32]) -> &mut Book {
+        for record in records {
+            self.at(SHOP, Event::Sent { record: RecordId(*record), partition: TP });
+        }
+        self
+    }
+
+    pub fn appended(&mut self, node: NodeId, batch: RecordBatch) -> &mut Book {
+        self.at(node, Event::Appended { partition: TP, leader: true, batch })
+    }
+
+    pub fn committed(&mut self, node: NodeId, offset: Offset) -> &mut Book {
+        self.at(node, Event::HighWatermark { partition: TP, leader: true, offset })
+    }
+
+    pub fn acked(&mut self, record: u32, offset: Offset) -> &mut Book {
+        self.at(SHOP, Event::Acked { record: RecordId(record), partition: TP, offset })
+    }
+
+    pub fn leads(&mut self, node: NodeId, leader_epoch: LeaderEpoch, log_end_offset: Offset) -> &mut Book {
+        self.at(node, Event::BecameLeader { partition: TP, leader_epoch, log_end_offset, isr: Rc::new([]) })
+    }
+
+    pub fn processed(&mut self, records: &[u32]) -> &mut Book {
+        for record in records {
+            let (record, offset) = (RecordId(*record), 0);
+            self.at(MAILER, Event::Delivered { record, partition: TP, offset });
+            self.at(MAILER, Event::Processed { record, partition: TP, offset });
+        }
+        self
+    }
+
+    pub fn verdict(&self, guarantee: Guarantee) -> super::super::Verdict {
+        self.ledger.verdict(&Claim { guarantee, why: Vec::new() }, true)
+    }
+}
+
+pub fn ids(records: &[u32]) -> Vec<RecordId> {
+    records.iter().map(|record| RecordId(*record)).collect()
+}

@@ -1,0 +1,6 @@
+//! The ledger and the invariants: from events made by hand, and on a real cluster.
+
+mod cluster;
+mod invariants;
+mod ledger;
+mod made;

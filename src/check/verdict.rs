@@ -1,0 +1,183 @@
+//! The verdict: what the ledger shows, against what the settings claim.
+
+use super::claim::{Claim, Guarantee};
+use super::ledger::Ledger;
+use super::life::Life;
+use crate::base::{NodeId, RecordId, TopicId, TopicPartition};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was claimed, what was seen, and the records that made the difference.
+///
+/// The effect of a record is what happened at the sinks, for each group of consumers that reads its topic; in the log,
+/// where nobody reads it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Verdict {
+    /// What the settings claim.
+    pub claimed: Guarantee,
+    /// What happened: nothing lost and nothing duplicated is exactly once, and so on.
+    pub observed: Guarantee,
+    /// Whether the claim was kept. At most once: nothing duplicated. At least once: no record lost that its producer
+    /// was told is stored; one that it was told is refused is no broken promise, since the program can send it again. Exactly
+    /// once: neither, and nothing processed that was aborted.
+    pub holds: bool,
+    /// Records sent.
+    pub sent: u64,
+    /// Records reported as stored (with `acks=0` that is each that was sent).
+    pub acked: u64,
+    /// Records in the leaders' logs, repetitions counted.
+    pub appended: u64,
+    /// Those of them that are committed.
+    pub committed: u64,
+    /// Records that consumers got, repetitions counted.
+    pub delivered: u64,
+    /// Effects, repetitions counted.
+    pub processed: u64,
+    /// Sent, and their effect never happened.
+    pub lost: Vec<RecordId>,
+    /// Those of them that the producer was told are stored.
+    pub acked_lost: Vec<RecordId>,
+    /// Their effect happened more than once.
+    pub duplicated: Vec<RecordId>,
+    /// They stand in a log more than once.
+    pub log_duplicated: Vec<RecordId>,
+    /// Their effect came before that of an earlier record of the same producer and partition.
+    pub reordered: Vec<RecordId>,
+    /// Of an aborted transaction, yet processed.
+    pub aborted_read: Vec<RecordId>,
+}
+
+impl Ledger {
+    /// The verdict. While the run has not `ended`, only those records count as lost which their producer has done with
+    /// and which stand in no log: the others may still arrive.
+    pub fn verdict(&self, claim: &Claim, ended: bool) -> Verdict {
+        let mut verdict = Verdict {
+            claimed: claim.guarantee,
+            observed: Guarantee::ExactlyOnce,
+            holds: true,
+            sent: 0,
+            acked: 0,
+            appended: 0,
+            committed: 0,
+            delivered: 0,
+            processed: 0,
+            lost: Vec::new(),
+            acked_lost: Vec::new(),
+            duplicated: Vec::new(),
+            log_duplicated: Vec::new(),
+            reordered: self.reordered(),
+            aborted_read: Vec::new(),
+        };
+        for (record, life) in self.lives() {
+            self.count(&mut verdict, life);
+            self.judge(&mut verdict, record, life, ended);
+        }
+        verdict.observed = match (verdict.lost.is_empty(), verdict.duplicated.is_empty()) {
+            (true, true) => Guarantee::ExactlyOnce,
+            (true, false) => Guarantee::AtLeastOnce,
+            (false, true) => Guarantee::AtMostOnce,
+            (false, false) => Guarantee::None,
+        };
+        verdict.holds = match verdict.claimed {
+            Guarantee::None => true,
+            Guarantee::AtMostOnce => verdict.duplicated.is_empty(),
+            Guarantee::AtLeastOnce => verdict.acked_lost.is_empty(),
+            Guarantee::ExactlyOnce => {
+                verdict.acked_lost.is_empty() && verdict.duplicated.is_empty() && verdict.aborted_read.is_empty()
+            }
+        };
+        verdict
+    }
+
+    fn count(&self, verdict: &mut Verdict, life: &Life) {
+        let is_committed = |(partition, offset): &&(TopicPartition, i64)| {
+            self.log(*partition).is_some_and(|log| *offset < log.committed)
+        };
+        verdict.sent += u64::from(life.sent_at.is_some());
+        verdict.acked += u64::from(life.acked.is_some());
+        verdict.appended += life.places.len() as u64;
+        verdict.committed += life.places.iter().filter(is_committed).count() as u64;
+        verdict.delivered += u64::from(life.delivered.sum());
+        verdict.processed += u64::from(life.processed.sum());
+    }
+
+    fn judge(&self, verdict: &mut Verdict, record: RecordId, life: &Life, ended: bool) {
+        let topic = life.partition.map(|partition| partition.topic);
+        let (fewest, most) = self.effects_of(life, topic);
+        if life.sent_at.is_some() && fewest == 0 && (ended || is_given_up(life)) {
+            verdict.lost.push(record);
+            if life.acked.is_some() {
+                verdict.acked_lost.push(record);
+            }
+        }
+        if most > 1 {
+            verdict.duplicated.push(record);
+        }
+        if life.places.len() > 1 {
+            verdict.log_duplicated.push(record);
+        }
+        if life.aborted_read {
+            verdict.aborted_read.push(record);
+        }
+    }
+
+    /// How often the effect of a record happened: in the group where it happened least, and most.
+    fn effects_of(&self, life: &Life, topic: Option<TopicId>) -> (u64, u64) {
+        let reads = |topics: &[TopicId]| topic.is_some_and(|topic| topics.contains(&topic));
+        let groups = (0..).zip(self.readers().iter()).filter(|(_, readers)| reads(&readers.topics));
+        let counts = groups.map(|(group, _)| u64::from(life.processed.of(group)));
+        let range = counts.fold(None, |range: Option<(u64, u64)>, count| {
+            let (fewest, most) = range.unwrap_or((count, count));
+            Some((fewest.min(count), most.max(count)))
+        });
+        let in_log = life.places.len() as u64;
+        range.unwrap_or((in_log, in_log))
+    }
+
+    /// Records whose first effect came before that of an earlier one of the same producer and partition.
+    fn reordered(&self) -> Vec<RecordId> {
+        let mut found = BTreeSet::new();
+        // From the last effect to the first: the earliest record that came later, by (group, partition, producer).
+        let mut earliest: BTreeMap<(u16, TopicPartition, NodeId), RecordId> = BTreeMap::new();
+        let mut look = |group: u16, record: RecordId| {
+            let Some((partition, producer)) = self.life(record).and_then(|life| life.partition.zip(life.producer))
+            else {
+                return;
+            };
+            let later = earliest.entry((group, partition, producer)).or_insert(record);
+            if *later < record {
+                found.insert(record);
+            }
+            *later = record.min(*later);
+        };
+        for (group, record) in self.effects().iter().rev() {
+            look(*group, *record);
+        }
+        for record in self.unread().into_iter().rev() {
+            look(u16::MAX, record);
+        }
+        found.into_iter().collect()
+    }
+
+    /// The records of topics that nobody reads, in the order in which they first stand in their logs.
+    fn unread(&self) -> Vec<RecordId> {
+        let mut firsts = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (partition, log) in self.logs() {
+            if self.readers().iter().any(|readers| readers.topics.contains(&partition.topic)) {
+                continue;
+            }
+            for entry in &log.entries {
+                if seen.insert(entry.record) {
+                    firsts.push(entry.record);
+                }
+            }
+        }
+        firsts
+    }
+}
+
+/// Its producer has done with it, and it is not there. With `acks=0` the producer has done with it before it is sent.
+fn is_given_up(life: &Life) -> bool {
+    let acked = life.acked.is_some_and(|ack| ack.offset >= 0);
+    (acked || life.failed.is_some()) && life.places.is_empty()
+}

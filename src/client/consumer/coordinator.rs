@@ -1,0 +1,350 @@
+//! The group's side of a consumer: finding the coordinator, committed offsets, commits.
+//!
+//! Invariants: at most one lookup and one OffsetFetch are under way; a coordinator that cannot be reached is looked up
+//! again. In Kafka: `ConsumerCoordinator`, `AbstractCoordinator`.
+//!
+//! Membership (JoinGroup, heartbeats) is not here yet: the partitions are assigned by the application itself, and
+//! requests say generation −1 and no member id.
+
+use super::commit::{Commit, CommitCallback, CommitKind, Failure, Lost, Offsets, disconnected, result_of};
+use super::commits::Commits;
+use super::io::{Io, Pending};
+use super::subscription::{FetchPosition, FetchState, Subscription};
+use super::{backoff, leader_of};
+use crate::base::config::ConsumerConfig;
+use crate::base::{Duration, NodeId, Time, TopicPartition};
+use crate::client::network_client::Outcome;
+use crate::node::{Channel, ClientError, Event};
+use crate::protocol::{
+    CoordinatorType, ErrorCode, FindCoordinatorRequest, OffsetFetchRequest, OffsetFetchResponse, Request, Response,
+};
+use std::rc::Rc;
+
+/// Whether somebody looks for the coordinator.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Lookup {
+    /// No.
+    Idle,
+    /// A FindCoordinator request is under way.
+    InFlight,
+    /// The last one failed: not before this time, nor while the metadata is still of this version.
+    Failed(Time, Option<u32>),
+}
+
+/// The question how far the group has read.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+struct OffsetFetch {
+    wanted: bool,
+    in_flight: bool,
+    not_before: Time,
+    attempts: u32,
+}
+
+/// A consumer's relation to its group.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Coordinator {
+    group: Rc<str>,
+    node: Option<NodeId>,
+    lookup: Lookup,
+    lookup_attempts: u32,
+    offset_fetch: OffsetFetch,
+    commits: Commits,
+}
+
+impl Coordinator {
+    pub(super) fn new(group: Rc<str>, config: &ConsumerConfig, now: Time) -> Self {
+        Coordinator {
+            group,
+            node: None,
+            lookup: Lookup::Idle,
+            lookup_attempts: 0,
+            offset_fetch: OffsetFetch::default(),
+            commits: Commits::new(config.enable_auto_commit.then(|| now + config.auto_commit_interval_ms)),
+        }
+    }
+
+    /// `group.id`.
+    pub fn group(&self) -> &Rc<str> {
+        &self.group
+    }
+
+    /// Where the coordinator is, if known.
+    pub fn node(&self) -> Option<NodeId> {
+        self.node
+    }
+
+    /// Commits that are not finished.
+    pub fn commits(&self) -> impl Iterator<Item = &Commit> {
+        self.commits.iter()
+    }
+
+    /// When the next automatic commit is due; none if there are none.
+    pub fn next_auto_commit(&self) -> Option<Time> {
+        self.commits.next_auto()
+    }
+
+    /// Committed offsets are asked for and not known yet.
+    pub fn is_fetching_offsets(&self) -> bool {
+        self.offset_fetch.wanted
+    }
+
+    /// A request of the group's side ended.
+    pub(super) fn on_completed(
+        &mut self,
+        pending: Pending,
+        (node, outcome): (NodeId, Outcome),
+        config: &ConsumerConfig,
+        subscription: &mut Subscription,
+        io: &mut Io<'_, '_>,
+    ) -> Result<(), ClientError> {
+        match pending {
+            Pending::FindCoordinator => self.on_lookup(&outcome, config, io),
+            Pending::OffsetFetch => self.on_offset_fetch(node, outcome, config, subscription, io),
+            Pending::OffsetCommit(id) => {
+                self.on_commit((id, node), &outcome, config, subscription, io);
+                Ok(())
+            }
+            other => unreachable!("invariant: {other:?} is none of the group's requests"),
+        }
+    }
+
+    // ---- the coordinator ----
+
+    /// Moves on whatever waits for the coordinator.
+    pub(super) fn turn(&mut self, config: &ConsumerConfig, subscription: &Subscription, io: &mut Io<'_, '_>) {
+        if let Some(node) = self.node.filter(|node| io.is_unavailable(*node, Channel::Coordinator)) {
+            self.lose(node, Lost::Disconnected, config, io);
+            let pause = self.next_pause(config, io);
+            self.lookup = Lookup::Failed(io.now + pause, None);
+            self.commits.fail_queued_async();
+        }
+        if self.node.is_none() {
+            self.discover(io);
+        }
+        self.commits.send(&self.group, self.node, io);
+        self.send_offset_fetch(subscription, io);
+    }
+
+    fn discover(&mut self, io: &mut Io<'_, '_>) {
+        let wanted = self.offset_fetch.wanted || self.commits.iter().next().is_some();
+        if !wanted || self.lookup == Lookup::InFlight {
+            return;
+        }
+        if let Lookup::Failed(not_before, version) = self.lookup {
+            if not_before > io.now {
+                return io.wake_at(not_before);
+            }
+            if version == Some(io.net.metadata.update_version()) {
+                return;
+            }
+        }
+        let Some(node) = io.net.least_loaded_node(Channel::Consumer, io.now, io.out.random()) else {
+            return io.net.metadata.request_update(false);
+        };
+        if io.ready(node, Channel::Consumer) {
+            let request = FindCoordinatorRequest { key: Rc::clone(&self.group), key_type: CoordinatorType::Group };
+            io.send(node, Channel::Consumer, Request::FindCoordinator(request), Pending::FindCoordinator);
+            self.lookup = Lookup::InFlight;
+        }
+    }
+
+    fn on_lookup(
+        &mut self,
+        outcome: &Outcome,
+        config: &ConsumerConfig,
+        io: &mut Io<'_, '_>,
+    ) -> Result<(), ClientError> {
+        let error = match outcome {
+            Outcome::Response(Response::FindCoordinator(response)) if !response.error.is_error() => {
+                self.node = Some(response.node.node());
+                self.lookup = Lookup::Idle;
+                self.lookup_attempts = 0;
+                return Ok(());
+            }
+            Outcome::Response(Response::FindCoordinator(response)) => response.error,
+            Outcome::TimedOut => ErrorCode::RequestTimedOut,
+            _ => ErrorCode::NetworkException,
+        };
+        let pause = self.next_pause(config, io);
+        self.lookup = Lookup::Failed(io.now + pause, Some(io.net.metadata.update_version()));
+        io.net.metadata.request_update(true);
+        self.commits.fail_queued_async();
+        if error.is_retriable() { Ok(()) } else { Err(ClientError::Broker(error)) }
+    }
+
+    fn next_pause(&mut self, config: &ConsumerConfig, io: &mut Io<'_, '_>) -> Duration {
+        self.lookup_attempts += 1;
+        backoff(config).backoff(self.lookup_attempts - 1, io.out.random())
+    }
+
+    fn lose(&mut self, node: NodeId, how: Lost, config: &ConsumerConfig, io: &mut Io<'_, '_>) {
+        if self.node != Some(node) {
+            return;
+        }
+        self.node = None;
+        if how == Lost::Disconnected {
+            return;
+        }
+        // Closing the connection by choice ends what else is in flight on it, as a disconnection.
+        for completed in io.net.disconnect(io.now, (node, Channel::Coordinator), io.out) {
+            match completed.context {
+                Pending::OffsetCommit(id) => {
+                    let lost = disconnected(ClientError::Broker(ErrorCode::NetworkException));
+                    self.commits.finish_attempt(id, Err(lost), config, io);
+                }
+                Pending::OffsetFetch => self.offset_fetch_failed(config, io),
+                _ => {}
+            }
+        }
+    }
+
+    // ---- committed offsets ----
+
+    /// Whether the committed offsets of all initializing partitions are known; asks for them if not.
+    pub(super) fn init_positions(&mut self, subscription: &Subscription) -> bool {
+        self.offset_fetch.wanted = subscription.in_state(FetchState::Initializing).next().is_some();
+        !self.offset_fetch.wanted
+    }
+
+    fn send_offset_fetch(&mut self, subscription: &Subscription, io: &mut Io<'_, '_>) {
+        if !self.offset_fetch.wanted || self.offset_fetch.in_flight {
+            return;
+        }
+        if self.offset_fetch.not_before > io.now {
+            return io.wake_at(self.offset_fetch.not_before);
+        }
+        let Some(node) = self.node.filter(|node| io.ready(*node, Channel::Coordinator)) else { return };
+        let mut partitions: Vec<TopicPartition> = subscription.in_state(FetchState::Initializing).collect();
+        if partitions.is_empty() {
+            self.offset_fetch.wanted = false;
+            return;
+        }
+        partitions.sort_unstable();
+        let request = OffsetFetchRequest { group: Rc::clone(&self.group), partitions, require_stable: true };
+        io.send(node, Channel::Coordinator, Request::OffsetFetch(request), Pending::OffsetFetch);
+        self.offset_fetch.in_flight = true;
+    }
+
+    fn on_offset_fetch(
+        &mut self,
+        node: NodeId,
+        outcome: Outcome,
+        config: &ConsumerConfig,
+        subscription: &mut Subscription,
+        io: &mut Io<'_, '_>,
+    ) -> Result<(), ClientError> {
+        let failure = match outcome {
+            Outcome::Response(Response::OffsetFetch(response)) => match read_offsets(&response) {
+                Ok(()) => {
+                    self.offset_fetch = OffsetFetch::default();
+                    return refresh_committed(&response, subscription, io);
+                }
+                Err(failure) => failure,
+            },
+            _ => disconnected(ClientError::Broker(ErrorCode::NetworkException)),
+        };
+        self.offset_fetch_failed(config, io);
+        if let Some(how) = failure.coordinator_lost {
+            self.lose(node, how, config, io);
+        }
+        if failure.retriable { Ok(()) } else { Err(failure.error) }
+    }
+
+    fn offset_fetch_failed(&mut self, config: &ConsumerConfig, io: &mut Io<'_, '_>) {
+        let pause = backoff(config).backoff(self.offset_fetch.attempts, io.out.random());
+        self.offset_fetch.in_flight = false;
+        self.offset_fetch.attempts += 1;
+        self.offset_fetch.not_before = io.now + pause;
+    }
+
+    // ---- commits ----
+
+    /// Begins a commit.
+    pub(super) fn commit(&mut self, kind: CommitKind, offsets: Offsets, deadline: Time) {
+        self.commits.begin(kind, offsets, deadline);
+    }
+
+    /// See [`Commits::maybe_auto`].
+    pub(super) fn maybe_auto_commit(
+        &mut self,
+        config: &ConsumerConfig,
+        subscription: &Subscription,
+        io: &mut Io<'_, '_>,
+    ) {
+        self.commits.maybe_auto(config, subscription, io);
+    }
+
+    /// See [`Commits::take_sync_result`].
+    pub(super) fn take_sync_result(&mut self) -> Option<Result<(), ClientError>> {
+        self.commits.take_sync_result()
+    }
+
+    /// See [`Commits::run_callbacks`].
+    pub(super) fn run_callbacks(&mut self, config: &ConsumerConfig, now: Time) -> Vec<CommitCallback> {
+        self.commits.run_callbacks(config, now)
+    }
+
+    fn on_commit(
+        &mut self,
+        (id, node): (u32, NodeId),
+        outcome: &Outcome,
+        config: &ConsumerConfig,
+        subscription: &mut Subscription,
+        io: &mut Io<'_, '_>,
+    ) {
+        let result = result_of(outcome);
+        let lost = result.as_ref().err().and_then(|failure| failure.coordinator_lost);
+        if result.is_ok() {
+            self.commits.confirm(id, subscription, io);
+        }
+        self.commits.finish_attempt(id, result, config, io);
+        if let Some(how) = lost {
+            self.lose(node, how, config, io);
+        }
+    }
+}
+
+fn read_offsets(response: &OffsetFetchResponse) -> Result<(), Failure> {
+    let failure = |error, retriable| Failure { error: ClientError::Broker(error), retriable, coordinator_lost: None };
+    match response.error {
+        ErrorCode::None => {}
+        error @ (ErrorCode::CoordinatorNotAvailable | ErrorCode::NotCoordinator) => {
+            return Err(Failure { coordinator_lost: Some(Lost::Told), ..failure(error, true) });
+        }
+        error => return Err(failure(error, error.is_retriable())),
+    }
+    let mut unstable = Ok(());
+    for partition in &response.partitions {
+        match partition.error {
+            ErrorCode::None => {}
+            ErrorCode::UnstableOffsetCommit => unstable = Err(failure(ErrorCode::UnstableOffsetCommit, true)),
+            error => return Err(failure(error, false)),
+        }
+    }
+    unstable
+}
+
+/// Takes over the committed offsets; a partition without one is left to `auto.offset.reset`.
+fn refresh_committed(
+    response: &OffsetFetchResponse,
+    subscription: &mut Subscription,
+    io: &mut Io<'_, '_>,
+) -> Result<(), ClientError> {
+    for committed in &response.partitions {
+        let tp = committed.partition;
+        let waits = subscription.get(tp).is_some_and(|state| state.state() == FetchState::Initializing);
+        if !waits || committed.offset < 0 {
+            continue;
+        }
+        if committed.leader_epoch >= 0 {
+            io.net.metadata.update_last_seen_epoch(tp, committed.leader_epoch);
+        }
+        let leader = leader_of(&io.net.metadata, tp);
+        let (offset, offset_epoch) = (committed.offset, committed.leader_epoch);
+        subscription.seek_unvalidated(tp, FetchPosition { offset, offset_epoch, leader });
+        subscription.set_committed(tp, offset);
+        io.out.emit(Event::PositionSet { partition: tp, offset, from_commit: true });
+    }
+    let asked: Vec<TopicPartition> = response.partitions.iter().map(|partition| partition.partition).collect();
+    super::reset_initializing(subscription, |tp| asked.contains(&tp))
+}

@@ -1,0 +1,69 @@
+//! What the consumer's parts share while they handle one event: the connections, the time, the outbox.
+
+use super::offset_lookup::Reset;
+use super::subscription::FetchPosition;
+use crate::base::{NodeId, Time, TopicPartition};
+use crate::client::network_client::NetworkClient;
+use crate::node::{Channel, Outbox};
+use crate::protocol::Request;
+use std::rc::Rc;
+
+/// What the consumer keeps of a request until it ends.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Pending {
+    /// To any broker.
+    FindCoordinator,
+    /// To the coordinator.
+    OffsetFetch,
+    /// To the coordinator; which commit it is.
+    OffsetCommit(u32),
+    /// To a leader; what was asked stands in the session.
+    Fetch,
+    /// Ends a fetch session; nobody waits for the answer.
+    CloseSession,
+    /// To a leader: the resets it decides.
+    ListOffsets(Rc<[Reset]>),
+    /// To a leader: the positions it validates.
+    Validate(Rc<[(TopicPartition, FetchPosition)]>),
+}
+
+/// See the module.
+pub(super) struct Io<'a, 'b> {
+    pub(super) net: &'a mut NetworkClient<Pending>,
+    pub(super) now: Time,
+    pub(super) out: &'a mut Outbox<'b>,
+    pub(super) wake: &'a mut Option<Time>,
+}
+
+impl Io<'_, '_> {
+    /// Whether a request can be sent now; if not, the turn in which it can will come.
+    pub(super) fn ready(&mut self, node: NodeId, channel: Channel) -> bool {
+        if self.net.ready(node, channel, self.now, self.out) {
+            return true;
+        }
+        if let Some(at) = self.net.reconnect_at(node, channel) {
+            self.wake_at(at);
+        }
+        false
+    }
+
+    /// The connection failed and may not be tried again yet (`ConsumerNetworkClient.isUnavailable`).
+    pub(super) fn is_unavailable(&mut self, node: NodeId, channel: Channel) -> bool {
+        let at = self.net.reconnect_at(node, channel).filter(|at| *at > self.now);
+        if let Some(at) = at {
+            self.wake_at(at);
+        }
+        at.is_some()
+    }
+
+    pub(super) fn send(&mut self, node: NodeId, channel: Channel, request: Request, pending: Pending) {
+        self.net.send(self.now, (node, channel), request, pending, self.out);
+    }
+
+    /// Asks for another turn at `at`, if that is still to come.
+    pub(super) fn wake_at(&mut self, at: Time) {
+        if at > self.now && self.wake.is_none_or(|wake| at < wake) {
+            *self.wake = Some(at);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The producer against a scripted cluster.
+
+mod harness;
+mod idempotence;
+mod sending;

@@ -1,0 +1,306 @@
+//! Sequence numbers and producer epochs: what makes a retry recognisable, so that it is stored once and in order.
+//!
+//! Invariants: a batch gets its sequence when it is drained, and keeps it however often it is sent; all in-flight batches
+//! of a partition carry consecutive sequences of one producer id and epoch, unless a gap is *unresolved*: then no new
+//! batch is sent until it is known whether the gap was written. A sequence is never used twice for different records
+//! within one epoch: where a sequence is lost, the epoch is raised, locally.
+//!
+//! In Kafka: `TransactionManager` (the idempotent half), `TxnPartitionMap`, `TxnPartitionEntry`. The transactional half
+//! will live beside this file and share this state.
+
+use super::batch::{Batch, BatchId, Batches, ProducerIdAndEpoch};
+use crate::base::{Offset, Time, TopicPartition};
+use crate::node::ClientError;
+use crate::protocol::{ErrorCode, ProducePartitionResponse};
+use crate::record::{NO_SEQUENCE, increment_sequence};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How far the producer is with getting its id.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum State {
+    /// It has none, and will ask.
+    Uninitialized,
+    /// It will ask at this moment.
+    Initializing {
+        /// Later after an error.
+        at: Time,
+    },
+    /// It asked.
+    AwaitingProducerId,
+    /// It has one.
+    Ready,
+    /// It cannot go on.
+    FatalError(ClientError),
+}
+
+/// A batch that was given a sequence and is not completed: on the wire or back in the queue.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+struct InFlightSequence {
+    producer: ProducerIdAndEpoch,
+    base_sequence: i32,
+    batch: BatchId,
+}
+
+/// Sequences of one partition.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct PartitionSequence {
+    /// Whose sequences these are; older than the producer's own while old batches are in flight.
+    pub producer: ProducerIdAndEpoch,
+    /// For the next batch.
+    pub next_sequence: i32,
+    /// −1 if none was acknowledged.
+    pub last_acked_sequence: i32,
+    /// −1 if none was acknowledged.
+    pub last_acked_offset: Offset,
+    /// Ordered by producer id, epoch, sequence.
+    in_flight: Vec<InFlightSequence>,
+}
+
+impl PartitionSequence {
+    fn new() -> Self {
+        PartitionSequence {
+            producer: ProducerIdAndEpoch::NONE,
+            next_sequence: 0,
+            last_acked_sequence: -1,
+            last_acked_offset: -1,
+            in_flight: Vec::new(),
+        }
+    }
+
+    /// From 0, the batches in flight included.
+    fn start_at_beginning(&mut self, producer: ProducerIdAndEpoch, batches: &mut Batches) {
+        let mut sequence = 0;
+        for entry in &mut self.in_flight {
+            let batch = batches.get_mut(entry.batch);
+            batch.reset_producer(producer, sequence);
+            (entry.producer, entry.base_sequence) = (producer, sequence);
+            sequence = increment_sequence(sequence, batch.record_count() as i32);
+        }
+        self.producer = producer;
+        self.next_sequence = sequence;
+        self.last_acked_sequence = -1;
+    }
+}
+
+/// The state of an idempotent producer.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct TransactionManager {
+    /// Where it stands.
+    pub(super) state: State,
+    producer: ProducerIdAndEpoch,
+    partitions: BTreeMap<TopicPartition, PartitionSequence>,
+    /// Partitions whose last sequences may or may not be written, and the sequence after the gap.
+    unresolved: BTreeMap<TopicPartition, i32>,
+    epoch_bump_required: bool,
+    partitions_to_rewrite: BTreeSet<TopicPartition>,
+}
+
+impl TransactionManager {
+    pub(super) fn new() -> Self {
+        TransactionManager {
+            state: State::Uninitialized,
+            producer: ProducerIdAndEpoch::NONE,
+            partitions: BTreeMap::new(),
+            unresolved: BTreeMap::new(),
+            epoch_bump_required: false,
+            partitions_to_rewrite: BTreeSet::new(),
+        }
+    }
+
+    // ---- asking ----
+
+    /// The identity given by a broker, with the epoch raised since.
+    pub fn producer(&self) -> ProducerIdAndEpoch {
+        self.producer
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Sequences of every partition written to.
+    pub fn partitions(&self) -> impl Iterator<Item = (TopicPartition, &PartitionSequence)> {
+        self.partitions.iter().map(|(partition, sequence)| (*partition, sequence))
+    }
+
+    /// Whether it is unknown if a batch that was given up was written.
+    pub fn has_unresolved_sequence(&self, partition: TopicPartition) -> bool {
+        self.unresolved.contains_key(&partition)
+    }
+
+    pub(super) fn has_in_flight(&self, partition: TopicPartition) -> bool {
+        self.partitions.get(&partition).is_some_and(|p| !p.in_flight.is_empty())
+    }
+
+    fn is_stale(&self, partition: TopicPartition) -> bool {
+        self.partitions.get(&partition).map_or(ProducerIdAndEpoch::NONE, |p| p.producer) != self.producer
+    }
+
+    fn is_next_sequence(&self, partition: TopicPartition, sequence: i32) -> bool {
+        let last = self.partitions.get(&partition).map_or(-1, |p| p.last_acked_sequence);
+        sequence.wrapping_sub(last) == 1
+    }
+
+    /// Whether the head of a queue must wait (`shouldStopDrainBatchesForPartition`).
+    pub(super) fn holds_back(&self, head: &Batch) -> bool {
+        if !self.producer.is_valid() {
+            return true;
+        }
+        let partition = head.partition;
+        if !head.has_sequence() {
+            let old_in_flight = self.has_in_flight(partition) && self.is_stale(partition);
+            return old_in_flight || self.has_unresolved_sequence(partition);
+        }
+        let first = self.partitions.get(&partition).and_then(|p| p.in_flight.first());
+        first.is_some_and(|first| first.base_sequence != NO_SEQUENCE && first.base_sequence != head.base_sequence())
+    }
+
+    // ---- the producer id ----
+
+    /// Raises the epoch if that was asked for; true if an `InitProducerId` is to be sent now.
+    pub(super) fn prepare(&mut self, now: Time, batches: &mut Batches) -> bool {
+        if self.epoch_bump_required {
+            self.bump_epoch(batches);
+        }
+        if self.state == State::Uninitialized {
+            self.state = State::Initializing { at: now };
+        }
+        matches!(self.state, State::Initializing { at } if at <= now)
+    }
+
+    pub(super) fn set_producer(&mut self, producer: ProducerIdAndEpoch) {
+        self.producer = producer;
+        self.state = State::Ready;
+    }
+
+    fn request_epoch_bump(&mut self, partition: TopicPartition) {
+        self.epoch_bump_required = true;
+        self.partitions_to_rewrite.insert(partition);
+    }
+
+    fn bump_epoch(&mut self, batches: &mut Batches) {
+        if self.producer.epoch == i16::MAX {
+            self.producer = ProducerIdAndEpoch::NONE;
+            self.state = State::Uninitialized;
+        } else {
+            self.producer.epoch += 1;
+        }
+        for partition in std::mem::take(&mut self.partitions_to_rewrite) {
+            if let Some(sequence) = self.partitions.get_mut(&partition) {
+                sequence.start_at_beginning(self.producer, batches);
+            }
+            self.unresolved.remove(&partition);
+        }
+        self.epoch_bump_required = false;
+    }
+
+    // ---- batches ----
+
+    /// Gives a batch its place in the sequence as it is drained.
+    pub(super) fn assign_sequence(&mut self, id: BatchId, batches: &mut Batches) {
+        let (partition, count) = (batches.get(id).partition, batches.get(id).record_count());
+        let producer = self.producer;
+        let sequence = self.partitions.entry(partition).or_insert_with(PartitionSequence::new);
+        if sequence.producer != producer && sequence.in_flight.is_empty() {
+            sequence.start_at_beginning(producer, batches);
+        }
+        batches.get_mut(id).set_producer(producer, sequence.next_sequence);
+        sequence.next_sequence = increment_sequence(sequence.next_sequence, count as i32);
+        self.add_in_flight(batches.get(id));
+    }
+
+    pub(super) fn add_in_flight(&mut self, batch: &Batch) {
+        let entry =
+            InFlightSequence { producer: batch.producer(), base_sequence: batch.base_sequence(), batch: batch.id };
+        let in_flight = &mut self.partitions.entry(batch.partition).or_insert_with(PartitionSequence::new).in_flight;
+        let at = in_flight.partition_point(|other| *other < entry);
+        in_flight.insert(at, entry);
+    }
+
+    pub(super) fn remove_in_flight(&mut self, batch: &Batch) {
+        if let Some(sequence) = self.partitions.get_mut(&batch.partition) {
+            sequence.in_flight.retain(|entry| entry.batch != batch.id);
+        }
+    }
+
+    pub(super) fn on_completed(&mut self, batch: &Batch, base_offset: Offset) {
+        let sequence = self.partitions.entry(batch.partition).or_insert_with(PartitionSequence::new);
+        sequence.last_acked_sequence = sequence.last_acked_sequence.max(batch.last_sequence());
+        if base_offset >= 0 {
+            let last_offset = base_offset + Offset::from(batch.record_count()) - 1;
+            sequence.last_acked_offset = sequence.last_acked_offset.max(last_offset);
+        }
+        self.remove_in_flight(batch);
+    }
+
+    /// A batch failed for good. `adjust_sequences`: although retries were left, so its sequence is missing.
+    pub(super) fn on_failed(&mut self, batch: &Batch, error: &ClientError, adjust_sequences: bool) {
+        use ErrorCode::{ClusterAuthorizationFailed, InvalidProducerIdMapping, ProducerFenced, UnsupportedVersion};
+        let fatal = [ClusterAuthorizationFailed, InvalidProducerIdMapping, ProducerFenced, UnsupportedVersion];
+        if matches!(error, ClientError::Broker(code) if fatal.contains(code)) {
+            self.state = State::FatalError(error.clone());
+        }
+        self.remove_in_flight(batch);
+        if matches!(self.state, State::FatalError(_)) {
+            return;
+        }
+        match error {
+            ClientError::Broker(ErrorCode::OutOfOrderSequenceNumber) => self.request_epoch_bump(batch.partition),
+            ClientError::Broker(ErrorCode::UnknownProducerId) => {
+                self.partitions.remove(&batch.partition);
+                self.unresolved.remove(&batch.partition);
+            }
+            _ if adjust_sequences => self.request_epoch_bump(batch.partition),
+            _ => {}
+        }
+    }
+
+    /// A batch that was sent is given up without knowing whether it was written.
+    pub(super) fn mark_unresolved(&mut self, batch: &Batch) {
+        let next = batch.last_sequence().wrapping_add(1);
+        let entry = self.unresolved.entry(batch.partition).or_insert(next);
+        *entry = next.max(*entry);
+    }
+
+    /// Gaps after which nothing is in flight any more: either what came after was acknowledged, so the gap was written,
+    /// or the epoch is raised.
+    pub(super) fn resolve_sequences(&mut self) {
+        if self.unresolved.is_empty() {
+            return;
+        }
+        let settled: Vec<_> = self.unresolved.keys().filter(|p| !self.has_in_flight(**p)).copied().collect();
+        for partition in settled {
+            let next = self.partitions.get(&partition).map_or(0, |p| p.next_sequence);
+            if !self.is_next_sequence(partition, next) {
+                self.request_epoch_bump(partition);
+            }
+            self.unresolved.remove(&partition);
+        }
+    }
+
+    /// Whether this answer is worth a retry, and what it means for the epoch (`canRetry`).
+    pub(super) fn can_retry(&mut self, batch: &Batch, response: &ProducePartitionResponse) -> bool {
+        let partition = batch.partition;
+        match response.error {
+            ErrorCode::UnknownProducerId => {
+                if response.log_start_offset != -1 && !batch.sequence_reset {
+                    self.request_epoch_bump(partition);
+                }
+                true
+            }
+            ErrorCode::OutOfOrderSequenceNumber => {
+                let unresolved = self.unresolved.get(&partition).copied();
+                let early = batch.sequence_reset || !self.is_next_sequence(partition, batch.base_sequence());
+                match unresolved {
+                    None if early => {}
+                    None => self.request_epoch_bump(partition),
+                    Some(next) if next == batch.base_sequence() => self.request_epoch_bump(partition),
+                    Some(_) => {}
+                }
+                true
+            }
+            error => error.is_retriable(),
+        }
+    }
+}

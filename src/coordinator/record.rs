@@ -1,0 +1,38 @@
+//! What coordinators write: a key that says what it is about, and a value, or none to forget it.
+
+use crate::base::Offset;
+use crate::record::{BatchBuilder, RecordBatch, RecordError};
+use bytes::Bytes;
+
+/// A record of a coordinator's log, in Kafka's bytes.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct CoordinatorRecord {
+    /// Type and subject.
+    pub key: Bytes,
+    /// None is a tombstone.
+    pub value: Option<Bytes>,
+}
+
+/// The batch a coordinator appends; offsets and epoch are the log's to assign.
+pub fn batch_of(records: &[CoordinatorRecord], timestamp: i64) -> RecordBatch {
+    let mut builder = BatchBuilder::new(timestamp);
+    for record in records {
+        builder.append(timestamp, Some(&record.key), record.value.as_deref(), &[]);
+    }
+    builder.build()
+}
+
+/// The records of a batch with their offsets, to be replayed; none of a control batch, and none without key.
+pub fn records_of(batch: &RecordBatch) -> Result<Vec<(Offset, CoordinatorRecord)>, RecordError> {
+    if batch.is_control() {
+        return Ok(Vec::new());
+    }
+    let keyed = batch.records().filter_map(|record| match record {
+        Ok(record) => {
+            let (offset, value) = (record.offset, record.value);
+            record.key.map(|key| Ok((offset, CoordinatorRecord { key, value })))
+        }
+        Err(error) => Some(Err(error)),
+    });
+    keyed.collect()
+}

@@ -1,0 +1,70 @@
+//! One machine's disk while its broker is down: the directories of all logs, and the checkpoint files beside them.
+
+use super::LogDirectory;
+use crate::base::{Offset, Prng, Time, TopicPartition};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// A log directory (`log.dirs`) with everything in it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Disk {
+    /// While the broker runs, its logs hold their directories, and this is empty.
+    directories: BTreeMap<TopicPartition, Rc<LogDirectory>>,
+    /// `replication-offset-checkpoint`, as it was last written (and flushed).
+    high_watermarks: Rc<BTreeMap<TopicPartition, Offset>>,
+}
+
+impl Disk {
+    /// An empty disk.
+    pub fn new() -> Disk {
+        Disk::default()
+    }
+
+    /// Writes the high watermarks, all at once, and flushes them.
+    pub fn write_high_watermarks(&mut self, high_watermarks: impl IntoIterator<Item = (TopicPartition, Offset)>) {
+        self.high_watermarks = Rc::new(high_watermarks.into_iter().collect());
+    }
+
+    /// The high watermark last written for a partition; 0 if none was.
+    pub fn high_watermark(&self, partition: TopicPartition) -> Offset {
+        self.high_watermarks.get(&partition).copied().unwrap_or(0)
+    }
+
+    /// Puts back the directory of a log whose process ended.
+    pub fn put(&mut self, directory: LogDirectory) {
+        self.directories.insert(directory.partition(), Rc::new(directory));
+    }
+
+    /// Takes a directory in order to open its log.
+    pub fn take(&mut self, partition: TopicPartition) -> Option<LogDirectory> {
+        self.directories.remove(&partition).map(Rc::unwrap_or_clone)
+    }
+
+    /// Takes all directories, in order to open their logs.
+    pub fn take_all(&mut self) -> Vec<LogDirectory> {
+        std::mem::take(&mut self.directories).into_values().map(Rc::unwrap_or_clone).collect()
+    }
+
+    /// The directories there are, for inspection.
+    pub fn directories(&self) -> impl Iterator<Item = (&TopicPartition, &LogDirectory)> {
+        self.directories.iter().map(|(partition, directory)| (partition, &**directory))
+    }
+
+    /// One directory, for inspection.
+    pub fn directory(&self, partition: TopicPartition) -> Option<&LogDirectory> {
+        self.directories.get(&partition).map(|directory| &**directory)
+    }
+
+    /// Deletes a partition's files.
+    pub fn remove(&mut self, partition: TopicPartition) -> bool {
+        Rc::make_mut(&mut self.high_watermarks).remove(&partition);
+        self.directories.remove(&partition).is_some()
+    }
+
+    /// The machine loses power: what was not flushed is gone. A process crash needs no call: the page cache survives it.
+    pub fn power_loss(&mut self, now: Time, random: &mut Prng) {
+        for directory in self.directories.values_mut() {
+            Rc::make_mut(directory).power_loss(now, random);
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! From names to ids: a scenario becomes the setup of a world, or a list of what is wrong with it.
+
+use super::format::{self, Commit, EventWord, Key, Scenario, What, When};
+use super::reader::{Mistake, Mistakes};
+use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, ProducerAppSetup};
+use crate::base::config::{BrokerConfig, ConfigException, ConsumerConfig, ProducerConfig, TopicConfig, suggest};
+use crate::base::{Duration, NodeId, RecordId};
+use crate::metadata::is_internal_topic;
+use crate::protocol::NewTopic;
+use crate::sim::{Action, EventKind, Fault, MessageKind, NetworkSetup, Trigger, WorldSetup};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Ids for names: brokers first, then the controller, then applications in the order of the scenario.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Names {
+    ids: BTreeMap<Rc<str>, NodeId>,
+    names: Vec<Rc<str>>,
+}
+
+impl Names {
+    fn of(scenario: &Scenario, mistakes: &mut Mistakes) -> Names {
+        let servers = (0..scenario.cluster.brokers).map(|i| Rc::from(format!("broker-{i}")));
+        let mut out = Names { ids: BTreeMap::new(), names: Vec::new() };
+        servers.chain([Rc::from("controller-0")]).for_each(|name| drop(out.add(name)));
+        let producers = scenario.producers.iter().enumerate().map(|(i, p)| (format!("producers[{i}].name"), &p.name));
+        let consumers = scenario.consumers.iter().enumerate().map(|(i, c)| (format!("consumers[{i}].name"), &c.name));
+        for (place, name) in producers.chain(consumers) {
+            if !out.add(Rc::clone(name)) {
+                mistakes.add(place, format!("\"{name}\" is taken; every node needs its own name"));
+            }
+        }
+        out
+    }
+
+    fn add(&mut self, name: Rc<str>) -> bool {
+        let id = NodeId(self.names.len() as u16);
+        self.names.push(Rc::clone(&name));
+        self.ids.insert(name, id).is_none()
+    }
+
+    /// The node of that name.
+    pub fn id(&self, name: &str) -> Option<NodeId> {
+        self.ids.get(name).copied()
+    }
+
+    /// The names, by id.
+    pub fn all(&self) -> &[Rc<str>] {
+        &self.names
+    }
+
+    fn find(&self, place: &str, name: &str, mistakes: &mut Mistakes) -> NodeId {
+        self.id(name).unwrap_or_else(|| {
+            let near = suggest::nearest(name, self.names.iter().map(|name| &**name));
+            let hint = match near {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("nodes here: {}", self.names.join(", ")),
+            };
+            mistakes.add(place, format!("there is no node \"{name}\"; {hint}"));
+            NodeId(0)
+        })
+    }
+}
+
+/// Checks a scenario and turns it into the setup of a world.
+pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
+    let mut mistakes = Mistakes::default();
+    let names = Names::of(scenario, &mut mistakes);
+    let brokers: Rc<[NodeId]> = (0..scenario.cluster.brokers as u16).map(NodeId).collect();
+    let broker_config = checked("cluster.config", BrokerConfig::parse(&scenario.cluster.config), &mut mistakes);
+    let topics = topics(scenario, &broker_config, &mut mistakes);
+    let producers = producers(scenario, &names, &brokers, &mut mistakes);
+    let consumers = consumers(scenario, &names, &brokers, &mut mistakes);
+    let faults = scenario.faults.iter().enumerate();
+    let faults = faults.map(|(i, f)| fault(i as u32, f, &names, &format!("faults[{i}]"), &mut mistakes)).collect();
+    if !mistakes.0.is_empty() {
+        return Err(mistakes.0);
+    }
+    let (latency_min, latency_max) = scenario.network.latency;
+    let setup = WorldSetup {
+        seed: scenario.seed,
+        brokers: scenario.cluster.brokers as u16,
+        controllers: 1,
+        broker_config: Rc::new(broker_config),
+        topics,
+        network: NetworkSetup { latency_min, latency_max },
+        producers,
+        consumers,
+        faults,
+    };
+    Ok((setup, names))
+}
+
+/// A fault that a person adds while the scenario runs.
+pub fn fault_now(what: &What, trigger: Trigger, names: &Names) -> Result<Fault, Vec<Mistake>> {
+    let mut mistakes = Mistakes::default();
+    let action = action(what, names, "fault", &mut mistakes);
+    if mistakes.0.is_empty() { Ok(Fault { id: u32::MAX, trigger, action }) } else { Err(mistakes.0) }
+}
+
+fn checked<T: Default>(place: &str, parsed: Result<T, Vec<ConfigException>>, mistakes: &mut Mistakes) -> T {
+    parsed.unwrap_or_else(|errors| {
+        errors.into_iter().for_each(|error| mistakes.add(place, error.message));
+        T::default()
+    })
+}
+
+fn topics(scenario: &Scenario, broker: &BrokerConfig, mistakes: &mut Mistakes) -> Vec<NewTopic> {
+    let mut seen: Vec<&str> = Vec::new();
+    let mut out = Vec::new();
+    for (i, topic) in scenario.topics.iter().enumerate() {
+        if topic.replication_factor > scenario.cluster.brokers {
+            let problem = format!(
+                "{} replicas need as many brokers, and there are {}",
+                topic.replication_factor, scenario.cluster.brokers
+            );
+            mistakes.add(format!("topics[{i}].replication.factor"), problem);
+        }
+        if seen.contains(&&*topic.name) || is_internal_topic(&topic.name) {
+            mistakes.add(format!("topics[{i}].name"), format!("\"{}\" is taken", topic.name));
+        }
+        seen.push(&topic.name);
+        if let Err(errors) = TopicConfig::parse_with(&topic.config, broker) {
+            errors.into_iter().for_each(|error| mistakes.add(format!("topics[{i}].config"), error.message));
+        }
+        out.push(NewTopic {
+            name: Rc::clone(&topic.name),
+            partitions: topic.partitions as i32,
+            replication_factor: topic.replication_factor as i16,
+            assignments: Vec::new(),
+            config: topic.config.clone(),
+        });
+    }
+    out
+}
+
+fn known_topic(scenario: &Scenario, place: &str, name: &str, mistakes: &mut Mistakes) {
+    if scenario.topics.iter().any(|topic| &*topic.name == name) {
+        return;
+    }
+    let near = suggest::nearest(name, scenario.topics.iter().map(|topic| &*topic.name));
+    let hint = near.map_or("list it under \"topics\"".to_owned(), |near| format!("did you mean \"{near}\"?"));
+    mistakes.add(place, format!("there is no topic \"{name}\"; {hint}"));
+}
+
+fn producers(scenario: &Scenario, names: &Names, brokers: &Rc<[NodeId]>, mistakes: &mut Mistakes) -> Vec<ProducerAppSetup> {
+    let mut first_record = 0;
+    let mut out = Vec::new();
+    for (i, producer) in scenario.producers.iter().enumerate() {
+        let place = format!("producers[{i}]");
+        known_topic(scenario, &format!("{place}.topic"), &producer.topic, mistakes);
+        let config = checked(&format!("{place}.config"), ProducerConfig::parse(&producer.config), mistakes);
+        out.push(ProducerAppSetup {
+            node: names.id(&producer.name).expect("all names were collected"),
+            name: Rc::clone(&producer.name),
+            topic: Rc::clone(&producer.topic),
+            records: producer.records,
+            first_record: RecordId(first_record),
+            interval: Duration::from_micros(1_000_000 / u64::from(producer.rate_per_second)),
+            key: match producer.key {
+                Key::None => KeyMode::None,
+                Key::Record => KeyMode::Unique,
+                Key::Entity(count) => KeyMode::Entities(count),
+            },
+            value_size: None,
+            config,
+            brokers: Rc::clone(brokers),
+        });
+        first_record += producer.records;
+    }
+    out
+}
+
+fn consumers(scenario: &Scenario, names: &Names, brokers: &Rc<[NodeId]>, mistakes: &mut Mistakes) -> Vec<ConsumerAppSetup> {
+    let mut out = Vec::new();
+    for (i, consumer) in scenario.consumers.iter().enumerate() {
+        let place = format!("consumers[{i}]");
+        if consumer.topics.is_empty() {
+            mistakes.add(format!("{place}.topics"), "a consumer reads at least one topic");
+        }
+        for topic in &consumer.topics {
+            known_topic(scenario, &format!("{place}.topics"), topic, mistakes);
+        }
+        let mut properties = consumer.config.clone();
+        if let Some(group) = &consumer.group {
+            properties.insert("group.id".to_owned(), group.to_string());
+        }
+        let config = checked(&format!("{place}.config"), ConsumerConfig::parse(&properties), mistakes);
+        let commit = consumer.commit.unwrap_or(if config.enable_auto_commit { Commit::Auto } else { Commit::AfterSync });
+        out.push(ConsumerAppSetup {
+            node: names.id(&consumer.name).expect("all names were collected"),
+            name: Rc::clone(&consumer.name),
+            group: config.group_id.clone(),
+            topics: consumer.topics.clone(),
+            processing: consumer.processing,
+            commit: match commit {
+                Commit::Before => CommitMode::Before,
+                Commit::AfterSync => CommitMode::AfterSync,
+                Commit::AfterAsync => CommitMode::AfterAsync,
+                Commit::Auto => CommitMode::Auto,
+            },
+            hand_over: match consumer.hand_over {
+                format::HandOver::Inline => HandOver::Inline,
+                format::HandOver::Worker => HandOver::Worker,
+            },
+            dedupe: match consumer.dedupe {
+                format::Dedupe::None => Dedupe::None,
+                format::Dedupe::UniqueKey => Dedupe::UniqueKey,
+                format::Dedupe::Version => Dedupe::Version,
+                format::Dedupe::ProcessedIds => Dedupe::ProcessedIds,
+            },
+            config,
+            brokers: Rc::clone(brokers),
+        });
+    }
+    out
+}
+
+fn fault(id: u32, fault: &format::Fault, names: &Names, place: &str, mistakes: &mut Mistakes) -> Fault {
+    let mut node = |name: &Rc<str>| names.find(place, name, mistakes);
+    let trigger = match &fault.when {
+        When::At(at) => Trigger::At(*at),
+        When::Message { kind, from, to, nth } => Trigger::OnMessage {
+            kind: MessageKind::from_name(kind).expect("the parser knows all kinds"),
+            from: from.as_ref().map(&mut node),
+            to: to.as_ref().map(&mut node),
+            nth: *nth,
+        },
+        When::Event { kind, node: at, nth } => {
+            Trigger::OnEvent { kind: event_kind(*kind), node: at.as_ref().map(&mut node), nth: *nth }
+        }
+    };
+    Fault { id, trigger, action: action(&fault.what, names, place, mistakes) }
+}
+
+fn event_kind(word: EventWord) -> EventKind {
+    match word {
+        EventWord::Appended => EventKind::Appended,
+        EventWord::Committed => EventKind::Committed,
+        EventWord::Delivered => EventKind::Delivered,
+        EventWord::Processing => EventKind::Processing,
+        EventWord::Processed => EventKind::Processed,
+        EventWord::OffsetsCommitted => EventKind::OffsetsCommitted,
+    }
+}
+
+fn action(what: &What, names: &Names, place: &str, mistakes: &mut Mistakes) -> Action {
+    let mut id = |name: &Rc<str>| names.find(place, name, mistakes);
+    match what {
+        What::Crash { node, back_after } => Action::Crash { node: id(node), restart_after: *back_after },
+        What::PowerLoss { node, back_after } => Action::PowerLoss { node: id(node), restart_after: *back_after },
+        What::Restart { node } => Action::Restart { node: id(node) },
+        What::Pause { node, duration } => Action::Pause { node: id(node), duration: *duration },
+        What::Resume { node } => Action::Resume { node: id(node) },
+        What::Partition { a, b, duration } => {
+            Action::Partition { a: id(a), b: b.as_ref().map(id), duration: *duration, symmetric: true }
+        }
+        What::Heal { a, b } => Action::Heal { a: id(a), b: b.as_ref().map(id) },
+        What::Reset => Action::Reset,
+        What::Stall => Action::Stall,
+        What::Delay { by } => Action::Delay { by: *by },
+        What::Slow { a, b, by, duration } => {
+            Action::Slow { a: a.as_ref().map(&mut id), b: b.as_ref().map(id), by: *by, duration: *duration }
+        }
+        What::SkewClock { node, by_ms } => Action::SkewClock { node: id(node), by_ms: *by_ms },
+    }
+}

@@ -1,0 +1,173 @@
+//! Changing one thing of a scenario by its name: `acks=1`, `shop.linger.ms=0`, `mailer.commit=before`, `seed=7`.
+//!
+//! A bare Kafka key goes to everyone who has such a key: producers and consumers first, else topics, else the cluster.
+
+use super::format::*;
+use super::reader::Mistake;
+use crate::base::config::{ConfigKey, Properties, broker_keys, consumer_keys, producer_keys, suggest, topic_keys};
+use serde_json::{Value, json};
+use std::rc::Rc;
+
+/// Applies `KEY=VALUE`, or says what would be right and changes nothing.
+pub fn set(scenario: &mut Scenario, assignment: &str) -> Result<(), Mistake> {
+    let Some((key, value)) = assignment.split_once('=') else {
+        return Err(mistake(assignment, "expected KEY=VALUE, such as acks=1 or mailer.commit=before".to_owned()));
+    };
+    let (key, value) = (key.trim(), value.trim());
+    if key == "seed" {
+        scenario.seed = value.parse().map_err(|_| mistake(key, format!("\"{value}\" is not a seed: a whole number from 0")))?;
+        return Ok(());
+    }
+    if let Some((name, rest)) = owner(scenario, key) {
+        let (name, rest) = (name.to_owned(), rest.to_owned());
+        return set_of(scenario, &name, &rest, value);
+    }
+    set_everywhere(scenario, key, value)
+}
+
+fn mistake(place: &str, problem: String) -> Mistake {
+    Mistake { place: place.to_owned(), problem }
+}
+
+/// Splits `shop.acks` into the name of a part of the scenario and the rest.
+fn owner<'a>(scenario: &Scenario, key: &'a str) -> Option<(&'a str, &'a str)> {
+    let names = scenario.producers.iter().map(|p| &p.name).chain(scenario.consumers.iter().map(|c| &c.name));
+    let names = names.chain(scenario.topics.iter().map(|t| &t.name)).map(|name| &**name);
+    names.chain(["cluster"]).find_map(|name| {
+        let rest = key.strip_prefix(name)?.strip_prefix('.')?;
+        Some((&key[..name.len()], rest))
+    })
+}
+
+fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result<(), Mistake> {
+    let place = format!("{name}.{key}");
+    if name == "cluster" {
+        if key == "brokers" {
+            return set_field(scenario, &place, |json| json["cluster"]["brokers"] = number_or_text(value));
+        }
+        return put(&mut scenario.cluster.config, broker_keys(), &place, key, value);
+    }
+    if let Some(i) = scenario.producers.iter().position(|p| &*p.name == name) {
+        return match key {
+            "records" | "rate.per.second" | "key" | "topic" => {
+                set_field(scenario, &place, |json| json["producers"][i][key] = number_or_text(value))
+            }
+            _ => put(&mut scenario.producers[i].config, producer_keys(), &place, key, value),
+        };
+    }
+    if let Some(i) = scenario.consumers.iter().position(|c| &*c.name == name) {
+        return match key {
+            "processing.ms" | "commit" | "hand.over" | "group" => {
+                set_field(scenario, &place, |json| json["consumers"][i][key] = number_or_text(value))
+            }
+            "dedupe" | "sink.dedupe" => {
+                set_field(scenario, &place, |json| json["consumers"][i]["sink"] = json!({ "dedupe": value }))
+            }
+            _ => put(&mut scenario.consumers[i].config, consumer_keys(), &place, key, value),
+        };
+    }
+    let i = scenario.topics.iter().position(|t| &*t.name == name).expect("the owner was found by this name");
+    match key {
+        "partitions" | "replication.factor" => {
+            set_field(scenario, &place, |json| json["topics"][i][key] = number_or_text(value))
+        }
+        _ => put(&mut scenario.topics[i].config, topic_keys(), &place, key, value),
+    }
+}
+
+/// Changes a field through the file format, so that its checks hold here too.
+fn set_field(scenario: &mut Scenario, place: &str, change: impl FnOnce(&mut Value)) -> Result<(), Mistake> {
+    let mut json = super::to_json(scenario);
+    change(&mut json);
+    let changed = super::parse_value(json).map_err(|mut all| mistake(place, all.remove(0).problem))?;
+    *scenario = changed;
+    Ok(())
+}
+
+fn number_or_text(value: &str) -> Value {
+    value.parse::<serde_json::Number>().map_or_else(|_| json!(value), Value::Number)
+}
+
+fn put(config: &mut Properties, keys: &[ConfigKey], place: &str, key: &str, value: &str) -> Result<(), Mistake> {
+    let Some(definition) = keys.iter().find(|known| known.name == key) else {
+        let near = suggest::nearest(key, keys.iter().map(|known| known.name));
+        let hint = near.map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
+        return Err(mistake(place, format!("unknown setting \"{key}\"{hint}")));
+    };
+    definition.validate(value).map_err(|error| mistake(place, error.message))?;
+    config.insert(key.to_owned(), value.to_owned());
+    Ok(())
+}
+
+fn set_everywhere(scenario: &mut Scenario, key: &str, value: &str) -> Result<(), Mistake> {
+    let knows = |keys: &[ConfigKey]| keys.iter().any(|known| known.name == key);
+    let (producer, consumer) = (knows(producer_keys()), knows(consumer_keys()));
+    if producer || consumer {
+        let producers = scenario.producers.iter_mut().filter(|_| producer).map(|p| (&mut p.config, producer_keys()));
+        let consumers = scenario.consumers.iter_mut().filter(|_| consumer).map(|c| (&mut c.config, consumer_keys()));
+        return producers.chain(consumers).try_for_each(|(config, keys)| put(config, keys, key, key, value));
+    }
+    if knows(topic_keys()) && !scenario.topics.is_empty() {
+        return scenario.topics.iter_mut().try_for_each(|topic| put(&mut topic.config, topic_keys(), key, key, value));
+    }
+    if knows(broker_keys()) {
+        return put(&mut scenario.cluster.config, broker_keys(), key, key, value);
+    }
+    let tables = [producer_keys(), consumer_keys(), topic_keys(), broker_keys()];
+    let names = tables.iter().flat_map(|keys| keys.iter().map(|known| known.name));
+    let near = suggest::nearest(key, names);
+    let hint = near.map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
+    let parts = part_names(scenario);
+    Err(mistake(key, format!("nothing here is called \"{key}\"{hint} (parts of this scenario: {parts})")))
+}
+
+fn part_names(scenario: &Scenario) -> String {
+    let names = scenario.producers.iter().map(|p| &p.name).chain(scenario.consumers.iter().map(|c| &c.name));
+    let names: Vec<Rc<str>> = names.chain(scenario.topics.iter().map(|t| &t.name)).cloned().collect();
+    format!("{}, cluster", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::library;
+
+    fn lost_ack() -> Scenario {
+        library::get("lost-ack").expect("it is in the library")
+    }
+
+    #[test]
+    fn a_bare_key_goes_to_everyone_who_has_it() {
+        let mut scenario = lost_ack();
+        set(&mut scenario, "acks=1").expect("a producer key");
+        assert_eq!(scenario.producers[0].config["acks"], "1");
+        set(&mut scenario, "request.timeout.ms=900").expect("of both clients");
+        assert_eq!(scenario.producers[0].config["request.timeout.ms"], "900");
+        assert_eq!(scenario.consumers[0].config["request.timeout.ms"], "900");
+        set(&mut scenario, "min.insync.replicas=1").expect("a topic key");
+        assert_eq!(scenario.topics[0].config["min.insync.replicas"], "1");
+        set(&mut scenario, "replica.lag.time.max.ms=900").expect("a broker key");
+        assert_eq!(scenario.cluster.config["replica.lag.time.max.ms"], "900");
+    }
+
+    #[test]
+    fn a_name_chooses_a_part() {
+        let mut scenario = lost_ack();
+        set(&mut scenario, "mailer.commit=before").expect("a field");
+        assert_eq!(scenario.consumers[0].commit, Some(Commit::Before));
+        set(&mut scenario, "shop.records=5").expect("a field");
+        assert_eq!(scenario.producers[0].records, 5);
+        set(&mut scenario, "seed=9").expect("the seed");
+        assert_eq!(scenario.seed, 9);
+    }
+
+    #[test]
+    fn nonsense_is_refused_and_changes_nothing() {
+        let mut scenario = lost_ack();
+        for bad in ["acks", "ack=1", "acks=many", "shop.recrods=1", "mailer.commit=never", "seed=x"] {
+            let error = set(&mut scenario, bad).expect_err(bad);
+            assert!(!error.to_string().is_empty());
+        }
+        assert_eq!(scenario, lost_ack());
+    }
+}

@@ -1,0 +1,198 @@
+//! What happened: event lists, stories, and the lanes of the timeline, from the window that history keeps.
+
+use super::{EventView, Session};
+use crate::base::{Duration, RecordId, Time};
+use crate::history::Replay;
+use crate::node::Event;
+use crate::sim::{Recorded, records_of};
+use crate::view::{ArrowView, LostMessage, MarkKind, MarkView, TimelineView};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// A lost message stays in the picture for this long.
+const LOST_SHOWN: Duration = Duration::from_millis(300);
+/// A message on its way at the beginning of a span left at most this much earlier (or hangs, and is not drawn).
+const LONGEST_FLIGHT: Duration = Duration::from_millis(1_000);
+/// Positions looked back for at a time.
+const PAGE: u64 = 512;
+
+impl Session {
+    /// What happened up to the cursor, newest first, at most `limit`; without message traffic unless `messages`.
+    pub fn events(&mut self, limit: usize, messages: bool) -> Vec<Rc<EventView>> {
+        let mut found = Vec::new();
+        self.look_back(|recorded| {
+            if messages || !is_traffic(&recorded.event) {
+                found.push(Rc::new(event_view(recorded)));
+            }
+            found.len() < limit
+        });
+        found
+    }
+
+    /// All that happened to one record up to the cursor, oldest first.
+    pub fn story(&mut self, record: u32) -> Vec<Rc<EventView>> {
+        let record = RecordId(record);
+        let world = &self.trial().run.world;
+        let last_topic = world.setup().topics.len() as u32;
+        let first = self.trial().run.ledger.life(record).and_then(|life| life.story.first().map(|step| step.event));
+        let Some(first) = first else { return Vec::new() };
+        let mut found = Vec::new();
+        self.look_back(|recorded| {
+            if concerns(&recorded.event, record, last_topic) {
+                found.push(Rc::new(event_view(recorded)));
+            }
+            recorded.id > first
+        });
+        found.reverse();
+        found
+    }
+
+    /// Walks from the cursor into the past, while `go_on` says so.
+    fn look_back(&mut self, mut go_on: impl FnMut(&Recorded) -> bool) {
+        let last = self.history.cursor().last_event();
+        let mut end = self.history.cursor().position();
+        while end > 0 {
+            let start = (end - 1) / PAGE * PAGE;
+            let chunks = self.history.entries(start, end);
+            for recorded in chunks.iter().rev().flat_map(|chunk| chunk.iter().rev()) {
+                if recorded.id <= last && !go_on(recorded) {
+                    return;
+                }
+            }
+            end = start;
+        }
+    }
+
+    /// The lanes of a span of time, as far as the cursor's branch has been run.
+    pub fn timeline(&mut self, from_us: u64, to_us: u64) -> Rc<TimelineView> {
+        let (from, to) = (Time::from_origin_us(from_us), Time::from_origin_us(to_us));
+        let mut lanes = Lanes::default();
+        for recorded in self.entries_between(Time(from.0.saturating_sub(LONGEST_FLIGHT.0)), to).iter().flat_map(|c| c.iter()) {
+            if recorded.at > to {
+                break;
+            }
+            lanes.add(recorded, from);
+        }
+        let arrows = lanes.arrows.into_values();
+        let arrows = arrows.filter(|arrow| arrow.ends_us.is_none_or(|end| end >= from_us)).collect();
+        Rc::new(TimelineView { from_us, to_us, arrows, marks: lanes.marks })
+    }
+
+    fn entries_between(&mut self, from: Time, to: Time) -> Vec<Rc<Vec<Recorded>>> {
+        let (first, last) = self.history.positions_around(from, to);
+        let mut chunks = self.history.entries(first, last);
+        chunks.retain(|chunk| chunk.last().is_some_and(|last| last.at >= from));
+        chunks
+    }
+
+    pub(super) fn recently_lost(&mut self) -> Vec<LostMessage> {
+        let now = self.history.cursor().now();
+        let since = Time(now.0.saturating_sub(LOST_SHOWN.0));
+        let mut ends = BTreeMap::new();
+        let mut found = Vec::new();
+        let oldest = Time(since.0.saturating_sub(LONGEST_FLIGHT.0 * 60));
+        self.look_back(|recorded| {
+            match &recorded.event {
+                Event::MessageLost { message } if recorded.at >= since => drop(ends.insert(*message, recorded.at)),
+                Event::MessageSent { message, to, summary, .. } => {
+                    if let Some(lost) = ends.remove(message) {
+                        let (from, sent, summary) = (recorded.node, recorded.at, Rc::clone(summary));
+                        found.push(LostMessage { id: message.0, from, to: *to, sent, lost, summary });
+                    }
+                }
+                _ => {}
+            }
+            recorded.at >= since || (!ends.is_empty() && recorded.at >= oldest)
+        });
+        found
+    }
+}
+
+fn event_view(recorded: &Recorded) -> EventView {
+    EventView {
+        id: recorded.id,
+        at_us: recorded.at.us_since_origin(),
+        node: recorded.node.0,
+        cause: recorded.cause,
+        event: recorded.event.clone(),
+    }
+}
+
+fn is_traffic(event: &Event) -> bool {
+    matches!(event, Event::MessageSent { .. } | Event::MessageDelivered { .. } | Event::MessageLost { .. })
+}
+
+/// Does the event concern that record? Messages do when they carry it and are worth telling.
+fn concerns(event: &Event, record: RecordId, last_topic: u32) -> bool {
+    match event {
+        Event::Sent { record: it, .. }
+        | Event::Acked { record: it, .. }
+        | Event::SendFailed { record: it, .. }
+        | Event::Delivered { record: it, .. }
+        | Event::Processing { record: it, .. }
+        | Event::Processed { record: it, .. } => *it == record,
+        Event::BatchSent { records, .. } | Event::Retry { records, .. } => records.contains(&record),
+        Event::Appended { partition, batch, .. } | Event::DuplicateIgnored { partition, batch, .. } => {
+            partition.topic.0 <= last_topic && records_of(batch).any(|it| it == record)
+        }
+        _ => false,
+    }
+}
+
+/// The timeline while it is being put together.
+#[derive(Default)]
+struct Lanes {
+    arrows: BTreeMap<u64, ArrowView>,
+    marks: Vec<MarkView>,
+}
+
+impl Lanes {
+    fn add(&mut self, recorded: &Recorded, from: Time) {
+        match &recorded.event {
+            Event::MessageSent { message, to, summary, .. } => {
+                let arrow = ArrowView {
+                    id: message.0,
+                    from: recorded.node.0,
+                    to: to.0,
+                    sent_us: recorded.at.us_since_origin(),
+                    ends_us: None,
+                    lost: false,
+                    api: summary.api.name(),
+                    response: summary.response,
+                    error: summary.error.is_error().then(|| summary.error.name()),
+                    records: summary.records.iter().map(|record| record.0).collect(),
+                    quiet: summary.quiet,
+                };
+                self.arrows.insert(message.0, arrow);
+            }
+            Event::MessageDelivered { message } | Event::MessageLost { message } => {
+                if let Some(arrow) = self.arrows.get_mut(&message.0) {
+                    arrow.ends_us = Some(recorded.at.us_since_origin());
+                    arrow.lost = matches!(recorded.event, Event::MessageLost { .. });
+                }
+            }
+            event if recorded.at >= from => {
+                if let Some((kind, record)) = mark_of(event) {
+                    let (event, node, at_us) = (recorded.id, recorded.node.0, recorded.at.us_since_origin());
+                    self.marks.push(MarkView { event, node, at_us, kind, record: record.map(|record| record.0) });
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn mark_of(event: &Event) -> Option<(MarkKind, Option<RecordId>)> {
+    Some(match event {
+        Event::Fault(_) => (MarkKind::Fault, None),
+        Event::Started => (MarkKind::Started, None),
+        Event::BecameLeader { .. } => (MarkKind::Leader, None),
+        Event::IsrChanged { .. } => (MarkKind::Isr, None),
+        Event::Truncated { .. } => (MarkKind::Truncated, None),
+        Event::Processed { record, .. } => (MarkKind::Processed, Some(*record)),
+        Event::OffsetsCommitted { .. } => (MarkKind::Committed, None),
+        Event::SendFailed { record, .. } => (MarkKind::Error, Some(*record)),
+        Event::RequestFailed { .. } => (MarkKind::Error, None),
+        _ => return None,
+    })
+}

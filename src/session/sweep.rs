@@ -1,0 +1,90 @@
+//! Many seeds with random faults: safety at every event, then everything heals and liveness is demanded.
+
+use crate::base::{Duration, Time};
+use crate::check::liveness;
+use crate::scenario::{Mistake, Scenario, Trial};
+use crate::sim::chaos;
+use std::fmt;
+
+/// Faults begin and end within this much of a scenario.
+const CHAOS: Duration = Duration::from_millis(30_000);
+/// After the last one the cluster has this long to come to rest.
+const PATIENCE: Duration = Duration::from_millis(180_000);
+
+/// What a sweep found.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Outcome {
+    /// Seeds run.
+    pub seeds: u64,
+    /// Events handled in all of them.
+    pub events: u64,
+    /// The first that broke something.
+    pub broken: Option<Broken>,
+}
+
+/// A seed that broke something.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Broken {
+    /// Which.
+    pub seed: u64,
+    /// What.
+    pub violations: Vec<String>,
+    /// The random faults that led there.
+    pub faults: Vec<String>,
+}
+
+/// Runs `seeds` seeds from the scenario's own on, and stops at the first that breaks something.
+pub fn run(scenario: &Scenario, seeds: u64, mut progress: impl FnMut(u64)) -> Result<Outcome, Vec<Mistake>> {
+    let mut outcome = Outcome { seeds: 0, events: 0, broken: None };
+    for i in 0..seeds {
+        let mut one = scenario.clone();
+        one.seed = scenario.seed.wrapping_add(i);
+        let (events, broken) = run_seed(&one)?;
+        outcome.seeds += 1;
+        outcome.events += events;
+        if broken.is_some() {
+            outcome.broken = broken;
+            break;
+        }
+        progress(outcome.seeds);
+    }
+    Ok(outcome)
+}
+
+/// Runs one seed with its random faults: events handled, and what broke.
+pub fn run_seed(scenario: &Scenario) -> Result<(u64, Option<Broken>), Vec<Mistake>> {
+    let mut calm = scenario.clone();
+    calm.until.max = CHAOS + PATIENCE;
+    let (setup, _) = crate::scenario::build(&calm)?;
+    let faults = chaos::faults(&setup, CHAOS);
+    let mut trial = Trial::with_faults(&calm, faults.clone())?;
+    trial.finish();
+    // Applications have come to an end; replicas may still be catching up.
+    let deadline = Time::ORIGIN + calm.until.max;
+    while !liveness(&trial.run.world).is_empty() && trial.run.step_before(deadline).is_some() {}
+    let safety = trial.run.invariants.violations().iter().cloned();
+    let violations: Vec<String> = safety
+        .chain(liveness(&trial.run.world))
+        .map(|broken| format!("{} at {} s: {}", broken.invariant.name(), broken.at, broken.detail))
+        .collect();
+    let events = trial.events();
+    if violations.is_empty() {
+        return Ok((events, None));
+    }
+    let faults = faults.iter().map(|fault| format!("{:?}: {:?}", fault.trigger, fault.action)).collect();
+    Ok((events, Some(Broken { seed: scenario.seed, violations, faults })))
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.broken {
+            None => write!(f, "{} seeds, {} events: every invariant held, every run came to rest", self.seeds, self.events),
+            Some(broken) => {
+                writeln!(f, "seed {} broke after {} seeds:", broken.seed, self.seeds)?;
+                broken.violations.iter().try_for_each(|violation| writeln!(f, "  {violation}"))?;
+                writeln!(f, "random faults:")?;
+                broken.faults.iter().try_for_each(|fault| writeln!(f, "  {fault}"))
+            }
+        }
+    }
+}

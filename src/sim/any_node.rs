@@ -1,0 +1,88 @@
+//! The nodes of a world, in one enum: clone, hash and exhaustive matching come free. Behind `Rc`, so that a checkpoint
+//! shares them until they change.
+
+use super::admin::Admin;
+use super::engine::Machine;
+use crate::app::{ConsumerApp, ProducerApp};
+use crate::base::{NodeId, Offset, Prng, Time, TopicPartition};
+use crate::broker::Broker;
+use crate::controller::Controller;
+use crate::node::{ConnectionId, Crash, Message, Node, Outbox, Timer};
+use std::rc::Rc;
+
+/// A broker, a controller or an application.
+#[derive(Clone, Hash, Debug)]
+pub enum AnyNode {
+    /// A broker.
+    Broker(Rc<Broker>),
+    /// A controller.
+    Controller(Rc<Controller>),
+    /// An application that produces.
+    Producer(Rc<ProducerApp>),
+    /// An application that consumes.
+    Consumer(Rc<ConsumerApp>),
+    /// The world's own client, which creates the topics.
+    #[allow(private_interfaces)]
+    Admin(Rc<Admin>),
+}
+
+macro_rules! each {
+    ($any:expr, $node:ident => $call:expr) => {
+        match $any {
+            AnyNode::Broker(it) => {
+                let $node = Rc::make_mut(it);
+                $call
+            }
+            AnyNode::Controller(it) => {
+                let $node = Rc::make_mut(it);
+                $call
+            }
+            AnyNode::Producer(it) => {
+                let $node = Rc::make_mut(it);
+                $call
+            }
+            AnyNode::Consumer(it) => {
+                let $node = Rc::make_mut(it);
+                $call
+            }
+            AnyNode::Admin(it) => {
+                let $node = Rc::make_mut(it);
+                $call
+            }
+        }
+    };
+}
+
+impl Node for AnyNode {
+    fn on_start(&mut self, now: Time, out: &mut Outbox<'_>) {
+        each!(self, node => node.on_start(now, out));
+    }
+
+    fn on_message(&mut self, now: Time, from: NodeId, message: Message, out: &mut Outbox<'_>) {
+        each!(self, node => node.on_message(now, from, message, out));
+    }
+
+    fn on_disconnect(&mut self, now: Time, peer: NodeId, connection: ConnectionId, out: &mut Outbox<'_>) {
+        each!(self, node => node.on_disconnect(now, peer, connection, out));
+    }
+
+    fn on_timer(&mut self, now: Time, timer: Timer, out: &mut Outbox<'_>) {
+        each!(self, node => node.on_timer(now, timer, out));
+    }
+
+    fn on_crash(&mut self, now: Time, crash: Crash, random: &mut Prng) {
+        each!(self, node => node.on_crash(now, crash, random));
+    }
+}
+
+impl Machine for AnyNode {
+    fn corrupt(&mut self, topic: &str, partition: u32, offset: Option<Offset>) -> Option<TopicPartition> {
+        let AnyNode::Broker(broker) = self else { return None };
+        let partition = TopicPartition::new(broker.image().topic_id(topic)?, partition);
+        let offset = offset.or_else(|| Some(broker.partition(partition)?.log().log_end_offset() - 1))?;
+        Rc::make_mut(broker).corrupt(partition, offset, CORRUPTED_BYTE).then_some(partition)
+    }
+}
+
+/// Which byte of a batch a fault of the disk changes: one of its records.
+const CORRUPTED_BYTE: usize = 60;

@@ -1,0 +1,171 @@
+//! Applications, projected.
+
+use super::project::partition_name;
+use super::{Activity, ConsumerView, InFlightView, NodeBody, PositionView, ProducerView, SinkRow, SinkView};
+use crate::app::{
+    CommitMode, ConsumerActivity, ConsumerApp, ConsumerAppSetup, Dedupe, ProducerActivity, ProducerApp, ProducerAppSetup,
+};
+use crate::base::config::{Acks, ConsumerConfig, IsolationLevel, ProducerConfig};
+use crate::base::{RecordId, Time};
+use crate::check::Run;
+use crate::client::producer::{Producer, ProducerActivity as Client};
+use std::rc::Rc;
+
+/// How many rows of a sink are shown.
+const SINK_ROWS: usize = 64;
+
+fn ids(records: &[RecordId]) -> Vec<u32> {
+    records.iter().map(|record| record.0).collect()
+}
+
+fn setting(key: &str, value: &str, default: bool) -> (Rc<str>, Rc<str>, bool) {
+    (Rc::from(key), Rc::from(value), !default)
+}
+
+pub(super) fn producer(run: &Run, app: &ProducerApp) -> (Activity, NodeBody) {
+    let world = &run.world;
+    let setup = app.setup();
+    let counts = run.ledger.lives().filter(|(_, life)| life.producer.is_some_and(|node| node == setup.node));
+    let (acked, failed) = counts.fold((0, 0), |(acked, failed), (_, life)| {
+        (acked + u32::from(life.acked.is_some()), failed + u32::from(life.failed.is_some()))
+    });
+    let client = app.client();
+    let buffered = client.into_iter().flat_map(Producer::buffered).flat_map(|buffered| {
+        let name = partition_name(world, buffered.batch.partition);
+        buffered.batch.records().iter().map(move |record| (record.0, Rc::clone(&name))).collect::<Vec<_>>()
+    });
+    let in_flight = client.into_iter().flat_map(Producer::in_flight_requests).map(|request| InFlightView {
+        to: request.node.0,
+        attempt: request.batches.iter().map(|batch| batch.attempts).max().unwrap_or(1),
+        records: request.batches.iter().flat_map(|batch| ids(batch.records())).collect(),
+        deadline_us: request.deadline.us_since_origin(),
+    });
+    let identity = client.map(Producer::producer_id_and_epoch).filter(|it| it.is_valid());
+    let view = ProducerView {
+        topic: Rc::clone(&setup.topic),
+        settings: producer_settings(setup),
+        buffer: buffered.collect(),
+        in_flight: in_flight.collect(),
+        max_in_flight: setup.config.max_in_flight_requests_per_connection,
+        sent: app.records_sent(),
+        total: setup.records,
+        acked,
+        failed,
+        producer_id: identity.map(|it| (it.id, it.epoch)),
+    };
+    (producer_activity(app, world.now()), NodeBody::Producer(view))
+}
+
+fn producer_settings(setup: &ProducerAppSetup) -> Vec<(Rc<str>, Rc<str>, bool)> {
+    let default = ProducerConfig::default();
+    let acks = match setup.config.acks {
+        Acks::All => "all",
+        Acks::Leader => "1",
+        Acks::None => "0",
+    };
+    let idempotence = if setup.config.enable_idempotence { "true" } else { "false" };
+    vec![
+        setting("acks", acks, setup.config.acks == default.acks),
+        setting("enable.idempotence", idempotence, setup.config.enable_idempotence == default.enable_idempotence),
+    ]
+}
+
+fn producer_activity(app: &ProducerApp, now: Time) -> Activity {
+    let Some(client) = app.client() else { return Activity::Dead };
+    match client.activity(now) {
+        Client::Idle | Client::Closed => match app.activity() {
+            ProducerActivity::AllSent => Activity::Finished,
+            _ => Activity::Idle,
+        },
+        Client::Failed(_) => Activity::Finished,
+        Client::WaitingForMetadata { .. } | Client::WaitingForLeader { .. } => Activity::WaitingForMetadata,
+        Client::WaitingForProducerId { .. } => Activity::WaitingForProducerId,
+        Client::WaitingForMemory { records, .. } | Client::Lingering { records, .. } => {
+            Activity::Buffering { records: ids(&records) }
+        }
+        Client::InFlight { records, attempt: 0 | 1 } => Activity::WaitingForAck { records: ids(&records) },
+        Client::InFlight { records, attempt } => Activity::Retrying { attempt: attempt - 1, records: ids(&records) },
+        Client::BackingOff { records, attempt, until } => Activity::BackingOff {
+            attempt: attempt.saturating_sub(1),
+            records: ids(&records),
+            until_us: until.us_since_origin(),
+        },
+    }
+}
+
+pub(super) fn consumer(run: &Run, app: &ConsumerApp) -> (Activity, NodeBody) {
+    let world = &run.world;
+    let setup = app.setup();
+    let states = app.client().into_iter().flat_map(|client| client.subscription().iter());
+    let positions = states.map(|(partition, state)| {
+        let position = state.position().map(|position| position.offset);
+        let end = match setup.config.isolation_level {
+            IsolationLevel::ReadUncommitted => state.high_watermark(),
+            IsolationLevel::ReadCommitted => state.last_stable_offset(),
+        };
+        PositionView {
+            partition: partition_name(world, partition),
+            position,
+            committed: state.committed(),
+            lag: position.map_or(0, |position| (end - position).max(0)),
+        }
+    });
+    let worker = app.worker();
+    let current = worker.and_then(|worker| worker.current()).map(|(record, _)| record);
+    let queued = worker.into_iter().flat_map(|worker| worker.queue());
+    let view = ConsumerView {
+        group: setup.group.clone(),
+        settings: consumer_settings(setup),
+        positions: positions.collect(),
+        pending: app.batch().filter_map(|record| Some(record.id?.0)).collect(),
+        worker: current.into_iter().chain(queued).filter_map(|record| Some(record.id?.0)).collect(),
+        sink: sink(app),
+    };
+    (consumer_activity(app), NodeBody::Consumer(view))
+}
+
+fn consumer_settings(setup: &ConsumerAppSetup) -> Vec<(Rc<str>, Rc<str>, bool)> {
+    let default = ConsumerConfig::default();
+    let commit = match setup.commit {
+        CommitMode::Before => "before",
+        CommitMode::AfterSync => "after-sync",
+        CommitMode::AfterAsync => "after-async",
+        CommitMode::Auto => "auto",
+    };
+    let auto = if setup.config.enable_auto_commit { "true" } else { "false" };
+    vec![
+        setting("enable.auto.commit", auto, setup.config.enable_auto_commit == default.enable_auto_commit),
+        setting("commit", commit, setup.commit == CommitMode::Auto),
+    ]
+}
+
+fn sink(app: &ConsumerApp) -> SinkView {
+    let sink = app.sink();
+    let dedupe = match sink.dedupe() {
+        Dedupe::None => "none",
+        Dedupe::UniqueKey => "unique-key",
+        Dedupe::Version => "version",
+        Dedupe::ProcessedIds => "processed-ids",
+        Dedupe::OffsetWithOutput => "offset-with-output",
+    };
+    let rows = sink.rows();
+    let recent = rows.iter().skip(rows.len().saturating_sub(SINK_ROWS));
+    let rows = recent.map(|row| SinkRow { record: row.record.0, effects: row.effects, refused: row.refused });
+    SinkView { dedupe: Rc::from(dedupe), rows: rows.collect() }
+}
+
+fn consumer_activity(app: &ConsumerApp) -> Activity {
+    let of_worker = app.worker().and_then(|worker| worker.current()).and_then(|(record, until)| {
+        Some(Activity::Processing { record: record.id?.0, until_us: until.us_since_origin() })
+    });
+    match app.activity() {
+        ConsumerActivity::Stopped => Activity::Dead,
+        ConsumerActivity::WaitingForMetadata => Activity::WaitingForMetadata,
+        ConsumerActivity::WaitingForCoordinator | ConsumerActivity::WaitingForPosition => Activity::WaitingForCoordinator,
+        ConsumerActivity::Processing { record: Some(record), until } => {
+            Activity::Processing { record: record.0, until_us: until.us_since_origin() }
+        }
+        ConsumerActivity::Committing { .. } => Activity::Committing,
+        _ => of_worker.unwrap_or(Activity::Polling),
+    }
+}

@@ -1,0 +1,119 @@
+//! The ledger and the verdict, projected.
+
+use super::project::{partition_name, reuse};
+use super::{ClusterView, LedgerRow, LedgerSummary, LedgerView, RowStatus, VerdictView};
+use crate::base::RecordId;
+use crate::check::{Claim, Life, Reason, Run, Verdict};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+pub(super) fn project(run: &Run, finished: bool, before: Option<&ClusterView>) -> (LedgerView, VerdictView) {
+    let verdict = if finished { run.final_verdict() } else { run.verdict() };
+    let marks = Marks::of(&verdict);
+    let rows = run.ledger.lives().map(|(record, life)| {
+        let old = before.and_then(|view| view.ledger.rows.get(record.0 as usize));
+        reuse(row(run, record, life, &marks), old)
+    });
+    let violations = run.invariants.violations().iter();
+    let view = VerdictView {
+        claimed: verdict.claimed.name(),
+        because: because(&run.claim),
+        observed: verdict.observed.name(),
+        holds: verdict.holds,
+        ledger: summary(&verdict),
+        violations: violations.map(|it| Rc::from(format!("{}: {}", it.invariant.name(), it.detail))).collect(),
+    };
+    (LedgerView { rows: rows.collect() }, view)
+}
+
+/// The verdict's lists, for looking up.
+struct Marks {
+    lost: BTreeSet<RecordId>,
+    acked_lost: BTreeSet<RecordId>,
+    duplicated: BTreeSet<RecordId>,
+}
+
+impl Marks {
+    fn of(verdict: &Verdict) -> Marks {
+        Marks {
+            lost: verdict.lost.iter().copied().collect(),
+            acked_lost: verdict.acked_lost.iter().copied().collect(),
+            duplicated: verdict.duplicated.iter().copied().collect(),
+        }
+    }
+}
+
+fn row(run: &Run, record: RecordId, life: &Life, marks: &Marks) -> LedgerRow {
+    let committed = life.places.iter().filter(|(partition, offset)| {
+        run.ledger.log(*partition).is_some_and(|log| *offset < log.committed)
+    });
+    LedgerRow {
+        record: record.0,
+        partition: life.partition.map(|partition| partition_name(&run.world, partition)),
+        sent: life.sent_at.is_some(),
+        acked: life.acked.is_some(),
+        error: life.failed.as_ref().map(|failure| Rc::from(failure.error.name())),
+        appended: life.places.len() as u32,
+        committed: committed.count() as u32,
+        delivered: life.delivered.sum(),
+        processed: life.processed.sum(),
+        status: status(run, record, life, marks),
+    }
+}
+
+fn status(run: &Run, record: RecordId, life: &Life, marks: &Marks) -> RowStatus {
+    if marks.acked_lost.contains(&record) {
+        return RowStatus::AckedLost;
+    }
+    if marks.lost.contains(&record) {
+        return if life.failed.is_some() { RowStatus::Refused } else { RowStatus::Lost };
+    }
+    if marks.duplicated.contains(&record) {
+        return RowStatus::Duplicated;
+    }
+    let readers = life.partition.map_or(0, |partition| {
+        run.ledger.readers().iter().filter(|readers| readers.topics.contains(&partition.topic)).count() as u32
+    });
+    let (places, delivered, processed) = (life.places.len(), life.delivered.sum(), life.processed.sum());
+    match () {
+        () if places > 1 => RowStatus::LogDuplicated,
+        () if readers > 0 && processed >= readers || readers == 0 && places == 1 => RowStatus::Once,
+        () if delivered > processed => RowStatus::Processing,
+        () if places > 0 => RowStatus::Stored,
+        () if life.sent_at.is_some() => RowStatus::Sending,
+        () => RowStatus::Waiting,
+    }
+}
+
+/// Settings that decide the claim: (key, value, node).
+fn because(claim: &Claim) -> Vec<(Rc<str>, Rc<str>, Rc<str>)> {
+    let setting = |key: &str, value: &str, node: &Rc<str>| (Rc::from(key), Rc::from(value), Rc::clone(node));
+    let all = claim.why.iter().map(|reason| match reason {
+        Reason::NoAcks(node) => setting("acks", "0", node),
+        Reason::CommitsBeforeProcessing(node) => setting("commit", "before", node),
+        Reason::NotIdempotent(node) => setting("enable.idempotence", "false", node),
+        Reason::NotTransactional(node) => setting("transactional.id", "unset", node),
+        Reason::ReadsUncommitted(node) => setting("isolation.level", "read_uncommitted", node),
+        Reason::SinkRepeats(node) => setting("sink.dedupe", "none", node),
+        Reason::Transactional => setting("transactional.id", "set", &Rc::from("")),
+    });
+    all.collect()
+}
+
+fn summary(verdict: &Verdict) -> LedgerSummary {
+    let ids = |records: &[RecordId]| records.iter().map(|record| record.0).collect();
+    LedgerSummary {
+        sent: verdict.sent,
+        acked: verdict.acked,
+        appended: verdict.appended,
+        committed: verdict.committed,
+        delivered: verdict.delivered,
+        processed: verdict.processed,
+        lost: ids(&verdict.lost),
+        acked_lost: ids(&verdict.acked_lost),
+        duplicated: ids(&verdict.duplicated),
+        log_duplicated: ids(&verdict.log_duplicated),
+        reordered: ids(&verdict.reordered),
+        aborted_read: ids(&verdict.aborted_read),
+    }
+}

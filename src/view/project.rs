@@ -1,0 +1,155 @@
+//! From a run to the picture of it.
+//!
+//! Invariant: what equals the section shown before *is* the section shown before, so that a page skips it by pointer.
+
+use super::{ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, application, ledger, server};
+use crate::base::{NodeId, Time, TopicId, TopicPartition};
+use crate::check::Run;
+use crate::node::MessageSummary;
+use crate::sim::{AnyNode, InFlight, Process, World};
+use std::rc::Rc;
+
+/// A message that was lost a moment ago.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LostMessage {
+    /// Its number.
+    pub id: u64,
+    /// Sender.
+    pub from: NodeId,
+    /// Receiver.
+    pub to: NodeId,
+    /// When it left.
+    pub sent: Time,
+    /// When it was lost.
+    pub lost: Time,
+    /// What it was.
+    pub summary: Rc<MessageSummary>,
+}
+
+/// The picture of a run. `before` is the last one; `lost` are messages to be shown struck through.
+pub fn project(run: &Run, events: u64, finished: bool, lost: &[LostMessage], before: Option<&ClusterView>) -> ClusterView {
+    let world = &run.world;
+    let nodes = shown_nodes(world).map(|(id, node)| {
+        let old = before.and_then(|view| view.nodes.get(usize::from(id.0)));
+        reuse(node_view(run, id, node, old.map(|view| &**view)), old)
+    });
+    let (ledger_view, verdict) = ledger::project(run, finished, before);
+    ClusterView {
+        time_us: world.now().us_since_origin(),
+        events,
+        finished,
+        nodes: nodes.collect(),
+        messages: reuse(messages(world, lost), before.map(|view| &view.messages)),
+        links: reuse(links(world), before.map(|view| &view.links)),
+        ledger: reuse(ledger_view, before.map(|view| &view.ledger)),
+        verdict: reuse(verdict, before.map(|view| &view.verdict)),
+    }
+}
+
+/// The old section if the new one says the same.
+pub(super) fn reuse<T: PartialEq>(new: T, old: Option<&Rc<T>>) -> Rc<T> {
+    match old {
+        Some(old) if **old == new => Rc::clone(old),
+        _ => Rc::new(new),
+    }
+}
+
+/// All nodes but the last, which is the world's own client.
+fn shown_nodes(world: &World) -> impl Iterator<Item = (NodeId, &AnyNode)> {
+    world.nodes().take(world.names().len() - 1)
+}
+
+/// `orders-0`.
+pub fn partition_name(world: &World, partition: TopicPartition) -> Rc<str> {
+    let TopicPartition { topic: TopicId(topic), partition: index } = partition;
+    let own = topic.checked_sub(1).and_then(|place| world.setup().topics.get(place as usize));
+    if let Some(topic) = own {
+        return Rc::from(format!("{}-{index}", topic.name));
+    }
+    let image = world.controller().map(crate::controller::Controller::image);
+    let name = image.and_then(|image| image.topic_name(TopicId(topic))).unwrap_or(match topic {
+        0 => crate::metadata::CLUSTER_METADATA_TOPIC,
+        _ => "?",
+    });
+    Rc::from(format!("{name}-{index}"))
+}
+
+fn node_view(run: &Run, id: NodeId, node: &AnyNode, old: Option<&NodeView>) -> NodeView {
+    let world = &run.world;
+    let status = match world.process(id) {
+        Process::Running if world.paused_until(id).is_some() => NodeStatus::Paused,
+        Process::Running => match node {
+            AnyNode::Broker(broker) if broker.is_fenced() => NodeStatus::Fenced,
+            _ => NodeStatus::Up,
+        },
+        Process::Waiting => NodeStatus::Up,
+        Process::Crashed => NodeStatus::Crashed,
+        Process::PoweredOff => NodeStatus::PoweredOff,
+    };
+    let (doing, body) = match node {
+        AnyNode::Broker(broker) => server::broker(run, broker, old),
+        AnyNode::Controller(controller) => server::controller(controller),
+        AnyNode::Producer(app) => application::producer(run, app),
+        AnyNode::Consumer(app) => application::consumer(run, app),
+        _ => unreachable!("invariant: the world's own client is not shown"),
+    };
+    let doing = match status {
+        NodeStatus::Crashed | NodeStatus::PoweredOff => super::Activity::Dead,
+        NodeStatus::Paused => super::Activity::Frozen,
+        _ => doing,
+    };
+    NodeView { id: id.0, name: Rc::clone(world.name(id)), status, doing, body }
+}
+
+fn messages(world: &World, lost: &[LostMessage]) -> Vec<MessageView> {
+    let flying = world.in_flight().filter_map(|message| Some(message_view(&message, message.summary?)));
+    let lost = lost.iter().map(|lost| MessageView {
+        arrives_us: Some(lost.lost.us_since_origin()),
+        fate: MessageFate::Lost,
+        ..summary_view(lost.id, lost.from, lost.to, lost.sent, &lost.summary)
+    });
+    let mut all: Vec<MessageView> = flying.chain(lost).collect();
+    all.sort_by_key(|message| message.id);
+    all
+}
+
+fn message_view(message: &InFlight<'_>, summary: &MessageSummary) -> MessageView {
+    let flying = !message.held;
+    MessageView {
+        arrives_us: flying.then_some(message.arrives.us_since_origin()),
+        fate: if flying { MessageFate::Flying } else { MessageFate::Stalled },
+        ..summary_view(message.message.id.0, message.from, message.to, message.sent, summary)
+    }
+}
+
+fn summary_view(id: u64, from: NodeId, to: NodeId, sent: Time, summary: &MessageSummary) -> MessageView {
+    MessageView {
+        id,
+        from: from.0,
+        to: to.0,
+        api: summary.api.name(),
+        response: summary.response,
+        error: summary.error.is_error().then(|| summary.error.name()),
+        records: summary.records.iter().map(|record| record.0).collect(),
+        sent_us: sent.us_since_origin(),
+        arrives_us: None,
+        fate: MessageFate::Flying,
+        quiet: summary.quiet,
+    }
+}
+
+fn links(world: &World) -> Vec<LinkView> {
+    let ids: Vec<NodeId> = shown_nodes(world).map(|(id, _)| id).collect();
+    let mut out = Vec::new();
+    for (i, a) in ids.iter().enumerate() {
+        for b in &ids[i + 1..] {
+            let (there, back) = (world.link(*a, *b), world.link(*b, *a));
+            let cut = there.is_cut(world.now()) || back.is_cut(world.now());
+            let slower_us = there.extra(world.now()).max(back.extra(world.now())).0;
+            if cut || slower_us > 0 {
+                out.push(LinkView { a: a.0, b: b.0, cut, slower_us });
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,185 @@
+//! Brokers and controllers, projected.
+
+use super::project::{partition_name, reuse};
+use super::{
+    Activity, BrokerView, CELLS, CellView, ControllerView, FollowerView, NodeBody, NodeView, PartitionView,
+    ProducerStateView, ReplicaRole, SegmentView,
+};
+use crate::base::{BrokerId, Offset, TopicPartition};
+use crate::broker::{Broker, Partition};
+use crate::check::Run;
+use crate::client::payload::record_id_of;
+use crate::controller::Controller;
+use crate::log::{LogDirectory, StoredBatch, UnifiedLog};
+use crate::metadata::records_of;
+use crate::sim::World;
+use std::rc::Rc;
+
+pub(super) fn broker(run: &Run, broker: &Broker, old: Option<&NodeView>) -> (Activity, NodeBody) {
+    let world = &run.world;
+    let old = old.and_then(|view| match &view.body {
+        NodeBody::Broker(view) => Some(view),
+        _ => None,
+    });
+    let mut partitions = Vec::new();
+    let (mut leads, mut follows) = (0, 0);
+    for (id, log) in broker.logs().map(|(id, log)| (*id, log)) {
+        let internal = is_internal(world, id);
+        if internal && log.end_offset() == 0 {
+            continue;
+        }
+        let partition = broker.partition(id);
+        if !internal {
+            let leader = partition.is_some_and(Partition::is_leader);
+            (leads, follows) = (leads + u32::from(leader), follows + u32::from(!leader));
+        }
+        let name = partition_name(world, id);
+        let shown = old.and_then(|view| view.partitions.iter().find(|view| view.name == name));
+        partitions.push(reuse(partition_view(run, broker, id, name, log), shown));
+    }
+    let view = BrokerView {
+        broker_epoch: broker.broker_epoch(),
+        metadata_offset: broker.image().offset(),
+        partitions,
+    };
+    let doing = match broker.is_fenced() {
+        true if broker.broker_epoch() < 0 => Activity::Starting,
+        true => Activity::Fenced,
+        false => Activity::Serving { leads, follows },
+    };
+    (doing, NodeBody::Broker(view))
+}
+
+fn partition_view(run: &Run, broker: &Broker, id: TopicPartition, name: Rc<str>, log: &LogDirectory) -> PartitionView {
+    let partition = broker.partition(id);
+    let internal = is_internal(&run.world, id);
+    let open = partition.map(Partition::log);
+    // A dead process left its last checkpoint of the high watermark behind.
+    let high_watermark = open.map_or_else(|| broker.disk().high_watermark(id), UnifiedLog::high_watermark);
+    let ids = |brokers: &[BrokerId]| brokers.iter().map(|broker| broker.0).collect::<Vec<i32>>();
+    let known = broker.image().partition(id);
+    PartitionView {
+        name,
+        internal,
+        role: match partition {
+            None => ReplicaRole::Offline,
+            Some(partition) if partition.is_leader() => ReplicaRole::Leader,
+            Some(_) => ReplicaRole::Follower,
+        },
+        leader: partition.map_or(-1, |partition| partition.leader().0),
+        leader_epoch: partition.map_or(log.epochs().latest().map_or(-1, |entry| entry.epoch), Partition::leader_epoch),
+        partition_epoch: partition.map_or(-1, Partition::partition_epoch),
+        replicas: known.map_or_else(Vec::new, |known| ids(&known.replicas)),
+        isr: match partition {
+            Some(partition) if partition.is_leader() => ids(partition.committed_isr()),
+            _ => known.map_or_else(Vec::new, |known| ids(&known.isr)),
+        },
+        pending_isr: partition
+            .filter(|partition| partition.pending_isr().is_some())
+            .map(|partition| ids(partition.maximal_isr())),
+        log_start_offset: open.map_or_else(|| first_offset(log), UnifiedLog::log_start_offset),
+        log_end_offset: log.end_offset(),
+        high_watermark,
+        last_stable_offset: open.map_or(high_watermark, UnifiedLog::last_stable_offset),
+        followers: partition.map_or_else(Vec::new, followers),
+        cells: cells(run, log, high_watermark),
+        segments: log.segments().iter().map(|segment| segment_view(segment)).collect(),
+        epochs: log.epochs().entries().iter().map(|entry| (entry.epoch, entry.start_offset)).collect(),
+        producers: open.map_or_else(Vec::new, producers),
+    }
+}
+
+fn is_internal(world: &World, partition: TopicPartition) -> bool {
+    partition.topic.0 as usize > world.setup().topics.len()
+}
+
+fn segment_view(segment: &crate::log::Segment) -> SegmentView {
+    SegmentView {
+        base_offset: segment.base_offset(),
+        bytes: u64::from(segment.size_in_bytes()),
+        batches: segment.batches().len() as u32,
+    }
+}
+
+fn followers(partition: &Partition) -> Vec<FollowerView> {
+    if !partition.is_leader() {
+        return Vec::new();
+    }
+    let states = partition.follower_states().iter().map(|state| FollowerView {
+        broker: state.broker.0,
+        log_end_offset: state.log_end_offset,
+        last_caught_up_us: state.last_caught_up_time.map_or(0, |at| at.us_since_origin()),
+        in_sync: partition.committed_isr().contains(&state.broker),
+    });
+    states.collect()
+}
+
+fn producers(log: &UnifiedLog) -> Vec<ProducerStateView> {
+    let known = log.producer_state().producers().map(|(id, entry)| ProducerStateView {
+        producer_id: id,
+        epoch: entry.epoch,
+        batches: entry
+            .batches()
+            .iter()
+            .map(|batch| (batch.first_sequence(), batch.last_sequence, batch.first_offset()))
+            .collect(),
+    });
+    known.collect()
+}
+
+/// The last offsets of a log, and which record stands there.
+fn cells(run: &Run, log: &LogDirectory, high_watermark: Offset) -> Vec<CellView> {
+    let first = log.end_offset() - CELLS as Offset;
+    let mut cells = Vec::new();
+    for batch in stored_from(log, first).map(|stored| &stored.batch) {
+        for record in batch.records().filter_map(Result::ok) {
+            if record.offset < first {
+                continue;
+            }
+            let id = record.value.as_deref().filter(|_| !batch.is_control()).and_then(record_id_of);
+            cells.push(CellView {
+                offset: record.offset,
+                record: id.map(|id| id.0),
+                control: batch.is_control(),
+                committed: record.offset < high_watermark,
+                duplicate: id.and_then(|id| run.ledger.life(id)).is_some_and(|life| life.places.len() > 1),
+                leader_epoch: batch.leader_epoch(),
+                batch: batch.base_offset(),
+            });
+        }
+    }
+    cells
+}
+
+/// The batches from the one that holds `offset` on.
+pub fn stored_from(log: &LogDirectory, offset: Offset) -> impl Iterator<Item = &StoredBatch> {
+    let segments = log.segments();
+    let first = segments.partition_point(|segment| segment.base_offset() <= offset).saturating_sub(1);
+    segments[first..].iter().flat_map(move |segment| {
+        let batches = segment.batches();
+        let from = batches.binary_search_by_key(&offset, |stored| stored.last_offset).unwrap_or_else(|place| place);
+        (from..batches.len()).map(move |place| &*batches[place])
+    })
+}
+
+fn first_offset(log: &LogDirectory) -> Offset {
+    log.segments().first().map_or(0, |segment| segment.base_offset())
+}
+
+/// How many records of the metadata log are shown.
+const METADATA_RECORDS: Offset = 30;
+
+pub(super) fn controller(controller: &Controller) -> (Activity, NodeBody) {
+    let image = controller.image();
+    let brokers: Vec<_> = image.brokers().iter().map(|(id, it)| (id.0, it.epoch, it.fenced)).collect();
+    let alive = brokers.iter().filter(|(_, _, fenced)| !fenced).count() as u32;
+    let log = controller.log();
+    let recent = log.batches_from(log.log_end_offset() - METADATA_RECORDS);
+    let mut records: Vec<(i64, Rc<str>)> = Vec::new();
+    for batch in recent {
+        let decoded = records_of(batch).unwrap_or_default();
+        records.extend(decoded.iter().map(|(offset, record)| (*offset, Rc::from(format!("{record:?}")))));
+    }
+    let view = ControllerView { metadata_offset: controller.log_end_offset(), brokers, records };
+    (Activity::Controlling { alive }, NodeBody::Controller(view))
+}
