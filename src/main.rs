@@ -1,2 +1,8 @@
-//! Stub until the page is in.
-fn main() {}
+//! The page: Delivery Lab in a browser tab.
+#![deny(unsafe_code)]
+
+mod ui;
+
+fn main() {
+    ui::run();
+}

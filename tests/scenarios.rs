@@ -58,7 +58,7 @@ fn s07_lost_ack_duplicates_record_3() {
     assert!(report.ledger.lost.is_empty());
     assert_eq!((report.guarantee.claimed, report.guarantee.observed), ("at-least-once", "at-least-once"));
     assert!(report.guarantee.holds);
-    assert!(report.errors.iter().any(|error| error.code == "REQUEST_TIMED_OUT" && error.node == "shop"));
+    assert!(report.errors.iter().any(|error| error.code == "REQUEST_TIMED_OUT" && &*error.node == "shop"));
     assert_eq!(report.partitions["orders-0"].log_end_offset, 21);
 }
 

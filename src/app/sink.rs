@@ -4,7 +4,7 @@
 //! Invariant: an effect and the sink's own bookkeeping of it happen together or not at all.
 
 use super::Dedupe;
-use crate::base::{Offset, RecordId, TopicPartition, Vector};
+use crate::base::{Offset, RecordId, TopicPartition, OrdMap};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -37,14 +37,14 @@ pub struct SinkWrite<'a> {
 pub struct Sink {
     dedupe: Dedupe,
     /// By record id.
-    rows: Vector<SinkRow>,
+    rows: OrdMap<RecordId, SinkRow>,
     versions: BTreeMap<Bytes, RecordId>,
     offsets: BTreeMap<TopicPartition, Offset>,
 }
 
 impl Sink {
     pub(super) fn new(dedupe: Dedupe) -> Self {
-        Sink { dedupe, rows: Vector::new(), versions: BTreeMap::new(), offsets: BTreeMap::new() }
+        Sink { dedupe, rows: OrdMap::new(), versions: BTreeMap::new(), offsets: BTreeMap::new() }
     }
 
     /// How it recognises repetitions.
@@ -53,13 +53,13 @@ impl Sink {
     }
 
     /// Everything that happened, in the order of record ids.
-    pub fn rows(&self) -> &Vector<SinkRow> {
+    pub fn rows(&self) -> &OrdMap<RecordId, SinkRow> {
         &self.rows
     }
 
     /// What happened because of one record.
     pub fn row(&self, record: RecordId) -> Option<&SinkRow> {
-        self.index(record).ok().and_then(|at| self.rows.get(at))
+        self.rows.get(&record)
     }
 
     /// With [`Dedupe::OffsetWithOutput`]: the next offset to read of each partition, as the sink stores it.
@@ -108,22 +108,8 @@ impl Sink {
         fresh
     }
 
-    fn index(&self, record: RecordId) -> Result<usize, usize> {
-        match self.rows.last() {
-            Some(last) if last.record >= record => self.rows.binary_search_by_key(&record, |row| row.record),
-            _ => Err(self.rows.len()),
-        }
-    }
-
     fn row_mut(&mut self, record: RecordId) -> &mut SinkRow {
-        let at = match self.index(record) {
-            Ok(at) => at,
-            Err(at) => {
-                self.rows.insert(at, SinkRow { record, effects: 0, refused: 0 });
-                at
-            }
-        };
-        &mut self.rows[at]
+        self.rows.entry(record).or_insert(SinkRow { record, effects: 0, refused: 0 })
     }
 }
 
@@ -142,7 +128,7 @@ mod tests {
         for record in [3, 1, 3] {
             assert!(sink.apply(&write(record, 0, None)));
         }
-        let rows: Vec<(u32, u32)> = sink.rows().iter().map(|row| (row.record.0, row.effects)).collect();
+        let rows: Vec<(u32, u32)> = sink.rows().values().map(|row| (row.record.0, row.effects)).collect();
         assert_eq!(rows, [(1, 1), (3, 2)]);
     }
 

@@ -18,3 +18,5 @@ pub use time::{Duration, Time};
 /// A vector whose clone costs almost nothing: clones share structure. Logs, ledgers and timelines are made of it, which
 /// is what makes a checkpoint cheap.
 pub type Vector<T> = imbl::GenericVector<T, archery::RcK>;
+/// A sorted map whose clone costs almost nothing.
+pub type OrdMap<K, V> = imbl::GenericOrdMap<K, V, archery::RcK>;

@@ -24,8 +24,11 @@ pub struct FetchSessions {
     slots: u32,
     ephemeral: i32,
     sessions: BTreeMap<i32, Rc<FetchSession>>,
-    watchers: BTreeMap<TopicPartition, Rc<[i32]>>,
+    /// Changes seldom, so that checkpoints share it.
+    watchers: Rc<Watchers>,
 }
+
+type Watchers = BTreeMap<TopicPartition, Rc<[i32]>>;
 
 /// One fetcher's session.
 #[derive(Clone, Hash, Debug)]
@@ -73,7 +76,7 @@ struct CachedPartition {
 impl FetchSessions {
     /// No sessions, and room for `slots`.
     pub fn new(slots: u32) -> Self {
-        FetchSessions { slots, ephemeral: 0, sessions: BTreeMap::new(), watchers: BTreeMap::new() }
+        FetchSessions { slots, ephemeral: 0, sessions: BTreeMap::new(), watchers: Rc::default() }
     }
 
     /// The session of a request that came in, with the request's changes made to it. A replaced session may have had a
@@ -307,12 +310,13 @@ impl FetchSession {
     }
 }
 
-fn watch(watchers: &mut BTreeMap<TopicPartition, Rc<[i32]>>, partition: TopicPartition, id: i32) {
-    let old = watchers.entry(partition).or_default();
+fn watch(watchers: &mut Rc<Watchers>, partition: TopicPartition, id: i32) {
+    let old = Rc::make_mut(watchers).entry(partition).or_default();
     *old = old.iter().copied().chain([id]).collect();
 }
 
-fn unwatch(watchers: &mut BTreeMap<TopicPartition, Rc<[i32]>>, partition: TopicPartition, id: i32) {
+fn unwatch(watchers: &mut Rc<Watchers>, partition: TopicPartition, id: i32) {
+    let watchers = Rc::make_mut(watchers);
     if let Some(old) = watchers.get_mut(&partition) {
         *old = old.iter().copied().filter(|watcher| *watcher != id).collect();
         if old.is_empty() {

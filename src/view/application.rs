@@ -149,7 +149,7 @@ fn sink(app: &ConsumerApp) -> SinkView {
         Dedupe::OffsetWithOutput => "offset-with-output",
     };
     let rows = sink.rows();
-    let recent = rows.iter().skip(rows.len().saturating_sub(SINK_ROWS));
+    let recent = rows.values().skip(rows.len().saturating_sub(SINK_ROWS));
     let rows = recent.map(|row| SinkRow { record: row.record.0, effects: row.effects, refused: row.refused });
     SinkView { dedupe: Rc::from(dedupe), rows: rows.collect() }
 }

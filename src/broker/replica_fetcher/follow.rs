@@ -70,12 +70,16 @@ impl ReplicaManager {
             return;
         };
         let asks_on = match (question, response) {
-            (Question::Fetch, Response::Fetch(response)) => self.on_fetched(leader, response, ctx),
+            (Question::Fetch, Response::Fetch(response)) => {
+                self.on_fetched(leader, response, ctx);
+                false
+            }
             (Question::Latest(partition, epoch), Response::ListOffsets(response)) => {
                 self.on_latest(leader, partition, epoch, &response, ctx)
             }
             (Question::Earliest(partition, epoch), Response::ListOffsets(response)) => {
-                self.on_earliest(leader, partition, epoch, &response, ctx)
+                self.on_earliest(leader, partition, epoch, &response, ctx);
+                false
             }
             _ => false,
         };
@@ -88,10 +92,10 @@ impl ReplicaManager {
         self.fetchers.arm(deadline, ctx.out);
     }
 
-    fn on_fetched(&mut self, leader: BrokerId, response: FetchResponse, ctx: &mut Context<'_, '_>) -> bool {
-        let Some(fetcher) = self.fetchers.fetcher_mut(leader) else { return false };
+    fn on_fetched(&mut self, leader: BrokerId, response: FetchResponse, ctx: &mut Context<'_, '_>) {
+        let Some(fetcher) = self.fetchers.fetcher_mut(leader) else { return };
         if !fetcher.session_answered(response.error, response.session_id) {
-            return false;
+            return;
         }
         for part in response.partitions {
             let id = part.partition;
@@ -105,7 +109,6 @@ impl ReplicaManager {
                 error => self.on_partition_error(leader, id, error, ctx),
             }
         }
-        false
     }
 
     fn on_partition_error(&mut self, leader: BrokerId, id: TopicPartition, error: ErrorCode, ctx: &Context<'_, '_>) {
@@ -206,14 +209,13 @@ impl ReplicaManager {
         epoch: LeaderEpoch,
         response: &ListOffsetsResponse,
         ctx: &mut Context<'_, '_>,
-    ) -> bool {
-        let Some(leader_start) = self.probed(leader, id, epoch, response, ctx) else { return false };
-        let Some(partition) = self.partition_mut(id) else { return false };
+    ) {
+        let Some(leader_start) = self.probed(leader, id, epoch, response, ctx) else { return };
+        let Some(partition) = self.partition_mut(id) else { return };
         if leader_start > partition.log().log_end_offset() {
             partition.truncate_fully_and_start_at(leader_start, ctx);
         }
         self.resume(leader, id);
-        false
     }
 
     /// The answer to a probe, if it is still wanted and good.

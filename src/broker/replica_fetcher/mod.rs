@@ -26,7 +26,8 @@ pub struct ReplicaFetchers {
     id: BrokerId,
     correlation: u32,
     fetchers: BTreeMap<BrokerId, Rc<Fetcher>>,
-    leaders: BTreeMap<TopicPartition, BrokerId>,
+    /// Changes seldom, so that checkpoints share it.
+    leaders: Rc<BTreeMap<TopicPartition, BrokerId>>,
     failed: BTreeSet<TopicPartition>,
     timer: Option<Time>,
 }
@@ -51,7 +52,7 @@ impl ReplicaFetchers {
             id,
             correlation: 0,
             fetchers: BTreeMap::new(),
-            leaders: BTreeMap::new(),
+            leaders: Rc::default(),
             failed: BTreeSet::new(),
             timer: None,
         }
@@ -70,7 +71,7 @@ impl ReplicaFetchers {
     /// Follows `leader` from now on.
     pub fn add(&mut self, leader: BrokerId, start: InitialFetchState) {
         self.remove(start.partition);
-        self.leaders.insert(start.partition, leader);
+        Rc::make_mut(&mut self.leaders).insert(start.partition, leader);
         let fetcher = self.fetchers.entry(leader).or_insert_with(|| Rc::new(Fetcher::new(leader)));
         Rc::make_mut(fetcher).add(start);
     }
@@ -78,7 +79,10 @@ impl ReplicaFetchers {
     /// Does not follow anybody any more.
     pub fn remove(&mut self, partition: TopicPartition) {
         self.failed.remove(&partition);
-        if let Some(leader) = self.leaders.remove(&partition)
+        if !self.leaders.contains_key(&partition) {
+            return;
+        }
+        if let Some(leader) = Rc::make_mut(&mut self.leaders).remove(&partition)
             && let Some(fetcher) = self.fetcher_mut(leader)
         {
             fetcher.remove(partition);

@@ -160,7 +160,7 @@ impl Bench {
     /// Appends `records` records as leader.
     pub fn append(&mut self, records: i64) {
         for _ in 0..records {
-            let batch = super::replication::batch("x");
+            let batch = super::requests::batch("x");
             self.run(|replicas, _, ctx| {
                 let (_, advanced) = replicas.append(ID, &batch, 1, AppendOrigin::Client, ctx).expect("appended");
                 replicas.appended(ID, ctx);

@@ -1,7 +1,7 @@
 //! Kafka's cases about followers, by number (`kafka-cases.md`, C): AbstractFetcherThreadTest.
 
 use super::bench::{Bench, ID};
-use super::replication::batch;
+use super::requests::batch;
 use crate::base::Offset;
 use crate::protocol::{
     EpochEndOffset, ErrorCode, ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsResponse, Request,

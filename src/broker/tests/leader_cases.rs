@@ -1,7 +1,7 @@
 //! Kafka's cases about leaders, by number (`kafka-cases.md`, C): PartitionTest, ReplicaTest, ReplicaManagerTest.
 
 use super::bench::{Bench, ID};
-use super::replication::produce;
+use super::requests::produce;
 use crate::base::BrokerId;
 use crate::node::Event;
 use crate::protocol::{EpochEndOffset, ErrorCode, Request, Response};
@@ -246,7 +246,7 @@ fn the_high_watermark_in_an_answer_was_read_before_the_fetch_moved_it() {
 fn an_idle_follower_counts_as_fetching_when_the_log_moves_again() {
     let mut bench = Bench::new(&[("replica.lag.time.max.ms", "10000")]);
     bench.register_partition(1, 5, 1, &[1, 2], &[1, 2]);
-    let mut request = super::replication::fetch(ID, 0, crate::protocol::FetchSession::INITIAL);
+    let mut request = super::requests::fetch(ID, 0, crate::protocol::FetchSession::INITIAL);
     request.replica = Some(crate::protocol::FetchReplica { id: BrokerId(2), epoch: 102 });
     request.partitions[0].current_leader_epoch = 5;
     request.max_wait = crate::base::Duration::ZERO;
@@ -289,8 +289,8 @@ fn a_write_that_is_not_replicated_in_time_times_out_and_stays() {
 fn a_fetch_waits_for_its_minimum_of_bytes() {
     let mut bench = Bench::new(&[]);
     bench.register_partition(1, 5, 1, &[1], &[1]);
-    let one = super::replication::batch("x").size_in_bytes();
-    let mut request = super::replication::fetch(ID, 0, crate::protocol::FetchSession::NONE);
+    let one = super::requests::batch("x").size_in_bytes();
+    let mut request = super::requests::fetch(ID, 0, crate::protocol::FetchSession::NONE);
     request.min_bytes = one + 1;
     let waiting = bench.request(Request::Fetch(request.clone()));
     bench.append(1);
@@ -312,7 +312,7 @@ fn a_fetch_waits_for_its_minimum_of_bytes() {
 fn a_parked_fetch_ends_with_leadership() {
     let mut bench = Bench::new(&[]);
     bench.register_partition(1, 5, 1, &[1, 2], &[1, 2]);
-    let request = super::replication::fetch(ID, 0, crate::protocol::FetchSession::INITIAL);
+    let request = super::requests::fetch(ID, 0, crate::protocol::FetchSession::INITIAL);
     let waiting = bench.request(Request::Fetch(request));
     bench.register_partition(2, 6, 2, &[1, 2], &[1, 2]);
     let Response::Fetch(response) = &bench.responses[&waiting] else { panic!() };

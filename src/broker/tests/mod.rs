@@ -1,10 +1,7 @@
-//! Brokers as a whole, with a real controller, on the small network of [`cluster`]; and one replica manager alone, on the
-//! [`bench`].
+//! Kafka's cases on one replica manager alone, driven by hand on the [`bench`]. Whole brokers with a real controller are in
+//! `tests/broker`.
 
 mod bench;
-mod chaos;
-mod cluster;
-mod coordinator;
 mod follower_cases;
 mod leader_cases;
-mod replication;
+mod requests;

@@ -1,5 +1,6 @@
 //! The producer against a scripted cluster.
 
+mod chaos;
 mod harness;
 mod idempotence;
 mod sending;

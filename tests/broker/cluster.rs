@@ -1,12 +1,12 @@
 //! A small world for these tests: brokers, a controller and a client on a network of constant latency.
 
-use crate::base::config::{BrokerConfig, Properties};
-use crate::base::{BrokerId, Duration, NodeId, Prng, Time, TopicPartition};
-use crate::broker::{Broker, BrokerSetup};
-use crate::controller::{Controller, ControllerSetup};
-use crate::node::{Body, Channel, ConnectionId, Crash, Effect, Event, Message, MessageId, Node, Outbox, Timer};
-use crate::protocol::{CreateTopicsRequest, NewTopic, Request, Response};
-use std::collections::{BTreeMap, BTreeSet};
+use delivery_lab::base::config::{BrokerConfig, Properties};
+use delivery_lab::base::{BrokerId, Duration, NodeId, Prng, Time, TopicPartition};
+use delivery_lab::broker::{Broker, BrokerSetup};
+use delivery_lab::controller::{Controller, ControllerSetup};
+use delivery_lab::node::{Body, Channel, ConnectionId, Crash, Effect, Event, Message, MessageId, Node, Outbox, Timer};
+use delivery_lab::protocol::{CreateTopicsRequest, NewTopic, Request, Response};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 const LATENCY: Duration = Duration::from_micros(500);
@@ -29,14 +29,9 @@ pub struct Cluster {
     random: Prng,
     /// Responses to the client's requests, by correlation id.
     pub answers: BTreeMap<u32, Response>,
-    /// Connections that brokers closed on the client.
-    pub closed: Vec<NodeId>,
     pub events: Vec<(Time, NodeId, Event)>,
     correlation: u32,
-    /// Nodes that get nothing and whose messages get lost.
-    pub isolated: BTreeSet<NodeId>,
     generations: BTreeMap<NodeId, u32>,
-    pub requests: BTreeMap<&'static str, u32>,
     pub steps: u64,
 }
 
@@ -64,12 +59,9 @@ impl Cluster {
             timers: BTreeMap::new(),
             random: Prng::split(7, "cluster"),
             answers: BTreeMap::new(),
-            closed: Vec::new(),
             events: Vec::new(),
             correlation: 0,
-            isolated: BTreeSet::new(),
             generations: BTreeMap::new(),
-            requests: BTreeMap::new(),
             steps: 0,
         };
         cluster.with(CONTROLLER, |node, now, out| node.on_start(now, out));
@@ -132,11 +124,7 @@ impl Cluster {
         let arrival = self.now + LATENCY;
         match effect {
             Effect::Request { to, channel, correlation_id, request } => {
-                *self.requests.entry(request.api().name()).or_default() += 1;
                 let connection = self.connection(node, to, channel);
-                if self.isolated.contains(&node) || self.isolated.contains(&to) {
-                    return;
-                }
                 if !self.is_running(to) {
                     return self.push(arrival + LATENCY, What::Disconnected(node, to, connection));
                 }
@@ -144,12 +132,10 @@ impl Cluster {
             }
             Effect::Respond { to, response } => {
                 let client = to.connection.client;
-                let cut = self.isolated.contains(&node) || self.isolated.contains(&client);
-                if !cut && to.connection == self.connection(client, node, to.connection.channel) {
+                if to.connection == self.connection(client, node, to.connection.channel) {
                     self.send(node, client, to.connection, to.correlation_id, Body::Response(response));
                 }
             }
-            Effect::Disconnect { peer, .. } if peer == CLIENT => self.closed.push(node),
             Effect::Disconnect { .. } => {}
             Effect::SetTimer(timer, at) => {
                 self.sequence += 1;
@@ -192,7 +178,7 @@ impl Cluster {
 
     fn deliver(&mut self, from: NodeId, to: NodeId, message: Message) {
         let c = message.connection;
-        if c != self.connection(c.client, c.server, c.channel) || self.isolated.contains(&to) {
+        if c != self.connection(c.client, c.server, c.channel) {
             return;
         }
         if to == CLIENT {

@@ -1,9 +1,9 @@
 //! FindCoordinator, OffsetCommit, OffsetFetch, InitProducerId, Metadata against a whole cluster.
 
-use super::cluster::Cluster;
-use crate::base::{Duration, TopicPartition};
-use crate::node::Crash;
-use crate::protocol::{
+use crate::cluster::Cluster;
+use delivery_lab::base::{Duration, TopicPartition};
+use delivery_lab::node::Crash;
+use delivery_lab::protocol::{
     CoordinatorType, ErrorCode, FindCoordinatorRequest, InitProducerIdRequest, MetadataRequest, OffsetCommitPartition,
     OffsetCommitRequest, OffsetFetchRequest, Request, Response,
 };

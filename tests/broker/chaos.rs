@@ -1,10 +1,10 @@
 //! J1 and J5 in spirit: crashes at random moments, invariants after every step.
 
-use super::cluster::Cluster;
-use super::replication::produce;
-use crate::base::{BrokerId, Prng, TopicPartition};
-use crate::node::{Channel, Crash};
-use crate::record::RecordBatch;
+use crate::cluster::Cluster;
+use crate::requests::produce;
+use delivery_lab::base::{BrokerId, Duration, Prng, TopicPartition};
+use delivery_lab::node::{Channel, Crash, Event};
+use delivery_lab::record::RecordBatch;
 
 /// The batches of a broker's log below `end`.
 fn below(cluster: &Cluster, broker: BrokerId, id: TopicPartition, end: i64) -> Vec<RecordBatch> {
@@ -36,6 +36,7 @@ fn check(cluster: &Cluster, id: TopicPartition) {
 
 #[test]
 fn j1_j5_in_sync_replicas_agree_below_the_high_watermark_whatever_crashes() {
+    let mut truncations = 0;
     for seed in 0..12 {
         let (mut cluster, id) = Cluster::with_topic(3, &[("min.insync.replicas", "2")]);
         let mut random = Prng::split(seed, "chaos");
@@ -51,6 +52,11 @@ fn j1_j5_in_sync_replicas_agree_below_the_high_watermark_whatever_crashes() {
             match (down, random.below(12)) {
                 (None, 0) => {
                     let broker = random.below(3) as i32;
+                    if broker == cluster.leader(id) {
+                        // It has this one, and nobody else will: the logs diverge.
+                        cluster.send_request(broker, Channel::Producer, produce(id, 1, "lost"));
+                        cluster.run_until(cluster.now + Duration::from_micros(600));
+                    }
                     cluster.crash(broker, Crash::Process);
                     down = Some(broker);
                 }
@@ -75,5 +81,7 @@ fn j1_j5_in_sync_replicas_agree_below_the_high_watermark_whatever_crashes() {
         let ends: Vec<i64> =
             (0..3).map(|broker| cluster.broker(broker).log(id).expect("hosted").end_offset()).collect();
         assert!(ends.iter().all(|end| *end == ends[0] && *end > 0), "seed {seed}: {ends:?}");
+        truncations += cluster.events.iter().filter(|(_, _, event)| matches!(event, Event::Truncated { .. })).count();
     }
+    assert!(truncations > 0, "logs have to diverge for this to mean anything");
 }

@@ -1,0 +1,203 @@
+//! The root: reads the link, owns the reducer, plays the frames, listens to the keyboard, and lays the page out.
+
+use super::components::{EventsTab, Header, HelpDialog, Inspector, Lede, Notices, PopoverLayer, Settings, StageBox, Tabs, Time, Verdict};
+use super::hooks::{use_animation_frame, use_keyboard};
+use super::i18n::Lang;
+use super::lab::{DEFAULT_WINDOW_US, Lab, session::Command};
+use super::same::Same;
+use super::state::{Action, Notice, Selection, State, Tab, Theme};
+use super::{dom, query};
+use delivery_lab::scenario::{Scenario, library, parse};
+use std::rc::Rc;
+use web_sys::{DragEvent, FocusEvent, PointerEvent};
+use yew::prelude::*;
+
+struct Boot {
+    lab: Lab,
+    state: State,
+}
+
+/// Reads the link and sets the first run up.
+fn boot() -> Boot {
+    let asked = query::read();
+    let mut notices = Vec::new();
+    let t = asked.lang.texts();
+    if !asked.mistakes.is_empty() {
+        notices.push(Notice::Refused { what: t.the_link.to_owned(), mistakes: asked.mistakes.into() });
+    }
+    let lab = Lab::new(asked.scenario).unwrap_or_else(|mistakes| {
+        notices.push(Notice::Refused { what: t.the_link.to_owned(), mistakes: mistakes.into() });
+        let first = library::get(query::FIRST).expect("invariant: the first scenario is in the library");
+        Lab::new(first).expect("invariant: the first scenario can be set up")
+    });
+    let scenario = Rc::new(lab.scenario());
+    let shot = lab.shot(true);
+    let state = State {
+        lang: asked.lang,
+        theme: asked.theme,
+        embed: asked.embed,
+        written: scenario.clone(),
+        scenario,
+        view: shot.view,
+        clock_us: shot.clock_us,
+        end_us: shot.end_us,
+        playing: false,
+        speed: shot.speed,
+        rest: shot.rest.expect("invariant: it was asked for"),
+        selection: Selection::None,
+        popover: None,
+        tab: Tab::Events,
+        traffic: false,
+        window_us: DEFAULT_WINDOW_US,
+        notices: Rc::new(notices),
+        help: false,
+        filter: None,
+        touched: false,
+    };
+    Boot { lab, state }
+}
+
+/// Reads a scenario from a text (a file, the clipboard) and runs it; what is wrong is shown, and the present run stays.
+pub fn open_text(lab: &Lab, lang: Lang, text: &str) {
+    let what = lang.texts().the_file;
+    match parse(text) {
+        Ok(scenario) => drop(lab.load(what, scenario, true)),
+        Err(mistakes) => lab.tell(Action::Notice(Notice::Refused { what: what.to_owned(), mistakes: mistakes.into() })),
+    }
+}
+
+#[component]
+pub fn App() -> Html {
+    let boot = use_memo((), |()| boot());
+    let state = {
+        let first = boot.state.clone();
+        use_reducer(move || first)
+    };
+    let lab = boot.lab.clone();
+    lab.attach(state.dispatcher());
+
+    use_root(state.lang, state.theme, &state.scenario);
+    let on_frame = use_callback(lab.clone(), |now, lab| lab.frame(now));
+    use_animation_frame(state.playing, on_frame);
+    let on_key = use_callback((lab.clone(), state.popover.is_some(), state.help), |key: String, (lab, popover, help)| {
+        press(lab, &key, *popover, *help)
+    });
+    use_keyboard(on_key);
+    use_paste(&lab, state.lang);
+
+    let over = Callback::from(|event: PointerEvent| dom::highlight(dom::record_at(event.target()).as_deref()));
+    let focus = Callback::from(|event: FocusEvent| dom::highlight(dom::record_at(event.target()).as_deref()));
+    let ondragover = Callback::from(|event: DragEvent| event.prevent_default());
+    let ondrop = use_callback((lab.clone(), state.lang), |event: DragEvent, (lab, lang)| {
+        event.prevent_default();
+        let file = event.data_transfer().and_then(|data| data.files()).and_then(|files| files.get(0));
+        if let Some(file) = file {
+            let (lab, lang) = (lab.clone(), *lang);
+            dom::read_file(&file, move |text| open_text(&lab, lang, &text));
+        }
+    });
+
+    let view = Same(state.view.clone());
+    let embed = state.embed;
+    let story = state.rest.story.as_ref().map(|(record, lines)| (*record, Same(lines.clone())));
+    html! {
+        <ContextProvider<Lab> context={lab.clone()}>
+        <ContextProvider<Lang> context={state.lang}>
+        <div class={classes!("page", embed.then_some("embed"))} onpointerover={over} onfocusin={focus} {ondragover} {ondrop}>
+            <a class="skip" href="#stage">{ state.lang.texts().skip }</a>
+            if !embed {
+                <Header scenario={state.scenario.clone()} written={state.written.clone()} theme={state.theme} />
+            }
+            <Lede scenario={state.scenario.clone()} written={state.written.clone()} touched={state.touched} />
+            <Notices notices={Same(state.notices.clone())} written={state.written.clone()} />
+            <main>
+                if !embed {
+                    <Settings scenario={state.scenario.clone()} written={state.written.clone()}
+                        inputs={Same(state.rest.inputs.clone())} view={view.clone()} />
+                }
+                <StageBox view={view.clone()} clock_us={state.clock_us} traffic={state.traffic}
+                    selection={state.selection.clone()} />
+                <Verdict view={view.clone()} filter={state.filter} {story} reason={state.rest.reason.clone()} />
+            </main>
+            <Time view={view.clone()} clock_us={state.clock_us} end_us={state.end_us} playing={state.playing}
+                speed={state.speed} timeline={Same(state.rest.timeline.clone())} branches={Same(state.rest.branches.clone())}
+                traffic={state.traffic} window_us={state.window_us} touched={state.touched} />
+            if !embed {
+                <section class="below" aria-label={state.lang.texts().events}>
+                    <Tabs tab={state.tab} />
+                    if state.tab == Tab::Events {
+                        <EventsTab lines={Same(state.rest.lines.clone())} traffic={state.traffic} />
+                    } else {
+                        <Inspector view={view.clone()} selection={state.selection.clone()} clock_us={state.clock_us} />
+                    }
+                </section>
+            }
+            if let Some(popover) = state.popover {
+                <PopoverLayer {popover} {view} />
+            }
+            if state.help {
+                <HelpDialog />
+            }
+        </div>
+        </ContextProvider<Lang>>
+        </ContextProvider<Lab>>
+    }
+}
+
+/// Keeps `<html>` and the address in step.
+#[hook]
+fn use_root(lang: Lang, theme: Theme, scenario: &Rc<Scenario>) {
+    use_effect_with((lang, theme), |(lang, theme)| {
+        dom::set_root("lang", lang.word());
+        dom::set_root("data-theme", theme.word());
+    });
+    let key = (scenario.id.clone(), scenario.seed);
+    let scenario = scenario.clone();
+    let first = use_mut_ref(|| true);
+    use_effect_with(key, move |_| {
+        // The address the page was opened with stays until something else is chosen.
+        if !first.replace(false) {
+            query::remember(&scenario);
+        }
+    });
+}
+
+/// A scenario can be pasted anywhere but into a field.
+#[hook]
+fn use_paste(lab: &Lab, lang: Lang) {
+    use wasm_bindgen::JsCast;
+    use_effect_with((lab.clone(), lang), |(lab, lang)| {
+        let (lab, lang) = (lab.clone(), *lang);
+        let listener = gloo::events::EventListener::new(&dom::document(), "paste", move |event| {
+            let in_field = dom::element(event.target())
+                .is_some_and(|at| at.closest("input, textarea, select").ok().flatten().is_some());
+            let data = event.dyn_ref::<web_sys::ClipboardEvent>().and_then(web_sys::ClipboardEvent::clipboard_data);
+            let text = data.and_then(|data| data.get_data("text").ok()).unwrap_or_default();
+            if !in_field && text.trim_start().starts_with('{') {
+                open_text(&lab, lang, &text);
+            }
+        });
+        move || drop(listener)
+    });
+}
+
+/// A key that nothing else wanted. True if it was used.
+fn press(lab: &Lab, key: &str, popover: bool, help: bool) -> bool {
+    if popover || help {
+        if key == "Escape" {
+            lab.tell(if help { Action::Help(false) } else { Action::ClosePopover });
+            return true;
+        }
+        return false;
+    }
+    match key {
+        " " | "k" => lab.toggle(),
+        "ArrowLeft" | "," => lab.go(Command::StepBack),
+        "ArrowRight" | "." => lab.go(Command::Step),
+        "Home" => lab.go(Command::SeekTime(0)),
+        "End" => lab.to_end(),
+        "?" => lab.tell(Action::Help(true)),
+        _ => return false,
+    }
+    true
+}

@@ -1,0 +1,163 @@
+//! A broker on the stage: name, role, its replicas' logs. Dead or not, its log is readable. And the controller's card.
+
+use super::stage::{opener, presses};
+use super::strip::{DENSE_X, dense_label, strip};
+use crate::ui::geometry::{CardShape, HEAD, STRIP, STRIP_DENSE, shown};
+use crate::ui::hooks::{use_lab, use_texts};
+use crate::ui::i18n::Texts;
+use crate::ui::same::Same;
+use crate::ui::state::{Action, Selection, Target};
+use crate::ui::words::{ids, node_name};
+use delivery_lab::view::{BrokerView, NodeBody, NodeStatus, NodeView, PartitionView, ReplicaRole};
+use std::rc::Rc;
+use yew::prelude::*;
+
+#[derive(Properties, PartialEq)]
+pub struct CardProps {
+    pub node: Same<NodeView>,
+    pub shape: CardShape,
+    pub left_us: u64,
+    pub selected: bool,
+    /// The replica that is selected.
+    #[prop_or_default]
+    pub partition: Option<Rc<str>>,
+}
+
+/// The classes of a node's group.
+pub fn node_classes(node: &NodeView, kind: &'static str, selected: bool) -> Classes {
+    let status = match node.status {
+        NodeStatus::Up => "up",
+        NodeStatus::Fenced => "fenced",
+        NodeStatus::Paused => "paused",
+        NodeStatus::Crashed => "crashed",
+        NodeStatus::PoweredOff => "crashed off",
+    };
+    classes!("node", kind, status, selected.then_some("selected"))
+}
+
+/// The cross over a dead node's card.
+pub fn crossed(node: &NodeView, w: f64, h: f64) -> Html {
+    let dead = matches!(node.status, NodeStatus::Crashed | NodeStatus::PoweredOff);
+    html! { if dead { <path class="crossed" d={format!("M4 4 L{:.1} {:.1} M{:.1} 4 L4 {:.1}", w - 4.0, h - 4.0, w - 4.0, h - 4.0)} /> } }
+}
+
+/// The state of a node that is not simply up, as a badge text.
+pub fn state_words(node: &NodeView, t: &Texts) -> Option<&'static str> {
+    (node.status != NodeStatus::Up).then(|| (t.status)(node.status))
+}
+
+#[component]
+pub fn BrokerCard(props: &CardProps) -> Html {
+    let (lab, t) = (use_lab(), use_texts());
+    let node = &*props.node;
+    let NodeBody::Broker(broker) = &node.body else { return html! {} };
+    let (area, shape) = (props.shape.area, props.shape);
+    let (onclick, onkeydown) = opener(&lab, Target::Node(node.id));
+    let name = node_name(&node.name);
+    let role = role_words(broker, node, t);
+    let doing = (t.activity)(&node.doing, props.left_us);
+    let label = (t.node_label)(&name, &role, &doing);
+    let height = if shape.dense { STRIP_DENSE } else { STRIP };
+    let strips = shown(broker).enumerate().map(|(at, partition)| {
+        let y = HEAD + at as f64 * height;
+        let select = {
+            let (lab, id, name) = (lab.clone(), node.id, partition.name.clone());
+            Callback::from(move |()| lab.tell(Action::Select(Selection::Partition(id, name.clone()))))
+        };
+        let onclick = {
+            let select = select.clone();
+            Callback::from(move |_: MouseEvent| select.emit(()))
+        };
+        let onkeydown = Callback::from(move |event: KeyboardEvent| {
+            if presses(&event) {
+                event.prevent_default();
+                select.emit(());
+            }
+        });
+        let selected = props.partition.as_ref() == Some(&partition.name);
+        let label = (t.partition_label)(&partition.name, &name, partition.log_end_offset, partition.high_watermark);
+        let leads = partition.role == ReplicaRole::Leader;
+        html! {
+            <g key={&*partition.name} class={classes!("partition", selected.then_some("selected"))} role="button" tabindex="0"
+                aria-label={label} {onclick} {onkeydown} transform={format!("translate(0,{y:.1})")}>
+                <rect class="hit" x="6" y="-6" width={(area.w - 12.0).to_string()} height={(height - 2.0).to_string()} rx="6" />
+                if shape.dense {
+                    { dense_label(partition, leads) }
+                    <g transform={format!("translate({DENSE_X},2)")}>{ strip(partition, &shape, node.id, &lab) }</g>
+                } else {
+                    <text class="tp" x="16" y="9">{ &partition.name }
+                        <tspan class="dim" dx="8">{ (t.epoch)(partition.leader_epoch) }</tspan></text>
+                    <text class="dim end" x={(area.w - 16.0).to_string()} y="9">{ sync_words(partition, node.id, t) }</text>
+                    <g transform="translate(16,29)">{ strip(partition, &shape, node.id, &lab) }</g>
+                }
+            </g>
+        }
+    });
+    let hidden = broker.partitions.len() - shown(broker).count();
+    let state = state_words(node, t);
+    html! {
+        <g class={node_classes(node, "broker", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
+            <rect class="card" width={area.w.to_string()} height={area.h.to_string()} rx="10" />
+            { crossed(node, area.w, area.h) }
+            <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
+                <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="26" rx="8" />
+                <text class="title" x="16" y="22">{ &name }<tspan class="sub" dx="8">{ role }</tspan></text>
+                if let Some(state) = state {
+                    <text class="say end" x={(area.w - 16.0).to_string()} y="22">{ state }</text>
+                } else if hidden > 0 {
+                    <text class="dim end" x={(area.w - 16.0).to_string()} y="22">{ (t.internal_hidden)(hidden) }</text>
+                }
+            </g>
+            { for strips }
+        </g>
+    }
+}
+
+/// `★ leader`, `follower`, or how many of each.
+fn role_words(broker: &BrokerView, node: &NodeView, t: &Texts) -> String {
+    let mut partitions = shown(broker).peekable();
+    let first = partitions.next();
+    match (first, partitions.peek()) {
+        (Some(one), None) => match one.role {
+            ReplicaRole::Leader => format!("★ {}", t.leader),
+            ReplicaRole::Follower => t.follower.to_owned(),
+            ReplicaRole::Offline => t.offline.to_owned(),
+        },
+        _ => (t.activity)(&node.doing, 0),
+    }
+}
+
+/// The ISR, as the leader has it; whether it is in sync, at a follower.
+fn sync_words(partition: &PartitionView, broker: u16, t: &Texts) -> String {
+    match partition.role {
+        ReplicaRole::Leader => match &partition.pending_isr {
+            Some(pending) => format!("ISR {} → {}", ids(&partition.isr), ids(pending)),
+            None => format!("ISR {}", ids(&partition.isr)),
+        },
+        ReplicaRole::Follower if partition.isr.contains(&i32::from(broker)) => t.in_sync.to_owned(),
+        ReplicaRole::Follower => t.not_in_sync.to_owned(),
+        ReplicaRole::Offline => String::new(),
+    }
+}
+
+#[component]
+pub fn ControllerCard(props: &CardProps) -> Html {
+    let (lab, t) = (use_lab(), use_texts());
+    let node = &*props.node;
+    let area = props.shape.area;
+    let (onclick, onkeydown) = opener(&lab, Target::Node(node.id));
+    let name = node_name(&node.name);
+    let doing = (t.activity)(&node.doing, props.left_us);
+    let label = (t.node_label)(&name, "", &doing);
+    let state = state_words(node, t);
+    html! {
+        <g class={node_classes(node, "controller", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
+            <rect class="card" width={area.w.to_string()} height={area.h.to_string()} rx="10" />
+            { crossed(node, area.w, area.h) }
+            <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
+                <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="28" rx="8" />
+                <text class="title" x="16" y="22">{ &name }<tspan class="sub" dx="8">{ state.map_or(doing, str::to_owned) }</tspan></text>
+            </g>
+        </g>
+    }
+}

@@ -1,0 +1,183 @@
+//! Producers and consumers on the stage, with what they buffer, await, and have done.
+
+use super::broker_card::{CardProps, crossed, node_classes, state_words};
+use super::stage::opener;
+use crate::ui::geometry::{CELL, CELL_GAP, SINK_HEIGHT, SINK_ROWS, consumer_height, fit};
+use crate::ui::hooks::{use_lab, use_texts};
+use crate::ui::i18n::Texts;
+use crate::ui::state::Target;
+use crate::ui::words::{mono_width, node_name, shorten, shorten_mono, text_width, two_lines};
+use delivery_lab::view::{ConsumerView, NodeBody, NodeView, ProducerView, SinkRow};
+use yew::prelude::*;
+
+/// A key and its value on one line.
+fn pair(y: f64, w: f64, key: &str, value: &str, changed: bool) -> Html {
+    let width = mono_width(value, 10.2);
+    let room = w - 32.0 - width - 8.0;
+    html! {
+        <>
+            if changed {
+                <rect class="tint" x={(w - 20.0 - width).to_string()} y={(y - 12.0).to_string()} width={(width + 8.0).to_string()} height="16" rx="4" />
+            }
+            <text class="kv" x="16" y={y.to_string()}>{ shorten_mono(key, 10.2, room) }</text>
+            <text class="kv v end" x={(w - 16.0).to_string()} y={y.to_string()}>{ value }</text>
+        </>
+    }
+}
+
+/// Cells that are not in a log: buffered, or waiting to be processed.
+fn loose_cells(records: &[u32], width: f64, cell: f64) -> Html {
+    let room = fit(width, cell);
+    let cut = records.len() > room;
+    let count = if cut { room.saturating_sub(1) } else { records.len() };
+    let cells = records[..count].iter().enumerate().map(|(at, record)| {
+        let x = at as f64 * (cell + CELL_GAP);
+        html! {
+            <g key={format!("{at}-{record}")} class="cell queued" transform={format!("translate({x:.1},0)")} data-r={record.to_string()}>
+                <rect width={cell.to_string()} height={CELL.to_string()} rx="4" />
+                <text class="num" x={(cell / 2.0).to_string()} y="16.5">{ record }</text>
+            </g>
+        }
+    });
+    let x = count as f64 * (cell + CELL_GAP) + 3.0;
+    html! {
+        <>
+            { for cells }
+            if cut { <text class="dim" x={x.to_string()} y="16">{ format!("+{}", records.len() - count) }</text> }
+        </>
+    }
+}
+
+/// What it is doing, in at most two lines.
+fn say(node: &NodeView, t: &Texts, left_us: u64, y: f64, w: f64) -> Html {
+    let text = state_words(node, t).map_or_else(|| (t.activity)(&node.doing, left_us), str::to_owned);
+    let (first, second) = two_lines(&text, 12.5, w - 28.0);
+    html! {
+        <>
+            <text class="say" x="16" y={y.to_string()}>{ first }</text>
+            if !second.is_empty() { <text class="say" x="16" y={(y + 15.0).to_string()}>{ second }</text> }
+        </>
+    }
+}
+
+fn head(node: &NodeView, kind: &str, w: f64) -> Html {
+    let name = shorten(&node_name(&node.name), 17.0, w - 32.0);
+    let kind = shorten(&kind.to_lowercase(), 13.0, w - 42.0 - text_width(&name, 17.0));
+    html! { <text class="title" x="16" y="26">{ name }<tspan class="sub" dx="7">{ kind }</tspan></text> }
+}
+
+#[component]
+pub fn ProducerCard(props: &CardProps) -> Html {
+    let (lab, t) = (use_lab(), use_texts());
+    let node = &*props.node;
+    let NodeBody::Producer(it) = &node.body else { return html! {} };
+    let area = props.shape.area;
+    let (onclick, onkeydown) = opener(&lab, Target::Node(node.id));
+    let doing = (t.activity)(&node.doing, props.left_us);
+    let label = (t.node_label)(&node.name, t.producer, &doing);
+    let lines = producer_lines(it, t);
+    let after = 50.0 + 18.0 * lines.len() as f64;
+    let buffered: Vec<u32> = it.buffer.iter().map(|(record, _)| *record).collect();
+    html! {
+        <g class={node_classes(node, "producer", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
+            <rect class="card" width={area.w.to_string()} height={area.h.to_string()} rx="10" />
+            { crossed(node, area.w, area.h) }
+            <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
+                <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="32" rx="8" />
+                { head(node, t.producer, area.w) }
+            </g>
+            { for lines.iter().enumerate().map(|(at, (key, value, changed))| pair(50.0 + 18.0 * at as f64, area.w, key, value, *changed)) }
+            <text class="kv" x="16" y={(after + 8.0).to_string()}>{ t.buffer }</text>
+            <g transform={format!("translate({:.1},{:.1})", 22.0 + text_width(t.buffer, 11.5), after - 8.0)}>
+                { loose_cells(&buffered, area.w - 36.0 - text_width(t.buffer, 11.5), props.shape.cell_width) }
+            </g>
+            { say(node, t, props.left_us, after + 36.0, area.w) }
+        </g>
+    }
+}
+
+/// The lines of a producer's card: settings worth seeing, then what is on its way.
+fn producer_lines(it: &ProducerView, t: &Texts) -> Vec<(String, String, bool)> {
+    let mut lines: Vec<(String, String, bool)> =
+        it.settings.iter().take(6).map(|(key, value, changed)| (key.to_string(), value.to_string(), *changed)).collect();
+    lines.push((t.sent_of.to_owned(), format!("{} / {}", it.sent, it.total), false));
+    lines.push((t.in_flight.to_owned(), (t.in_flight_of)(it.in_flight.len(), it.max_in_flight), false));
+    lines
+}
+
+#[component]
+pub fn ConsumerCard(props: &CardProps) -> Html {
+    let (lab, t) = (use_lab(), use_texts());
+    let node = &*props.node;
+    let NodeBody::Consumer(it) = &node.body else { return html! {} };
+    let area = props.shape.area;
+    let (onclick, onkeydown) = opener(&lab, Target::Node(node.id));
+    let doing = (t.activity)(&node.doing, props.left_us);
+    let label = (t.node_label)(&node.name, t.consumer, &doing);
+    let h = consumer_height(it.positions.len());
+    let sink_y = area.h - SINK_HEIGHT;
+    let lines = position_lines(it, t);
+    let after = 50.0 + 18.0 * lines.len() as f64;
+    let (waiting, name) = if it.worker.is_empty() { (&it.pending, t.pending) } else { (&it.worker, t.worker) };
+    html! {
+        <g class={node_classes(node, "consumer", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
+            <path class="wire" d={format!("M{:.1} {h:.1} V{sink_y:.1}", area.w / 2.0)} />
+            <rect class="card" width={area.w.to_string()} height={h.to_string()} rx="10" />
+            { crossed(node, area.w, h) }
+            <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
+                <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="32" rx="8" />
+                { head(node, t.consumer, area.w) }
+            </g>
+            { for lines.iter().enumerate().map(|(at, (key, value))| pair(50.0 + 18.0 * at as f64, area.w, key, value, false)) }
+            <text class="kv" x="16" y={(after + 4.0).to_string()}>{ name }</text>
+            <g transform={format!("translate({:.1},{:.1})", 22.0 + text_width(name, 11.5), after - 12.0)}>
+                { loose_cells(waiting, area.w - 36.0 - text_width(name, 11.5), props.shape.cell_width) }
+            </g>
+            { say(node, t, props.left_us, after + 31.0, area.w) }
+            <g class="sink" transform={format!("translate(0,{sink_y:.1})")}>
+                <rect class="card" width={area.w.to_string()} height={SINK_HEIGHT.to_string()} rx="10" />
+                <text class="title" x="16" y="24">{ t.sink }<tspan class="sub" dx="7">{ (t.sink_of)(&it.sink.dedupe) }</tspan></text>
+                <g transform="translate(16,34)">{ sink_rows(&it.sink.rows, area.w - 32.0, props.shape.cell_width) }</g>
+            </g>
+        </g>
+    }
+}
+
+fn position_lines(it: &ConsumerView, t: &Texts) -> Vec<(String, String)> {
+    let number = |it: Option<i64>| it.map_or_else(|| "–".to_owned(), |it| it.to_string());
+    if let [one] = it.positions.as_slice() {
+        return vec![(t.position.to_owned(), number(one.position)), (t.committed.to_owned(), number(one.committed))];
+    }
+    let lines = it.positions.iter().take(4);
+    let mut lines: Vec<(String, String)> =
+        lines.map(|one| (one.partition.to_string(), format!("{} · ✓{}", number(one.position), number(one.committed)))).collect();
+    if lines.is_empty() {
+        lines.push((t.position.to_owned(), "–".to_owned()));
+    }
+    lines
+}
+
+/// The last effects of a sink, each with how often it happened.
+fn sink_rows(rows: &[SinkRow], width: f64, cell: f64) -> Html {
+    let each_row = fit(width, cell);
+    let room = each_row * SINK_ROWS;
+    // A broken row stays in view, the latest fill the rest.
+    let odd = |row: &SinkRow| row.effects > 1 || row.refused > 0;
+    let skipped = rows.len().saturating_sub(room);
+    let mut shown: Vec<&SinkRow> = rows[..skipped].iter().filter(|row| odd(row)).take(room / 2).collect();
+    let latest = room - shown.len();
+    shown.extend(&rows[rows.len().saturating_sub(latest)..]);
+    shown.iter().enumerate().map(|(at, row)| {
+        let x = (at % each_row) as f64 * (cell + CELL_GAP);
+        let y = (at / each_row) as f64 * 42.0;
+        let class = classes!("cell", "committed", (row.effects > 1).then_some("dup"), (row.refused > 0).then_some("refused"));
+        let count = if row.refused > 0 { format!("{}⊘{}", row.effects, row.refused) } else { format!("×{}", row.effects) };
+        html! {
+            <g key={row.record} {class} transform={format!("translate({x:.1},{y:.1})")} data-r={row.record.to_string()}>
+                <rect width={cell.to_string()} height={CELL.to_string()} rx="4" />
+                <text class="num" x={(cell / 2.0).to_string()} y="16.5">{ row.record }</text>
+                <text class="off" x={(cell / 2.0).to_string()} y="36">{ count }</text>
+            </g>
+        }
+    }).collect()
+}

@@ -1,0 +1,278 @@
+//! What is selected, in full, in Kafka's words.
+
+use super::hex::Hex;
+use super::messages;
+use crate::ui::hooks::{use_lab, use_texts};
+use crate::ui::i18n::Texts;
+use crate::ui::lab::Lab;
+use crate::ui::same::Same;
+use crate::ui::state::{Action, Selection};
+use crate::ui::words::{clock, ids, node_name, records};
+use delivery_lab::view::{BrokerView, ClusterView, ConsumerView, ControllerView, NodeBody, NodeView, PartitionView, ProducerView};
+use std::rc::Rc;
+use yew::prelude::*;
+
+#[derive(Properties, PartialEq)]
+pub struct InspectorProps {
+    pub view: Same<ClusterView>,
+    pub selection: Selection,
+    pub clock_us: u64,
+}
+
+#[component]
+pub fn Inspector(props: &InspectorProps) -> Html {
+    let (lab, t) = (use_lab(), use_texts());
+    let view = &props.view;
+    let node = |id: u16| view.nodes.get(usize::from(id)).map(Same::from);
+    let content = match &props.selection {
+        Selection::None => html! { <p class="soft pad">{ t.nothing_selected }</p> },
+        Selection::Node(id) => html! { if let Some(node) = node(*id) { <NodeBox {node} /> } },
+        Selection::Partition(id, name) | Selection::Batch(id, name, _) => {
+            let base = if let Selection::Batch(_, _, base) = props.selection { Some(base) } else { None };
+            match node(*id).and_then(|node| partition(&node, name).map(|found| (node, found))) {
+                Some((node, partition)) => html! { <PartitionBox broker={node.id} name={node.name.clone()} {partition} {base} /> },
+                None => html! { <p class="soft pad">{ t.nothing_selected }</p> },
+            }
+        }
+        Selection::Message(id) => match view.messages.iter().find(|it| it.id == *id) {
+            Some(message) => {
+                let arrives = message.arrives_us.map_or_else(|| "–".to_owned(), |us| format!("{} s", clock(us)));
+                html! {
+                    <>
+                        <h3>{ messages::label(message, view, t) }</h3>
+                        { facts(vec![
+                            ("message", message.id.to_string()),
+                            ("api", format!("{}{}", message.api, if message.response { "Response" } else { "Request" })),
+                            ("error_code", message.error.unwrap_or("NONE").to_owned()),
+                            ("records", records(&message.records)),
+                            ("sent", format!("{} s", clock(message.sent_us))),
+                            ("arrives", arrives),
+                        ]) }
+                    </>
+                }
+            }
+            None => html! { <p class="soft pad">{ t.message_over }</p> },
+        },
+    };
+    let hash = {
+        let events = view.events;
+        use_memo((events, lab), |(_, lab)| lab.state_hash())
+    };
+    html! {
+        <div id="panel" class="inspector" role="tabpanel" aria-labelledby="tab-inspector">
+            <nav class="chips" aria-label={t.inspector}>{ for view.nodes.iter().map(|node| html! {
+                <NodeChip key={node.id} id={node.id} name={node.name.clone()} current={props.selection == Selection::Node(node.id)} /> }) }</nav>
+            { content }
+            <p class="soft mono">{ "state hash " }{ &*hash }</p>
+        </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct ChipProps {
+    id: u16,
+    name: Rc<str>,
+    current: bool,
+}
+
+#[component]
+fn NodeChip(props: &ChipProps) -> Html {
+    let lab = use_lab();
+    let id = props.id;
+    let onclick = Callback::from(move |_| lab.tell(Action::Select(Selection::Node(id))));
+    html! { <button {onclick} aria-pressed={props.current.to_string()}>{ node_name(&props.name) }</button> }
+}
+
+fn partition(node: &NodeView, name: &str) -> Option<Same<PartitionView>> {
+    let NodeBody::Broker(broker) = &node.body else { return None };
+    broker.partitions.iter().find(|it| &*it.name == name).map(Same::from)
+}
+
+/// Names and values.
+fn facts(list: Vec<(&'static str, String)>) -> Html {
+    html! { <dl class="facts">{ for list.into_iter().map(|(name, value)| html! { <div key={name}><dt>{ name }</dt><dd>{ value }</dd></div> }) }</dl> }
+}
+
+/// A small table; the first column names the row.
+fn table(caption: &str, heads: &[&'static str], rows: Vec<Vec<Html>>) -> Html {
+    html! {
+        <div class="scroll" tabindex="0" role="region" aria-label={caption.to_owned()} data-scroll="table">
+            <table class="plain">
+                <caption>{ caption }</caption>
+                <thead><tr>{ for heads.iter().map(|head| html! { <th scope="col" key={*head}>{ *head }</th> }) }</tr></thead>
+                <tbody>{ for rows.into_iter().enumerate().map(|(at, row)| html! { <tr key={at}>{ for row.into_iter().map(|cell| html! { <td>{ cell }</td> }) }</tr> }) }</tbody>
+            </table>
+        </div>
+    }
+}
+
+fn text(value: impl ToString) -> Html {
+    Html::from(value.to_string())
+}
+
+#[derive(Properties, PartialEq)]
+struct NodeProps {
+    node: Same<NodeView>,
+}
+
+#[component]
+fn NodeBox(props: &NodeProps) -> Html {
+    let (lab, t) = (use_lab(), use_texts());
+    let node = &props.node;
+    let body = match &node.body {
+        NodeBody::Broker(it) => broker(it, node.id, &lab, t),
+        NodeBody::Controller(it) => controller(it),
+        NodeBody::Producer(it) => producer(it, t),
+        NodeBody::Consumer(it) => consumer(it, t),
+    };
+    html! {
+        <>
+            <h3>{ node_name(&node.name) }<small>{ " " }{ (t.status)(node.status) }</small></h3>
+            { body }
+        </>
+    }
+}
+
+fn broker(it: &BrokerView, id: u16, lab: &Lab, t: &Texts) -> Html {
+    let rows = it.partitions.iter().map(|partition| {
+        let (lab, name) = (lab.clone(), partition.name.clone());
+        let select = Callback::from(move |_| lab.tell(Action::Select(Selection::Partition(id, name.clone()))));
+        vec![
+            html! { <button class="link" onclick={select}>{ &*partition.name }</button> },
+            text(role(partition, t)),
+            text(partition.leader),
+            text(partition.leader_epoch),
+            text(partition.partition_epoch),
+            text(ids(&partition.isr)),
+            text(partition.log_start_offset),
+            text(partition.last_stable_offset),
+            text(partition.high_watermark),
+            text(partition.log_end_offset),
+        ]
+    });
+    let heads = ["partition", "role", "leader", "leader epoch", "partition epoch", "ISR", "log start", "LSO", "HW", "LEO"];
+    html! {
+        <>
+            { facts(vec![("broker_epoch", it.broker_epoch.to_string()), ("metadata_offset", it.metadata_offset.to_string())]) }
+            { table("replicas", &heads, rows.collect()) }
+        </>
+    }
+}
+
+fn role(partition: &PartitionView, t: &Texts) -> &'static str {
+    use delivery_lab::view::ReplicaRole;
+    match partition.role {
+        ReplicaRole::Leader => t.leader,
+        ReplicaRole::Follower => t.follower,
+        ReplicaRole::Offline => t.offline,
+    }
+}
+
+fn controller(it: &ControllerView) -> Html {
+    let brokers = it.brokers.iter().map(|(id, epoch, fenced)| vec![text(id), text(epoch), text(fenced)]);
+    let log = it.records.iter().rev().map(|(offset, record)| vec![text(offset), text(record)]);
+    html! {
+        <>
+            { facts(vec![("metadata_offset", it.metadata_offset.to_string())]) }
+            { table("brokers", &["id", "broker epoch", "fenced"], brokers.collect()) }
+            { table("__cluster_metadata", &["offset", "record"], log.collect()) }
+        </>
+    }
+}
+
+fn producer(it: &ProducerView, t: &Texts) -> Html {
+    let settings = it.settings.iter().map(|(key, value, changed)| vec![text(key), text(value), text(if *changed { "≠" } else { "" })]);
+    let buffer = it.buffer.iter().map(|(record, partition)| vec![text(record), text(partition)]);
+    let flying = it.in_flight.iter().map(|it| {
+        vec![text(records(&it.records)), text(it.to), text(it.attempt), text(format!("{} s", clock(it.deadline_us)))]
+    });
+    let id = it.producer_id.map_or_else(|| "–".to_owned(), |(id, epoch)| format!("{id} / {epoch}"));
+    html! {
+        <>
+            { facts(vec![
+                ("topic", it.topic.to_string()), ("producer id / epoch", id),
+                ("sent", format!("{} / {}", it.sent, it.total)), ("acked", it.acked.to_string()), ("failed", it.failed.to_string()),
+            ]) }
+            { table(t.in_flight, &["records", "broker", "attempt", "request.timeout"], flying.collect()) }
+            { table(t.buffer, &["record", "partition"], buffer.collect()) }
+            { table(t.settings, &["key", "value", ""], settings.collect()) }
+        </>
+    }
+}
+
+fn consumer(it: &ConsumerView, t: &Texts) -> Html {
+    let number = |it: Option<i64>| it.map_or_else(|| "–".to_owned(), |it| it.to_string());
+    let positions = it.positions.iter().map(|one| {
+        vec![text(&one.partition), text(number(one.position)), text(number(one.committed)), text(one.lag)]
+    });
+    let sink = it.sink.rows.iter().map(|row| vec![text(row.record), text(row.effects), text(row.refused)]);
+    html! {
+        <>
+            { facts(vec![
+                ("group.id", it.group.as_deref().unwrap_or("–").to_owned()),
+                ("polled", records(&it.pending)), ("worker", records(&it.worker)), ("dedupe", it.sink.dedupe.to_string()),
+            ]) }
+            { table("positions", &["partition", "position", "committed", "lag"], positions.collect()) }
+            { table(t.sink, &["record", "effects", "refused"], sink.collect()) }
+        </>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct PartitionProps {
+    broker: u16,
+    name: Rc<str>,
+    partition: Same<PartitionView>,
+    base: Option<i64>,
+}
+
+#[component]
+fn PartitionBox(props: &PartitionProps) -> Html {
+    let (lab, t) = (use_lab(), use_texts());
+    let it = &*props.partition;
+    let broker = props.broker;
+    let batch = props.base.and_then(|base| lab.batch(broker, &it.name, base)).map(Rc::new);
+    let cells = it.cells.iter().map(|cell| {
+        let (lab, name, base) = (lab.clone(), it.name.clone(), cell.batch);
+        let onclick = Callback::from(move |_| lab.tell(Action::Select(Selection::Batch(broker, name.clone(), base))));
+        let class = classes!("cellb", if cell.committed { "committed" } else { "appended" }, cell.duplicate.then_some("dup"));
+        let record = cell.record.map(|it| it.to_string());
+        let label = format!("offset {}, record {}, batch {}", cell.offset, record.as_deref().unwrap_or("–"), cell.batch);
+        html! {
+            <button key={cell.offset.to_string()} {class} {onclick} data-r={record.clone()} aria-label={label.clone()} title={label} aria-pressed={(props.base == Some(cell.batch)).to_string()}>
+                <b>{ record.unwrap_or_else(|| "◆".to_owned()) }</b><small>{ cell.offset }</small>
+            </button>
+        }
+    });
+    let pending = it.pending_isr.as_deref().map_or_else(|| "–".to_owned(), ids);
+    let followers = it.followers.iter().map(|one| {
+        vec![text(one.broker), text(one.log_end_offset), text(format!("{} s", clock(one.last_caught_up_us))), text(one.in_sync)]
+    });
+    let segments = it.segments.iter().map(|one| vec![text(format!("{:020}.log", one.base_offset)), text(one.bytes), text(one.batches)]);
+    let epochs = it.epochs.iter().map(|(epoch, start)| vec![text(epoch), text(start)]);
+    let producers = it.producers.iter().map(|one| {
+        let batches = one.batches.iter().map(|(first, last, offset)| format!("{first}–{last} @ {offset}")).collect::<Vec<_>>().join(", ");
+        vec![text(one.producer_id), text(one.epoch), text(batches)]
+    });
+    html! {
+        <>
+            <h3>{ &*it.name }{ " · " }{ node_name(&props.name) }<small>{ " " }{ role(it, t) }</small></h3>
+            { facts(vec![
+                ("log start offset", it.log_start_offset.to_string()), ("LSO", it.last_stable_offset.to_string()),
+                ("HW", it.high_watermark.to_string()), ("LEO", it.log_end_offset.to_string()),
+                ("leader", it.leader.to_string()), ("leader epoch", it.leader_epoch.to_string()),
+                ("partition epoch", it.partition_epoch.to_string()), ("replicas", ids(&it.replicas)),
+                ("ISR", ids(&it.isr)), ("pending ISR", pending),
+            ]) }
+            <p class="soft">{ t.cells_help }</p>
+            <div class="cells">{ for cells }</div>
+            if let Some(base) = props.base { <Hex {batch} base_offset={base} /> }
+            <div class="tables">
+                if !it.followers.is_empty() { { table("followers", &["broker", "LEO", "last caught up", "in sync"], followers.collect()) } }
+                { table("segments", &["file", "bytes", "batches"], segments.collect()) }
+                { table("leader epochs", &["epoch", "start offset"], epochs.collect()) }
+                if !it.producers.is_empty() { { table("producers", &["producer id", "epoch", "last batches (sequence @ offset)"], producers.collect()) } }
+            </div>
+        </>
+    }
+}

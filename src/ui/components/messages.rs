@@ -1,0 +1,111 @@
+//! Messages on their wires: a request is a filled pill that names its records, a response an outlined one that names its
+//! error, a lost one is struck through, one that hangs waits in the middle.
+
+use super::stage::opener;
+use crate::ui::geometry::Stage;
+use crate::ui::hooks::{use_lab, use_texts};
+use crate::ui::i18n::{MessageWords, Texts};
+use crate::ui::same::Same;
+use crate::ui::state::Target;
+use crate::ui::words::{data_r, node_name, records, text_width};
+use delivery_lab::view::{ClusterView, MessageFate, MessageView};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use yew::prelude::*;
+
+#[derive(Properties, PartialEq)]
+pub struct MessagesProps {
+    pub stage: Rc<Stage>,
+    pub view: Same<ClusterView>,
+    pub clock_us: u64,
+    pub traffic: bool,
+}
+
+/// A message in words, for labels and lists.
+pub fn label(message: &MessageView, view: &ClusterView, t: &Texts) -> String {
+    let name = |id: u16| view.nodes.get(usize::from(id)).map_or_else(String::new, |node| node_name(&node.name));
+    (t.message_label)(&MessageWords {
+        api: message.api,
+        response: message.response,
+        from: &name(message.from),
+        to: &name(message.to),
+        records: &records(&message.records),
+        error: message.error,
+        lost: message.fate == MessageFate::Lost,
+        stalled: message.fate == MessageFate::Stalled,
+    })
+}
+
+/// What the pill says.
+pub fn pill_text(message: &MessageView, t: &Texts) -> String {
+    let list = records(&message.records);
+    match (message.response, message.error) {
+        (true, Some(error)) => error.to_owned(),
+        (true, None) if message.api == "Produce" => (t.acknowledges)(&list),
+        _ if list.is_empty() => message.api.to_owned(),
+        _ => format!("{} {list}", message.api),
+    }
+}
+
+#[component]
+pub fn Messages(props: &MessagesProps) -> Html {
+    let (lab, t) = (use_lab(), use_texts());
+    let mut hanging: BTreeMap<(u16, u16), usize> = BTreeMap::new();
+    let shown = props.view.messages.iter().filter(|it| {
+        let gone = it.fate == MessageFate::Flying && it.arrives_us.is_some_and(|arrives| arrives < props.clock_us);
+        (props.traffic || !it.quiet) && !gone
+    });
+    let pills = shown.filter_map(|message| {
+        let (wire, forward) = props.stage.wire(message.from, message.to)?;
+        let mut behind = 0;
+        if message.fate != MessageFate::Flying {
+            let count = hanging.entry((message.from, message.to)).or_default();
+            behind = *count;
+            *count += 1;
+        }
+        let share = share(message, props.clock_us);
+        let (x, y) = wire.at(if forward { share } else { 1.0 - share });
+        // Requests above the wire, responses below; what will not arrive makes way for what does.
+        let lane = if message.response { 15.0 } else { -15.0 };
+        let lane = if wire.inner { lane * 0.4 } else if message.fate == MessageFate::Flying { lane } else { lane * 2.8 };
+        let y = y + lane + behind.min(4) as f64 * 28.0;
+        let (onclick, onkeydown) = opener(&lab, Target::Message(message.id));
+        let class = classes!(
+            "msg",
+            if message.response { "res" } else { "req" },
+            message.error.map(|_| "err"),
+            message.quiet.then_some("quiet"),
+            match message.fate { MessageFate::Flying => None, MessageFate::Stalled => Some("stalled"), MessageFate::Lost => Some("lost") },
+        );
+        let text = pill_text(message, t);
+        let width = if message.quiet { 12.0 } else { text_width(&text, 11.5) + 22.0 };
+        // Near the edge it is moved in, so that it can be read.
+        let edge = width / 2.0 + 2.0;
+        let x = x.clamp(edge, (props.stage.width - edge).max(edge));
+        Some(html! {
+            <g key={message.id} {class} role="button" tabindex="0" aria-label={label(message, &props.view, t)} {onclick} {onkeydown}
+                transform={format!("translate({x:.1},{y:.1})")} data-r={data_r(&message.records)} data-message={message.id.to_string()}>
+                if message.quiet {
+                    <circle class="hit" r="12" /><circle class="dot" r="4.5" />
+                } else {
+                    <rect x={(-width / 2.0).to_string()} y="-12.5" width={width.to_string()} height="25" rx="12.5" />
+                    <text y="4">{ text }</text>
+                    if message.fate == MessageFate::Lost {
+                        <path class="strike" d={format!("M{:.1} -9 L{:.1} 9", 6.0 - width / 2.0, width / 2.0 - 6.0)} />
+                    }
+                    if message.fate == MessageFate::Stalled { <path class="hang" d={format!("M{:.1} -5 v10 m5 -10 v10", width / 2.0 + 7.0)} /> }
+                }
+            </g>
+        })
+    });
+    html! { <g class="messages">{ for pills }</g> }
+}
+
+/// How far along its wire a message is.
+fn share(message: &MessageView, clock_us: u64) -> f64 {
+    let passed = clock_us.saturating_sub(message.sent_us) as f64;
+    match (message.fate, message.arrives_us) {
+        (MessageFate::Flying, Some(arrives)) => (passed / (arrives.saturating_sub(message.sent_us)).max(1) as f64).clamp(0.0, 1.0),
+        _ => (passed / 1_500.0).min(0.5),
+    }
+}

@@ -1,0 +1,38 @@
+//! What is on the page. Every component is a function of its props and of two contexts: the lab's handle, the language.
+
+mod broker_card;
+mod client_card;
+mod events;
+mod fault_form;
+mod fault_list;
+mod header;
+mod help;
+mod hex;
+mod inspector;
+mod lanes;
+mod ledger;
+mod lede;
+mod messages;
+mod notices;
+mod popover;
+mod setting_field;
+mod settings;
+mod settings_group;
+mod stage;
+mod strip;
+mod tabs;
+mod time;
+mod verdict;
+
+pub use events::EventsTab;
+pub use header::Header;
+pub use help::HelpDialog;
+pub use inspector::Inspector;
+pub use lede::Lede;
+pub use notices::Notices;
+pub use popover::PopoverLayer;
+pub use settings::Settings;
+pub use stage::StageBox;
+pub use tabs::Tabs;
+pub use time::Time;
+pub use verdict::Verdict;

@@ -1,0 +1,95 @@
+//! A replica's log as a strip of numbered cells with its flags.
+//!
+//! A cell says by its shape what it is: hatched = appended, solid = committed, orange border = the record stands here
+//! twice, a small diamond = control record. The number in it is the record's, the one below it the offset.
+
+use crate::ui::geometry::{CELL, CELL_GAP, CardShape, DENSE_LABEL};
+use crate::ui::lab::Lab;
+use crate::ui::state::{Action, Selection};
+use delivery_lab::view::{CellView, PartitionView};
+use std::rc::Rc;
+use yew::prelude::*;
+
+/// One cell at a place in the strip.
+pub fn cell(view: &CellView, x: f64, width: f64, offset: bool, onclick: Option<Callback<MouseEvent>>) -> Html {
+    let class = classes!(
+        "cell",
+        if view.committed { "committed" } else { "appended" },
+        view.duplicate.then_some("dup"),
+        view.control.then_some("control"),
+    );
+    let middle = width / 2.0;
+    let number = view.record.map(|record| record.to_string());
+    let transform = format!("translate({x:.1},0)");
+    html! {
+        <g key={view.offset.to_string()} {class} {transform} data-r={number.clone()} {onclick}>
+            if view.control {
+                <path class="tip" d={format!("M{middle} 3 l9 9 l-9 9 l-9 -9 z")} />
+            } else {
+                <rect width={width.to_string()} height={CELL.to_string()} rx="4" />
+                <text class="num" x={middle.to_string()} y="16.5">{ number.unwrap_or_else(|| "·".to_owned()) }</text>
+            }
+            if offset { <text class="off" x={middle.to_string()} y="36">{ view.offset }</text> }
+        </g>
+    }
+}
+
+/// The strip with cells, flags and offsets; its origin is the upper left corner of the cells.
+pub fn strip(partition: &Rc<PartitionView>, shape: &CardShape, broker: u16, lab: &Lab) -> Html {
+    let (width, pitch) = (shape.cell_width, shape.cell_width + CELL_GAP);
+    // Room for the last flag's text.
+    let flag_cells = if shape.dense { 0 } else { (46.0 / pitch).ceil() as usize };
+    let count = shape.cells.saturating_sub(flag_cells).max(2);
+    let skipped = partition.cells.len().saturating_sub(count);
+    let shown = &partition.cells[skipped..];
+    let first = shown.first().map_or(partition.log_end_offset, |cell| cell.offset);
+    let x_of = |offset: i64| (offset.max(first) - first) as f64 * pitch - CELL_GAP / 2.0;
+    let cells = shown.iter().enumerate().map(|(at, view)| {
+        let (lab, name, base) = (lab.clone(), partition.name.clone(), view.batch);
+        let onclick = Callback::from(move |event: MouseEvent| {
+            event.stop_propagation();
+            lab.tell(Action::Select(Selection::Batch(broker, name.clone(), base)));
+        });
+        cell(view, at as f64 * pitch, width, !shape.dense, Some(onclick))
+    });
+    let empty = (shown.len()..count).map(|at| {
+        let x = at as f64 * pitch;
+        html! { <rect key={format!("e{at}")} class="cell empty" x={format!("{x:.1}")} width={width.to_string()} height={CELL.to_string()} rx="4" /> }
+    });
+    let (hw, leo, lso) = (partition.high_watermark, partition.log_end_offset, partition.last_stable_offset);
+    let flag = |class: &'static str, offset: i64, name: &str, dx: f64| {
+        let x = x_of(offset);
+        let behind = if offset < first { "◂" } else { "" };
+        html! {
+            <g class={classes!("mark", class)} transform={format!("translate({x:.1},0)")}>
+                <path d="M0 -5 v34" /><text x={dx.to_string()} y="-8">{ behind }{ name }{ " " }{ offset }</text>
+            </g>
+        }
+    };
+    html! {
+        <>
+            if first > partition.log_start_offset { <text class="more" x="-4" y="16">{ "‹" }</text> }
+            { for empty }
+            { for cells }
+            if !shape.dense {
+                { flag("hw", hw, "HW", 0.0) }
+                if leo != hw { { flag("leo", leo, "LEO", 2.0) } }
+                if lso != hw { { flag("lso", lso, "LSO", -2.0) } }
+            }
+        </>
+    }
+}
+
+/// What stands before a dense strip: name, HW and LEO as text.
+pub fn dense_label(partition: &PartitionView, leader: bool) -> Html {
+    let star = if leader { "★ " } else { "" };
+    html! {
+        <>
+            <text class="tp" x="16" y="11">{ star }{ &partition.name }</text>
+            <text class="dim" x="16" y="24">{ format!("HW {} LEO {}", partition.high_watermark, partition.log_end_offset) }</text>
+        </>
+    }
+}
+
+/// Where the cells of a dense strip begin.
+pub const DENSE_X: f64 = 16.0 + DENSE_LABEL;

@@ -1,0 +1,358 @@
+//! Changing a scenario: settings, workload, guarantees, "try next". Everything gives back a new scenario or says why not.
+
+use super::i18n::Texts;
+use delivery_lab::base::Duration;
+use delivery_lab::base::config::{
+    BrokerConfig, ConfigException, ConfigKey, ConfigNote, ConsumerConfig, ProducerConfig, Properties, TopicConfig,
+    broker_keys, consumer_keys, producer_keys, topic_keys,
+};
+use delivery_lab::scenario::Scenario;
+use delivery_lab::scenario::format::{Commit, Dedupe, HandOver, Key};
+
+/// What settings belong to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// A producer, by its place in the scenario.
+    Producer(usize),
+    /// A consumer.
+    Consumer(usize),
+    /// A topic.
+    Topic(usize),
+    /// The brokers.
+    Cluster,
+}
+
+/// All places of a scenario, in the order of the page.
+pub fn places(scenario: &Scenario) -> Vec<Place> {
+    let producers = (0..scenario.producers.len()).map(Place::Producer);
+    let consumers = (0..scenario.consumers.len()).map(Place::Consumer);
+    let topics = (0..scenario.topics.len()).map(Place::Topic);
+    producers.chain(consumers).chain(topics).chain([Place::Cluster]).collect()
+}
+
+impl Place {
+    /// The name of what it is.
+    pub fn name(self, scenario: &Scenario) -> String {
+        match self {
+            Place::Producer(at) => scenario.producers[at].name.to_string(),
+            Place::Consumer(at) => scenario.consumers[at].name.to_string(),
+            Place::Topic(at) => scenario.topics[at].name.to_string(),
+            Place::Cluster => String::new(),
+        }
+    }
+
+    /// The keys it knows.
+    pub fn keys(self) -> &'static [ConfigKey] {
+        match self {
+            Place::Producer(_) => producer_keys(),
+            Place::Consumer(_) => consumer_keys(),
+            Place::Topic(_) => topic_keys(),
+            Place::Cluster => broker_keys(),
+        }
+    }
+
+    /// What is set.
+    pub fn properties(self, scenario: &Scenario) -> &Properties {
+        match self {
+            Place::Producer(at) => &scenario.producers[at].config,
+            Place::Consumer(at) => &scenario.consumers[at].config,
+            Place::Topic(at) => &scenario.topics[at].config,
+            Place::Cluster => &scenario.cluster.config,
+        }
+    }
+
+    /// What is set, to be changed.
+    pub fn properties_mut(self, scenario: &mut Scenario) -> &mut Properties {
+        match self {
+            Place::Producer(at) => &mut scenario.producers[at].config,
+            Place::Consumer(at) => &mut scenario.consumers[at].config,
+            Place::Topic(at) => &mut scenario.topics[at].config,
+            Place::Cluster => &mut scenario.cluster.config,
+        }
+    }
+
+    /// What Kafka would say of these settings.
+    pub fn check(self, properties: &Properties) -> Vec<ConfigException> {
+        match self {
+            Place::Producer(_) => ProducerConfig::parse(properties).err(),
+            Place::Consumer(_) => ConsumerConfig::parse(properties).err(),
+            Place::Topic(_) => TopicConfig::parse(properties).err(),
+            Place::Cluster => BrokerConfig::parse(properties).err(),
+        }
+        .unwrap_or_default()
+    }
+
+    /// What Kafka would do without saying so.
+    pub fn notes(self, properties: &Properties) -> Vec<ConfigNote> {
+        match self {
+            Place::Producer(_) => ProducerConfig::notes(properties),
+            Place::Consumer(_) => ConsumerConfig::notes(properties),
+            Place::Topic(_) => TopicConfig::notes(properties),
+            Place::Cluster => BrokerConfig::notes(properties),
+        }
+    }
+}
+
+/// A field that is not Kafka's: the workload around it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WorkField {
+    /// Its key in the file format.
+    pub key: &'static str,
+    /// What it is.
+    pub value: String,
+    /// What it may be.
+    pub kind: WorkKind,
+}
+
+/// What a workload field may be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum WorkKind {
+    /// A whole number.
+    Number(u64, u64),
+    /// One of these words.
+    Words(Vec<&'static str>),
+    /// Free text with a grammar of its own.
+    Text,
+}
+
+fn words<T: Copy>(list: &'static [(&'static str, T)]) -> WorkKind {
+    WorkKind::Words(list.iter().map(|(word, _)| *word).collect())
+}
+
+/// The workload fields of a place.
+pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
+    let number = |key, value: u64, low, high| WorkField { key, value: value.to_string(), kind: WorkKind::Number(low, high) };
+    match place {
+        Place::Producer(at) => {
+            let it = &scenario.producers[at];
+            let key = match it.key {
+                Key::None => "none".to_owned(),
+                Key::Record => "record".to_owned(),
+                Key::Entity(count) => format!("entity:{count}"),
+            };
+            vec![
+                number("records", it.records.into(), 0, 100_000),
+                number("rate.per.second", it.rate_per_second.into(), 1, 1_000_000),
+                WorkField { key: "key", value: key, kind: WorkKind::Text },
+            ]
+        }
+        Place::Consumer(at) => {
+            let it = &scenario.consumers[at];
+            let commit = it.commit.map_or("", Commit::word).to_owned();
+            let WorkKind::Words(mut commits) = words(Commit::WORDS) else { return Vec::new() };
+            if it.commit.is_none() {
+                commits.insert(0, "");
+            }
+            vec![
+                number("processing.ms", it.processing.as_millis(), 0, 600_000),
+                WorkField { key: "commit", value: commit, kind: WorkKind::Words(commits) },
+                WorkField { key: "hand.over", value: it.hand_over.word().to_owned(), kind: words(HandOver::WORDS) },
+                WorkField { key: "sink.dedupe", value: it.dedupe.word().to_owned(), kind: words(Dedupe::WORDS) },
+            ]
+        }
+        Place::Topic(at) => {
+            let it = &scenario.topics[at];
+            vec![
+                number("partitions", it.partitions.into(), 1, 64),
+                number("replication.factor", it.replication_factor.into(), 1, scenario.cluster.brokers.into()),
+            ]
+        }
+        Place::Cluster => {
+            let (low, high) = scenario.network.latency;
+            vec![
+                number("seed", scenario.seed, 0, u64::MAX),
+                number("brokers", scenario.cluster.brokers.into(), 1, 9),
+                number("latency.us least", low.0, 0, 60_000_000),
+                number("latency.us most", high.0, 0, 60_000_000),
+            ]
+        }
+    }
+}
+
+/// The scenario with a workload field changed, or what is wrong with the text.
+pub fn set_work(scenario: &Scenario, place: Place, field: &WorkField, text: &str, t: &Texts) -> Result<Scenario, String> {
+    let text = text.trim();
+    let mut new = scenario.clone();
+    let mut number = 0;
+    match &field.kind {
+        WorkKind::Number(low, high) => {
+            number = text.parse().ok().filter(|it| (low..=high).contains(&it)).ok_or_else(|| (t.expected_number)(*low, *high))?;
+        }
+        WorkKind::Words(words) if !words.contains(&text) => return Err((t.expected_words)(&words.join(", "))),
+        _ => {}
+    }
+    let small = u32::try_from(number).unwrap_or(u32::MAX);
+    match (place, field.key) {
+        (Place::Producer(at), "records") => new.producers[at].records = small,
+        (Place::Producer(at), "rate.per.second") => new.producers[at].rate_per_second = small,
+        (Place::Producer(at), "key") => new.producers[at].key = key_of(text).ok_or_else(|| (t.expected_words)("none, record, entity:4"))?,
+        (Place::Consumer(at), "processing.ms") => new.consumers[at].processing = Duration::from_millis(number),
+        (Place::Consumer(at), "commit") => new.consumers[at].commit = word(Commit::WORDS, text),
+        (Place::Consumer(at), "hand.over") => new.consumers[at].hand_over = word(HandOver::WORDS, text).unwrap_or(HandOver::Inline),
+        (Place::Consumer(at), "sink.dedupe" | "dedupe") => new.consumers[at].dedupe = word(Dedupe::WORDS, text).unwrap_or(Dedupe::None),
+        (Place::Topic(at), "partitions") => new.topics[at].partitions = small,
+        (Place::Topic(at), "replication.factor") => new.topics[at].replication_factor = small,
+        (Place::Cluster, "seed") => new.seed = number,
+        (Place::Cluster, "brokers") => new.cluster.brokers = small,
+        (Place::Cluster, "latency.us least") => new.network.latency.0 = Duration::from_micros(number),
+        (Place::Cluster, "latency.us most") => new.network.latency.1 = Duration::from_micros(number),
+        _ => {}
+    }
+    let (low, high) = new.network.latency;
+    if low > high {
+        // The other end follows: whoever sets the least above the most means both.
+        new.network.latency = if field.key.ends_with("least") { (low, low) } else { (high, high) };
+    }
+    Ok(new)
+}
+
+fn key_of(text: &str) -> Option<Key> {
+    match text {
+        "none" => Some(Key::None),
+        "record" => Some(Key::Record),
+        other => other.strip_prefix("entity:")?.parse().ok().filter(|count| *count > 0).map(Key::Entity),
+    }
+}
+
+fn word<T: Copy>(list: &[(&str, T)], text: &str) -> Option<T> {
+    list.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
+}
+
+/// The scenario with `node.key=value` applied, where that is possible.
+pub fn apply(scenario: &Scenario, change: &str, t: &Texts) -> Option<Scenario> {
+    let (left, value) = change.split_once('=')?;
+    let named = |place: &Place| {
+        let name = place.name(scenario);
+        let name = if *place == Place::Cluster { "cluster".to_owned() } else { name };
+        left.strip_prefix(&name).and_then(|rest| rest.strip_prefix('.')).map(|key| (*place, key.to_owned()))
+    };
+    let (place, key) = places(scenario).iter().filter_map(named).max_by_key(|(place, _)| place.name(scenario).len())?;
+    if place.keys().iter().any(|known| known.name == key) {
+        let mut new = scenario.clone();
+        place.properties_mut(&mut new).insert(key, value.to_owned());
+        return Some(new);
+    }
+    let field = workload(scenario, place).into_iter().find(|field| field.key == key || field.key == format!("sink.{key}"))?;
+    set_work(scenario, place, &field, value, t).ok()
+}
+
+/// The guarantees of the source document.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Guarantee {
+    AtMostOnce,
+    AtLeastOnce,
+    ExactlyOnce,
+}
+
+impl Guarantee {
+    /// All of them.
+    pub const ALL: [Guarantee; 3] = [Guarantee::AtMostOnce, Guarantee::AtLeastOnce, Guarantee::ExactlyOnce];
+}
+
+/// The scenario with exactly the settings that the source document names for a guarantee.
+pub fn guarantee(scenario: &Scenario, which: Guarantee) -> Scenario {
+    let mut new = scenario.clone();
+    for producer in &mut new.producers {
+        let config = &mut producer.config;
+        let (acks, idempotence) = match which {
+            Guarantee::AtMostOnce => ("0", "false"),
+            Guarantee::AtLeastOnce => ("all", "false"),
+            Guarantee::ExactlyOnce => ("all", "true"),
+        };
+        config.insert("acks".into(), acks.into());
+        config.insert("enable.idempotence".into(), idempotence.into());
+        if config.get("retries").is_some_and(|it| it.trim() == "0") && which != Guarantee::AtMostOnce {
+            config.remove("retries");
+        }
+    }
+    for consumer in &mut new.consumers {
+        let config = &mut consumer.config;
+        config.insert("enable.auto.commit".into(), "false".into());
+        if which == Guarantee::ExactlyOnce {
+            config.insert("isolation.level".into(), "read_committed".into());
+        } else {
+            config.remove("isolation.level");
+        }
+        let after = consumer.commit.filter(|it| matches!(it, Commit::AfterSync | Commit::AfterAsync)).unwrap_or(Commit::AfterSync);
+        consumer.commit = Some(if which == Guarantee::AtMostOnce { Commit::Before } else { after });
+    }
+    new
+}
+
+/// The guarantee whose settings a scenario has, if it is one of the three.
+pub fn guarantee_of(scenario: &Scenario) -> Option<Guarantee> {
+    let same = |which: &Guarantee| same_in_effect(scenario, &guarantee(scenario, *which));
+    Guarantee::ALL.into_iter().find(same)
+}
+
+/// Whether two scenarios differ in no setting's effect: what is set to its default is as good as not set.
+fn same_in_effect(a: &Scenario, b: &Scenario) -> bool {
+    changes(a, b).is_empty()
+}
+
+/// What differs between two scenarios of the same shape: (name, key, before, after).
+pub fn changes(before: &Scenario, after: &Scenario) -> Vec<(String, String, String, String)> {
+    let mut found = Vec::new();
+    let (old_places, new_places) = (places(before), places(after));
+    for place in new_places.into_iter().filter(|place| old_places.contains(place)) {
+        let name = place.name(after);
+        let (old, new) = (place.properties(before), place.properties(after));
+        for key in place.keys() {
+            let value = |properties: &Properties| properties.get(key.name).map_or(key.default, String::as_str).trim().to_owned();
+            let (was, is) = (value(old), value(new));
+            if was != is {
+                found.push((name.clone(), key.name.to_owned(), was, is));
+            }
+        }
+        let (old, new) = (workload(before, place), workload(after, place));
+        for (was, is) in old.into_iter().zip(new).filter(|(was, is)| was.value != is.value) {
+            found.push((name.clone(), is.key.to_owned(), was.value, is.value));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::i18n::Lang;
+    use delivery_lab::scenario::library;
+
+    fn lost_ack() -> Scenario {
+        library::get("lost-ack").expect("it is in the library")
+    }
+
+    #[test]
+    fn lost_ack_is_at_least_once_and_its_cure_is_a_setting() {
+        let scenario = lost_ack();
+        assert_eq!(guarantee_of(&scenario), Some(Guarantee::AtLeastOnce));
+        let cured = apply(&scenario, "shop.enable.idempotence=true", Lang::En.texts()).expect("the hint can be applied");
+        assert_eq!(changes(&scenario, &cured).len(), 1);
+        assert_eq!(guarantee_of(&cured), None);
+    }
+
+    #[test]
+    fn every_hint_of_the_library_can_be_applied() {
+        for id in library::ids() {
+            let scenario = library::get(id).expect("it is listed");
+            let hint = scenario.about.as_ref().and_then(|about| about.try_next.clone());
+            if let Some(hint) = hint {
+                let changed = apply(&scenario, &hint, Lang::En.texts()).unwrap_or_else(|| panic!("{id}: {hint}"));
+                assert_eq!(changes(&scenario, &changed).len(), 1, "{id}: {hint}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_guarantee_passes_kafkas_checks_and_is_recognised() {
+        for id in library::ids() {
+            for which in Guarantee::ALL {
+                let changed = guarantee(&library::get(id).expect("it is listed"), which);
+                assert_eq!(guarantee_of(&changed), Some(which), "{id}");
+                for place in places(&changed) {
+                    assert_eq!(place.check(place.properties(&changed)), [], "{id}");
+                }
+            }
+        }
+    }
+}

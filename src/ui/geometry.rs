@@ -1,0 +1,253 @@
+//! Where things stand on the stage: one CSS pixel is one unit, so that text keeps its size at every width.
+//!
+//! Wide: producers, brokers and consumers in three columns. Narrow: one below the other, with the wires in gutters at
+//! the sides. Nothing here draws.
+
+use delivery_lab::view::{BrokerView, NodeBody, NodeView, PartitionView};
+use std::rc::Rc;
+
+/// Below this the stage is one column.
+pub const NARROW: f64 = 660.0;
+/// A cell's height, its pitch beyond its width, and the height of a partition's strip in both densities.
+pub const CELL: f64 = 24.0;
+pub const CELL_GAP: f64 = 3.0;
+pub const STRIP: f64 = 78.0;
+pub const STRIP_DENSE: f64 = 30.0;
+/// A broker's title.
+pub const HEAD: f64 = 34.0;
+/// The label before a dense strip.
+pub const DENSE_LABEL: f64 = 118.0;
+
+const MARGIN: f64 = 10.0;
+const GAP: f64 = 14.0;
+const SIDE: f64 = 186.0;
+const GUTTER: f64 = 36.0;
+
+/// A box on the stage.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Area {
+    pub x: f64,
+    pub y: f64,
+    pub w: f64,
+    pub h: f64,
+}
+
+/// A wire: a cubic Bézier curve from the first to the last point.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Wire {
+    pub a: u16,
+    pub b: u16,
+    pub curve: [(f64, f64); 4],
+    /// Between brokers, or to a controller.
+    pub inner: bool,
+}
+
+/// How a node's card is drawn.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct CardShape {
+    pub area: Area,
+    pub dense: bool,
+    /// How many cells of a log fit.
+    pub cells: usize,
+    pub cell_width: f64,
+}
+
+/// The whole stage.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Stage {
+    pub width: f64,
+    pub height: f64,
+    pub narrow: bool,
+    /// By node id.
+    pub cards: Vec<CardShape>,
+    pub wires: Vec<Wire>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Producers,
+    Brokers,
+    Consumers,
+    Controllers,
+}
+
+fn column(node: &NodeView) -> Column {
+    match node.body {
+        NodeBody::Broker(_) => Column::Brokers,
+        NodeBody::Controller(_) => Column::Controllers,
+        NodeBody::Producer(_) => Column::Producers,
+        NodeBody::Consumer(_) => Column::Consumers,
+    }
+}
+
+/// The partitions that the stage shows: internal ones are in the inspector.
+pub fn shown(broker: &BrokerView) -> impl Iterator<Item = &Rc<PartitionView>> {
+    broker.partitions.iter().filter(|partition| !partition.internal)
+}
+
+/// How wide a cell must be for the largest record number.
+pub fn cell_width(largest: u32) -> f64 {
+    match largest {
+        0..=999 => 24.0,
+        1_000..=9_999 => 32.0,
+        _ => 44.0,
+    }
+}
+
+/// Sinks show this many rows of cells.
+pub const SINK_ROWS: usize = 2;
+
+/// How many cells fit into so much width.
+pub fn fit(width: f64, cell: f64) -> usize {
+    ((width + CELL_GAP) / (cell + CELL_GAP)).floor().max(1.0) as usize
+}
+
+/// Where the sink's card begins, below its consumer's.
+pub fn consumer_height(positions: usize) -> f64 {
+    let lines = if positions == 1 { 2 } else { positions.clamp(1, 4) };
+    106.0 + 18.0 * lines as f64
+}
+
+/// A sink's card.
+pub const SINK_HEIGHT: f64 = 34.0 + 42.0 * SINK_ROWS as f64;
+
+fn height(node: &NodeView, dense: bool) -> f64 {
+    match &node.body {
+        NodeBody::Producer(it) => 110.0 + 18.0 * (it.settings.len().min(6) as f64 + 2.0),
+        NodeBody::Consumer(it) => consumer_height(it.positions.len()) + GAP + SINK_HEIGHT,
+        NodeBody::Controller(_) => 34.0,
+        NodeBody::Broker(it) => {
+            let strips = shown(it).count().max(1) as f64;
+            HEAD + strips * if dense { STRIP_DENSE } else { STRIP } + if dense { 10.0 } else { 4.0 }
+        }
+    }
+}
+
+/// Lays the nodes out in so much width.
+pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage {
+    let narrow = width < NARROW;
+    let strips = nodes.iter().filter_map(|node| match &node.body {
+        NodeBody::Broker(it) => Some(shown(it).count()),
+        _ => None,
+    });
+    let dense = strips.clone().max().unwrap_or(0) > 2 || strips.sum::<usize>() > 9;
+    let ids = |which: Column| (0..nodes.len()).filter(move |id| column(&nodes[*id]) == which);
+    let mut areas = vec![Area::default(); nodes.len()];
+    let mut stack = |ids: &mut dyn Iterator<Item = usize>, x: f64, w: f64, top: f64| -> f64 {
+        let mut y = top;
+        for id in ids {
+            let h = height(&nodes[id], dense);
+            areas[id] = Area { x, y, w, h };
+            y += h + GAP;
+        }
+        y - GAP
+    };
+    let height = if narrow {
+        let full = width - 2.0 * MARGIN;
+        let inner = width - 2.0 * (MARGIN + GUTTER);
+        let mut y = stack(&mut ids(Column::Producers), MARGIN, full, MARGIN).max(0.0) + 30.0;
+        y = stack(&mut ids(Column::Brokers), MARGIN + GUTTER, inner, y) + GAP;
+        y = stack(&mut ids(Column::Controllers), MARGIN + GUTTER, inner, y) + 30.0;
+        stack(&mut ids(Column::Consumers), MARGIN, full, y) + MARGIN
+    } else {
+        let gap = ((width - 660.0) * 0.12 + 56.0).clamp(56.0, 120.0);
+        let broker_x = MARGIN + SIDE + gap;
+        let broker_w = width - 2.0 * broker_x;
+        let mut bottom = stack(&mut ids(Column::Brokers), broker_x, broker_w, MARGIN);
+        bottom = stack(&mut ids(Column::Controllers), broker_x, broker_w, bottom + GAP);
+        let left = stack(&mut ids(Column::Producers), MARGIN, SIDE, MARGIN + 8.0);
+        let right = stack(&mut ids(Column::Consumers), width - MARGIN - SIDE, SIDE, MARGIN + 8.0);
+        bottom.max(left).max(right) + MARGIN
+    };
+    let cell = cell_width(largest_record);
+    let card = |id: usize, area: Area| {
+        let inner = if dense && column(&nodes[id]) == Column::Brokers { area.w - 32.0 - DENSE_LABEL } else { area.w - 32.0 };
+        CardShape { area, dense, cells: fit(inner, cell), cell_width: cell }
+    };
+    let cards: Vec<CardShape> = areas.iter().enumerate().map(|(id, area)| card(id, *area)).collect();
+    let wires = wires(nodes, &cards, narrow);
+    Stage { width, height, narrow, cards, wires }
+}
+
+fn wires(nodes: &[Rc<NodeView>], cards: &[CardShape], narrow: bool) -> Vec<Wire> {
+    let mut wires = Vec::new();
+    for a in 0..nodes.len() {
+        for b in a + 1..nodes.len() {
+            let (from, to) = (column(&nodes[a]), column(&nodes[b]));
+            let (one, other) = (cards[a].area, cards[b].area);
+            let (curve, inner) = match (from, to) {
+                (Column::Brokers, Column::Producers) => (flip(producer_wire(other, one, narrow)), false),
+                (Column::Brokers, Column::Consumers) => (consumer_wire(one, other, narrow), false),
+                (Column::Brokers, Column::Brokers | Column::Controllers) => (inner_wire(one, other, b - a), true),
+                _ => continue,
+            };
+            wires.push(Wire { a: a as u16, b: b as u16, curve, inner });
+        }
+    }
+    wires
+}
+
+fn flip(curve: [(f64, f64); 4]) -> [(f64, f64); 4] {
+    let [a, b, c, d] = curve;
+    [d, c, b, a]
+}
+
+fn producer_wire(producer: Area, broker: Area, narrow: bool) -> [(f64, f64); 4] {
+    let end = (broker.x, broker.y + broker.h * 0.5);
+    if narrow {
+        let start = (producer.x + 16.0, producer.y + producer.h);
+        return [start, (start.0, start.1 + 20.0), (start.0 - 2.0, end.1 - 10.0), end];
+    }
+    let start = (producer.x + producer.w, producer.y + (producer.h * 0.42).min(96.0));
+    let bend = (end.0 - start.0) * 0.5;
+    [start, (start.0 + bend, start.1), (end.0 - bend, end.1), end]
+}
+
+fn consumer_wire(broker: Area, consumer: Area, narrow: bool) -> [(f64, f64); 4] {
+    let start = (broker.x + broker.w, broker.y + broker.h * 0.5);
+    if narrow {
+        let end = (consumer.x + consumer.w - 16.0, consumer.y);
+        return [start, (end.0 + 2.0, start.1 + 10.0), (end.0, end.1 - 20.0), end];
+    }
+    let end = (consumer.x, consumer.y + 60.0);
+    let bend = (end.0 - start.0) * 0.5;
+    [start, (start.0 + bend, start.1), (end.0 - bend, end.1), end]
+}
+
+fn inner_wire(a: Area, b: Area, apart: usize) -> [(f64, f64); 4] {
+    let bulge = 22.0 + 10.0 * apart.min(4) as f64;
+    let (start, end) = ((a.x, a.y + a.h * 0.72), (b.x, b.y + b.h * 0.3));
+    [start, (start.0 - bulge, start.1 + 14.0), (end.0 - bulge, end.1 - 14.0), end]
+}
+
+impl Wire {
+    /// The point at a share of the way from `a` to `b`.
+    pub fn at(&self, share: f64) -> (f64, f64) {
+        let t = share.clamp(0.0, 1.0);
+        let u = 1.0 - t;
+        let weights = [u * u * u, 3.0 * u * u * t, 3.0 * u * t * t, t * t * t];
+        let mut point = (0.0, 0.0);
+        for (weight, (x, y)) in weights.iter().zip(self.curve) {
+            point.0 += weight * x;
+            point.1 += weight * y;
+        }
+        point
+    }
+
+    /// The SVG path.
+    pub fn path(&self) -> String {
+        let [a, b, c, d] = self.curve;
+        format!("M{:.1} {:.1} C{:.1} {:.1} {:.1} {:.1} {:.1} {:.1}", a.0, a.1, b.0, b.1, c.0, c.1, d.0, d.1)
+    }
+}
+
+impl Stage {
+    /// The wire between two nodes, and whether it runs from the first to the second.
+    pub fn wire(&self, from: u16, to: u16) -> Option<(&Wire, bool)> {
+        self.wires.iter().find_map(|wire| match (wire.a, wire.b) {
+            (a, b) if a == from && b == to => Some((wire, true)),
+            (a, b) if a == to && b == from => Some((wire, false)),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,11 @@
+//! Hooks: the animation frame, the size of an element, the keyboard.
+
+mod animation_frame;
+mod contexts;
+mod keyboard;
+mod width;
+
+pub use animation_frame::use_animation_frame;
+pub use contexts::{use_lab, use_lang, use_texts};
+pub use keyboard::use_keyboard;
+pub use width::use_width;

@@ -1,0 +1,218 @@
+//! English sentences about what happens.
+
+use super::{MessageWords, Sentence, Tone};
+use crate::ui::lines::Line;
+use crate::ui::why::Why;
+use crate::ui::words::{clock, node_name, records, span};
+use delivery_lab::base::{Duration, NodeId};
+use delivery_lab::node::{Event, FaultMark};
+use delivery_lab::scenario::format::{What, When};
+use delivery_lab::view::Activity;
+
+fn ordinal(nth: u32) -> String {
+    let suffix = match (nth % 100, nth % 10) {
+        (11..=13, _) => "th",
+        (_, 1) => "st",
+        (_, 2) => "nd",
+        (_, 3) => "rd",
+        _ => "th",
+    };
+    format!("{nth}{suffix}")
+}
+
+fn for_while(duration: &Option<Duration>) -> String {
+    duration.map_or_else(String::new, |it| format!(" for {}", span(it.0)))
+}
+
+pub fn when(when: &When) -> String {
+    match when {
+        When::At(at) => format!("at {} s", clock(at.us_since_origin())),
+        When::Message { kind, from, to, nth } => {
+            let from = from.as_ref().map_or_else(String::new, |it| format!(" from {}", node_name(it)));
+            let to = to.as_ref().map_or_else(String::new, |it| format!(" to {}", node_name(it)));
+            format!("the {} {kind}{from}{to}", ordinal(*nth))
+        }
+        When::Event { kind, node, nth } => {
+            let node = node.as_ref().map_or_else(String::new, |it| format!(" at {}", node_name(it)));
+            format!("on the {} “{}”{node}", ordinal(*nth), kind.word())
+        }
+    }
+}
+
+pub fn what(what: &What) -> String {
+    match what {
+        What::Crash { node, back_after } => format!("crash {}{}", node_name(node), for_while(back_after)),
+        What::PowerLoss { node, back_after } => format!("power loss at {}{}", node_name(node), for_while(back_after)),
+        What::Restart { node } => format!("start {} again", node_name(node)),
+        What::Pause { node, duration } => format!("pause {}{}", node_name(node), for_while(duration)),
+        What::Resume { node } => format!("resume {}", node_name(node)),
+        What::Partition { a, b: Some(b), duration } => format!("cut {} – {}{}", node_name(a), node_name(b), for_while(duration)),
+        What::Partition { a, b: None, duration } => format!("cut {} off{}", node_name(a), for_while(duration)),
+        What::Heal { a, b: Some(b) } => format!("heal {} – {}", node_name(a), node_name(b)),
+        What::Heal { a, b: None } => format!("heal all links of {}", node_name(a)),
+        What::Reset => "reset".to_owned(),
+        What::Stall => "stall".to_owned(),
+        What::Delay { by } => format!("delay by {}", span(by.0)),
+        What::Slow { a, b, by, duration } => {
+            let ends = [a, b].into_iter().flatten().map(|it| node_name(it)).collect::<Vec<_>>().join(" – ");
+            format!("slow {} by {}{}", if ends.is_empty() { "all links" } else { &ends }, span(by.0), for_while(duration))
+        }
+        What::SkewClock { node, by_ms } => format!("move the clock of {} by {by_ms} ms", node_name(node)),
+    }
+}
+
+pub fn what_message(deed: &What, message: &str) -> String {
+    format!("{}: {message}", what(deed))
+}
+
+pub fn verb(verb: &str) -> &'static str {
+    match verb {
+        "crash" => "crash",
+        "power_loss" => "power loss",
+        "restart" => "start again",
+        "pause" => "pause",
+        "resume" => "resume",
+        "partition" => "cut links",
+        "heal" => "heal links",
+        "slow" => "slow links",
+        "skew_clock" => "move its clock",
+        "reset" => "reset the connection",
+        "stall" => "stall",
+        _ => "delay",
+    }
+}
+
+pub fn message_label(it: &MessageWords<'_>) -> String {
+    let kind = if it.response { "response" } else { "request" };
+    let records = if it.records.is_empty() { String::new() } else { format!(", records {}", it.records) };
+    let error = it.error.map_or_else(String::new, |error| format!(", {error}"));
+    let fate = match (it.lost, it.stalled) {
+        (true, _) => ", lost",
+        (_, true) => ", hanging",
+        _ => "",
+    };
+    format!("{} {kind}, {} → {}{records}{error}{fate}", it.api, it.from, it.to)
+}
+
+pub fn activity(it: &Activity, left_us: u64) -> String {
+    let left = if left_us > 0 { format!(" · {} left", span(left_us)) } else { String::new() };
+    match it {
+        Activity::Idle => "idle".to_owned(),
+        Activity::Finished => "done".to_owned(),
+        Activity::Dead => "dead".to_owned(),
+        Activity::Frozen => "paused".to_owned(),
+        Activity::WaitingForMetadata => "looking for the leader".to_owned(),
+        Activity::WaitingForProducerId => "asking for a producer id".to_owned(),
+        Activity::Buffering { records: list } => format!("collecting {}", records(list)),
+        Activity::WaitingForAck { records: list } => format!("waiting for the ack of {}", records(list)),
+        Activity::Retrying { attempt, records: list } => format!("retry {}: sending {} again", attempt.saturating_sub(1).max(1), records(list)),
+        Activity::BackingOff { records: list, .. } => format!("no ack: will send {} again{left}", records(list)),
+        Activity::WaitingForCoordinator => "looking for its coordinator".to_owned(),
+        Activity::Polling => "polling".to_owned(),
+        Activity::Processing { record, .. } => format!("processing {record}{left}"),
+        Activity::Committing => "committing its offsets".to_owned(),
+        Activity::Fenced => "fenced".to_owned(),
+        Activity::Starting => "starting".to_owned(),
+        Activity::Serving { leads, follows } => format!("leads {leads}, follows {follows}"),
+        Activity::Controlling { alive } => format!("{alive} brokers alive"),
+    }
+}
+
+pub fn why(it: &Why) -> String {
+    match it {
+        Why::SentAgain { offsets, error } => {
+            let list = offsets.iter().map(i64::to_string).collect::<Vec<_>>().join(" and ");
+            let error = if error.is_empty() { String::new() } else { format!(" ({error})") };
+            format!("The broker stored it, but the answer never reached the producer{error}, so the producer sent it again. Nothing told the broker that it was the same record: it stands at offsets {list}.")
+        }
+        Why::ReadAgain { offset, times } => {
+            format!("It stands in the log once, at offset {offset}, and was processed {times} times: the consumer stopped before this offset was committed, and then began again at the last committed one.")
+        }
+        Why::CommittedFirst => "It was delivered and its offset committed before it was processed. The consumer stopped in between, and later went on behind it.".to_owned(),
+        Why::CutOff => "A broker had stored it, but the next leader had not: the log was cut back to what the new leader has.".to_owned(),
+        Why::NobodyAsked => "With acks=0 the producer asks nobody: it was reported as sent, with offset −1, and no broker stored it.".to_owned(),
+        Why::ToldFailed { error } => format!("The producer gave up and was told so: {error}."),
+        Why::Recognised => "It was sent again, but its producer id and sequence number told the broker that it has it already: stored once.".to_owned(),
+    }
+}
+
+fn number(node: NodeId, line: &Line) -> String {
+    line.name(node.0)
+}
+
+pub fn event(line: &Line) -> Sentence {
+    let list = records(&line.records);
+    let tp = &*line.partition;
+    let rec = if line.records.len() == 1 { format!("record {list}") } else { format!("records {list}") };
+    let (text, tone) = match &line.event.event {
+        Event::Sent { .. } => (format!("send(): {rec} into the buffer of {tp}"), Tone::Plain),
+        Event::BatchSent { to, attempt: 1, .. } => (format!("sent Produce to broker {to}: {rec}"), Tone::Plain),
+        Event::BatchSent { to, attempt, .. } => (format!("sent Produce to broker {to}: {rec}, attempt {attempt}"), Tone::Odd),
+        Event::Acked { offset: -1, .. } => (format!("reported {rec} as sent: no answer asked for (offset −1)"), Tone::Plain),
+        Event::Acked { offset, .. } => (format!("got the ack: {rec} is at offset {offset} of {tp}"), Tone::Plain),
+        Event::SendFailed { error, .. } => (format!("gave up on {rec}: {}", error.name()), Tone::Bad),
+        Event::Retry { error, .. } => (format!("will send {rec} again: {}", error.name()), Tone::Odd),
+        Event::Delivered { offset, .. } => (format!("poll() returned {rec} (offset {offset} of {tp})"), Tone::Plain),
+        Event::Processing { .. } => (format!("began to process {rec}"), Tone::Plain),
+        Event::Processed { offset, .. } => (format!("processed {rec} (offset {offset})"), Tone::Plain),
+        Event::OffsetsCommitted { offset, .. } => (format!("committed offset {offset} of {tp}"), Tone::Plain),
+        Event::PositionSet { offset, from_commit: true, .. } => (format!("reads {tp} from offset {offset}, its last commit"), Tone::Plain),
+        Event::PositionSet { offset, .. } => (format!("reads {tp} from offset {offset} (auto.offset.reset)"), Tone::Plain),
+        Event::RequestFailed { api, peer, error } => (format!("{} to {} failed: {}", api.name(), number(*peer, line), error.name()), Tone::Bad),
+        Event::Appended { leader, batch, .. } => {
+            let rec = if list.is_empty() { format!("{} records", batch.record_count()) } else { rec };
+            let tone = if *leader { Tone::Plain } else { Tone::Quiet };
+            let how = if *leader { "appended" } else { "replicated" };
+            (format!("{how} {rec} at offset {} of {tp} (epoch {})", batch.base_offset(), batch.leader_epoch()), tone)
+        }
+        Event::DuplicateIgnored { base_offset, .. } => (format!("knows {rec} already, at offset {base_offset}: not stored again"), Tone::Odd),
+        Event::HighWatermark { leader, offset, .. } => (format!("high watermark of {tp} is {offset}"), if *leader { Tone::Plain } else { Tone::Quiet }),
+        Event::BecameLeader { leader_epoch, log_end_offset, .. } => (format!("leads {tp} in epoch {leader_epoch}, from offset {log_end_offset}"), Tone::Odd),
+        Event::BecameFollower { leader_epoch, leader, .. } => (format!("follows broker {leader} for {tp} in epoch {leader_epoch}"), Tone::Plain),
+        Event::Truncated { from, to, .. } => (format!("cut {tp} back from offset {from} to {to}"), Tone::Bad),
+        Event::IsrChanged { isr, .. } => (format!("ISR of {tp} is {}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")), Tone::Odd),
+        Event::IsrProposed { isr, .. } => (format!("proposes ISR {} for {tp}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")), Tone::Quiet),
+        Event::ProduceRefused { error, .. } => (format!("refused a write to {tp}: {}", error.name()), Tone::Bad),
+        Event::LogRecovered { log_end_offset, lost_bytes, .. } => {
+            let lost = if *lost_bytes > 0 { format!(", {lost_bytes} bytes lost") } else { String::new() };
+            (format!("recovered {tp} up to offset {log_end_offset}{lost}"), if *lost_bytes > 0 { Tone::Bad } else { Tone::Plain })
+        }
+        Event::BrokerFenced { broker } => (format!("fenced broker {broker}"), Tone::Odd),
+        Event::BrokerUnfenced { broker } => (format!("broker {broker} is alive"), Tone::Plain),
+        Event::PartitionChanged { leader, leader_epoch, unclean, .. } => {
+            let unclean = if *unclean { ", unclean" } else { "" };
+            (format!("{tp}: leader {leader}, epoch {leader_epoch}{unclean}"), if unclean.is_empty() { Tone::Plain } else { Tone::Bad })
+        }
+        Event::MessageSent { to, summary, .. } => {
+            let kind = if summary.response { summary.api.response_name() } else { summary.api.request_name() };
+            let error = if summary.error.is_error() { format!(" {}", summary.error.name()) } else { String::new() };
+            let records = if list.is_empty() { String::new() } else { format!(" ({list})") };
+            (format!("→ {}: {kind}{records}{error}", number(*to, line)), Tone::Quiet)
+        }
+        Event::MessageDelivered { message } => (format!("received message {}", message.0), Tone::Quiet),
+        Event::MessageLost { message } => (format!("message {} was lost", message.0), Tone::Bad),
+        Event::Disconnected { peer, .. } => (format!("connection to {} broke", number(*peer, line)), Tone::Odd),
+        Event::Fault(mark) => (fault(mark, line), Tone::Bad),
+        Event::ConsumerFailed { error } => (format!("poll() threw an exception: {}", error.name()), Tone::Bad),
+        Event::Started => ("started".to_owned(), Tone::Plain),
+    };
+    Sentence { text, tone }
+}
+
+fn fault(mark: &FaultMark, line: &Line) -> String {
+    match mark {
+        FaultMark::Crashed => "crashed".to_owned(),
+        FaultMark::PowerLost => "lost power".to_owned(),
+        FaultMark::Paused => "stopped for a while".to_owned(),
+        FaultMark::Resumed => "goes on".to_owned(),
+        FaultMark::LinkCut(to) => format!("link to {} is cut", number(*to, line)),
+        FaultMark::LinkHealed(to) => format!("link to {} works again", number(*to, line)),
+        FaultMark::Reset(id) => format!("connection reset: message {} is lost", id.0),
+        FaultMark::Stalled(id) => format!("message {} hangs, and all behind it", id.0),
+        FaultMark::Delayed(id) => format!("message {} is delayed", id.0),
+        FaultMark::Slowed(Some(to)) => format!("link to {} is slow", number(*to, line)),
+        FaultMark::Slowed(None) => "all links are slow".to_owned(),
+        FaultMark::ClockSkewed(ms) => format!("its clock was moved by {ms} ms"),
+        FaultMark::Corrupted(_) => format!("bytes of {} were changed on disk", line.partition),
+    }
+}

@@ -1,0 +1,212 @@
+//! Korean sentences about what happens.
+
+use super::{MessageWords, Sentence, Tone, ends_in_consonant};
+use crate::ui::lines::Line;
+use crate::ui::why::Why;
+use crate::ui::words::{clock, node_name, records, span};
+use delivery_lab::base::{Duration, NodeId};
+use delivery_lab::node::{Event, FaultMark};
+use delivery_lab::scenario::format::{What, When};
+use delivery_lab::view::Activity;
+
+/// The word with the object particle.
+fn object(word: &str) -> String {
+    format!("{word}{}", if ends_in_consonant(word) { "을" } else { "를" })
+}
+
+fn for_while(duration: &Option<Duration>) -> String {
+    duration.map_or_else(String::new, |it| format!(" ({} 동안)", span(it.0)))
+}
+
+pub fn when(when: &When) -> String {
+    match when {
+        When::At(at) => format!("{} s에", clock(at.us_since_origin())),
+        When::Message { kind, from, to, nth } => {
+            let from = from.as_ref().map_or_else(|| "누구든".to_owned(), |it| node_name(it));
+            let to = to.as_ref().map_or_else(|| "누구든".to_owned(), |it| node_name(it));
+            format!("{nth}번째 {kind} ({from} → {to})")
+        }
+        When::Event { kind, node, nth } => {
+            let node = node.as_ref().map_or_else(String::new, |it| format!("{}의 ", node_name(it)));
+            format!("{node}{nth}번째 “{}” 때", kind.word())
+        }
+    }
+}
+
+pub fn what(what: &What) -> String {
+    match what {
+        What::Crash { node, back_after } => format!("{} 죽이기{}", node_name(node), for_while(back_after)),
+        What::PowerLoss { node, back_after } => format!("{} 전원 차단{}", node_name(node), for_while(back_after)),
+        What::Restart { node } => format!("{} 다시 시작", node_name(node)),
+        What::Pause { node, duration } => format!("{} 멈추기{}", node_name(node), for_while(duration)),
+        What::Resume { node } => format!("{} 계속하기", node_name(node)),
+        What::Partition { a, b: Some(b), duration } => format!("{} – {} 끊기{}", node_name(a), node_name(b), for_while(duration)),
+        What::Partition { a, b: None, duration } => format!("{} 고립{}", node_name(a), for_while(duration)),
+        What::Heal { a, b: Some(b) } => format!("{} – {} 잇기", node_name(a), node_name(b)),
+        What::Heal { a, b: None } => format!("{}의 모든 링크 잇기", node_name(a)),
+        What::Reset => "연결 끊기(reset)".to_owned(),
+        What::Stall => "멈춰 세우기(stall)".to_owned(),
+        What::Delay { by } => format!("{} 늦추기", span(by.0)),
+        What::Slow { a, b, by, duration } => {
+            let ends = [a, b].into_iter().flatten().map(|it| node_name(it)).collect::<Vec<_>>().join(" – ");
+            format!("{} {} 느리게{}", if ends.is_empty() { "모든 링크" } else { &ends }, span(by.0), for_while(duration))
+        }
+        What::SkewClock { node, by_ms } => format!("{}의 시계를 {by_ms} ms 옮기기", node_name(node)),
+    }
+}
+
+pub fn what_message(deed: &What, message: &str) -> String {
+    format!("{}: {message}", what(deed))
+}
+
+pub fn verb(verb: &str) -> &'static str {
+    match verb {
+        "crash" => "죽이기",
+        "power_loss" => "전원 차단",
+        "restart" => "다시 시작",
+        "pause" => "멈추기",
+        "resume" => "계속하기",
+        "partition" => "링크 끊기",
+        "heal" => "링크 잇기",
+        "slow" => "링크 느리게",
+        "skew_clock" => "시계 옮기기",
+        "reset" => "연결 끊기",
+        "stall" => "멈춰 세우기",
+        _ => "늦추기",
+    }
+}
+
+pub fn message_label(it: &MessageWords<'_>) -> String {
+    let kind = if it.response { "응답" } else { "요청" };
+    let records = if it.records.is_empty() { String::new() } else { format!(", 레코드 {}", it.records) };
+    let error = it.error.map_or_else(String::new, |error| format!(", {error}"));
+    let fate = match (it.lost, it.stalled) {
+        (true, _) => ", 유실",
+        (_, true) => ", 멈춰 있음",
+        _ => "",
+    };
+    format!("{} {kind}, {} → {}{records}{error}{fate}", it.api, it.from, it.to)
+}
+
+pub fn activity(it: &Activity, left_us: u64) -> String {
+    let left = if left_us > 0 { format!(" · {} 남음", span(left_us)) } else { String::new() };
+    match it {
+        Activity::Idle => "대기".to_owned(),
+        Activity::Finished => "완료".to_owned(),
+        Activity::Dead => "죽음".to_owned(),
+        Activity::Frozen => "멈춤".to_owned(),
+        Activity::WaitingForMetadata => "리더를 찾는 중".to_owned(),
+        Activity::WaitingForProducerId => "producer id 요청 중".to_owned(),
+        Activity::Buffering { records: list } => format!("{} 모으는 중", records(list)),
+        Activity::WaitingForAck { records: list } => format!("{}의 ack를 기다리는 중", records(list)),
+        Activity::Retrying { attempt, records: list } => format!("재시도 {}: {} 다시 보내는 중", attempt.saturating_sub(1).max(1), object(&records(list))),
+        Activity::BackingOff { records: list, .. } => format!("ack 없음: {} 다시 보낼 예정{left}", object(&records(list))),
+        Activity::WaitingForCoordinator => "coordinator를 찾는 중".to_owned(),
+        Activity::Polling => "poll 중".to_owned(),
+        Activity::Processing { record, .. } => format!("{record} 처리 중{left}"),
+        Activity::Committing => "오프셋 커밋 중".to_owned(),
+        Activity::Fenced => "fenced".to_owned(),
+        Activity::Starting => "시작하는 중".to_owned(),
+        Activity::Serving { leads, follows } => format!("리더 {leads}, 팔로워 {follows}"),
+        Activity::Controlling { alive } => format!("브로커 {alive}대 작동 중"),
+    }
+}
+
+pub fn why(it: &Why) -> String {
+    match it {
+        Why::SentAgain { offsets, error } => {
+            let list = offsets.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+            let error = if error.is_empty() { String::new() } else { format!("({error})") };
+            format!("브로커는 저장했지만 응답이 프로듀서에 도착하지 않아{error} 프로듀서가 다시 보냈습니다. 브로커는 같은 레코드인지 알 방법이 없었고, 오프셋 {list}에 각각 남았습니다.")
+        }
+        Why::ReadAgain { offset, times } => {
+            format!("로그에는 오프셋 {offset}에 한 번만 있지만 {times}번 처리되었습니다. 이 오프셋이 커밋되기 전에 컨슈머가 멈췄고, 마지막 커밋부터 다시 읽었기 때문입니다.")
+        }
+        Why::CommittedFirst => "전달되고 처리되기 전에 오프셋이 먼저 커밋되었습니다. 그 사이에 컨슈머가 멈췄고, 다시 시작한 뒤에는 그다음부터 읽었습니다.".to_owned(),
+        Why::CutOff => "한 브로커는 저장했지만 다음 리더에는 없었습니다. 로그는 새 리더가 가진 곳까지 잘렸습니다.".to_owned(),
+        Why::NobodyAsked => "acks=0이면 프로듀서는 아무에게도 묻지 않습니다. 오프셋 −1로 성공 처리되었지만 어느 브로커도 저장하지 않았습니다.".to_owned(),
+        Why::ToldFailed { error } => format!("프로듀서가 포기했고, 실패를 통보받았습니다: {error}."),
+        Why::Recognised => "다시 보내졌지만 producer id와 sequence number 덕분에 브로커가 이미 가진 레코드임을 알아보고 한 번만 저장했습니다.".to_owned(),
+    }
+}
+
+fn number(node: NodeId, line: &Line) -> String {
+    line.name(node.0)
+}
+
+pub fn event(line: &Line) -> Sentence {
+    let list = records(&line.records);
+    let tp = &*line.partition;
+    let rec = format!("레코드 {list}");
+    let (text, tone) = match &line.event.event {
+        Event::Sent { .. } => (format!("send(): {rec} → {tp} 버퍼"), Tone::Plain),
+        Event::BatchSent { to, attempt: 1, .. } => (format!("broker {to}에 Produce 전송: {rec}"), Tone::Plain),
+        Event::BatchSent { to, attempt, .. } => (format!("broker {to}에 Produce 전송: {rec}, {attempt}번째 시도"), Tone::Odd),
+        Event::Acked { offset: -1, .. } => (format!("{rec} 전송 완료로 보고: 응답을 요청하지 않음(오프셋 −1)"), Tone::Plain),
+        Event::Acked { offset, .. } => (format!("ack 받음: {rec}, {tp} 오프셋 {offset}"), Tone::Plain),
+        Event::SendFailed { error, .. } => (format!("{rec} 포기: {}", error.name()), Tone::Bad),
+        Event::Retry { error, .. } => (format!("{} 다시 보낼 예정: {}", object(&rec), error.name()), Tone::Odd),
+        Event::Delivered { offset, .. } => (format!("poll()이 {} 돌려줌({tp} 오프셋 {offset})", object(&rec)), Tone::Plain),
+        Event::Processing { .. } => (format!("{rec} 처리 시작"), Tone::Plain),
+        Event::Processed { offset, .. } => (format!("{rec} 처리 완료(오프셋 {offset})"), Tone::Plain),
+        Event::OffsetsCommitted { offset, .. } => (format!("{tp} 오프셋 {offset} 커밋"), Tone::Plain),
+        Event::PositionSet { offset, from_commit: true, .. } => (format!("{tp}: 마지막 커밋인 오프셋 {offset}부터 읽음"), Tone::Plain),
+        Event::PositionSet { offset, .. } => (format!("{tp}: 오프셋 {offset}부터 읽음(auto.offset.reset)"), Tone::Plain),
+        Event::RequestFailed { api, peer, error } => (format!("{}에 보낸 {} 실패: {}", number(*peer, line), api.name(), error.name()), Tone::Bad),
+        Event::Appended { leader, batch, .. } => {
+            let rec = if list.is_empty() { format!("레코드 {}개", batch.record_count()) } else { rec };
+            let how = if *leader { "기록" } else { "복제" };
+            let tone = if *leader { Tone::Plain } else { Tone::Quiet };
+            (format!("{tp} 오프셋 {}에 {rec} {how}(epoch {})", batch.base_offset(), batch.leader_epoch()), tone)
+        }
+        Event::DuplicateIgnored { base_offset, .. } => (format!("{rec}: 이미 오프셋 {base_offset}에 있어 다시 저장하지 않음"), Tone::Odd),
+        Event::HighWatermark { leader, offset, .. } => (format!("{tp} high watermark {offset}"), if *leader { Tone::Plain } else { Tone::Quiet }),
+        Event::BecameLeader { leader_epoch, log_end_offset, .. } => (format!("{tp}의 리더가 됨(epoch {leader_epoch}, 오프셋 {log_end_offset}부터)"), Tone::Odd),
+        Event::BecameFollower { leader_epoch, leader, .. } => (format!("{tp}에서 broker {leader}의 팔로워가 됨(epoch {leader_epoch})"), Tone::Plain),
+        Event::Truncated { from, to, .. } => (format!("{tp}: 오프셋 {from}에서 {to}까지 잘라 냄"), Tone::Bad),
+        Event::IsrChanged { isr, .. } => (format!("{tp} ISR: {}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")), Tone::Odd),
+        Event::IsrProposed { isr, .. } => (format!("{tp} ISR 제안: {}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")), Tone::Quiet),
+        Event::ProduceRefused { error, .. } => (format!("{tp} 쓰기 거부: {}", error.name()), Tone::Bad),
+        Event::LogRecovered { log_end_offset, lost_bytes, .. } => {
+            let lost = if *lost_bytes > 0 { format!(", {lost_bytes}바이트 유실") } else { String::new() };
+            (format!("{tp} 복구: 오프셋 {log_end_offset}까지{lost}"), if *lost_bytes > 0 { Tone::Bad } else { Tone::Plain })
+        }
+        Event::BrokerFenced { broker } => (format!("broker {broker} fenced"), Tone::Odd),
+        Event::BrokerUnfenced { broker } => (format!("broker {broker} 작동 확인"), Tone::Plain),
+        Event::PartitionChanged { leader, leader_epoch, unclean, .. } => {
+            let unclean = if *unclean { ", unclean" } else { "" };
+            (format!("{tp}: 리더 {leader}, epoch {leader_epoch}{unclean}"), if unclean.is_empty() { Tone::Plain } else { Tone::Bad })
+        }
+        Event::MessageSent { to, summary, .. } => {
+            let kind = if summary.response { summary.api.response_name() } else { summary.api.request_name() };
+            let error = if summary.error.is_error() { format!(" {}", summary.error.name()) } else { String::new() };
+            let records = if list.is_empty() { String::new() } else { format!(" ({list})") };
+            (format!("→ {}: {kind}{records}{error}", number(*to, line)), Tone::Quiet)
+        }
+        Event::MessageDelivered { message } => (format!("메시지 {} 받음", message.0), Tone::Quiet),
+        Event::MessageLost { message } => (format!("메시지 {} 유실", message.0), Tone::Bad),
+        Event::Disconnected { peer, .. } => (format!("{}와의 연결이 끊김", number(*peer, line)), Tone::Odd),
+        Event::Fault(mark) => (fault(mark, line), Tone::Bad),
+        Event::ConsumerFailed { error } => (format!("poll()에서 예외: {}", error.name()), Tone::Bad),
+        Event::Started => ("시작".to_owned(), Tone::Plain),
+    };
+    Sentence { text, tone }
+}
+
+fn fault(mark: &FaultMark, line: &Line) -> String {
+    match mark {
+        FaultMark::Crashed => "죽음(crash)".to_owned(),
+        FaultMark::PowerLost => "전원이 꺼짐".to_owned(),
+        FaultMark::Paused => "잠시 멈춤".to_owned(),
+        FaultMark::Resumed => "다시 움직임".to_owned(),
+        FaultMark::LinkCut(to) => format!("{} 쪽 링크가 끊김", number(*to, line)),
+        FaultMark::LinkHealed(to) => format!("{} 쪽 링크가 이어짐", number(*to, line)),
+        FaultMark::Reset(id) => format!("연결 reset: 메시지 {} 유실", id.0),
+        FaultMark::Stalled(id) => format!("메시지 {}와 뒤따르는 메시지가 멈춤", id.0),
+        FaultMark::Delayed(id) => format!("메시지 {} 지연", id.0),
+        FaultMark::Slowed(Some(to)) => format!("{} 쪽 링크가 느려짐", number(*to, line)),
+        FaultMark::Slowed(None) => "모든 링크가 느려짐".to_owned(),
+        FaultMark::ClockSkewed(ms) => format!("시계가 {ms} ms 옮겨짐"),
+        FaultMark::Corrupted(_) => format!("디스크에서 {}의 바이트가 바뀜", line.partition),
+    }
+}

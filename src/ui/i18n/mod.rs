@@ -1,0 +1,333 @@
+//! The page's texts: one struct a language, so that a missing text does not compile. Kafka's terms stay as they are.
+
+mod en;
+mod en_story;
+mod ko;
+mod ko_story;
+
+use super::lines::Line;
+use super::why::Why;
+use delivery_lab::scenario::format::{Text, What, When};
+use delivery_lab::view::{Activity, LinkView, MarkKind, NodeStatus, RowStatus};
+use std::rc::Rc;
+
+/// The languages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lang {
+    /// English.
+    En,
+    /// Korean.
+    Ko,
+}
+
+impl Lang {
+    /// Its texts.
+    pub fn texts(self) -> &'static Texts {
+        match self {
+            Lang::En => &en::TEXTS,
+            Lang::Ko => &ko::TEXTS,
+        }
+    }
+
+    /// Its code in `<html lang>` and in links.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Lang::En => "en",
+            Lang::Ko => "ko",
+        }
+    }
+
+    /// The language of that code.
+    pub fn from_word(word: &str) -> Option<Lang> {
+        [Lang::En, Lang::Ko].into_iter().find(|lang| lang.word() == word)
+    }
+
+    /// The other one.
+    pub const fn other(self) -> Lang {
+        match self {
+            Lang::En => Lang::Ko,
+            Lang::Ko => Lang::En,
+        }
+    }
+
+    /// The scenario's text in this language.
+    pub fn of(self, text: &Text) -> Rc<str> {
+        match self {
+            Lang::En => text.en.clone(),
+            Lang::Ko => text.ko.clone(),
+        }
+    }
+}
+
+/// How a sentence is to be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tone {
+    /// As it should be.
+    Plain,
+    /// Worth a look.
+    Odd,
+    /// Something went wrong.
+    Bad,
+    /// In the background.
+    Quiet,
+}
+
+/// What happened, after the name of where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sentence {
+    /// The sentence, which begins with the node's name or goes on from it.
+    pub text: String,
+    /// How to read it.
+    pub tone: Tone,
+}
+
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
+        /// All texts of one language.
+        #[allow(missing_docs)]
+        pub struct Texts { $(pub $name: $type,)* }
+    };
+}
+
+texts! {
+    // The header
+    scenario: &'static str,
+    open_scenario: &'static str,
+    open_hint: &'static str,
+    own_scenario: &'static str,
+    guarantee: &'static str,
+    at_most_once: &'static str,
+    at_least_once: &'static str,
+    exactly_once: &'static str,
+    custom: &'static str,
+    at_most_once_title: &'static str,
+    at_least_once_title: &'static str,
+    exactly_once_title: &'static str,
+    custom_title: &'static str,
+    share: &'static str,
+    share_title: &'static str,
+    share_none: &'static str,
+    share_part: &'static str,
+    copied: &'static str,
+    copy_failed: &'static str,
+    other_language: &'static str,
+    theme: fn(&str) -> String,
+    theme_auto: &'static str,
+    theme_light: &'static str,
+    theme_dark: &'static str,
+    skip: &'static str,
+    // The lede
+    invite: &'static str,
+    try_setting: fn(&str, &str, &str) -> String,
+    run_again: &'static str,
+    // Notices
+    refused: fn(&str) -> String,
+    changed: &'static str,
+    back_to_written: &'static str,
+    dismiss: &'static str,
+    the_link: &'static str,
+    the_file: &'static str,
+    the_setting: &'static str,
+    // Settings
+    settings: &'static str,
+    producer: &'static str,
+    consumer: &'static str,
+    topic: &'static str,
+    cluster: &'static str,
+    workload: &'static str,
+    search_settings: &'static str,
+    more_defaults: fn(usize) -> String,
+    fewer: &'static str,
+    none_match: fn(&str) -> String,
+    default_is: fn(&str) -> String,
+    not_set: &'static str,
+    to_default: fn(&str) -> String,
+    copy_properties: &'static str,
+    paste_properties: &'static str,
+    paste_hint: &'static str,
+    apply: &'static str,
+    cancel: &'static str,
+    expected_number: fn(u64, u64) -> String,
+    expected_words: fn(&str) -> String,
+    work_help: fn(&str) -> &'static str,
+    by_setting: &'static str,
+    // Faults
+    faults: &'static str,
+    no_faults: &'static str,
+    add_fault: &'static str,
+    edit: &'static str,
+    remove: &'static str,
+    by_hand: &'static str,
+    fault_when: &'static str,
+    fault_at_ms: &'static str,
+    fault_on_message: &'static str,
+    fault_on_event: &'static str,
+    fault_do: &'static str,
+    fault_node: &'static str,
+    fault_to: &'static str,
+    fault_from: &'static str,
+    fault_nth: &'static str,
+    fault_kind: &'static str,
+    fault_for_ms: &'static str,
+    fault_by_ms: &'static str,
+    anyone: &'static str,
+    everyone: &'static str,
+    when: fn(&When) -> String,
+    what: fn(&What) -> String,
+    what_message: fn(&What, &str) -> String,
+    verb: fn(&str) -> &'static str,
+    // The stage
+    stage: &'static str,
+    stage_of: fn(usize, usize, usize) -> String,
+    leader: &'static str,
+    follower: &'static str,
+    offline: &'static str,
+    in_sync: &'static str,
+    not_in_sync: &'static str,
+    epoch: fn(i32) -> String,
+    in_flight: &'static str,
+    in_flight_of: fn(usize, u32) -> String,
+    buffer: &'static str,
+    sent_of: &'static str,
+    position: &'static str,
+    committed: &'static str,
+    pending: &'static str,
+    worker: &'static str,
+    sink: &'static str,
+    sink_of: fn(&str) -> String,
+    activity: fn(&Activity, u64) -> String,
+    status: fn(NodeStatus) -> &'static str,
+    acknowledges: fn(&str) -> String,
+    message_label: fn(&MessageWords<'_>) -> String,
+    link_label: fn(&str, &str) -> String,
+    link_state: fn(&LinkView) -> String,
+    node_label: fn(&str, &str, &str) -> String,
+    partition_label: fn(&str, &str, i64, i64) -> String,
+    internal_hidden: fn(usize) -> String,
+    legend: &'static str,
+    legend_items: [&'static str; 6],
+    show_traffic: &'static str,
+    // Popovers
+    actions_on: fn(&str) -> String,
+    reset: &'static str,
+    reset_help: &'static str,
+    stall: &'static str,
+    stall_help: &'static str,
+    delay_help: fn(&str) -> String,
+    crash: &'static str,
+    crash_help: &'static str,
+    restart: &'static str,
+    power_loss: &'static str,
+    power_loss_help: &'static str,
+    pause_node: &'static str,
+    pause_help: &'static str,
+    resume: &'static str,
+    cut_off: &'static str,
+    cut_off_help: &'static str,
+    cut: &'static str,
+    heal: &'static str,
+    slow: &'static str,
+    slow_help: &'static str,
+    inspect: &'static str,
+    close: &'static str,
+    message_gone: &'static str,
+    for_good: &'static str,
+    // The verdict
+    verdict: &'static str,
+    claim: &'static str,
+    so_far: &'static str,
+    in_the_end: &'static str,
+    holds: &'static str,
+    broken: &'static str,
+    because: &'static str,
+    guarantee_word: fn(&str) -> &'static str,
+    lost: &'static str,
+    duplicated: &'static str,
+    reordered: &'static str,
+    banner: fn(&Banner) -> String,
+    violations: &'static str,
+    ledger: &'static str,
+    columns: [(&'static str, &'static str); 6],
+    row_status: fn(RowStatus) -> &'static str,
+    row_label: fn(u32) -> String,
+    nothing_sent: &'static str,
+    story: fn(u32) -> String,
+    story_close: &'static str,
+    why: fn(&Why) -> String,
+    // Time
+    time: &'static str,
+    to_start: &'static str,
+    step_back: &'static str,
+    play: &'static str,
+    pause: &'static str,
+    step: &'static str,
+    to_end: &'static str,
+    speed: &'static str,
+    auto: &'static str,
+    scrubber: &'static str,
+    branch: &'static str,
+    branch_name: fn(u32, &str) -> String,
+    window: &'static str,
+    zoom_in: &'static str,
+    zoom_out: &'static str,
+    lanes: &'static str,
+    lanes_help: &'static str,
+    mark: fn(MarkKind) -> &'static str,
+    finished: &'static str,
+    // Tabs
+    events: &'static str,
+    inspector: &'static str,
+    filter_events: &'static str,
+    no_events: &'static str,
+    go_there: fn(&str) -> String,
+    event: fn(&Line) -> Sentence,
+    nothing_selected: &'static str,
+    message_over: &'static str,
+    hex_of: fn(i64) -> String,
+    hex_none: &'static str,
+    cells_help: &'static str,
+    // Help
+    help: &'static str,
+    help_title: &'static str,
+    keys: [(&'static str, &'static str); 9],
+    about: &'static str,
+}
+
+/// A message, for its label.
+pub struct MessageWords<'a> {
+    pub api: &'a str,
+    pub response: bool,
+    pub from: &'a str,
+    pub to: &'a str,
+    pub records: &'a str,
+    pub error: Option<&'a str>,
+    pub lost: bool,
+    pub stalled: bool,
+}
+
+/// What the verdict says in one line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Banner {
+    /// Nothing has happened yet.
+    Ready,
+    /// Nothing to complain of, so far or at the end.
+    Fine { processed: u64, finished: bool },
+    /// In a log twice, effects not yet.
+    LogDuplicated { records: String },
+    /// Effects more than once.
+    Duplicated { records: String },
+    /// Gone.
+    Lost { records: String, acked: bool },
+    /// Out of order.
+    Reordered { records: String },
+}
+
+/// Whether a Korean word ends in a consonant, so that the particle after it can be chosen. Digits count as spoken.
+pub fn ends_in_consonant(word: &str) -> bool {
+    match word.trim_end_matches(['\'', '"', ')', ']']).chars().last() {
+        Some(c @ '가'..='힣') => !(c as u32 - '가' as u32).is_multiple_of(28),
+        Some('0' | '1' | '3' | '6' | '7' | '8') => true,
+        Some('l' | 'm' | 'n' | 'L' | 'M' | 'N') => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,329 @@
+//! The handle to the running session: what components call, and what feeds the reducer.
+//!
+//! Invariants: the session is borrowed only inside a method here, never across a dispatch to the reducer; a command
+//! that the session refuses becomes a notice and changes nothing.
+
+use super::lines::{Line, names};
+use super::panic_card;
+use super::player::{Player, Speed};
+use super::state::{Action, Input, Notice, Rest, Shot, State};
+use delivery_lab::scenario::format::What;
+use delivery_lab::scenario::{Mistake, Scenario};
+use super::why::{Why, accused, why};
+use delivery_lab::view::{BranchView, ClusterView, LedgerRow, TimelineView};
+use session::{BatchView, Command, Session};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use yew::prelude::UseReducerDispatcher;
+
+/// The door.
+pub mod session {
+    pub use delivery_lab::session::{BatchView, Command, EventView, Session};
+}
+
+/// How many events the list holds.
+const LINES: usize = 400;
+/// How often the lists are looked up while it plays (real milliseconds).
+const LISTS_EVERY_MS: f64 = 160.0;
+
+/// The handle. It is the same for the whole life of the page.
+#[derive(Clone)]
+pub struct Lab(Rc<Inner>);
+
+impl PartialEq for Lab {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+struct Inner {
+    session: RefCell<Session>,
+    player: RefCell<Player>,
+    dispatcher: RefCell<Option<UseReducerDispatcher<State>>>,
+    inputs: RefCell<Rc<Vec<Input>>>,
+    story: Cell<Option<u32>>,
+    traffic: Cell<bool>,
+    window: Cell<(u64, u64)>,
+    width: Cell<u64>,
+    lists_at: Cell<f64>,
+    timeline: RefCell<Option<Rc<TimelineView>>>,
+    reason: RefCell<Option<(Rc<LedgerRow>, Option<Why>)>>,
+}
+
+impl Lab {
+    /// Sets a scenario up.
+    pub fn new(scenario: Scenario) -> Result<Lab, Vec<Mistake>> {
+        panic_card::loaded(&scenario);
+        let session = Session::new(scenario)?;
+        Ok(Lab(Rc::new(Inner {
+            session: RefCell::new(session),
+            player: RefCell::default(),
+            dispatcher: RefCell::default(),
+            inputs: RefCell::default(),
+            story: Cell::new(None),
+            traffic: Cell::new(false),
+            window: Cell::new((0, DEFAULT_WINDOW_US)),
+            width: Cell::new(DEFAULT_WINDOW_US),
+            lists_at: Cell::new(0.0),
+            timeline: RefCell::default(),
+            reason: RefCell::default(),
+        })))
+    }
+
+    /// Where changes go from now on.
+    pub fn attach(&self, dispatcher: UseReducerDispatcher<State>) {
+        *self.0.dispatcher.borrow_mut() = Some(dispatcher);
+    }
+
+    /// Tells the reducer.
+    pub fn tell(&self, action: Action) {
+        if let Some(dispatcher) = &*self.0.dispatcher.borrow() {
+            dispatcher.dispatch(action);
+        }
+    }
+
+    /// Another scenario. `written` if it is as someone wrote it, not as someone changed a setting. False if refused.
+    pub fn load(&self, what: &str, scenario: Scenario, written: bool) -> bool {
+        let refused = self.0.session.borrow_mut().dispatch(Command::Load(Box::new(scenario.clone())));
+        if let Err(mistakes) = refused {
+            self.tell(Action::Notice(Notice::Refused { what: what.to_owned(), mistakes: mistakes.into() }));
+            return false;
+        }
+        panic_card::loaded(&scenario);
+        let scenario = Rc::new(scenario);
+        self.fresh();
+        self.tell(Action::Loaded { scenario: scenario.clone(), written: written.then_some(scenario) });
+        self.publish(true);
+        true
+    }
+
+    /// The same scenario from its beginning.
+    pub fn restart(&self) {
+        if self.0.session.borrow_mut().dispatch(Command::Restart).is_ok() {
+            panic_card::loaded(self.0.session.borrow().scenario());
+            self.fresh();
+            self.publish(true);
+        }
+    }
+
+    fn fresh(&self) {
+        self.0.player.borrow_mut().reset();
+        *self.0.inputs.borrow_mut() = Rc::default();
+        self.0.story.set(None);
+        self.0.window.set((0, self.0.width.get()));
+    }
+
+    /// Moves in time (step, seek, another branch); playing ends.
+    pub fn go(&self, command: Command) {
+        self.0.player.borrow_mut().set_playing(false);
+        let target = if let Command::SeekTime(us) = command { Some(us) } else { None };
+        let done = self.0.session.borrow_mut().dispatch(command);
+        if let Err(mistakes) = done {
+            self.refuse("", mistakes);
+            return;
+        }
+        let view = self.0.session.borrow_mut().view();
+        let at = target.map_or(view.time_us, |us| us.max(view.time_us));
+        self.0.player.borrow_mut().moved_to(at);
+        self.publish(true);
+    }
+
+    /// Something goes wrong, here and now: a node or link if `message` is none.
+    pub fn fault(&self, what: What, message: Option<(u64, Rc<str>)>) {
+        let id = message.as_ref().map(|(id, _)| *id);
+        let command = match id {
+            Some(message) => Command::MessageFault { message, what: what.clone() },
+            None => Command::Fault(what.clone()),
+        };
+        let done = self.0.session.borrow_mut().dispatch(command);
+        if let Err(mistakes) = done {
+            self.refuse("", mistakes);
+            return;
+        }
+        let branch = self.0.session.borrow().branches().iter().find(|it| it.current).map_or(0, |it| it.id);
+        let at_us = self.0.player.borrow().clock as u64;
+        let label = message.map_or_else(|| Rc::from(""), |(_, label)| label);
+        let input = Input { at_us, branch, what, message: id, label };
+        panic_card::input(&input);
+        Rc::make_mut(&mut self.0.inputs.borrow_mut()).push(input);
+        self.publish(true);
+    }
+
+    fn refuse(&self, what: &str, mistakes: Vec<Mistake>) {
+        self.tell(Action::Notice(Notice::Refused { what: what.to_owned(), mistakes: mistakes.into() }));
+    }
+
+    /// Starts or stops playing; from the end it starts again.
+    pub fn play(&self, playing: bool) {
+        let at_end = self.0.session.borrow_mut().view().finished;
+        if playing && at_end {
+            let inputs = !self.0.inputs.borrow().is_empty();
+            if inputs {
+                // A restart would forget the branches: only go back.
+                let _ = self.0.session.borrow_mut().dispatch(Command::SeekEvent(0));
+                self.0.player.borrow_mut().reset();
+                self.0.window.set((0, self.0.width.get()));
+            } else {
+                self.restart();
+            }
+        }
+        self.0.player.borrow_mut().set_playing(playing);
+        self.publish(true);
+    }
+
+    /// Stops playing, if it plays.
+    pub fn play_stops(&self) {
+        if self.0.player.borrow().playing {
+            self.play(false);
+        }
+    }
+
+    /// Plays if it stands, stops if it plays.
+    pub fn toggle(&self) {
+        let playing = self.0.player.borrow().playing;
+        self.play(!playing);
+    }
+
+    /// Sets the speed.
+    pub fn set_speed(&self, speed: Speed) {
+        self.0.player.borrow_mut().speed = speed;
+        self.publish(false);
+    }
+
+    /// One animation frame.
+    pub fn frame(&self, now_ms: f64) {
+        let changed = self.0.player.borrow_mut().frame(&mut self.0.session.borrow_mut(), now_ms);
+        let ended = !self.0.player.borrow().playing;
+        if changed {
+            let due = ended || now_ms - self.0.lists_at.get() > LISTS_EVERY_MS;
+            if due {
+                self.0.lists_at.set(now_ms);
+            }
+            self.publish(due);
+        }
+    }
+
+    /// To the end of the run, in pieces that the next frames continue if need be.
+    pub fn to_end(&self) {
+        self.0.player.borrow_mut().set_playing(false);
+        let end = super::dom::now_ms() + 1_500.0;
+        loop {
+            let mut session = self.0.session.borrow_mut();
+            let _ = session.dispatch(Command::Advance { until_us: u64::MAX / 4, max_events: 5_000 });
+            if session.next_us().is_none() || super::dom::now_ms() > end {
+                let (cursor, _) = session.span_us();
+                self.0.player.borrow_mut().moved_to(cursor);
+                break;
+            }
+        }
+        self.publish(true);
+    }
+
+    /// Which record's story is open.
+    pub fn open_story(&self, record: Option<u32>) {
+        self.0.story.set(record);
+        self.publish(true);
+    }
+
+    /// Whether lists show message traffic.
+    pub fn show_traffic(&self, traffic: bool) {
+        self.0.traffic.set(traffic);
+        self.tell(Action::Traffic(traffic));
+        self.publish(true);
+    }
+
+    /// How much time the lanes show.
+    pub fn set_window(&self, width: u64) {
+        self.0.width.set(width);
+        let clock = self.0.player.borrow().clock as u64;
+        let from = clock.saturating_sub(width / 2);
+        self.0.window.set((from, from + width));
+        self.tell(Action::Window(width));
+        self.publish(true);
+    }
+
+    /// The scenario that runs.
+    pub fn scenario(&self) -> Scenario {
+        self.0.session.borrow().scenario().clone()
+    }
+
+    /// A batch's bytes.
+    pub fn batch(&self, broker: u16, partition: &str, base_offset: i64) -> Option<BatchView> {
+        self.0.session.borrow().batch(broker, partition, base_offset)
+    }
+
+    /// The hash of the state at the cursor.
+    pub fn state_hash(&self) -> String {
+        self.0.session.borrow().state_hash()
+    }
+
+    /// The picture, for the first rendering.
+    pub fn shot(&self, with_lists: bool) -> Shot {
+        let mut session = self.0.session.borrow_mut();
+        let view = session.view();
+        let player = self.0.player.borrow();
+        let clock_us = (player.clock.max(0.0) as u64).max(view.time_us);
+        let (_, end_us) = session.span_us();
+        drop(player);
+        let rest = with_lists.then(|| self.rest(&mut session, &view, clock_us));
+        let player = self.0.player.borrow();
+        Shot { view, clock_us, end_us: end_us.max(clock_us), playing: player.playing, speed: player.speed, rest }
+    }
+
+    fn rest(&self, session: &mut Session, view: &ClusterView, clock_us: u64) -> Rest {
+        let names = names(view);
+        let (from, to) = self.turn_page(clock_us);
+        let mut timeline = session.timeline(from, to);
+        let mut last = self.0.timeline.borrow_mut();
+        match &*last {
+            Some(old) if **old == *timeline => timeline = old.clone(),
+            _ => *last = Some(timeline.clone()),
+        }
+        let events = session.events(LINES, self.0.traffic.get());
+        let lines = Rc::new(dress(session, events, &names));
+        let story = self.0.story.get().map(|record| (record, Rc::new(dress_story(session, record, &names))));
+        let branches: Rc<Vec<BranchView>> = Rc::new(session.branches());
+        let reason = self.reason(view, |record| dress_story(session, record, &names));
+        Rest { timeline, lines, branches, story, reason, inputs: self.0.inputs.borrow().clone() }
+    }
+
+    /// Why the first broken record broke; looked up again only when its row in the ledger changed.
+    fn reason(&self, view: &ClusterView, story: impl FnOnce(u32) -> Vec<Line>) -> Option<Why> {
+        let record = *accused(view).first()?;
+        let row = view.ledger.rows.get(record as usize)?;
+        let mut known = self.0.reason.borrow_mut();
+        match &*known {
+            Some((old, reason)) if old == row => reason.clone(),
+            _ => known.insert((row.clone(), why(row, &story(record)))).1.clone(),
+        }
+    }
+
+    /// The lanes' window: it turns like a page when the cursor leaves it, so that it can be read.
+    fn turn_page(&self, clock_us: u64) -> (u64, u64) {
+        let (from, to) = self.0.window.get();
+        let width = self.0.width.get();
+        if clock_us >= from && clock_us <= to.saturating_sub(width / 20) && to - from == width {
+            return (from, to);
+        }
+        let from = clock_us.saturating_sub(width * 3 / 10);
+        self.0.window.set((from, from + width));
+        (from, from + width)
+    }
+
+    fn publish(&self, with_lists: bool) {
+        let shot = self.shot(with_lists);
+        self.tell(Action::Shot(Box::new(shot)));
+    }
+}
+
+fn dress(session: &Session, list: Vec<Rc<session::EventView>>, names: &Rc<[Rc<str>]>) -> Vec<Line> {
+    list.into_iter().map(|event| Line::new(event, session, names)).collect()
+}
+
+fn dress_story(session: &mut Session, record: u32, names: &Rc<[Rc<str>]>) -> Vec<Line> {
+    let events = session.story(record);
+    dress(session, events, names)
+}
+
+/// How much time the lanes show at first.
+pub const DEFAULT_WINDOW_US: u64 = 1_000_000;

@@ -1,0 +1,28 @@
+//! The page. It knows the engine only through [`delivery_lab::session`], shows plain views, and sends commands.
+//!
+//! Invariants: nothing here decides what happens in the cluster; a component is a function of its props; the session
+//! lives outside the component tree, in [`lab::Lab`], and whatever it says reaches the tree through one reducer.
+
+mod app;
+mod components;
+mod dom;
+mod edit;
+mod geometry;
+mod hooks;
+mod i18n;
+mod lab;
+mod lines;
+mod pace;
+mod panic_card;
+mod player;
+mod query;
+mod same;
+mod state;
+mod words;
+mod why;
+
+/// Puts the page into the document's body.
+pub fn run() {
+    panic_card::install();
+    yew::Renderer::<app::App>::new().render();
+}

@@ -1,0 +1,97 @@
+//! The link: `?scenario=…&seed=…&embed=1&lang=ko&theme=dark`. What is wrong in it is named, what is right is used.
+
+use super::dom;
+use super::i18n::Lang;
+use super::state::Theme;
+use delivery_lab::base::config::suggest::nearest;
+use delivery_lab::scenario::{Mistake, Scenario, library};
+use web_sys::UrlSearchParams;
+
+/// What opens when nothing is asked for.
+pub const FIRST: &str = "lost-ack";
+
+/// What a link asks for.
+pub struct Asked {
+    pub scenario: Scenario,
+    pub lang: Lang,
+    pub theme: Theme,
+    pub embed: bool,
+    pub mistakes: Vec<Mistake>,
+}
+
+/// Reads the page's address.
+pub fn read() -> Asked {
+    let search = dom::window().location().search().unwrap_or_default();
+    let query = UrlSearchParams::new_with_str(&search).ok();
+    let get = |name: &str| query.as_ref().and_then(|query| query.get(name));
+    let mut mistakes = Vec::new();
+    let mut wrong = |place: &str, problem: String| mistakes.push(Mistake { place: format!("?{place}="), problem });
+
+    let id = get("scenario").unwrap_or_else(|| FIRST.to_owned());
+    let mut scenario = library::get(&id).unwrap_or_else(|| {
+        let near = nearest(&id, library::ids()).map_or_else(String::new, |near| format!("did you mean \"{near}\"? "));
+        let known = library::ids().collect::<Vec<_>>().join(", ");
+        wrong("scenario", format!("there is no scenario \"{id}\"; {near}Known: {known}. \"{FIRST}\" is shown instead."));
+        library::get(FIRST).unwrap_or_default()
+    });
+    if let Some(seed) = get("seed") {
+        match seed.trim().parse() {
+            Ok(seed) => scenario.seed = seed,
+            Err(_) => wrong(
+                "seed",
+                format!("\"{seed}\" is no seed: expected a whole number from 0 to {}. The seed is {}.", u64::MAX, scenario.seed),
+            ),
+        }
+    }
+    let lang = get("lang").and_then(|word| {
+        let lang = Lang::from_word(&word);
+        if lang.is_none() {
+            wrong("lang", format!("\"{word}\" is not spoken here: en or ko."));
+        }
+        lang
+    });
+    let theme = get("theme").and_then(|word| {
+        let theme = Theme::from_word(&word);
+        if theme.is_none() {
+            wrong("theme", format!("\"{word}\" is no theme: auto, light or dark."));
+        }
+        theme
+    });
+    let stored_lang = || dom::stored("delivery-lab.lang").and_then(|word| Lang::from_word(&word));
+    let browser_lang = || Lang::from_word(dom::window().navigator().language()?.split('-').next()?);
+    let stored_theme = || dom::stored("delivery-lab.theme").and_then(|word| Theme::from_word(&word));
+    Asked {
+        scenario,
+        lang: lang.or_else(stored_lang).or_else(browser_lang).unwrap_or(Lang::En),
+        theme: theme.or_else(stored_theme).unwrap_or(Theme::Auto),
+        embed: get("embed").is_some_and(|word| word != "0"),
+        mistakes,
+    }
+}
+
+/// The link to a scenario and its seed; none for one that is not in the library.
+pub fn link(scenario: &Scenario) -> Option<String> {
+    let id = scenario.id.as_deref().filter(|id| library::ids().any(|known| known == *id))?;
+    let location = dom::window().location();
+    let base = format!("{}{}", location.origin().ok()?, location.pathname().ok()?);
+    Some(format!("{base}?scenario={id}&seed={}", scenario.seed))
+}
+
+/// Puts the scenario into the address, where the host allows it; whatever else is in the address stays.
+pub fn remember(scenario: &Scenario) {
+    let search = dom::window().location().search().unwrap_or_default();
+    let Ok(query) = UrlSearchParams::new_with_str(&search) else { return };
+    match scenario.id.as_deref() {
+        Some(id) => {
+            query.set("scenario", id);
+            query.set("seed", &scenario.seed.to_string());
+        }
+        None => {
+            query.delete("scenario");
+            query.delete("seed");
+        }
+    }
+    let Ok(history) = dom::window().history() else { return };
+    let address = format!("?{}", String::from(query.to_string()));
+    let _ = history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&address));
+}

@@ -1,0 +1,99 @@
+//! Why a record ended as it did, in one sentence, found in its story.
+//!
+//! Only what the events say is used; where they do not tell, nothing is claimed.
+
+use super::lines::Line;
+use delivery_lab::node::Event;
+use delivery_lab::view::{ClusterView, LedgerRow, RowStatus};
+
+/// The reasons the page can name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// The answer to the first attempt never came; the record was sent again and appended again.
+    SentAgain { offsets: Vec<i64>, error: &'static str },
+    /// One log entry was processed several times: the offset had not been committed.
+    ReadAgain { offset: i64, times: usize },
+    /// Delivered, its offset committed, never processed.
+    CommittedFirst,
+    /// A broker had it and cut it off.
+    CutOff,
+    /// Reported as sent although no broker had answered.
+    NobodyAsked,
+    /// The producer was told that it failed.
+    ToldFailed { error: String },
+    /// The broker knew the batch already.
+    Recognised,
+}
+
+/// The records that broke, the worst kind of break first.
+pub fn accused(view: &ClusterView) -> &[u32] {
+    let it = &view.verdict.ledger;
+    [&it.lost, &it.duplicated, &it.log_duplicated, &it.reordered].into_iter().find(|list| !list.is_empty()).map_or(&[], |it| it)
+}
+
+/// The reason of a record's fate, if its story (oldest first) tells one.
+pub fn why(row: &LedgerRow, story: &[Line]) -> Option<Why> {
+    let appended = offsets(row.record, story, |event| matches!(event, Event::Appended { leader: true, .. }));
+    match row.status {
+        RowStatus::Duplicated | RowStatus::LogDuplicated if appended.len() > 1 => {
+            Some(Why::SentAgain { offsets: appended, error: retry_error(story).unwrap_or("") })
+        }
+        RowStatus::Duplicated => read_again(story),
+        RowStatus::Lost | RowStatus::AckedLost => lost(story),
+        RowStatus::Refused => told_failed(story),
+        _ if story.iter().any(|line| matches!(line.event.event, Event::DuplicateIgnored { .. })) => Some(Why::Recognised),
+        _ => None,
+    }
+}
+
+fn offsets(record: u32, story: &[Line], wanted: impl Fn(&Event) -> bool) -> Vec<i64> {
+    let mut found = Vec::new();
+    for line in story.iter().filter(|line| wanted(&line.event.event)) {
+        if let Event::Appended { batch, .. } = &line.event.event {
+            let place = line.records.iter().position(|it| *it == record).unwrap_or(0);
+            let offset = batch.base_offset() + i64::try_from(place).unwrap_or(0);
+            if !found.contains(&offset) {
+                found.push(offset);
+            }
+        }
+    }
+    found
+}
+
+fn retry_error(story: &[Line]) -> Option<&'static str> {
+    story.iter().find_map(|line| match &line.event.event {
+        Event::Retry { error, .. } => Some(error.name()),
+        _ => None,
+    })
+}
+
+fn read_again(story: &[Line]) -> Option<Why> {
+    let done = |line: &Line| match line.event.event {
+        Event::Processed { offset, .. } => Some(offset),
+        _ => None,
+    };
+    let offset = story.iter().find_map(done)?;
+    let times = story.iter().filter(|line| done(line) == Some(offset)).count();
+    (times > 1).then_some(Why::ReadAgain { offset, times })
+}
+
+fn lost(story: &[Line]) -> Option<Why> {
+    let has = |wanted: fn(&Event) -> bool| story.iter().any(|line| wanted(&line.event.event));
+    if has(|event| matches!(event, Event::Truncated { .. })) {
+        return Some(Why::CutOff);
+    }
+    if has(|event| matches!(event, Event::Acked { offset: -1, .. })) && !has(|event| matches!(event, Event::Appended { .. })) {
+        return Some(Why::NobodyAsked);
+    }
+    if has(|event| matches!(event, Event::Delivered { .. })) && !has(|event| matches!(event, Event::Processed { .. })) {
+        return Some(Why::CommittedFirst);
+    }
+    told_failed(story)
+}
+
+fn told_failed(story: &[Line]) -> Option<Why> {
+    story.iter().find_map(|line| match &line.event.event {
+        Event::SendFailed { error, .. } => Some(Why::ToldFailed { error: error.name().to_owned() }),
+        _ => None,
+    })
+}
