@@ -4,7 +4,7 @@
 //! Invariant: an effect and the sink's own bookkeeping of it happen together or not at all.
 
 use super::Dedupe;
-use crate::base::{Offset, RecordId, TopicPartition, OrdMap};
+use crate::base::{Offset, OrdMap, RecordId, TopicPartition};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@ mod ids;
 mod prng;
 mod time;
 
-pub use hash::{StateHash, StableHasher};
+pub use hash::{StableHasher, StateHash};
 pub use ids::{
     BrokerId, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, TopicId, TopicPartition,
 };

@@ -21,9 +21,9 @@ impl Prng {
     /// The stream `label` of `seed`. Different labels give independent streams.
     pub fn split(seed: u64, label: &str) -> Prng {
         // FNV-1a, then SplitMix64 to spread neighbouring seeds.
-        let tag = label.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let tag = label
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         let high = mix(seed ^ tag);
         let low = mix(high ^ seed.rotate_left(32));
         Prng(Pcg64Mcg::new((u128::from(high) << 64) | u128::from(low)))

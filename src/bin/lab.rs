@@ -103,7 +103,10 @@ fn load(name: &str, set: &[String]) -> Result<Scenario, Vec<Mistake>> {
 fn unknown(name: &str, error: &std::io::Error) -> Mistake {
     let near = delivery_lab::base::config::suggest::nearest(name, library::ids());
     let hint = near.map_or(String::from("`lab list` names the library"), |id| format!("did you mean \"{id}\"?"));
-    Mistake { place: name.to_owned(), problem: format!("neither a scenario of the library nor a file ({error}); {hint}") }
+    Mistake {
+        place: name.to_owned(),
+        problem: format!("neither a scenario of the library nor a file ({error}); {hint}"),
+    }
 }
 
 fn run(name: &str, seed: Option<u64>, set: &[String], json: bool) -> Result<bool, Vec<Mistake>> {

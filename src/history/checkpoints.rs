@@ -32,7 +32,8 @@ impl<R: Replay> Checkpoints<R> {
     /// Keeps the state if its position is due, and thins out what has become old.
     pub fn offer(&mut self, run: &R, head: u64) {
         let position = run.position();
-        if !position.is_multiple_of(DENSE) || position < head.saturating_sub(RECENT) && !position.is_multiple_of(SPARSE) {
+        if !position.is_multiple_of(DENSE) || position < head.saturating_sub(RECENT) && !position.is_multiple_of(SPARSE)
+        {
             return;
         }
         self.kept.entry(position).or_insert_with(|| Rc::new(run.clone()));

@@ -55,7 +55,13 @@ impl<R: Replay> History<R> {
         let mut checkpoints = Checkpoints::default();
         checkpoints.keep(&start);
         let branch = Branch::trunk(start.position(), start.now());
-        History { cursor: start, branches: vec![branch], checkpoints: vec![checkpoints], current: 0, recording: Recording::default() }
+        History {
+            cursor: start,
+            branches: vec![branch],
+            checkpoints: vec![checkpoints],
+            current: 0,
+            recording: Recording::default(),
+        }
     }
 
     /// The state where we stand.

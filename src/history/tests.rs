@@ -122,7 +122,11 @@ fn entries_are_the_same_from_the_window_and_from_replay() {
     run(&mut history);
     let of = |history: &mut History<Toy>, from: u64, to: u64| {
         let chunks = history.entries(from, to);
-        chunks.iter().flat_map(|chunk| chunk.iter().copied()).filter(|(at, _)| (from..to).contains(at)).collect::<Vec<_>>()
+        chunks
+            .iter()
+            .flat_map(|chunk| chunk.iter().copied())
+            .filter(|(at, _)| (from..to).contains(at))
+            .collect::<Vec<_>>()
     };
     let early = of(&mut history, 3, 2_000);
     assert_eq!(early.len(), 1_997);

@@ -87,9 +87,7 @@ impl Response {
             Response::CreateTopics(r) => first(r.topics.iter().map(|t| t.error)),
             Response::InitProducerId(r) => r.error,
             Response::OffsetForLeaderEpoch(r) => first(r.partitions.iter().map(|p| p.error)),
-            Response::AlterPartition(r) => {
-                first(std::iter::once(r.error).chain(r.partitions.iter().map(|p| p.error)))
-            }
+            Response::AlterPartition(r) => first(std::iter::once(r.error).chain(r.partitions.iter().map(|p| p.error))),
             Response::BrokerRegistration(r) => r.error,
             Response::BrokerHeartbeat(r) => r.error,
             Response::AllocateProducerIds(r) => r.error,

@@ -143,7 +143,12 @@ fn known_topic(scenario: &Scenario, place: &str, name: &str, mistakes: &mut Mist
     mistakes.add(place, format!("there is no topic \"{name}\"; {hint}"));
 }
 
-fn producers(scenario: &Scenario, names: &Names, brokers: &Rc<[NodeId]>, mistakes: &mut Mistakes) -> Vec<ProducerAppSetup> {
+fn producers(
+    scenario: &Scenario,
+    names: &Names,
+    brokers: &Rc<[NodeId]>,
+    mistakes: &mut Mistakes,
+) -> Vec<ProducerAppSetup> {
     let mut first_record = 0;
     let mut out = Vec::new();
     for (i, producer) in scenario.producers.iter().enumerate() {
@@ -171,7 +176,12 @@ fn producers(scenario: &Scenario, names: &Names, brokers: &Rc<[NodeId]>, mistake
     out
 }
 
-fn consumers(scenario: &Scenario, names: &Names, brokers: &Rc<[NodeId]>, mistakes: &mut Mistakes) -> Vec<ConsumerAppSetup> {
+fn consumers(
+    scenario: &Scenario,
+    names: &Names,
+    brokers: &Rc<[NodeId]>,
+    mistakes: &mut Mistakes,
+) -> Vec<ConsumerAppSetup> {
     let mut out = Vec::new();
     for (i, consumer) in scenario.consumers.iter().enumerate() {
         let place = format!("consumers[{i}]");
@@ -186,7 +196,8 @@ fn consumers(scenario: &Scenario, names: &Names, brokers: &Rc<[NodeId]>, mistake
             properties.insert("group.id".to_owned(), group.to_string());
         }
         let config = checked(&format!("{place}.config"), ConsumerConfig::parse(&properties), mistakes);
-        let commit = consumer.commit.unwrap_or(if config.enable_auto_commit { Commit::Auto } else { Commit::AfterSync });
+        let commit =
+            consumer.commit.unwrap_or(if config.enable_auto_commit { Commit::Auto } else { Commit::AfterSync });
         out.push(ConsumerAppSetup {
             node: names.id(&consumer.name).expect("all names were collected"),
             name: Rc::clone(&consumer.name),

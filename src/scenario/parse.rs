@@ -79,7 +79,9 @@ fn read_network(r: &mut Reader<'_>) -> Network {
                     (Duration::from_micros(low), Duration::from_micros(high))
                 }
                 _ => {
-                    r.mistake(format!("\"latency.us\" is {value}; expected [least, most] in microseconds, such as [500, 2000]"));
+                    r.mistake(format!(
+                        "\"latency.us\" is {value}; expected [least, most] in microseconds, such as [500, 2000]"
+                    ));
                     default.latency
                 }
             }
@@ -214,8 +216,14 @@ fn read_what(r: &mut Reader<'_>) -> Option<What> {
         "stall" => What::Stall,
         "delay" => What::Delay { by: r.millis("by.ms").unwrap_or(Duration::from_millis(1_000)) },
         "slow" => {
-            let (a, b) = if r.has("node") || r.has("between") { read_ends(r).map(|(a, b)| (Some(a), b))? } else { (None, None) };
-            What::Slow { a, b, by: r.millis("by.ms").unwrap_or(Duration::from_millis(100)), duration: r.millis("for.ms") }
+            let (a, b) =
+                if r.has("node") || r.has("between") { read_ends(r).map(|(a, b)| (Some(a), b))? } else { (None, None) };
+            What::Slow {
+                a,
+                b,
+                by: r.millis("by.ms").unwrap_or(Duration::from_millis(100)),
+                duration: r.millis("for.ms"),
+            }
         }
         "skew_clock" => What::SkewClock { node: r.name("node"), by_ms: r.signed("by.ms").unwrap_or(0) },
         other => {

@@ -86,8 +86,11 @@ impl<'a> Reader<'a> {
         match value.as_u64() {
             Some(number) if (least..=most).contains(&number) => number,
             _ => {
-                let expected =
-                    if most == u64::MAX { "a whole number".to_owned() } else { format!("a whole number from {least} to {most}") };
+                let expected = if most == u64::MAX {
+                    "a whole number".to_owned()
+                } else {
+                    format!("a whole number from {least} to {most}")
+                };
                 self.bad::<u64>(key, &expected, &value);
                 default
             }
@@ -185,7 +188,8 @@ impl<'a> Reader<'a> {
         };
         let place = if self.place == ROOT { String::new() } else { format!("{}.", self.place) };
         let each = items.into_iter().enumerate();
-        each.filter_map(|(i, item)| Reader::read(format!("{place}{key}[{i}]"), item, self.mistakes, &mut read)).collect()
+        each.filter_map(|(i, item)| Reader::read(format!("{place}{key}[{i}]"), item, self.mistakes, &mut read))
+            .collect()
     }
 }
 

@@ -15,7 +15,8 @@ pub fn set(scenario: &mut Scenario, assignment: &str) -> Result<(), Mistake> {
     };
     let (key, value) = (key.trim(), value.trim());
     if key == "seed" {
-        scenario.seed = value.parse().map_err(|_| mistake(key, format!("\"{value}\" is not a seed: a whole number from 0")))?;
+        scenario.seed =
+            value.parse().map_err(|_| mistake(key, format!("\"{value}\" is not a seed: a whole number from 0")))?;
         return Ok(());
     }
     if let Some((name, rest)) = owner(scenario, key) {

@@ -38,7 +38,12 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "events handled            {}", self.events)?;
         writeln!(f, "events per second         {}", self.events_per_second())?;
-        writeln!(f, "slowest seek in {EVENTS}  {:>6}.{:03} ms", self.slowest_seek_us / 1_000, self.slowest_seek_us % 1_000)?;
+        writeln!(
+            f,
+            "slowest seek in {EVENTS}  {:>6}.{:03} ms",
+            self.slowest_seek_us / 1_000,
+            self.slowest_seek_us % 1_000
+        )?;
         writeln!(f, "checkpoints kept          {}", self.checkpoints)
     }
 }

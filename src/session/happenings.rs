@@ -67,7 +67,9 @@ impl Session {
     pub fn timeline(&mut self, from_us: u64, to_us: u64) -> Rc<TimelineView> {
         let (from, to) = (Time::from_origin_us(from_us), Time::from_origin_us(to_us));
         let mut lanes = Lanes::default();
-        for recorded in self.entries_between(Time(from.0.saturating_sub(LONGEST_FLIGHT.0)), to).iter().flat_map(|c| c.iter()) {
+        for recorded in
+            self.entries_between(Time(from.0.saturating_sub(LONGEST_FLIGHT.0)), to).iter().flat_map(|c| c.iter())
+        {
             if recorded.at > to {
                 break;
             }

@@ -151,7 +151,8 @@ impl Report {
         let GuaranteeReport { claimed, observed, .. } = self.guarantee;
         let ledger = &self.ledger;
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "{} (seed {}): claimed {claimed}, observed {observed}: {holds}", self.scenario, self.seed);
+        let _ =
+            writeln!(out, "{} (seed {}): claimed {claimed}, observed {observed}: {holds}", self.scenario, self.seed);
         let _ = writeln!(
             out,
             "  sent {}  acked {}  appended {}  committed {}  delivered {}  processed {}",
@@ -175,7 +176,11 @@ impl Report {
         for violation in &self.invariant_violations {
             let _ = writeln!(out, "\n  BROKEN INVARIANT {violation}");
         }
-        let _ = writeln!(out, "\n  {} ms of virtual time, {} events, state {}", self.virtual_ms, self.events, self.state_hash);
+        let _ = writeln!(
+            out,
+            "\n  {} ms of virtual time, {} events, state {}",
+            self.virtual_ms, self.events, self.state_hash
+        );
         out
     }
 }

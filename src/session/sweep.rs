@@ -78,7 +78,9 @@ pub fn run_seed(scenario: &Scenario) -> Result<(u64, Option<Broken>), Vec<Mistak
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.broken {
-            None => write!(f, "{} seeds, {} events: every invariant held, every run came to rest", self.seeds, self.events),
+            None => {
+                write!(f, "{} seeds, {} events: every invariant held, every run came to rest", self.seeds, self.events)
+            }
             Some(broken) => {
                 writeln!(f, "seed {} broke after {} seeds:", broken.seed, self.seeds)?;
                 broken.violations.iter().try_for_each(|violation| writeln!(f, "  {violation}"))?;

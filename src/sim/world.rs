@@ -1,7 +1,7 @@
 //! A cluster and its applications, run.
 //!
-//! The cluster boots before [`Time::ORIGIN`] by the real protocol: brokers register, a client creates the topics. Faults and
-//! applications begin at the origin.
+//! The cluster boots before [`Time::ORIGIN`] by the real protocol: brokers register, a client creates the topics, consumers
+//! find their coordinator. Faults and producers begin at the origin.
 
 use super::admin::Admin;
 use super::any_node::AnyNode;
@@ -56,6 +56,18 @@ impl WorldSetup {
     pub fn node_id(&self, name: &str) -> Option<NodeId> {
         let place = self.names().iter().position(|known| **known == *name)?;
         u16::try_from(place).ok().map(NodeId)
+    }
+}
+
+/// Consumers are there before the first record: their coordinator is found and their positions are known at the origin.
+const CONSUMERS_START: Time = Time(5_000_000);
+
+/// When a node's process starts.
+fn starts(node: &AnyNode) -> Time {
+    match node {
+        AnyNode::Producer(_) => Time::ORIGIN,
+        AnyNode::Consumer(_) => CONSUMERS_START,
+        AnyNode::Broker(_) | AnyNode::Controller(_) | AnyNode::Admin(_) => Time::ZERO,
     }
 }
 
@@ -114,7 +126,7 @@ impl Hash for World {
 }
 
 impl World {
-    /// Boots a cluster: afterwards the time is [`Time::ORIGIN`], topics exist, applications are about to start.
+    /// Boots a cluster: afterwards the time is [`Time::ORIGIN`], topics exist, consumers poll, producers are about to start.
     pub fn new(mut setup: WorldSetup) -> Result<World, BootError> {
         let mut names = setup.names();
         let brokers: Rc<[NodeId]> = (0..setup.brokers).map(NodeId).collect();
@@ -136,10 +148,9 @@ impl World {
         engine.counting = false;
         engine.tracer.enabled = false;
         engine.last_topic = u32::try_from(setup.topics.len()).expect("invariant: topic ids have 32 bits");
-        let applications = first..u16::try_from(names.len() - 1).expect("invariant: node ids have 16 bits");
-        for node in engine.node_ids() {
-            let at = if applications.contains(&node.0) { Time::ORIGIN } else { Time::ZERO };
-            engine.start_at(node, at);
+        for (node, it) in engine.node_ids().zip(engine.nodes.iter().map(|slot| starts(&slot.node)).collect::<Vec<_>>())
+        {
+            engine.start_at(node, it);
         }
         for fault in &setup.faults {
             engine.plan_fault(fault.clone());

@@ -1,6 +1,8 @@
 //! The root: reads the link, owns the reducer, plays the frames, listens to the keyboard, and lays the page out.
 
-use super::components::{EventsTab, Header, HelpDialog, Inspector, Lede, Notices, PopoverLayer, Settings, StageBox, Tabs, Time, Verdict};
+use super::components::{
+    EventsTab, Header, HelpDialog, Inspector, Lede, Notices, PopoverLayer, Settings, StageBox, Tabs, Time, Verdict,
+};
 use super::hooks::{use_animation_frame, use_keyboard};
 use super::i18n::Lang;
 use super::lab::{DEFAULT_WINDOW_US, Lab, session::Command};
@@ -79,9 +81,10 @@ pub fn App() -> Html {
     use_root(state.lang, state.theme, &state.scenario);
     let on_frame = use_callback(lab.clone(), |now, lab| lab.frame(now));
     use_animation_frame(state.playing, on_frame);
-    let on_key = use_callback((lab.clone(), state.popover.is_some(), state.help), |key: String, (lab, popover, help)| {
-        press(lab, &key, *popover, *help)
-    });
+    let on_key =
+        use_callback((lab.clone(), state.popover.is_some(), state.help), |key: String, (lab, popover, help)| {
+            press(lab, &key, *popover, *help)
+        });
     use_keyboard(on_key);
     use_paste(&lab, state.lang);
 

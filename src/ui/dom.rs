@@ -106,7 +106,8 @@ pub fn copy(text: &str, done: impl Fn(bool) + 'static) {
     let failed = done.clone();
     let yes = Closure::once_into_js(move |_: JsValue| done(true));
     let no = Closure::once_into_js(move |_: JsValue| failed(false));
-    let then: js_sys::Function = js_sys::Reflect::get(&promise, &JsValue::from_str("then")).unwrap_or_default().unchecked_into();
+    let then: js_sys::Function =
+        js_sys::Reflect::get(&promise, &JsValue::from_str("then")).unwrap_or_default().unchecked_into();
     let _ = then.call2(&promise, &yes, &no);
 }
 
@@ -114,7 +115,8 @@ pub fn copy(text: &str, done: impl Fn(bool) + 'static) {
 pub fn read_file(file: &web_sys::File, done: impl FnOnce(String) + 'static) {
     let promise = file.text();
     let closure = Closure::once_into_js(move |text: JsValue| done(text.as_string().unwrap_or_default()));
-    let then: js_sys::Function = js_sys::Reflect::get(&promise, &JsValue::from_str("then")).unwrap_or_default().unchecked_into();
+    let then: js_sys::Function =
+        js_sys::Reflect::get(&promise, &JsValue::from_str("then")).unwrap_or_default().unchecked_into();
     let _ = then.call1(&promise, &closure);
 }
 
@@ -139,8 +141,11 @@ pub fn highlight(record: Option<&str>) {
             return;
         };
         let at = format!("[data-r~=\"{record}\"]");
-        let _ = sheet.insert_rule(&format!("svg {at} rect, svg {at} path.tip {{ stroke: var(--hot); stroke-width: 3px; stroke-dasharray: none; }}"));
-        let _ = sheet.insert_rule(&format!("svg path{at}, svg line{at} {{ stroke: var(--hot); stroke-width: 2.5px; }}"));
+        let _ = sheet.insert_rule(&format!(
+            "svg {at} rect, svg {at} path.tip {{ stroke: var(--hot); stroke-width: 3px; stroke-dasharray: none; }}"
+        ));
+        let _ =
+            sheet.insert_rule(&format!("svg path{at}, svg line{at} {{ stroke: var(--hot); stroke-width: 2.5px; }}"));
         let _ = sheet.insert_rule(&format!(":not(svg, svg *){at} {{ box-shadow: inset 0 0 0 2px var(--hot); }}"));
     });
 }

@@ -121,7 +121,8 @@ fn words<T: Copy>(list: &'static [(&'static str, T)]) -> WorkKind {
 
 /// The workload fields of a place.
 pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
-    let number = |key, value: u64, low, high| WorkField { key, value: value.to_string(), kind: WorkKind::Number(low, high) };
+    let number =
+        |key, value: u64, low, high| WorkField { key, value: value.to_string(), kind: WorkKind::Number(low, high) };
     match place {
         Place::Producer(at) => {
             let it = &scenario.producers[at];
@@ -170,13 +171,23 @@ pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
 }
 
 /// The scenario with a workload field changed, or what is wrong with the text.
-pub fn set_work(scenario: &Scenario, place: Place, field: &WorkField, text: &str, t: &Texts) -> Result<Scenario, String> {
+pub fn set_work(
+    scenario: &Scenario,
+    place: Place,
+    field: &WorkField,
+    text: &str,
+    t: &Texts,
+) -> Result<Scenario, String> {
     let text = text.trim();
     let mut new = scenario.clone();
     let mut number = 0;
     match &field.kind {
         WorkKind::Number(low, high) => {
-            number = text.parse().ok().filter(|it| (low..=high).contains(&it)).ok_or_else(|| (t.expected_number)(*low, *high))?;
+            number = text
+                .parse()
+                .ok()
+                .filter(|it| (low..=high).contains(&it))
+                .ok_or_else(|| (t.expected_number)(*low, *high))?;
         }
         WorkKind::Words(words) if !words.contains(&text) => return Err((t.expected_words)(&words.join(", "))),
         _ => {}
@@ -185,11 +196,17 @@ pub fn set_work(scenario: &Scenario, place: Place, field: &WorkField, text: &str
     match (place, field.key) {
         (Place::Producer(at), "records") => new.producers[at].records = small,
         (Place::Producer(at), "rate.per.second") => new.producers[at].rate_per_second = small,
-        (Place::Producer(at), "key") => new.producers[at].key = key_of(text).ok_or_else(|| (t.expected_words)("none, record, entity:4"))?,
+        (Place::Producer(at), "key") => {
+            new.producers[at].key = key_of(text).ok_or_else(|| (t.expected_words)("none, record, entity:4"))?
+        }
         (Place::Consumer(at), "processing.ms") => new.consumers[at].processing = Duration::from_millis(number),
         (Place::Consumer(at), "commit") => new.consumers[at].commit = word(Commit::WORDS, text),
-        (Place::Consumer(at), "hand.over") => new.consumers[at].hand_over = word(HandOver::WORDS, text).unwrap_or(HandOver::Inline),
-        (Place::Consumer(at), "sink.dedupe" | "dedupe") => new.consumers[at].dedupe = word(Dedupe::WORDS, text).unwrap_or(Dedupe::None),
+        (Place::Consumer(at), "hand.over") => {
+            new.consumers[at].hand_over = word(HandOver::WORDS, text).unwrap_or(HandOver::Inline)
+        }
+        (Place::Consumer(at), "sink.dedupe" | "dedupe") => {
+            new.consumers[at].dedupe = word(Dedupe::WORDS, text).unwrap_or(Dedupe::None)
+        }
         (Place::Topic(at), "partitions") => new.topics[at].partitions = small,
         (Place::Topic(at), "replication.factor") => new.topics[at].replication_factor = small,
         (Place::Cluster, "seed") => new.seed = number,
@@ -232,7 +249,8 @@ pub fn apply(scenario: &Scenario, change: &str, t: &Texts) -> Option<Scenario> {
         place.properties_mut(&mut new).insert(key, value.to_owned());
         return Some(new);
     }
-    let field = workload(scenario, place).into_iter().find(|field| field.key == key || field.key == format!("sink.{key}"))?;
+    let field =
+        workload(scenario, place).into_iter().find(|field| field.key == key || field.key == format!("sink.{key}"))?;
     set_work(scenario, place, &field, value, t).ok()
 }
 
@@ -273,7 +291,10 @@ pub fn guarantee(scenario: &Scenario, which: Guarantee) -> Scenario {
         } else {
             config.remove("isolation.level");
         }
-        let after = consumer.commit.filter(|it| matches!(it, Commit::AfterSync | Commit::AfterAsync)).unwrap_or(Commit::AfterSync);
+        let after = consumer
+            .commit
+            .filter(|it| matches!(it, Commit::AfterSync | Commit::AfterAsync))
+            .unwrap_or(Commit::AfterSync);
         consumer.commit = Some(if which == Guarantee::AtMostOnce { Commit::Before } else { after });
     }
     new
@@ -298,7 +319,9 @@ pub fn changes(before: &Scenario, after: &Scenario) -> Vec<(String, String, Stri
         let name = place.name(after);
         let (old, new) = (place.properties(before), place.properties(after));
         for key in place.keys() {
-            let value = |properties: &Properties| properties.get(key.name).map_or(key.default, String::as_str).trim().to_owned();
+            let value = |properties: &Properties| {
+                properties.get(key.name).map_or(key.default, String::as_str).trim().to_owned()
+            };
             let (was, is) = (value(old), value(new));
             if was != is {
                 found.push((name.clone(), key.name.to_owned(), was, is));
@@ -326,7 +349,8 @@ mod tests {
     fn lost_ack_is_at_least_once_and_its_cure_is_a_setting() {
         let scenario = lost_ack();
         assert_eq!(guarantee_of(&scenario), Some(Guarantee::AtLeastOnce));
-        let cured = apply(&scenario, "shop.enable.idempotence=true", Lang::En.texts()).expect("the hint can be applied");
+        let cured =
+            apply(&scenario, "shop.enable.idempotence=true", Lang::En.texts()).expect("the hint can be applied");
         assert_eq!(changes(&scenario, &cured).len(), 1);
         assert_eq!(guarantee_of(&cured), None);
     }

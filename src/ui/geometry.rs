@@ -161,7 +161,8 @@ pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage
     };
     let cell = cell_width(largest_record);
     let card = |id: usize, area: Area| {
-        let inner = if dense && column(&nodes[id]) == Column::Brokers { area.w - 32.0 - DENSE_LABEL } else { area.w - 32.0 };
+        let inner =
+            if dense && column(&nodes[id]) == Column::Brokers { area.w - 32.0 - DENSE_LABEL } else { area.w - 32.0 };
         CardShape { area, dense, cells: fit(inner, cell), cell_width: cell }
     };
     let cards: Vec<CardShape> = areas.iter().enumerate().map(|(id, area)| card(id, *area)).collect();

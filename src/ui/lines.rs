@@ -1,10 +1,10 @@
 //! Events as the page lists them: with the names and records a sentence needs.
 
+use super::lab::session::{EventView, Session};
 use delivery_lab::base::TopicPartition;
 use delivery_lab::client::payload::record_id_of;
 use delivery_lab::node::Event;
 use delivery_lab::record::RecordBatch;
-use super::lab::session::{EventView, Session};
 use delivery_lab::view::ClusterView;
 use std::rc::Rc;
 
@@ -23,7 +23,9 @@ pub struct Line {
 
 impl PartialEq for Line {
     fn eq(&self, other: &Self) -> bool {
-        self.event.id == other.event.id && self.event.at_us == other.event.at_us && self.event.event == other.event.event
+        self.event.id == other.event.id
+            && self.event.at_us == other.event.at_us
+            && self.event.event == other.event.event
     }
 }
 

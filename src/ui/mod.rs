@@ -18,8 +18,8 @@ mod player;
 mod query;
 mod same;
 mod state;
-mod words;
 mod why;
+mod words;
 
 /// Puts the page into the document's body.
 pub fn run() {

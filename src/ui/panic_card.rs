@@ -24,7 +24,12 @@ pub fn loaded(scenario: &Scenario) {
 /// A person made something go wrong.
 pub fn input(input: &Input) {
     let on = input.message.map_or_else(|| "null".to_owned(), |id| id.to_string());
-    let line = format!("{{\"at_us\":{},\"branch\":{},\"message\":{on},\"what\":{:?}}}", input.at_us, input.branch, format!("{:?}", input.what));
+    let line = format!(
+        "{{\"at_us\":{},\"branch\":{},\"message\":{on},\"what\":{:?}}}",
+        input.at_us,
+        input.branch,
+        format!("{:?}", input.what)
+    );
     RUN.with(|run| {
         if let Ok(mut run) = run.try_borrow_mut() {
             run.1.push(line);
@@ -46,7 +51,8 @@ fn show(what: &str) {
         return;
     }
     let (scenario, inputs) = RUN.with(|run| run.try_borrow().map(|run| run.clone()).unwrap_or_default());
-    let korean = document.document_element().and_then(|root| root.get_attribute("lang")).is_some_and(|lang| lang == "ko");
+    let korean =
+        document.document_element().and_then(|root| root.get_attribute("lang")).is_some_and(|lang| lang == "ko");
     let report = format!("{{\"panic\":{what:?},\"scenario\":{scenario},\"inputs\":[{}]}}", inputs.join(","));
     let card = || -> Option<()> {
         let main = document.create_element("main").ok()?;
@@ -59,14 +65,35 @@ fn show(what: &str) {
             main.append_child(&element).ok()?;
             Some(element)
         };
-        add("h1", if korean { "Delivery Lab이 스스로의 오류를 발견하고 멈췄습니다" } else { "Delivery Lab stopped: it found a bug in itself" })?;
+        add(
+            "h1",
+            if korean {
+                "Delivery Lab이 스스로의 오류를 발견하고 멈췄습니다"
+            } else {
+                "Delivery Lab stopped: it found a bug in itself"
+            },
+        )?;
         add("pre", what)?;
-        add("p", if korean { "아래 내용에는 이 실행을 그대로 재현하는 데 필요한 모든 것(시나리오, seed, 입력)이 있습니다." } else { "Below is all that is needed to run into it again: scenario, seed and inputs. Please attach it to a report." })?;
+        add(
+            "p",
+            if korean {
+                "아래 내용에는 이 실행을 그대로 재현하는 데 필요한 모든 것(시나리오, seed, 입력)이 있습니다."
+            } else {
+                "Below is all that is needed to run into it again: scenario, seed and inputs. Please attach it to a report."
+            },
+        )?;
         let area = add("textarea", &report)?;
         area.set_attribute("readonly", "").ok()?;
         area.set_attribute("rows", "8").ok()?;
         area.set_attribute("aria-label", "JSON").ok()?;
-        let link = add("a", if korean { "같은 시나리오를 처음부터 다시 열기" } else { "Open the same scenario again from its start" })?;
+        let link = add(
+            "a",
+            if korean {
+                "같은 시나리오를 처음부터 다시 열기"
+            } else {
+                "Open the same scenario again from its start"
+            },
+        )?;
         link.set_attribute("href", &again(&scenario)).ok()?;
         let body = document.body()?;
         body.set_text_content(None);

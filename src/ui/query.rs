@@ -31,7 +31,10 @@ pub fn read() -> Asked {
     let mut scenario = library::get(&id).unwrap_or_else(|| {
         let near = nearest(&id, library::ids()).map_or_else(String::new, |near| format!("did you mean \"{near}\"? "));
         let known = library::ids().collect::<Vec<_>>().join(", ");
-        wrong("scenario", format!("there is no scenario \"{id}\"; {near}Known: {known}. \"{FIRST}\" is shown instead."));
+        wrong(
+            "scenario",
+            format!("there is no scenario \"{id}\"; {near}Known: {known}. \"{FIRST}\" is shown instead."),
+        );
         library::get(FIRST).unwrap_or_default()
     });
     if let Some(seed) = get("seed") {
@@ -39,7 +42,11 @@ pub fn read() -> Asked {
             Ok(seed) => scenario.seed = seed,
             Err(_) => wrong(
                 "seed",
-                format!("\"{seed}\" is no seed: expected a whole number from 0 to {}. The seed is {}.", u64::MAX, scenario.seed),
+                format!(
+                    "\"{seed}\" is no seed: expected a whole number from 0 to {}. The seed is {}.",
+                    u64::MAX,
+                    scenario.seed
+                ),
             ),
         }
     }

@@ -28,7 +28,10 @@ pub enum Why {
 /// The records that broke, the worst kind of break first.
 pub fn accused(view: &ClusterView) -> &[u32] {
     let it = &view.verdict.ledger;
-    [&it.lost, &it.duplicated, &it.log_duplicated, &it.reordered].into_iter().find(|list| !list.is_empty()).map_or(&[], |it| it)
+    [&it.lost, &it.duplicated, &it.log_duplicated, &it.reordered]
+        .into_iter()
+        .find(|list| !list.is_empty())
+        .map_or(&[], |it| it)
 }
 
 /// The reason of a record's fate, if its story (oldest first) tells one.
@@ -41,7 +44,9 @@ pub fn why(row: &LedgerRow, story: &[Line]) -> Option<Why> {
         RowStatus::Duplicated => read_again(story),
         RowStatus::Lost | RowStatus::AckedLost => lost(story),
         RowStatus::Refused => told_failed(story),
-        _ if story.iter().any(|line| matches!(line.event.event, Event::DuplicateIgnored { .. })) => Some(Why::Recognised),
+        _ if story.iter().any(|line| matches!(line.event.event, Event::DuplicateIgnored { .. })) => {
+            Some(Why::Recognised)
+        }
         _ => None,
     }
 }
@@ -82,7 +87,9 @@ fn lost(story: &[Line]) -> Option<Why> {
     if has(|event| matches!(event, Event::Truncated { .. })) {
         return Some(Why::CutOff);
     }
-    if has(|event| matches!(event, Event::Acked { offset: -1, .. })) && !has(|event| matches!(event, Event::Appended { .. })) {
+    if has(|event| matches!(event, Event::Acked { offset: -1, .. }))
+        && !has(|event| matches!(event, Event::Appended { .. }))
+    {
         return Some(Why::NobodyAsked);
     }
     if has(|event| matches!(event, Event::Delivered { .. })) && !has(|event| matches!(event, Event::Processed { .. })) {

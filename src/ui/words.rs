@@ -68,13 +68,16 @@ pub fn grouped(number: u64) -> String {
 
 /// About how wide a text is in a sans-serif font of so many pixels.
 pub fn text_width(text: &str, px: f64) -> f64 {
-    let em: f64 = text.chars().map(|c| match c {
-        'i' | 'l' | 'j' | '.' | ',' | '\'' | ':' | ' ' | '|' => 0.33,
-        'm' | 'w' | 'M' | 'W' | '@' => 0.95,
-        'A'..='Z' | '→' | '–' | '…' | '_' => 0.7,
-        '\u{1100}'..='\u{ffdc}' => 1.0,
-        _ => 0.62,
-    }).sum();
+    let em: f64 = text
+        .chars()
+        .map(|c| match c {
+            'i' | 'l' | 'j' | '.' | ',' | '\'' | ':' | ' ' | '|' => 0.33,
+            'm' | 'w' | 'M' | 'W' | '@' => 0.95,
+            'A'..='Z' | '→' | '–' | '…' | '_' => 0.7,
+            '\u{1100}'..='\u{ffdc}' => 1.0,
+            _ => 0.62,
+        })
+        .sum();
     em * px
 }
 

@@ -3,7 +3,8 @@
 use super::project::partition_name;
 use super::{Activity, ConsumerView, InFlightView, NodeBody, PositionView, ProducerView, SinkRow, SinkView};
 use crate::app::{
-    CommitMode, ConsumerActivity, ConsumerApp, ConsumerAppSetup, Dedupe, ProducerActivity, ProducerApp, ProducerAppSetup,
+    CommitMode, ConsumerActivity, ConsumerApp, ConsumerAppSetup, Dedupe, ProducerActivity, ProducerApp,
+    ProducerAppSetup,
 };
 use crate::base::config::{Acks, ConsumerConfig, IsolationLevel, ProducerConfig};
 use crate::base::{RecordId, Time};
@@ -161,7 +162,9 @@ fn consumer_activity(app: &ConsumerApp) -> Activity {
     match app.activity() {
         ConsumerActivity::Stopped => Activity::Dead,
         ConsumerActivity::WaitingForMetadata => Activity::WaitingForMetadata,
-        ConsumerActivity::WaitingForCoordinator | ConsumerActivity::WaitingForPosition => Activity::WaitingForCoordinator,
+        ConsumerActivity::WaitingForCoordinator | ConsumerActivity::WaitingForPosition => {
+            Activity::WaitingForCoordinator
+        }
         ConsumerActivity::Processing { record: Some(record), until } => {
             Activity::Processing { record: record.0, until_us: until.us_since_origin() }
         }

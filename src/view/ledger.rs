@@ -44,9 +44,10 @@ impl Marks {
 }
 
 fn row(run: &Run, record: RecordId, life: &Life, marks: &Marks) -> LedgerRow {
-    let committed = life.places.iter().filter(|(partition, offset)| {
-        run.ledger.log(*partition).is_some_and(|log| *offset < log.committed)
-    });
+    let committed = life
+        .places
+        .iter()
+        .filter(|(partition, offset)| run.ledger.log(*partition).is_some_and(|log| *offset < log.committed));
     LedgerRow {
         record: record.0,
         partition: life.partition.map(|partition| partition_name(&run.world, partition)),

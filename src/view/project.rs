@@ -27,7 +27,13 @@ pub struct LostMessage {
 }
 
 /// The picture of a run. `before` is the last one; `lost` are messages to be shown struck through.
-pub fn project(run: &Run, events: u64, finished: bool, lost: &[LostMessage], before: Option<&ClusterView>) -> ClusterView {
+pub fn project(
+    run: &Run,
+    events: u64,
+    finished: bool,
+    lost: &[LostMessage],
+    before: Option<&ClusterView>,
+) -> ClusterView {
     let world = &run.world;
     let nodes = shown_nodes(world).map(|(id, node)| {
         let old = before.and_then(|view| view.nodes.get(usize::from(id.0)));

@@ -37,11 +37,7 @@ pub(super) fn broker(run: &Run, broker: &Broker, old: Option<&NodeView>) -> (Act
         let shown = old.and_then(|view| view.partitions.iter().find(|view| view.name == name));
         partitions.push(reuse(partition_view(run, broker, id, name, log), shown));
     }
-    let view = BrokerView {
-        broker_epoch: broker.broker_epoch(),
-        metadata_offset: broker.image().offset(),
-        partitions,
-    };
+    let view = BrokerView { broker_epoch: broker.broker_epoch(), metadata_offset: broker.image().offset(), partitions };
     let doing = match broker.is_fenced() {
         true if broker.broker_epoch() < 0 => Activity::Starting,
         true => Activity::Fenced,

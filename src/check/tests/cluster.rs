@@ -6,6 +6,7 @@ use super::super::run::Run;
 use super::made::{consumer, producer, setup};
 use crate::app::CommitMode;
 use crate::base::{Duration, NodeId, StateHash, Time};
+use crate::node::Event;
 use crate::protocol::ApiKey;
 use crate::sim::{Action, Fault, MessageKind, World, WorldSetup, chaos};
 
@@ -111,17 +112,30 @@ fn a_topic_that_cannot_be_created_is_told() {
     assert_eq!(error.to_string(), "topic orders could not be created: INVALID_REPLICATION_FACTOR");
 }
 
+/// Acknowledged records survive and everything comes to rest. Idempotence alone does not promise that nothing is written twice:
+/// a broker that recovers after a crash knows only the last batch of each producer (seed 45 of this setup shows it), as in
+/// Kafka, whose recovery takes a snapshot at the end of the log and starts from it.
 #[test]
 fn random_faults_break_nothing() {
-    let seeds: u64 = std::env::var("SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(6);
+    let seeds = 8;
+    let mut struck = 0;
     for seed in 0..seeds {
         let mut setup = WorldSetup { seed, ..calm() };
+        setup.producers[0].records = 400;
+        setup.topics[0].partitions = 2;
         setup.faults = chaos::faults(&setup, Duration::from_millis(20_000));
         let faults = setup.faults.clone();
-        let mut run = run(setup);
-        let deadline = run.world.now() + Duration::from_millis(180_000);
-        while !liveness(&run.world).is_empty() && run.step_before(deadline).is_some() {}
+        let mut run = Run::new(World::new(setup).expect("it boots"));
+        let horizon = Time::from_origin_us(300_000_000);
+        while !run.world.is_quiet() || !liveness(&run.world).is_empty() {
+            let Some(step) = run.step_before(horizon) else { break };
+            struck += step.events.iter().filter(|it| matches!(it.event, Event::Fault(_))).count();
+        }
         let broken: Vec<_> = run.invariants.violations().iter().cloned().chain(liveness(&run.world)).collect();
         assert!(broken.is_empty(), "seed {seed}: {broken:#?}\n{faults:#?}");
+        assert!(run.world.is_quiet(), "seed {seed} at {}: {faults:#?}", run.world.now());
+        let verdict = run.verdict();
+        assert!(verdict.holds, "seed {seed}: {verdict:#?}\n{faults:#?}");
     }
+    assert!(struck as u64 > seeds * 3, "only {struck} faults took effect");
 }

@@ -98,8 +98,12 @@ pub fn ProducerCard(props: &CardProps) -> Html {
 
 /// The lines of a producer's card: settings worth seeing, then what is on its way.
 fn producer_lines(it: &ProducerView, t: &Texts) -> Vec<(String, String, bool)> {
-    let mut lines: Vec<(String, String, bool)> =
-        it.settings.iter().take(6).map(|(key, value, changed)| (key.to_string(), value.to_string(), *changed)).collect();
+    let mut lines: Vec<(String, String, bool)> = it
+        .settings
+        .iter()
+        .take(6)
+        .map(|(key, value, changed)| (key.to_string(), value.to_string(), *changed))
+        .collect();
     lines.push((t.sent_of.to_owned(), format!("{} / {}", it.sent, it.total), false));
     lines.push((t.in_flight.to_owned(), (t.in_flight_of)(it.in_flight.len(), it.max_in_flight), false));
     lines
@@ -149,8 +153,9 @@ fn position_lines(it: &ConsumerView, t: &Texts) -> Vec<(String, String)> {
         return vec![(t.position.to_owned(), number(one.position)), (t.committed.to_owned(), number(one.committed))];
     }
     let lines = it.positions.iter().take(4);
-    let mut lines: Vec<(String, String)> =
-        lines.map(|one| (one.partition.to_string(), format!("{} · ✓{}", number(one.position), number(one.committed)))).collect();
+    let mut lines: Vec<(String, String)> = lines
+        .map(|one| (one.partition.to_string(), format!("{} · ✓{}", number(one.position), number(one.committed))))
+        .collect();
     if lines.is_empty() {
         lines.push((t.position.to_owned(), "–".to_owned()));
     }

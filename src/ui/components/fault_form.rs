@@ -35,8 +35,18 @@ struct Draft {
 
 /// The verbs, and whether they strike a message.
 const VERBS: &[(&str, bool)] = &[
-    ("crash", false), ("power_loss", false), ("restart", false), ("pause", false), ("resume", false), ("partition", false),
-    ("heal", false), ("slow", false), ("skew_clock", false), ("reset", true), ("stall", true), ("delay", true),
+    ("crash", false),
+    ("power_loss", false),
+    ("restart", false),
+    ("pause", false),
+    ("resume", false),
+    ("partition", false),
+    ("heal", false),
+    ("slow", false),
+    ("skew_clock", false),
+    ("reset", true),
+    ("stall", true),
+    ("delay", true),
 ];
 
 fn text(name: &Option<Rc<str>>) -> String {
@@ -51,16 +61,26 @@ impl Draft {
     fn new(fault: Option<&Fault>, names: &[Rc<str>]) -> Draft {
         let node = names.first().map_or_else(String::new, |name| name.to_string());
         let mut draft = Draft {
-            when: "at".into(), at_ms: "500".into(), kind: "ProduceResponse".into(), event: "appended".into(),
-            from: String::new(), to: String::new(), nth: "1".into(), verb: "crash".into(), node, other: String::new(),
-            for_ms: String::new(), by_ms: "1000".into(),
+            when: "at".into(),
+            at_ms: "500".into(),
+            kind: "ProduceResponse".into(),
+            event: "appended".into(),
+            from: String::new(),
+            to: String::new(),
+            nth: "1".into(),
+            verb: "crash".into(),
+            node,
+            other: String::new(),
+            for_ms: String::new(),
+            by_ms: "1000".into(),
         };
         let Some(fault) = fault else { return draft };
         match &fault.when {
             When::At(at) => draft.at_ms = Duration(at.us_since_origin()).as_millis().to_string(),
             When::Message { kind, from, to, nth } => {
                 draft.when = "message".into();
-                (draft.kind, draft.from, draft.to, draft.nth) = (kind.to_string(), text(from), text(to), nth.to_string());
+                (draft.kind, draft.from, draft.to, draft.nth) =
+                    (kind.to_string(), text(from), text(to), nth.to_string());
             }
             When::Event { kind, node, nth } => {
                 draft.when = "event".into();
@@ -112,7 +132,9 @@ impl Draft {
         let nth = || u32::try_from(number(&self.nth, "nth")?).ok().filter(|nth| *nth > 0).ok_or("nth");
         let name = |text: &str| (!text.is_empty()).then(|| Rc::from(text));
         let when = match &*self.when {
-            "message" => When::Message { kind: (&*self.kind).into(), from: name(&self.from), to: name(&self.to), nth: nth()? },
+            "message" => {
+                When::Message { kind: (&*self.kind).into(), from: name(&self.from), to: name(&self.to), nth: nth()? }
+            }
             "event" => {
                 let kind = EventWord::WORDS.iter().find(|(word, _)| *word == self.event).ok_or("event")?.1;
                 When::Event { kind, node: name(&self.from), nth: nth()? }
@@ -120,7 +142,11 @@ impl Draft {
             _ => When::At(Time::ORIGIN + Duration::from_millis(number(&self.at_ms, "at.ms")?)),
         };
         let span = || -> Result<Option<Duration>, &'static str> {
-            if self.for_ms.trim().is_empty() { Ok(None) } else { Ok(Some(Duration::from_millis(number(&self.for_ms, "for.ms")?))) }
+            if self.for_ms.trim().is_empty() {
+                Ok(None)
+            } else {
+                Ok(Some(Duration::from_millis(number(&self.for_ms, "for.ms")?)))
+            }
         };
         let by = || number(&self.by_ms, "by.ms").map(Duration::from_millis);
         let node: Rc<str> = (&*self.node).into();
@@ -162,14 +188,22 @@ pub fn FaultForm(props: &FormProps) -> Html {
             draft.set(new);
         })
     };
-    let input = |label: &'static str, id: &'static str, value: &str, put: fn(&mut Draft, String)| html! {
-        <label for={id}>{ label }<input {id} type="text" inputmode="numeric" value={value.to_owned()} onchange={set(put)}
-            aria-invalid={(*problem == Some(id)).then_some("true")} autocomplete="off" /></label>
+    let input = |label: &'static str, id: &'static str, value: &str, put: fn(&mut Draft, String)| {
+        html! {
+            <label for={id}>{ label }<input {id} type="text" inputmode="numeric" value={value.to_owned()} onchange={set(put)}
+                aria-invalid={(*problem == Some(id)).then_some("true")} autocomplete="off" /></label>
+        }
     };
-    let choose = |label: &'static str, id: &'static str, value: &str, options: Vec<(String, String)>, put: fn(&mut Draft, String)| html! {
-        <label for={id}>{ label }<select {id} onchange={set(put)}>
-            { for options.into_iter().map(|(word, name)| html! { <option key={word.clone()} value={word.clone()} selected={word == value}>{ name }</option> }) }
-        </select></label>
+    let choose = |label: &'static str,
+                  id: &'static str,
+                  value: &str,
+                  options: Vec<(String, String)>,
+                  put: fn(&mut Draft, String)| {
+        html! {
+            <label for={id}>{ label }<select {id} onchange={set(put)}>
+                { for options.into_iter().map(|(word, name)| html! { <option key={word.clone()} value={word.clone()} selected={word == value}>{ name }</option> }) }
+            </select></label>
+        }
     };
     let nodes = |any: Option<&str>| {
         let any = any.map(|any| (String::new(), any.to_owned()));
@@ -180,7 +214,11 @@ pub fn FaultForm(props: &FormProps) -> Html {
     let events = EventWord::WORDS.iter().map(|(word, _)| same(word)).collect();
     let verbs = VERBS.iter().filter(|(_, message)| !message || draft.when == "message");
     let verbs = verbs.map(|(verb, _)| ((*verb).to_owned(), (t.verb)(verb).to_owned())).collect();
-    let whens = vec![("at".into(), t.fault_at_ms.into()), ("message".into(), t.fault_on_message.into()), ("event".into(), t.fault_on_event.into())];
+    let whens = vec![
+        ("at".into(), t.fault_at_ms.into()),
+        ("message".into(), t.fault_on_message.into()),
+        ("event".into(), t.fault_on_event.into()),
+    ];
     let verb = &*draft.verb;
     let save = {
         let (draft, problem, done) = (draft.clone(), problem.clone(), props.done.clone());

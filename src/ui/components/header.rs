@@ -107,7 +107,8 @@ fn Picker(props: &OneScenario) -> Html {
     let onfocusout = {
         let open = open.clone();
         Callback::from(move |event: FocusEvent| {
-            let inside = dom::element(event.related_target()).is_some_and(|to| to.closest(".picker").ok().flatten().is_some());
+            let inside =
+                dom::element(event.related_target()).is_some_and(|to| to.closest(".picker").ok().flatten().is_some());
             if !inside && event.related_target().is_some() {
                 open.set(false);
             }
@@ -218,7 +219,13 @@ fn Share(props: &ShareProps) -> Html {
             let Some(link) = &link else { return };
             let said = said.clone();
             dom::copy(link, move |done| {
-                said.set(if !done { t.copy_failed } else if whole { t.copied } else { t.share_part });
+                said.set(if !done {
+                    t.copy_failed
+                } else if whole {
+                    t.copied
+                } else {
+                    t.share_part
+                });
                 let said = said.clone();
                 Timeout::new(6_000, move || said.set("")).forget();
             });

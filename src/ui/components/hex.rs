@@ -32,8 +32,11 @@ pub fn Hex(props: &HexProps) -> Html {
         let hot = hot.clone();
         Callback::from(move |_: PointerEvent| hot.set(Some(index)))
     };
-    let slice = |from: u32, to: u32| batch.bytes.get(from as usize..(to as usize).min(MOST).max(from as usize)).unwrap_or_default();
-    let class = |index: usize| classes!(if index % 2 == 0 { "even" } else { "odd" }, (*hot == Some(index)).then_some("hot"));
+    let slice = |from: u32, to: u32| {
+        batch.bytes.get(from as usize..(to as usize).min(MOST).max(from as usize)).unwrap_or_default()
+    };
+    let class =
+        |index: usize| classes!(if index % 2 == 0 { "even" } else { "odd" }, (*hot == Some(index)).then_some("hot"));
     let dump = batch.fields.iter().enumerate().map(|(index, (from, to, name, value))| html! {
         <span key={index} class={class(index)} title={format!("{name} = {value}")} onpointerenter={over(index)}>{ hex(slice(*from, *to)) }{ " " }</span>
     });

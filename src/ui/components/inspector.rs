@@ -8,7 +8,9 @@ use crate::ui::lab::Lab;
 use crate::ui::same::Same;
 use crate::ui::state::{Action, Selection};
 use crate::ui::words::{clock, ids, node_name, records};
-use delivery_lab::view::{BrokerView, ClusterView, ConsumerView, ControllerView, NodeBody, NodeView, PartitionView, ProducerView};
+use delivery_lab::view::{
+    BrokerView, ClusterView, ConsumerView, ControllerView, NodeBody, NodeView, PartitionView, ProducerView,
+};
 use std::rc::Rc;
 use yew::prelude::*;
 
@@ -30,7 +32,9 @@ pub fn Inspector(props: &InspectorProps) -> Html {
         Selection::Partition(id, name) | Selection::Batch(id, name, _) => {
             let base = if let Selection::Batch(_, _, base) = props.selection { Some(base) } else { None };
             match node(*id).and_then(|node| partition(&node, name).map(|found| (node, found))) {
-                Some((node, partition)) => html! { <PartitionBox broker={node.id} name={node.name.clone()} {partition} {base} /> },
+                Some((node, partition)) => {
+                    html! { <PartitionBox broker={node.id} name={node.name.clone()} {partition} {base} /> }
+                }
                 None => html! { <p class="soft pad">{ t.nothing_selected }</p> },
             }
         }
@@ -150,7 +154,8 @@ fn broker(it: &BrokerView, id: u16, lab: &Lab, t: &Texts) -> Html {
             text(partition.log_end_offset),
         ]
     });
-    let heads = ["partition", "role", "leader", "leader epoch", "partition epoch", "ISR", "log start", "LSO", "HW", "LEO"];
+    let heads =
+        ["partition", "role", "leader", "leader epoch", "partition epoch", "ISR", "log start", "LSO", "HW", "LEO"];
     html! {
         <>
             { facts(vec![("broker_epoch", it.broker_epoch.to_string()), ("metadata_offset", it.metadata_offset.to_string())]) }
@@ -181,7 +186,10 @@ fn controller(it: &ControllerView) -> Html {
 }
 
 fn producer(it: &ProducerView, t: &Texts) -> Html {
-    let settings = it.settings.iter().map(|(key, value, changed)| vec![text(key), text(value), text(if *changed { "≠" } else { "" })]);
+    let settings = it
+        .settings
+        .iter()
+        .map(|(key, value, changed)| vec![text(key), text(value), text(if *changed { "≠" } else { "" })]);
     let buffer = it.buffer.iter().map(|(record, partition)| vec![text(record), text(partition)]);
     let flying = it.in_flight.iter().map(|it| {
         vec![text(records(&it.records)), text(it.to), text(it.attempt), text(format!("{} s", clock(it.deadline_us)))]
@@ -202,9 +210,10 @@ fn producer(it: &ProducerView, t: &Texts) -> Html {
 
 fn consumer(it: &ConsumerView, t: &Texts) -> Html {
     let number = |it: Option<i64>| it.map_or_else(|| "–".to_owned(), |it| it.to_string());
-    let positions = it.positions.iter().map(|one| {
-        vec![text(&one.partition), text(number(one.position)), text(number(one.committed)), text(one.lag)]
-    });
+    let positions = it
+        .positions
+        .iter()
+        .map(|one| vec![text(&one.partition), text(number(one.position)), text(number(one.committed)), text(one.lag)]);
     let sink = it.sink.rows.iter().map(|row| vec![text(row.record), text(row.effects), text(row.refused)]);
     html! {
         <>
@@ -246,12 +255,25 @@ fn PartitionBox(props: &PartitionProps) -> Html {
     });
     let pending = it.pending_isr.as_deref().map_or_else(|| "–".to_owned(), ids);
     let followers = it.followers.iter().map(|one| {
-        vec![text(one.broker), text(one.log_end_offset), text(format!("{} s", clock(one.last_caught_up_us))), text(one.in_sync)]
+        vec![
+            text(one.broker),
+            text(one.log_end_offset),
+            text(format!("{} s", clock(one.last_caught_up_us))),
+            text(one.in_sync),
+        ]
     });
-    let segments = it.segments.iter().map(|one| vec![text(format!("{:020}.log", one.base_offset)), text(one.bytes), text(one.batches)]);
+    let segments = it
+        .segments
+        .iter()
+        .map(|one| vec![text(format!("{:020}.log", one.base_offset)), text(one.bytes), text(one.batches)]);
     let epochs = it.epochs.iter().map(|(epoch, start)| vec![text(epoch), text(start)]);
     let producers = it.producers.iter().map(|one| {
-        let batches = one.batches.iter().map(|(first, last, offset)| format!("{first}–{last} @ {offset}")).collect::<Vec<_>>().join(", ");
+        let batches = one
+            .batches
+            .iter()
+            .map(|(first, last, offset)| format!("{first}–{last} @ {offset}"))
+            .collect::<Vec<_>>()
+            .join(", ");
         vec![text(one.producer_id), text(one.epoch), text(batches)]
     });
     html! {

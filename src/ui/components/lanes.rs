@@ -73,7 +73,8 @@ pub fn LanesBox(props: &BoxProps) -> Html {
     let holder = use_node_ref();
     let width = use_width(&holder, 1400.0).max(560.0);
     let timeline = &props.timeline;
-    let scale = Scale { from: timeline.from_us, to: timeline.to_us, width, lanes: lanes_of(&props.nodes, props.traffic) };
+    let scale =
+        Scale { from: timeline.from_us, to: timeline.to_us, width, lanes: lanes_of(&props.nodes, props.traffic) };
     let seek = {
         let (lab, scale) = (lab.clone(), scale.clone());
         move |event: &PointerEvent| {
@@ -153,7 +154,8 @@ fn Lanes(props: &LanesProps) -> Html {
     });
     let shown = |arrow: &&ArrowView| props.traffic || !arrow.quiet;
     let arrows = timeline.arrows.iter().filter(shown).filter_map(|arrow| draw_arrow(arrow, scale, &lab));
-    let (flags, marks): (Vec<&MarkView>, Vec<&MarkView>) = timeline.marks.iter().partition(|mark| mark.kind == MarkKind::Fault);
+    let (flags, marks): (Vec<&MarkView>, Vec<&MarkView>) =
+        timeline.marks.iter().partition(|mark| mark.kind == MarkKind::Fault);
     html! {
         <>
             <clipPath id="in-lanes"><rect x={(LEFT - 5.0).to_string()} width={(end - LEFT + 10.0).to_string()} height={scale.height().to_string()} /></clipPath>
@@ -254,7 +256,12 @@ fn draw_fault(mark: &MarkView, scale: &Scale, t: &Texts) -> Option<Html> {
 /// Labels where there is room: lost ones first, then requests with records.
 fn labels(timeline: &TimelineView, scale: &Scale, traffic: bool, t: &Texts) -> Html {
     let rank = |arrow: &ArrowView| (!arrow.lost, arrow.error.is_none(), arrow.api != "Produce", arrow.response);
-    let worth = |arrow: &&ArrowView| (traffic || !arrow.quiet) && (arrow.lost || !arrow.records.is_empty() || (arrow.error.is_some() && matches!(arrow.api, "Produce" | "Fetch" | "OffsetCommit")));
+    let worth = |arrow: &&ArrowView| {
+        (traffic || !arrow.quiet)
+            && (arrow.lost
+                || !arrow.records.is_empty()
+                || (arrow.error.is_some() && matches!(arrow.api, "Produce" | "Fetch" | "OffsetCommit")))
+    };
     let mut arrows: Vec<&ArrowView> = timeline.arrows.iter().filter(worth).collect();
     arrows.sort_by_key(|arrow| (rank(arrow), arrow.sent_us));
     let mut taken: Vec<(f64, f64, f64)> = Vec::new();

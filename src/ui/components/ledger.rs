@@ -43,8 +43,10 @@ pub fn Ledger(props: &LedgerProps) -> Html {
     };
     let start = (*first).min(rows.len().saturating_sub(1) / 10 * 10);
     let end = (start + WINDOW).min(rows.len());
-    let space = |rows: usize, key: &'static str| html! {
-        if rows > 0 { <tr {key} class="space" aria-hidden="true"><td colspan="8" height={(rows as f64 * ROW).to_string()}></td></tr> }
+    let space = |rows: usize, key: &'static str| {
+        html! {
+            if rows > 0 { <tr {key} class="space" aria-hidden="true"><td colspan="8" height={(rows as f64 * ROW).to_string()}></td></tr> }
+        }
     };
     html! {
         <div class="ledger" ref={holder} {onscroll} tabindex="0" data-scroll="ledger" role="region" aria-label={t.ledger}>
@@ -97,7 +99,8 @@ fn Row(props: &RowProps) -> Html {
         many => many.to_string(),
     };
     let acked = if row.error.is_some() { "✗".to_owned() } else { flag(row.acked) };
-    let cells = [flag(row.sent), acked, count(row.appended), count(row.committed), count(row.delivered), count(row.processed)];
+    let cells =
+        [flag(row.sent), acked, count(row.appended), count(row.committed), count(row.delivered), count(row.processed)];
     let class = match row.status {
         RowStatus::Waiting => "wait",
         RowStatus::Sending | RowStatus::Stored | RowStatus::Processing => "now",

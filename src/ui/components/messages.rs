@@ -105,7 +105,9 @@ pub fn Messages(props: &MessagesProps) -> Html {
 fn share(message: &MessageView, clock_us: u64) -> f64 {
     let passed = clock_us.saturating_sub(message.sent_us) as f64;
     match (message.fate, message.arrives_us) {
-        (MessageFate::Flying, Some(arrives)) => (passed / (arrives.saturating_sub(message.sent_us)).max(1) as f64).clamp(0.0, 1.0),
+        (MessageFate::Flying, Some(arrives)) => {
+            (passed / (arrives.saturating_sub(message.sent_us)).max(1) as f64).clamp(0.0, 1.0)
+        }
         _ => (passed / 1_500.0).min(0.5),
     }
 }

@@ -118,7 +118,9 @@ pub fn PopoverLayer(props: &LayerProps) -> Html {
 
 /// Beside the point, and inside the window.
 fn fitted(element: &HtmlElement, at: (f64, f64)) -> (f64, f64) {
-    let size = |value: Result<wasm_bindgen::JsValue, wasm_bindgen::JsValue>| value.ok().and_then(|it| it.as_f64()).unwrap_or(800.0);
+    let size = |value: Result<wasm_bindgen::JsValue, wasm_bindgen::JsValue>| {
+        value.ok().and_then(|it| it.as_f64()).unwrap_or(800.0)
+    };
     let (width, height) = (size(dom::window().inner_width()), size(dom::window().inner_height()));
     let (own_width, own_height) = (f64::from(element.offset_width()), f64::from(element.offset_height()));
     let left = (at.0 - own_width / 2.0).min(width - own_width - 8.0).max(8.0);
@@ -167,20 +169,28 @@ fn title(target: Target, view: &ClusterView, t: &Texts) -> String {
 }
 
 fn deeds(target: Target, view: &ClusterView, t: &Texts, for_ms: u64) -> Vec<Deed> {
-    let deed = |name: &str, help: &str, what: What, possible: bool| Deed { name: name.to_owned(), help: help.to_owned(), what: Some(what), possible };
+    let deed = |name: &str, help: &str, what: What, possible: bool| Deed {
+        name: name.to_owned(),
+        help: help.to_owned(),
+        what: Some(what),
+        possible,
+    };
     let duration = (for_ms > 0).then(|| Duration::from_millis(for_ms));
     let mut list = match target {
         Target::Message(id) => {
             let message = view.messages.iter().find(|it| it.id == id);
             let flying = message.is_some_and(|it| it.fate == MessageFate::Flying);
             let alive = message.is_some_and(|it| it.fate != MessageFate::Lost);
-            let mut list = vec![
-                deed(t.reset, t.reset_help, What::Reset, alive),
-                deed(t.stall, t.stall_help, What::Stall, flying),
-            ];
+            let mut list =
+                vec![deed(t.reset, t.reset_help, What::Reset, alive), deed(t.stall, t.stall_help, What::Stall, flying)];
             for ms in DELAYS_MS {
                 let by = Duration::from_millis(ms);
-                list.push(Deed { name: (t.delay_help)(&span(by.0)), help: String::new(), what: Some(What::Delay { by }), possible: flying });
+                list.push(Deed {
+                    name: (t.delay_help)(&span(by.0)),
+                    help: String::new(),
+                    what: Some(What::Delay { by }),
+                    possible: flying,
+                });
             }
             list
         }
@@ -193,7 +203,12 @@ fn deeds(target: Target, view: &ClusterView, t: &Texts, for_ms: u64) -> Vec<Deed
             let (of, back) = (|| node.clone(), duration);
             vec![
                 deed(t.crash, t.crash_help, What::Crash { node: of(), back_after: back }, !dead),
-                deed(t.power_loss, t.power_loss_help, What::PowerLoss { node: of(), back_after: back }, status != NodeStatus::PoweredOff),
+                deed(
+                    t.power_loss,
+                    t.power_loss_help,
+                    What::PowerLoss { node: of(), back_after: back },
+                    status != NodeStatus::PoweredOff,
+                ),
                 deed(t.restart, "", What::Restart { node: of() }, dead),
                 deed(t.pause_node, t.pause_help, What::Pause { node: of(), duration }, runs),
                 deed(t.resume, "", What::Resume { node: of() }, status == NodeStatus::Paused),
@@ -208,7 +223,12 @@ fn deeds(target: Target, view: &ClusterView, t: &Texts, for_ms: u64) -> Vec<Deed
             let by = Duration::from_millis(100);
             vec![
                 deed(t.cut, t.cut_off_help, What::Partition { a: one.clone(), b: Some(other.clone()), duration }, !cut),
-                deed(t.slow, t.slow_help, What::Slow { a: Some(one.clone()), b: Some(other.clone()), by, duration }, !slow),
+                deed(
+                    t.slow,
+                    t.slow_help,
+                    What::Slow { a: Some(one.clone()), b: Some(other.clone()), by, duration },
+                    !slow,
+                ),
                 deed(t.heal, "", What::Heal { a: one, b: Some(other) }, cut || slow),
             ]
         }

@@ -38,8 +38,13 @@ fn change(props: &FieldProps, value: Option<&str>) -> Result<Scenario, String> {
         None => drop(properties.remove(props.setting.name)),
     }
     let before = props.place.check(props.place.properties(&props.scenario));
-    let new_errors: Vec<String> = props.place.check(props.place.properties(&new)).into_iter()
-        .filter(|error| !before.contains(error)).map(|error| error.message).collect();
+    let new_errors: Vec<String> = props
+        .place
+        .check(props.place.properties(&new))
+        .into_iter()
+        .filter(|error| !before.contains(error))
+        .map(|error| error.message)
+        .collect();
     if new_errors.is_empty() { Ok(new) } else { Err(new_errors.join(" ")) }
 }
 
@@ -119,7 +124,8 @@ pub fn SettingField(props: &FieldProps) -> Html {
     let valid = key.valid_values();
     let doc = if valid.is_empty() { (*about).clone() } else { format!("{about} {valid}") };
     // What Kafka does without saying so is said here.
-    let notes = props.place.notes(props.place.properties(&props.scenario)).into_iter().filter(|note| note.key == key.name);
+    let notes =
+        props.place.notes(props.place.properties(&props.scenario)).into_iter().filter(|note| note.key == key.name);
     let notes = notes.map(|note| html! { <p class="note">{ note.to_string() }</p> });
     html! { <>{ frame(&id, key.name, &doc, control, reset, (*problem).clone()) }{ for notes }</> }
 }

@@ -11,10 +11,22 @@ use yew::prelude::*;
 
 /// The keys that decide about delivery: they come right after the changed ones.
 const FIRST: &[&str] = &[
-    "acks", "enable.idempotence", "retries", "request.timeout.ms", "delivery.timeout.ms", "linger.ms",
+    "acks",
+    "enable.idempotence",
+    "retries",
+    "request.timeout.ms",
+    "delivery.timeout.ms",
+    "linger.ms",
     "max.in.flight.requests.per.connection",
-    "enable.auto.commit", "auto.commit.interval.ms", "isolation.level", "auto.offset.reset", "max.poll.records",
-    "min.insync.replicas", "unclean.leader.election.enable", "replica.lag.time.max.ms", "broker.session.timeout.ms",
+    "enable.auto.commit",
+    "auto.commit.interval.ms",
+    "isolation.level",
+    "auto.offset.reset",
+    "max.poll.records",
+    "min.insync.replicas",
+    "unclean.leader.election.enable",
+    "replica.lag.time.max.ms",
+    "broker.session.timeout.ms",
 ];
 
 #[derive(Properties, PartialEq)]

@@ -86,7 +86,9 @@ pub fn StageBox(props: &StageProps) -> Html {
             NodeBody::Controller(_) => html! { <ControllerCard {key} {node} {shape} {left_us} {selected} /> },
             NodeBody::Broker(_) => {
                 let partition = match &props.selection {
-                    Selection::Partition(at, name) | Selection::Batch(at, name, _) if *at == node.id => Some(name.clone()),
+                    Selection::Partition(at, name) | Selection::Batch(at, name, _) if *at == node.id => {
+                        Some(name.clone())
+                    }
                     _ => None,
                 };
                 html! { <BrokerCard {key} {node} {shape} {left_us} {selected} {partition} /> }

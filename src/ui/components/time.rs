@@ -74,8 +74,14 @@ fn Transport(props: &TransportProps) -> Html {
         let lab = lab.clone();
         Callback::from(move |_| lab.to_end())
     };
-    let button = |id: &'static str, name: &'static str, key: &str, shape: &'static str, onclick: Callback<MouseEvent>| html! {
-        <button {id} class="icon" {onclick} aria-label={name} title={format!("{name} ({key})")}>{ icon(shape) }</button>
+    let button = |id: &'static str,
+                  name: &'static str,
+                  key: &str,
+                  shape: &'static str,
+                  onclick: Callback<MouseEvent>| {
+        html! {
+            <button {id} class="icon" {onclick} aria-label={name} title={format!("{name} ({key})")}>{ icon(shape) }</button>
+        }
     };
     let play = if props.playing { t.pause } else { t.play };
     html! {

@@ -134,7 +134,12 @@ fn Claim(props: &ClaimProps) -> Html {
         }
     };
     let duplicated = if it.duplicated.is_empty() { &it.log_duplicated } else { &it.duplicated };
-    let because = verdict.because.iter().map(|(key, value, node)| format!("{node}: {key}={value}")).collect::<Vec<_>>().join("\n");
+    let because = verdict
+        .because
+        .iter()
+        .map(|(key, value, node)| format!("{node}: {key}={value}"))
+        .collect::<Vec<_>>()
+        .join("\n");
     let when = if props.finished { t.in_the_end } else { t.so_far };
     let (mark, word, class) = if verdict.holds { ("✓", t.holds, "holds") } else { ("✗", t.broken, "broken") };
     html! {

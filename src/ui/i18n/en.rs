@@ -31,7 +31,9 @@ pub static TEXTS: Texts = Texts {
     theme_dark: "dark",
     skip: "Skip to the stage",
     invite: "Press Play and watch.",
-    try_setting: |name, key, value| if name.is_empty() { format!("Set {key}={value}") } else { format!("Set {key}={value} on {name}") },
+    try_setting: |name, key, value| {
+        if name.is_empty() { format!("Set {key}={value}") } else { format!("Set {key}={value} on {name}") }
+    },
     run_again: " and run it again.",
     refused: |what| if what.is_empty() { "That is not possible here".to_owned() } else { format!("{what}: refused") },
     changed: "Changed, and started over from the same seed:",
@@ -58,16 +60,28 @@ pub static TEXTS: Texts = Texts {
     paste_hint: "One key=value a line. What is not here goes back to its default.",
     apply: "Apply",
     cancel: "Cancel",
-    expected_number: |low, high| if high == u64::MAX { format!("Expected a whole number, at least {low}.") } else { format!("Expected a whole number from {low} to {high}.") },
+    expected_number: |low, high| {
+        if high == u64::MAX {
+            format!("Expected a whole number, at least {low}.")
+        } else {
+            format!("Expected a whole number from {low} to {high}.")
+        }
+    },
     expected_words: |words| format!("Expected one of: {words}."),
     work_help: |key| match key {
         "records" => "How many records it sends in all.",
         "rate.per.second" => "How many records it hands to send() each second.",
-        "key" => "The keys of its records: none (sticky partitioning), record (its own number), entity:4 (four entities in turn).",
+        "key" => {
+            "The keys of its records: none (sticky partitioning), record (its own number), entity:4 (four entities in turn)."
+        }
         "processing.ms" => "How long its handler takes for one record.",
-        "commit" => "When it commits: before processing, after it with commitSync() or commitAsync(), or automatically inside poll().",
+        "commit" => {
+            "When it commits: before processing, after it with commitSync() or commitAsync(), or automatically inside poll()."
+        }
         "hand.over" => "Who processes: the polling thread itself (inline), or a worker thread while polling goes on.",
-        "sink.dedupe" => "What the system behind it does with a record it has seen: nothing, refuse it by a unique key, ignore an older version, or look into a store of processed ids.",
+        "sink.dedupe" => {
+            "What the system behind it does with a record it has seen: nothing, refuse it by a unique key, ignore an older version, or look into a store of processed ids."
+        }
         "partitions" => "How many partitions the topic has.",
         "replication.factor" => "How many brokers hold each partition.",
         "seed" => "All chance comes from it: the same seed gives the same run.",
@@ -100,7 +114,9 @@ pub static TEXTS: Texts = Texts {
     what_message: story::what_message,
     verb: story::verb,
     stage: "Stage",
-    stage_of: |producers, brokers, consumers| format!("Stage: {producers} producers, {brokers} brokers, {consumers} consumers"),
+    stage_of: |producers, brokers, consumers| {
+        format!("Stage: {producers} producers, {brokers} brokers, {consumers} consumers")
+    },
     leader: "leader",
     follower: "follower",
     offline: "offline: its files",
@@ -128,9 +144,13 @@ pub static TEXTS: Texts = Texts {
     acknowledges: |records| if records.is_empty() { "ack".to_owned() } else { format!("ack {records}") },
     message_label: story::message_label,
     link_label: |a, b| format!("Link {a} – {b}"),
-    link_state: |link| if link.cut { "cut".to_owned() } else { format!("{} slower", crate::ui::words::span(link.slower_us)) },
+    link_state: |link| {
+        if link.cut { "cut".to_owned() } else { format!("{} slower", crate::ui::words::span(link.slower_us)) }
+    },
     node_label: |name, role, doing| format!("{name}, {role}: {doing}. Open its actions"),
-    partition_label: |name, broker, leo, hw| format!("{name} on {broker}: log end offset {leo}, high watermark {hw}. Inspect"),
+    partition_label: |name, broker, leo, hw| {
+        format!("{name} on {broker}: log end offset {leo}, high watermark {hw}. Inspect")
+    },
     internal_hidden: |count| format!("+{count} internal"),
     legend: "Legend",
     legend_items: ["buffered", "appended", "committed", "duplicated", "lost", "control record"],
@@ -178,7 +198,14 @@ pub static TEXTS: Texts = Texts {
     banner,
     violations: "The engine broke one of its own invariants. Please report this.",
     ledger: "Ledger: one row a record",
-    columns: [("S", "sent"), ("A", "acked"), ("L", "appended to the log"), ("C", "committed"), ("D", "delivered"), ("P", "processed")],
+    columns: [
+        ("S", "sent"),
+        ("A", "acked"),
+        ("L", "appended to the log"),
+        ("C", "committed"),
+        ("D", "delivered"),
+        ("P", "processed"),
+    ],
     row_status: |status| match status {
         RowStatus::Waiting => "waiting",
         RowStatus::Sending => "sending",
@@ -259,11 +286,17 @@ fn banner(said: &Banner) -> String {
     match said {
         Banner::Ready => "Ready. Nothing has happened yet.".to_owned(),
         Banner::Fine { processed, finished: false } => format!("So far, so good: {processed} processed."),
-        Banner::Fine { processed, finished: true } => format!("All is well: {processed} processed, none lost, none twice."),
+        Banner::Fine { processed, finished: true } => {
+            format!("All is well: {processed} processed, none lost, none twice.")
+        }
         Banner::LogDuplicated { records } => is(records, "is in the log twice.", "are in the log twice."),
-        Banner::Duplicated { records } => is(records, "was processed more than once.", "were processed more than once."),
+        Banner::Duplicated { records } => {
+            is(records, "was processed more than once.", "were processed more than once.")
+        }
         Banner::Lost { records, acked: false } => is(records, "is lost.", "are lost."),
-        Banner::Lost { records, acked: true } => is(records, "is lost, although it was acked.", "are lost, although some were acked."),
+        Banner::Lost { records, acked: true } => {
+            is(records, "is lost, although it was acked.", "are lost, although some were acked.")
+        }
         Banner::Reordered { records } => is(records, "came out of order.", "came out of order."),
     }
 }

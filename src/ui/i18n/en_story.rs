@@ -46,7 +46,9 @@ pub fn what(what: &What) -> String {
         What::Restart { node } => format!("start {} again", node_name(node)),
         What::Pause { node, duration } => format!("pause {}{}", node_name(node), for_while(duration)),
         What::Resume { node } => format!("resume {}", node_name(node)),
-        What::Partition { a, b: Some(b), duration } => format!("cut {} – {}{}", node_name(a), node_name(b), for_while(duration)),
+        What::Partition { a, b: Some(b), duration } => {
+            format!("cut {} – {}{}", node_name(a), node_name(b), for_while(duration))
+        }
         What::Partition { a, b: None, duration } => format!("cut {} off{}", node_name(a), for_while(duration)),
         What::Heal { a, b: Some(b) } => format!("heal {} – {}", node_name(a), node_name(b)),
         What::Heal { a, b: None } => format!("heal all links of {}", node_name(a)),
@@ -55,7 +57,12 @@ pub fn what(what: &What) -> String {
         What::Delay { by } => format!("delay by {}", span(by.0)),
         What::Slow { a, b, by, duration } => {
             let ends = [a, b].into_iter().flatten().map(|it| node_name(it)).collect::<Vec<_>>().join(" – ");
-            format!("slow {} by {}{}", if ends.is_empty() { "all links" } else { &ends }, span(by.0), for_while(duration))
+            format!(
+                "slow {} by {}{}",
+                if ends.is_empty() { "all links" } else { &ends },
+                span(by.0),
+                for_while(duration)
+            )
         }
         What::SkewClock { node, by_ms } => format!("move the clock of {} by {by_ms} ms", node_name(node)),
     }
@@ -105,7 +112,9 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::WaitingForProducerId => "asking for a producer id".to_owned(),
         Activity::Buffering { records: list } => format!("collecting {}", records(list)),
         Activity::WaitingForAck { records: list } => format!("waiting for the ack of {}", records(list)),
-        Activity::Retrying { attempt, records: list } => format!("retry {}: sending {} again", attempt.saturating_sub(1).max(1), records(list)),
+        Activity::Retrying { attempt, records: list } => {
+            format!("retry {}: sending {} again", attempt.saturating_sub(1).max(1), records(list))
+        }
         Activity::BackingOff { records: list, .. } => format!("no ack: will send {} again{left}", records(list)),
         Activity::WaitingForCoordinator => "looking for its coordinator".to_owned(),
         Activity::Polling => "polling".to_owned(),
@@ -147,8 +156,12 @@ pub fn event(line: &Line) -> Sentence {
     let (text, tone) = match &line.event.event {
         Event::Sent { .. } => (format!("send(): {rec} into the buffer of {tp}"), Tone::Plain),
         Event::BatchSent { to, attempt: 1, .. } => (format!("sent Produce to broker {to}: {rec}"), Tone::Plain),
-        Event::BatchSent { to, attempt, .. } => (format!("sent Produce to broker {to}: {rec}, attempt {attempt}"), Tone::Odd),
-        Event::Acked { offset: -1, .. } => (format!("reported {rec} as sent: no answer asked for (offset −1)"), Tone::Plain),
+        Event::BatchSent { to, attempt, .. } => {
+            (format!("sent Produce to broker {to}: {rec}, attempt {attempt}"), Tone::Odd)
+        }
+        Event::Acked { offset: -1, .. } => {
+            (format!("reported {rec} as sent: no answer asked for (offset −1)"), Tone::Plain)
+        }
         Event::Acked { offset, .. } => (format!("got the ack: {rec} is at offset {offset} of {tp}"), Tone::Plain),
         Event::SendFailed { error, .. } => (format!("gave up on {rec}: {}", error.name()), Tone::Bad),
         Event::Retry { error, .. } => (format!("will send {rec} again: {}", error.name()), Tone::Odd),
@@ -156,32 +169,58 @@ pub fn event(line: &Line) -> Sentence {
         Event::Processing { .. } => (format!("began to process {rec}"), Tone::Plain),
         Event::Processed { offset, .. } => (format!("processed {rec} (offset {offset})"), Tone::Plain),
         Event::OffsetsCommitted { offset, .. } => (format!("committed offset {offset} of {tp}"), Tone::Plain),
-        Event::PositionSet { offset, from_commit: true, .. } => (format!("reads {tp} from offset {offset}, its last commit"), Tone::Plain),
-        Event::PositionSet { offset, .. } => (format!("reads {tp} from offset {offset} (auto.offset.reset)"), Tone::Plain),
-        Event::RequestFailed { api, peer, error } => (format!("{} to {} failed: {}", api.name(), number(*peer, line), error.name()), Tone::Bad),
+        Event::PositionSet { offset, from_commit: true, .. } => {
+            (format!("reads {tp} from offset {offset}, its last commit"), Tone::Plain)
+        }
+        Event::PositionSet { offset, .. } => {
+            (format!("reads {tp} from offset {offset} (auto.offset.reset)"), Tone::Plain)
+        }
+        Event::RequestFailed { api, peer, error } => {
+            (format!("{} to {} failed: {}", api.name(), number(*peer, line), error.name()), Tone::Bad)
+        }
         Event::Appended { leader, batch, .. } => {
             let rec = if list.is_empty() { format!("{} records", batch.record_count()) } else { rec };
             let tone = if *leader { Tone::Plain } else { Tone::Quiet };
             let how = if *leader { "appended" } else { "replicated" };
             (format!("{how} {rec} at offset {} of {tp} (epoch {})", batch.base_offset(), batch.leader_epoch()), tone)
         }
-        Event::DuplicateIgnored { base_offset, .. } => (format!("knows {rec} already, at offset {base_offset}: not stored again"), Tone::Odd),
-        Event::HighWatermark { leader, offset, .. } => (format!("high watermark of {tp} is {offset}"), if *leader { Tone::Plain } else { Tone::Quiet }),
-        Event::BecameLeader { leader_epoch, log_end_offset, .. } => (format!("leads {tp} in epoch {leader_epoch}, from offset {log_end_offset}"), Tone::Odd),
-        Event::BecameFollower { leader_epoch, leader, .. } => (format!("follows broker {leader} for {tp} in epoch {leader_epoch}"), Tone::Plain),
+        Event::DuplicateIgnored { base_offset, .. } => {
+            (format!("knows {rec} already, at offset {base_offset}: not stored again"), Tone::Odd)
+        }
+        Event::HighWatermark { leader, offset, .. } => {
+            (format!("high watermark of {tp} is {offset}"), if *leader { Tone::Plain } else { Tone::Quiet })
+        }
+        Event::BecameLeader { leader_epoch, log_end_offset, .. } => {
+            (format!("leads {tp} in epoch {leader_epoch}, from offset {log_end_offset}"), Tone::Odd)
+        }
+        Event::BecameFollower { leader_epoch, leader, .. } => {
+            (format!("follows broker {leader} for {tp} in epoch {leader_epoch}"), Tone::Plain)
+        }
         Event::Truncated { from, to, .. } => (format!("cut {tp} back from offset {from} to {to}"), Tone::Bad),
-        Event::IsrChanged { isr, .. } => (format!("ISR of {tp} is {}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")), Tone::Odd),
-        Event::IsrProposed { isr, .. } => (format!("proposes ISR {} for {tp}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")), Tone::Quiet),
+        Event::IsrChanged { isr, .. } => (
+            format!("ISR of {tp} is {}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")),
+            Tone::Odd,
+        ),
+        Event::IsrProposed { isr, .. } => (
+            format!("proposes ISR {} for {tp}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")),
+            Tone::Quiet,
+        ),
         Event::ProduceRefused { error, .. } => (format!("refused a write to {tp}: {}", error.name()), Tone::Bad),
         Event::LogRecovered { log_end_offset, lost_bytes, .. } => {
             let lost = if *lost_bytes > 0 { format!(", {lost_bytes} bytes lost") } else { String::new() };
-            (format!("recovered {tp} up to offset {log_end_offset}{lost}"), if *lost_bytes > 0 { Tone::Bad } else { Tone::Plain })
+            (
+                format!("recovered {tp} up to offset {log_end_offset}{lost}"),
+                if *lost_bytes > 0 { Tone::Bad } else { Tone::Plain },
+            )
         }
         Event::BrokerFenced { broker } => (format!("fenced broker {broker}"), Tone::Odd),
         Event::BrokerUnfenced { broker } => (format!("broker {broker} is alive"), Tone::Plain),
         Event::PartitionChanged { leader, leader_epoch, unclean, .. } => {
             let unclean = if *unclean { ", unclean" } else { "" };
-            (format!("{tp}: leader {leader}, epoch {leader_epoch}{unclean}"), if unclean.is_empty() { Tone::Plain } else { Tone::Bad })
+            (
+                format!("{tp}: leader {leader}, epoch {leader_epoch}{unclean}"),
+                if unclean.is_empty() { Tone::Plain } else { Tone::Bad },
+            )
         }
         Event::MessageSent { to, summary, .. } => {
             let kind = if summary.response { summary.api.response_name() } else { summary.api.request_name() };

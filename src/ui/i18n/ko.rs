@@ -31,9 +31,17 @@ pub static TEXTS: Texts = Texts {
     theme_dark: "어둡게",
     skip: "스테이지로 건너뛰기",
     invite: "재생을 눌러 지켜보세요.",
-    try_setting: |name, key, value| if name.is_empty() { format!("{key}={value}") } else { format!("{name}에 {key}={value}") },
+    try_setting: |name, key, value| {
+        if name.is_empty() { format!("{key}={value}") } else { format!("{name}에 {key}={value}") }
+    },
     run_again: " 설정하고 다시 실행해 보세요.",
-    refused: |what| if what.is_empty() { "지금은 할 수 없습니다".to_owned() } else { format!("{what}: 적용하지 않았습니다") },
+    refused: |what| {
+        if what.is_empty() {
+            "지금은 할 수 없습니다".to_owned()
+        } else {
+            format!("{what}: 적용하지 않았습니다")
+        }
+    },
     changed: "바꾸고 같은 seed로 처음부터 다시 시작했습니다:",
     back_to_written: "원래 시나리오로 되돌리기",
     dismiss: "닫기",
@@ -58,7 +66,13 @@ pub static TEXTS: Texts = Texts {
     paste_hint: "한 줄에 key=value 하나. 여기 없는 설정은 기본값으로 돌아갑니다.",
     apply: "적용",
     cancel: "취소",
-    expected_number: |low, high| if high == u64::MAX { format!("{low} 이상의 정수여야 합니다.") } else { format!("{low}부터 {high}까지의 정수여야 합니다.") },
+    expected_number: |low, high| {
+        if high == u64::MAX {
+            format!("{low} 이상의 정수여야 합니다.")
+        } else {
+            format!("{low}부터 {high}까지의 정수여야 합니다.")
+        }
+    },
     expected_words: |words| format!("다음 중 하나여야 합니다: {words}."),
     work_help: |key| match key {
         "records" => "보낼 레코드의 총수.",
@@ -67,7 +81,9 @@ pub static TEXTS: Texts = Texts {
         "processing.ms" => "레코드 하나를 처리하는 데 걸리는 시간.",
         "commit" => "커밋 시점: 처리 전(before), 처리 후 commitSync() 또는 commitAsync(), poll() 안에서 자동(auto).",
         "hand.over" => "누가 처리하는가: poll하는 스레드 자신(inline), 또는 poll이 계속되는 동안 worker 스레드.",
-        "sink.dedupe" => "뒤쪽 시스템이 이미 본 레코드를 다루는 방법: 그대로, unique key로 거부, 낮은 버전 무시, 처리된 id 저장소 확인.",
+        "sink.dedupe" => {
+            "뒤쪽 시스템이 이미 본 레코드를 다루는 방법: 그대로, unique key로 거부, 낮은 버전 무시, 처리된 id 저장소 확인."
+        }
         "partitions" => "토픽의 파티션 수.",
         "replication.factor" => "각 파티션을 저장하는 브로커 수.",
         "seed" => "모든 우연의 근원: 같은 seed는 항상 같은 실행이 됩니다.",
@@ -100,7 +116,9 @@ pub static TEXTS: Texts = Texts {
     what_message: story::what_message,
     verb: story::verb,
     stage: "스테이지",
-    stage_of: |producers, brokers, consumers| format!("스테이지: 프로듀서 {producers}, 브로커 {brokers}, 컨슈머 {consumers}"),
+    stage_of: |producers, brokers, consumers| {
+        format!("스테이지: 프로듀서 {producers}, 브로커 {brokers}, 컨슈머 {consumers}")
+    },
     leader: "리더",
     follower: "팔로워",
     offline: "꺼짐: 파일만 남음",
@@ -128,9 +146,13 @@ pub static TEXTS: Texts = Texts {
     acknowledges: |records| if records.is_empty() { "ack".to_owned() } else { format!("ack {records}") },
     message_label: story::message_label,
     link_label: |a, b| format!("링크 {a} – {b}"),
-    link_state: |link| if link.cut { "끊김".to_owned() } else { format!("{} 느림", crate::ui::words::span(link.slower_us)) },
+    link_state: |link| {
+        if link.cut { "끊김".to_owned() } else { format!("{} 느림", crate::ui::words::span(link.slower_us)) }
+    },
     node_label: |name, role, doing| format!("{name}, {role}: {doing}. 할 수 있는 일 열기"),
-    partition_label: |name, broker, leo, hw| format!("{broker}의 {name}: log end offset {leo}, high watermark {hw}. 살펴보기"),
+    partition_label: |name, broker, leo, hw| {
+        format!("{broker}의 {name}: log end offset {leo}, high watermark {hw}. 살펴보기")
+    },
     internal_hidden: |count| format!("+내부 {count}"),
     legend: "범례",
     legend_items: ["버퍼에 있음", "기록됨", "커밋됨", "중복됨", "유실됨", "컨트롤 레코드"],
@@ -178,7 +200,14 @@ pub static TEXTS: Texts = Texts {
     banner,
     violations: "엔진이 스스로의 불변식을 어겼습니다. 알려 주세요.",
     ledger: "원장: 레코드마다 한 줄",
-    columns: [("S", "보냄"), ("A", "ack 받음"), ("L", "로그에 기록됨"), ("C", "커밋됨"), ("D", "전달됨"), ("P", "처리됨")],
+    columns: [
+        ("S", "보냄"),
+        ("A", "ack 받음"),
+        ("L", "로그에 기록됨"),
+        ("C", "커밋됨"),
+        ("D", "전달됨"),
+        ("P", "처리됨"),
+    ],
     row_status: |status| match status {
         RowStatus::Waiting => "대기",
         RowStatus::Sending => "보내는 중",

@@ -40,7 +40,9 @@ pub fn what(what: &What) -> String {
         What::Restart { node } => format!("{} 다시 시작", node_name(node)),
         What::Pause { node, duration } => format!("{} 멈추기{}", node_name(node), for_while(duration)),
         What::Resume { node } => format!("{} 계속하기", node_name(node)),
-        What::Partition { a, b: Some(b), duration } => format!("{} – {} 끊기{}", node_name(a), node_name(b), for_while(duration)),
+        What::Partition { a, b: Some(b), duration } => {
+            format!("{} – {} 끊기{}", node_name(a), node_name(b), for_while(duration))
+        }
         What::Partition { a, b: None, duration } => format!("{} 고립{}", node_name(a), for_while(duration)),
         What::Heal { a, b: Some(b) } => format!("{} – {} 잇기", node_name(a), node_name(b)),
         What::Heal { a, b: None } => format!("{}의 모든 링크 잇기", node_name(a)),
@@ -49,7 +51,12 @@ pub fn what(what: &What) -> String {
         What::Delay { by } => format!("{} 늦추기", span(by.0)),
         What::Slow { a, b, by, duration } => {
             let ends = [a, b].into_iter().flatten().map(|it| node_name(it)).collect::<Vec<_>>().join(" – ");
-            format!("{} {} 느리게{}", if ends.is_empty() { "모든 링크" } else { &ends }, span(by.0), for_while(duration))
+            format!(
+                "{} {} 느리게{}",
+                if ends.is_empty() { "모든 링크" } else { &ends },
+                span(by.0),
+                for_while(duration)
+            )
         }
         What::SkewClock { node, by_ms } => format!("{}의 시계를 {by_ms} ms 옮기기", node_name(node)),
     }
@@ -99,8 +106,12 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::WaitingForProducerId => "producer id 요청 중".to_owned(),
         Activity::Buffering { records: list } => format!("{} 모으는 중", records(list)),
         Activity::WaitingForAck { records: list } => format!("{}의 ack를 기다리는 중", records(list)),
-        Activity::Retrying { attempt, records: list } => format!("재시도 {}: {} 다시 보내는 중", attempt.saturating_sub(1).max(1), object(&records(list))),
-        Activity::BackingOff { records: list, .. } => format!("ack 없음: {} 다시 보낼 예정{left}", object(&records(list))),
+        Activity::Retrying { attempt, records: list } => {
+            format!("재시도 {}: {} 다시 보내는 중", attempt.saturating_sub(1).max(1), object(&records(list)))
+        }
+        Activity::BackingOff { records: list, .. } => {
+            format!("ack 없음: {} 다시 보낼 예정{left}", object(&records(list)))
+        }
         Activity::WaitingForCoordinator => "coordinator를 찾는 중".to_owned(),
         Activity::Polling => "poll 중".to_owned(),
         Activity::Processing { record, .. } => format!("{record} 처리 중{left}"),
@@ -141,41 +152,72 @@ pub fn event(line: &Line) -> Sentence {
     let (text, tone) = match &line.event.event {
         Event::Sent { .. } => (format!("send(): {rec} → {tp} 버퍼"), Tone::Plain),
         Event::BatchSent { to, attempt: 1, .. } => (format!("broker {to}에 Produce 전송: {rec}"), Tone::Plain),
-        Event::BatchSent { to, attempt, .. } => (format!("broker {to}에 Produce 전송: {rec}, {attempt}번째 시도"), Tone::Odd),
-        Event::Acked { offset: -1, .. } => (format!("{rec} 전송 완료로 보고: 응답을 요청하지 않음(오프셋 −1)"), Tone::Plain),
+        Event::BatchSent { to, attempt, .. } => {
+            (format!("broker {to}에 Produce 전송: {rec}, {attempt}번째 시도"), Tone::Odd)
+        }
+        Event::Acked { offset: -1, .. } => {
+            (format!("{rec} 전송 완료로 보고: 응답을 요청하지 않음(오프셋 −1)"), Tone::Plain)
+        }
         Event::Acked { offset, .. } => (format!("ack 받음: {rec}, {tp} 오프셋 {offset}"), Tone::Plain),
         Event::SendFailed { error, .. } => (format!("{rec} 포기: {}", error.name()), Tone::Bad),
         Event::Retry { error, .. } => (format!("{} 다시 보낼 예정: {}", object(&rec), error.name()), Tone::Odd),
-        Event::Delivered { offset, .. } => (format!("poll()이 {} 돌려줌({tp} 오프셋 {offset})", object(&rec)), Tone::Plain),
+        Event::Delivered { offset, .. } => {
+            (format!("poll()이 {} 돌려줌({tp} 오프셋 {offset})", object(&rec)), Tone::Plain)
+        }
         Event::Processing { .. } => (format!("{rec} 처리 시작"), Tone::Plain),
         Event::Processed { offset, .. } => (format!("{rec} 처리 완료(오프셋 {offset})"), Tone::Plain),
         Event::OffsetsCommitted { offset, .. } => (format!("{tp} 오프셋 {offset} 커밋"), Tone::Plain),
-        Event::PositionSet { offset, from_commit: true, .. } => (format!("{tp}: 마지막 커밋인 오프셋 {offset}부터 읽음"), Tone::Plain),
-        Event::PositionSet { offset, .. } => (format!("{tp}: 오프셋 {offset}부터 읽음(auto.offset.reset)"), Tone::Plain),
-        Event::RequestFailed { api, peer, error } => (format!("{}에 보낸 {} 실패: {}", number(*peer, line), api.name(), error.name()), Tone::Bad),
+        Event::PositionSet { offset, from_commit: true, .. } => {
+            (format!("{tp}: 마지막 커밋인 오프셋 {offset}부터 읽음"), Tone::Plain)
+        }
+        Event::PositionSet { offset, .. } => {
+            (format!("{tp}: 오프셋 {offset}부터 읽음(auto.offset.reset)"), Tone::Plain)
+        }
+        Event::RequestFailed { api, peer, error } => {
+            (format!("{}에 보낸 {} 실패: {}", number(*peer, line), api.name(), error.name()), Tone::Bad)
+        }
         Event::Appended { leader, batch, .. } => {
             let rec = if list.is_empty() { format!("레코드 {}개", batch.record_count()) } else { rec };
             let how = if *leader { "기록" } else { "복제" };
             let tone = if *leader { Tone::Plain } else { Tone::Quiet };
             (format!("{tp} 오프셋 {}에 {rec} {how}(epoch {})", batch.base_offset(), batch.leader_epoch()), tone)
         }
-        Event::DuplicateIgnored { base_offset, .. } => (format!("{rec}: 이미 오프셋 {base_offset}에 있어 다시 저장하지 않음"), Tone::Odd),
-        Event::HighWatermark { leader, offset, .. } => (format!("{tp} high watermark {offset}"), if *leader { Tone::Plain } else { Tone::Quiet }),
-        Event::BecameLeader { leader_epoch, log_end_offset, .. } => (format!("{tp}의 리더가 됨(epoch {leader_epoch}, 오프셋 {log_end_offset}부터)"), Tone::Odd),
-        Event::BecameFollower { leader_epoch, leader, .. } => (format!("{tp}에서 broker {leader}의 팔로워가 됨(epoch {leader_epoch})"), Tone::Plain),
+        Event::DuplicateIgnored { base_offset, .. } => {
+            (format!("{rec}: 이미 오프셋 {base_offset}에 있어 다시 저장하지 않음"), Tone::Odd)
+        }
+        Event::HighWatermark { leader, offset, .. } => {
+            (format!("{tp} high watermark {offset}"), if *leader { Tone::Plain } else { Tone::Quiet })
+        }
+        Event::BecameLeader { leader_epoch, log_end_offset, .. } => {
+            (format!("{tp}의 리더가 됨(epoch {leader_epoch}, 오프셋 {log_end_offset}부터)"), Tone::Odd)
+        }
+        Event::BecameFollower { leader_epoch, leader, .. } => {
+            (format!("{tp}에서 broker {leader}의 팔로워가 됨(epoch {leader_epoch})"), Tone::Plain)
+        }
         Event::Truncated { from, to, .. } => (format!("{tp}: 오프셋 {from}에서 {to}까지 잘라 냄"), Tone::Bad),
-        Event::IsrChanged { isr, .. } => (format!("{tp} ISR: {}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")), Tone::Odd),
-        Event::IsrProposed { isr, .. } => (format!("{tp} ISR 제안: {}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")), Tone::Quiet),
+        Event::IsrChanged { isr, .. } => {
+            (format!("{tp} ISR: {}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")), Tone::Odd)
+        }
+        Event::IsrProposed { isr, .. } => (
+            format!("{tp} ISR 제안: {}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")),
+            Tone::Quiet,
+        ),
         Event::ProduceRefused { error, .. } => (format!("{tp} 쓰기 거부: {}", error.name()), Tone::Bad),
         Event::LogRecovered { log_end_offset, lost_bytes, .. } => {
             let lost = if *lost_bytes > 0 { format!(", {lost_bytes}바이트 유실") } else { String::new() };
-            (format!("{tp} 복구: 오프셋 {log_end_offset}까지{lost}"), if *lost_bytes > 0 { Tone::Bad } else { Tone::Plain })
+            (
+                format!("{tp} 복구: 오프셋 {log_end_offset}까지{lost}"),
+                if *lost_bytes > 0 { Tone::Bad } else { Tone::Plain },
+            )
         }
         Event::BrokerFenced { broker } => (format!("broker {broker} fenced"), Tone::Odd),
         Event::BrokerUnfenced { broker } => (format!("broker {broker} 작동 확인"), Tone::Plain),
         Event::PartitionChanged { leader, leader_epoch, unclean, .. } => {
             let unclean = if *unclean { ", unclean" } else { "" };
-            (format!("{tp}: 리더 {leader}, epoch {leader_epoch}{unclean}"), if unclean.is_empty() { Tone::Plain } else { Tone::Bad })
+            (
+                format!("{tp}: 리더 {leader}, epoch {leader_epoch}{unclean}"),
+                if unclean.is_empty() { Tone::Plain } else { Tone::Bad },
+            )
         }
         Event::MessageSent { to, summary, .. } => {
             let kind = if summary.response { summary.api.response_name() } else { summary.api.request_name() };
