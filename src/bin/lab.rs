@@ -9,6 +9,10 @@ use delivery_lab::session::report::Report;
 use delivery_lab::session::sweep;
 use std::process::ExitCode;
 
+/// The engine makes many small things and forgets them: this one is quicker at it than the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Kafka's delivery semantics, running for real.
 #[derive(Parser)]
 #[command(name = "lab", version, about)]
@@ -81,10 +85,18 @@ fn main() -> ExitCode {
 #[derive(Default)]
 struct Stopwatch(Option<std::time::Instant>);
 
-impl bench::Clock for Stopwatch {
+impl bench::Meter for Stopwatch {
     fn micros(&mut self) -> u64 {
         let start = self.0.get_or_insert_with(std::time::Instant::now);
         start.elapsed().as_micros() as u64
+    }
+
+    /// Resident memory, where the system tells it (Linux); else 0.
+    fn memory(&mut self) -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib: Option<u64> = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+        kib.unwrap_or(0) * 1_024
     }
 }
 

@@ -5,10 +5,12 @@ use crate::history::{History, Replay};
 use crate::scenario::{self, Scenario, Trial};
 use std::fmt;
 
-/// Something that tells time; the library has no clock of its own.
-pub trait Clock {
+/// Something that measures; the library has no clock of its own.
+pub trait Meter {
     /// Microseconds since some moment.
     fn micros(&mut self) -> u64;
+    /// Bytes of memory in use.
+    fn memory(&mut self) -> u64;
 }
 
 /// How many events a measured history has.
@@ -25,6 +27,8 @@ pub struct Figures {
     pub slowest_seek_us: u64,
     /// Checkpoints kept for it.
     pub checkpoints: usize,
+    /// Bytes it takes.
+    pub history_bytes: u64,
 }
 
 impl Figures {
@@ -38,13 +42,8 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "events handled            {}", self.events)?;
         writeln!(f, "events per second         {}", self.events_per_second())?;
-        writeln!(
-            f,
-            "slowest seek in {EVENTS}  {:>6}.{:03} ms",
-            self.slowest_seek_us / 1_000,
-            self.slowest_seek_us % 1_000
-        )?;
-        writeln!(f, "checkpoints kept          {}", self.checkpoints)
+        writeln!(f, "history of as many        {} MiB, {} checkpoints", self.history_bytes >> 20, self.checkpoints)?;
+        writeln!(f, "slowest of 100 seeks      {}.{:03} ms", self.slowest_seek_us / 1_000, self.slowest_seek_us % 1_000)
     }
 }
 
@@ -54,21 +53,24 @@ pub fn workload() -> Scenario {
 }
 
 /// Runs the workload headless, then with history, and seeks about in it.
-pub fn measure(clock: &mut impl Clock) -> Figures {
-    let (events, run_us) = headless(clock);
-    let (slowest_seek_us, checkpoints) = seeks(&mut history(), clock);
-    Figures { events, run_us, slowest_seek_us, checkpoints }
+pub fn measure(meter: &mut impl Meter) -> Figures {
+    let (events, run_us) = headless(meter);
+    let before = meter.memory();
+    let mut history = history();
+    let history_bytes = meter.memory().saturating_sub(before);
+    let (slowest_seek_us, checkpoints) = seeks(&mut history, meter);
+    Figures { events, run_us, slowest_seek_us, checkpoints, history_bytes }
 }
 
 /// Handles [`EVENTS`] events without history: how many, and in how many microseconds.
-pub fn headless(clock: &mut impl Clock) -> (u64, u64) {
+pub fn headless(meter: &mut impl Meter) -> (u64, u64) {
     let mut trial = Trial::new(&workload()).expect("invariant: the workload is valid");
-    let start = clock.micros();
+    let start = meter.micros();
     let mut events = 0;
     while events < EVENTS && trial.step().is_some() {
         events += 1;
     }
-    (events, clock.micros() - start)
+    (events, meter.micros() - start)
 }
 
 /// A history of [`EVENTS`] events.
@@ -81,15 +83,15 @@ pub fn history() -> History<Trace> {
 }
 
 /// The slowest of a hundred seeks all over a history, and the number of checkpoints.
-pub fn seeks(history: &mut History<Trace>, clock: &mut impl Clock) -> (u64, usize) {
+pub fn seeks(history: &mut History<Trace>, meter: &mut impl Meter) -> (u64, usize) {
     let (from, to) = (history.branches()[0].start, history.head());
     let mut slowest = 0;
     for i in 0..100 {
         // A fixed walk that jumps far each time.
         let position = from + (i * 7_919 % 100) * (to - from) / 100 + i * 37;
-        let start = clock.micros();
+        let start = meter.micros();
         history.seek(position.min(to));
-        slowest = slowest.max(clock.micros() - start);
+        slowest = slowest.max(meter.micros() - start);
     }
     (slowest, history.checkpoint_count())
 }
