@@ -150,12 +150,7 @@ impl Session {
         let batch = &stored_from(log, base_offset).next().filter(|it| it.batch.base_offset() == base_offset)?.batch;
         let fields = bytemap(batch).into_iter();
         let fields = fields.map(|field| {
-            (
-                field.range.start as u32,
-                field.range.end as u32,
-                Rc::from(field.name.as_ref()),
-                Rc::from(field.value.as_str()),
-            )
+            (field.range.start as u32, field.range.end as u32, Rc::from(field.name), Rc::from(field.value.as_str()))
         });
         Some(BatchView { bytes: batch.bytes().to_vec(), fields: fields.collect() })
     }

@@ -148,8 +148,8 @@ impl Ledger {
                 life.acked.get_or_insert(Ack { at: it.at, offset: *offset });
             }),
             Event::SendFailed { record, error, .. } => {
-                self.tell(*record, it, StoryKind::Failed(error.clone()), |life| {
-                    life.failed.get_or_insert_with(|| Failure { at: it.at, error: error.clone() });
+                self.tell(*record, it, StoryKind::Failed(Box::new(error.clone())), |life| {
+                    life.failed.get_or_insert_with(|| Box::new(Failure { at: it.at, error: error.clone() }));
                 });
                 self.failed(it, error.clone(), None, Some(*record));
             }
@@ -164,14 +164,12 @@ impl Ledger {
         let group = u16::try_from(group).expect("invariant: groups are fewer than nodes");
         match it.event {
             Event::Delivered { record, offset, .. } => self.tell(record, it, StoryKind::Delivered(offset), |life| {
-                life.delivered_at.get_or_insert(it.at);
                 life.delivered.add(group);
             }),
             Event::Processing { record, .. } => self.tell(record, it, StoryKind::Processing, |_| {}),
             Event::Processed { record, .. } => {
                 let mut first = false;
                 self.tell(record, it, StoryKind::Processed, |life| {
-                    life.processed_at.get_or_insert(it.at);
                     first = life.processed.add(group) == 1;
                 });
                 if first {
@@ -221,7 +219,6 @@ impl Ledger {
             }
             self.log_mut(partition).entries.push_back(LogEntry { offset, record, crc, leader_epoch });
             self.tell(record, it, StoryKind::Appended(offset), |life| {
-                life.appended_at.get_or_insert(it.at);
                 life.places.push((partition, offset));
             });
         }
@@ -237,9 +234,7 @@ impl Ledger {
         log.committed = high_watermark;
         let entries = log.entries.clone();
         for entry in entries.focus().narrow(first..).into_iter().take_while(|entry| entry.offset < high_watermark) {
-            self.tell(entry.record, it, StoryKind::Committed(entry.offset), |life| {
-                life.committed_at.get_or_insert(it.at);
-            });
+            self.tell(entry.record, it, StoryKind::Committed(entry.offset), |_| {});
         }
     }
 
@@ -275,7 +270,6 @@ impl Ledger {
                 }
                 self.log_mut(partition).entries.push_back(LogEntry { offset, record, crc, leader_epoch });
                 self.tell(record, event, StoryKind::Reappeared(offset), |life| {
-                    life.appended_at.get_or_insert(event.at);
                     life.places.push((partition, offset));
                 });
             }
@@ -302,8 +296,11 @@ impl Ledger {
         if record.0 >= self.total {
             return;
         }
-        while self.lives.len() <= record.0 as usize {
-            self.lives.push_back(Rc::default());
+        if self.lives.len() <= record.0 as usize {
+            // Records between this and the last known one share one empty life until they get their own.
+            let unborn = Rc::<Life>::default();
+            let missing = record.0 as usize + 1 - self.lives.len();
+            self.lives.extend(std::iter::repeat_n(unborn, missing));
         }
         let Some(life) = self.lives.get_mut(record.0 as usize) else { return };
         let life = Rc::make_mut(life);

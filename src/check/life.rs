@@ -3,6 +3,7 @@
 use crate::base::{BrokerId, NodeId, Offset, Time, TopicPartition};
 use crate::node::ClientError;
 use crate::protocol::ErrorCode;
+use smallvec::SmallVec;
 
 /// The callback reported success.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -25,8 +26,6 @@ pub struct Failure {
 /// One step of a record's story.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct StoryStep {
-    /// The recorded event.
-    pub event: u64,
     /// When.
     pub at: Time,
     /// Where.
@@ -64,7 +63,7 @@ pub enum StoryKind {
     /// The callback reported success.
     Acked(Offset),
     /// The callback reported an exception.
-    Failed(ClientError),
+    Failed(Box<ClientError>),
     /// `poll()` returned it.
     Delivered(Offset),
     /// The application began with it.
@@ -78,7 +77,7 @@ const LONGEST_STORY: usize = 128;
 
 /// How often something happened, by group of readers.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Counts(Vec<(u16, u32)>);
+pub struct Counts(SmallVec<[(u16, u32); 2]>);
 
 impl Counts {
     /// How often in that group.
@@ -119,23 +118,17 @@ pub struct Life {
     /// What the producer was told first, if it was good.
     pub acked: Option<Ack>,
     /// What the producer was told first, if it was bad.
-    pub failed: Option<Failure>,
-    /// When a leader first appended it.
-    pub appended_at: Option<Time>,
+    pub failed: Option<Box<Failure>>,
     /// Where it stands in the logs of the present leaders.
-    pub places: Vec<(TopicPartition, Offset)>,
-    /// When it was first committed.
-    pub committed_at: Option<Time>,
-    /// When a consumer first got it.
-    pub delivered_at: Option<Time>,
+    pub places: SmallVec<[(TopicPartition, Offset); 1]>,
     /// How often consumers got it.
     pub delivered: Counts,
-    /// When its effect first happened.
-    pub processed_at: Option<Time>,
     /// How often its effect happened.
     pub processed: Counts,
     /// Its transaction was aborted, and yet it was processed.
     pub aborted_read: bool,
+    /// The recorded event with which its story begins.
+    pub first_event: u64,
     /// What happened to it, in order.
     pub story: Vec<StoryStep>,
 }
@@ -144,10 +137,12 @@ impl Life {
     /// Tells one more step.
     pub(super) fn tell(&mut self, event: u64, at: Time, node: NodeId, kind: StoryKind) {
         if self.story.is_empty() {
-            self.story.reserve(8);
+            self.first_event = event;
+            // As many as a quiet life has: sent, on the wire, appended, committed, acked, delivered, processing, processed.
+            self.story.reserve_exact(8);
         }
         if self.story.len() < LONGEST_STORY {
-            self.story.push(StoryStep { event, at, node, kind });
+            self.story.push(StoryStep { at, node, kind });
         }
     }
 }

@@ -22,7 +22,9 @@ impl Names {
     fn of(scenario: &Scenario, mistakes: &mut Mistakes) -> Names {
         let servers = (0..scenario.cluster.brokers).map(|i| Rc::from(format!("broker-{i}")));
         let mut out = Names { ids: BTreeMap::new(), names: Vec::new() };
-        servers.chain([Rc::from("controller-0")]).for_each(|name| drop(out.add(name)));
+        for name in servers.chain([Rc::from("controller-0")]) {
+            out.add(name);
+        }
         let producers = scenario.producers.iter().enumerate().map(|(i, p)| (format!("producers[{i}].name"), &p.name));
         let consumers = scenario.consumers.iter().enumerate().map(|(i, c)| (format!("consumers[{i}].name"), &c.name));
         for (place, name) in producers.chain(consumers) {

@@ -34,8 +34,8 @@ impl Session {
         let record = RecordId(record);
         let world = &self.trial().run.world;
         let last_topic = world.setup().topics.len() as u32;
-        let first = self.trial().run.ledger.life(record).and_then(|life| life.story.first().map(|step| step.event));
-        let Some(first) = first else { return Vec::new() };
+        let life = self.trial().run.ledger.life(record).filter(|life| !life.story.is_empty());
+        let Some(first) = life.map(|life| life.first_event) else { return Vec::new() };
         let mut found = Vec::new();
         self.look_back(|recorded| {
             if concerns(&recorded.event, record, last_topic) {

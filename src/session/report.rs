@@ -171,7 +171,9 @@ impl Report {
         }
         for (record, steps) in &self.stories {
             let _ = writeln!(out, "\n  record {record}");
-            steps.iter().for_each(|step| drop(writeln!(out, "    {step}")));
+            for step in steps {
+                let _ = writeln!(out, "    {step}");
+            }
         }
         for violation in &self.invariant_violations {
             let _ = writeln!(out, "\n  BROKEN INVARIANT {violation}");

@@ -168,7 +168,7 @@ fn consumer_activity(app: &ConsumerApp) -> Activity {
         ConsumerActivity::Processing { record: Some(record), until } => {
             Activity::Processing { record: record.0, until_us: until.us_since_origin() }
         }
-        ConsumerActivity::Committing { .. } => Activity::Committing,
+        ConsumerActivity::Committing => Activity::Committing,
         _ => of_worker.unwrap_or(Activity::Polling),
     }
 }
