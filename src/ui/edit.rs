@@ -255,6 +255,7 @@ pub fn apply(scenario: &Scenario, change: &str, t: &Texts) -> Option<Scenario> {
 }
 
 /// The guarantees of the source document.
+#[expect(clippy::enum_variant_names, reason = "these are the words of the field")]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Guarantee {
     AtMostOnce,
