@@ -4,9 +4,8 @@
 //! Invariant: an effect and the sink's own bookkeeping of it happen together or not at all.
 
 use super::Dedupe;
-use crate::base::{Offset, OrdMap, RecordId, TopicPartition};
+use crate::base::{Offset, OrdMap, RecordId, SortedMap, TopicPartition};
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
 /// What happened in the sink because of one record.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -38,13 +37,13 @@ pub struct Sink {
     dedupe: Dedupe,
     /// By record id.
     rows: OrdMap<RecordId, SinkRow>,
-    versions: BTreeMap<Bytes, RecordId>,
-    offsets: BTreeMap<TopicPartition, Offset>,
+    versions: SortedMap<Bytes, RecordId>,
+    offsets: SortedMap<TopicPartition, Offset>,
 }
 
 impl Sink {
     pub(super) fn new(dedupe: Dedupe) -> Self {
-        Sink { dedupe, rows: OrdMap::new(), versions: BTreeMap::new(), offsets: BTreeMap::new() }
+        Sink { dedupe, rows: OrdMap::new(), versions: SortedMap::new(), offsets: SortedMap::new() }
     }
 
     /// How it recognises repetitions.
@@ -63,7 +62,7 @@ impl Sink {
     }
 
     /// With [`Dedupe::OffsetWithOutput`]: the next offset to read of each partition, as the sink stores it.
-    pub fn offsets(&self) -> &BTreeMap<TopicPartition, Offset> {
+    pub fn offsets(&self) -> &SortedMap<TopicPartition, Offset> {
         &self.offsets
     }
 

@@ -6,6 +6,7 @@ pub mod config;
 mod hash;
 mod ids;
 mod prng;
+mod sorted;
 mod time;
 
 pub use hash::{StableHasher, StateHash};
@@ -13,6 +14,7 @@ pub use ids::{
     BrokerId, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, TopicId, TopicPartition,
 };
 pub use prng::{Prng, Ratio};
+pub use sorted::{SortedMap, SortedSet};
 pub use time::{Duration, Time};
 
 /// A vector whose clone costs almost nothing: clones share structure. Logs, ledgers and timelines are made of it, which

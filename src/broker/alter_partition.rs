@@ -4,19 +4,18 @@
 //! partition. After an error of the whole request it is sent again in 50 ms.
 
 use super::controller_channel::ControllerChannel;
-use crate::base::{BrokerId, Duration, Time, TopicPartition};
+use crate::base::{BrokerId, Duration, SortedMap, Time, TopicPartition};
 use crate::node::{BrokerTimer, Outbox, Timer};
 use crate::protocol::{
     AlterPartition, AlterPartitionRequest, AlterPartitionResponse, AlterPartitionResult, ErrorCode, Request,
 };
-use std::collections::BTreeMap;
 
 const RETRY_BACKOFF: Duration = Duration::from_millis(50);
 
 /// The wishes of this broker's leaders.
 #[derive(Clone, Hash, Debug)]
 pub struct AlterPartitionManager {
-    unsent: BTreeMap<TopicPartition, AlterPartition>,
+    unsent: SortedMap<TopicPartition, AlterPartition>,
     in_flight: bool,
     /// To the controller.
     pub channel: ControllerChannel,
@@ -25,7 +24,7 @@ pub struct AlterPartitionManager {
 impl AlterPartitionManager {
     /// Nothing to wish for.
     pub fn new(channel: ControllerChannel) -> Self {
-        AlterPartitionManager { unsent: BTreeMap::new(), in_flight: false, channel }
+        AlterPartitionManager { unsent: SortedMap::new(), in_flight: false, channel }
     }
 
     /// Takes a wish; false if another one for the partition is still open (`OPERATION_NOT_ATTEMPTED`).

@@ -10,10 +10,9 @@
 //! Departures: eviction looks only at age and privilege, not at size.
 
 use crate::base::config::IsolationLevel;
-use crate::base::{BrokerId, Duration, Offset, Prng, Time, TopicPartition};
+use crate::base::{BrokerId, Duration, Offset, Prng, SortedMap, Time, TopicPartition};
 use crate::node::RequestContext;
 use crate::protocol::{ErrorCode, FetchPartition, FetchPartitionResponse, FetchReplica, FetchRequest};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 const EVICTION_AGE: Duration = Duration::from_millis(120_000);
@@ -23,12 +22,12 @@ const EVICTION_AGE: Duration = Duration::from_millis(120_000);
 pub struct FetchSessions {
     slots: u32,
     ephemeral: i32,
-    sessions: BTreeMap<i32, Rc<FetchSession>>,
+    sessions: SortedMap<i32, Rc<FetchSession>>,
     /// Changes seldom, so that checkpoints share it.
     watchers: Rc<Watchers>,
 }
 
-type Watchers = BTreeMap<TopicPartition, Rc<[i32]>>;
+type Watchers = SortedMap<TopicPartition, Rc<[i32]>>;
 
 /// One fetcher's session.
 #[derive(Clone, Hash, Debug)]
@@ -45,7 +44,7 @@ pub struct FetchSession {
     pub last_fetch: Time,
     /// The next response carries all partitions.
     full: bool,
-    partitions: BTreeMap<TopicPartition, CachedPartition>,
+    partitions: SortedMap<TopicPartition, CachedPartition>,
     dirty: Vec<TopicPartition>,
     /// The request that waits in the fetch purgatory.
     pub parked: Option<ParkedFetch>,
@@ -76,7 +75,7 @@ struct CachedPartition {
 impl FetchSessions {
     /// No sessions, and room for `slots`.
     pub fn new(slots: u32) -> Self {
-        FetchSessions { slots, ephemeral: 0, sessions: BTreeMap::new(), watchers: Rc::default() }
+        FetchSessions { slots, ephemeral: 0, sessions: SortedMap::new(), watchers: Rc::default() }
     }
 
     /// The session of a request that came in, with the request's changes made to it. A replaced session may have had a
@@ -137,7 +136,7 @@ impl FetchSessions {
             isolation: request.isolation,
             last_fetch: now,
             full: true,
-            partitions: BTreeMap::new(),
+            partitions: SortedMap::new(),
             dirty: Vec::with_capacity(request.partitions.len()),
             parked: None,
         };

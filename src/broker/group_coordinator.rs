@@ -10,7 +10,7 @@
 use super::context::Context;
 use super::replica_manager::{CoordinatorNews, ReplicaManager};
 use crate::base::config::BrokerConfig;
-use crate::base::{Offset, Time, TopicPartition};
+use crate::base::{Offset, SortedMap, Time, TopicPartition};
 use crate::coordinator::group::OffsetsShard;
 use crate::coordinator::{batch_of, partition_for, records_of};
 use crate::log::AppendOrigin;
@@ -20,14 +20,14 @@ use crate::protocol::{
     ErrorCode, OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResult, OffsetFetchRequest, OffsetFetchResponse,
     Response,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// All shards of this broker.
 #[derive(Clone, Hash, Debug)]
 pub struct GroupCoordinator {
     metadata_max_bytes: u32,
-    shards: BTreeMap<TopicPartition, Rc<Shard>>,
+    shards: SortedMap<TopicPartition, Rc<Shard>>,
     timer: Option<Time>,
 }
 
@@ -58,7 +58,7 @@ impl GroupCoordinator {
     /// Coordinates nothing yet.
     pub fn new(config: &BrokerConfig) -> Self {
         let metadata_max_bytes = config.offset_metadata_max_bytes;
-        GroupCoordinator { metadata_max_bytes, shards: BTreeMap::new(), timer: None }
+        GroupCoordinator { metadata_max_bytes, shards: SortedMap::new(), timer: None }
     }
 
     /// The offsets of the groups of each partition led here.

@@ -3,17 +3,17 @@
 //! An operation completes when each of its partitions has: the high watermark reached the end of what was appended, or
 //! leadership was lost. What has not by the deadline is answered `REQUEST_TIMED_OUT`; the records stay in the log.
 
-use crate::base::{Offset, Time, TopicPartition};
+use crate::base::{Offset, SortedMap, Time, TopicPartition};
 use crate::node::RequestContext;
 use crate::protocol::{ErrorCode, ProducePartitionResponse};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// All waiting produce requests.
 #[derive(Clone, Hash, Debug, Default)]
 pub struct ProducePurgatory {
     next: u64,
-    operations: BTreeMap<u64, DelayedProduce>,
-    watchers: BTreeMap<TopicPartition, VecDeque<u64>>,
+    operations: SortedMap<u64, DelayedProduce>,
+    watchers: SortedMap<TopicPartition, VecDeque<u64>>,
 }
 
 /// One request that waits.

@@ -8,15 +8,16 @@
 //! (`SocketServer.enableRequestProcessing` is the last step of `BrokerServer.startup`).
 
 use crate::base::NodeId;
+use crate::base::SortedMap;
 use crate::node::{Channel, ConnectionId, Message, Outbox, RequestContext};
 use crate::protocol::Response;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// All connections that clients have opened.
 #[derive(Clone, Hash, Debug, Default)]
 pub struct RequestQueue {
     open: bool,
-    connections: BTreeMap<ConnectionId, Connection>,
+    connections: SortedMap<ConnectionId, Connection>,
     ready: VecDeque<ConnectionId>,
 }
 

@@ -12,12 +12,11 @@ use super::ledger::Ledger;
 use super::watch::Watch;
 use crate::app::ProducerAppSetup;
 use crate::base::config::Acks;
-use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, RecordId, Time, TopicPartition, Vector};
+use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, RecordId, SortedMap, Time, TopicPartition, Vector};
 use crate::log::UnifiedLog;
 use crate::metadata::{MetadataImage, PartitionRegistration};
 use crate::node::Event;
 use crate::sim::{Recorded, World};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// A property of Kafka's replication.
@@ -79,7 +78,7 @@ const MOST: usize = 100;
 /// Watches them.
 #[derive(Clone, PartialEq, Hash, Debug)]
 pub struct Invariants {
-    watches: BTreeMap<TopicPartition, Rc<Watch>>,
+    watches: SortedMap<TopicPartition, Rc<Watch>>,
     violations: Vector<Violation>,
     /// Producers with acks=all.
     acks_all: Rc<[NodeId]>,
@@ -110,7 +109,7 @@ impl Invariants {
     /// Nothing seen yet.
     pub fn new(producers: &[ProducerAppSetup]) -> Self {
         let acks_all = producers.iter().filter(|app| app.config.acks == Acks::All).map(|app| app.node).collect();
-        Invariants { watches: BTreeMap::new(), violations: Vector::new(), acks_all }
+        Invariants { watches: SortedMap::new(), violations: Vector::new(), acks_all }
     }
 
     /// What did not hold.

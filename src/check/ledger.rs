@@ -7,13 +7,12 @@
 use super::life::{Ack, Failure, Life, StoryKind, StoryStep};
 use super::picture::{LogEntry, LogPicture};
 use crate::app::{ConsumerAppSetup, ProducerAppSetup};
-use crate::base::{NodeId, Offset, RecordId, Time, TopicId, TopicPartition, Vector};
+use crate::base::{NodeId, Offset, RecordId, SortedMap, Time, TopicId, TopicPartition, Vector};
 use crate::client::payload::record_id_of;
 use crate::node::{ClientError, Event};
 use crate::protocol::ApiKey;
 use crate::record::RecordBatch;
 use crate::sim::{Recorded, WorldSetup};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// An error that an application met.
@@ -53,7 +52,7 @@ pub struct Ledger {
     applications: Rc<[NodeId]>,
     readers: Rc<[Readers]>,
     lives: Vector<Rc<Life>>,
-    logs: BTreeMap<TopicPartition, Rc<LogPicture>>,
+    logs: SortedMap<TopicPartition, Rc<LogPicture>>,
     /// The first effects, in the order in which they happened: (group of readers, record).
     effects: Vector<(u16, RecordId)>,
     errors: Vector<LedgerError>,
@@ -75,7 +74,7 @@ impl Ledger {
             applications: of_producers.chain(of_consumers).collect(),
             readers: readers(&setup.consumers, topic_id).into(),
             lives: Vector::new(),
-            logs: BTreeMap::new(),
+            logs: SortedMap::new(),
             effects: Vector::new(),
             errors: Vector::new(),
         }

@@ -3,8 +3,7 @@
 use super::claim::{Claim, Guarantee};
 use super::ledger::Ledger;
 use super::life::Life;
-use crate::base::{NodeId, RecordId, TopicId, TopicPartition};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::base::{NodeId, RecordId, SortedMap, SortedSet, TopicId, TopicPartition};
 
 /// What was claimed, what was seen, and the records that made the difference.
 ///
@@ -135,9 +134,9 @@ impl Ledger {
 
     /// Records whose first effect came before that of an earlier one of the same producer and partition.
     fn reordered(&self) -> Vec<RecordId> {
-        let mut found = BTreeSet::new();
+        let mut found = SortedSet::new();
         // From the last effect to the first: the earliest record that came later, by (group, partition, producer).
-        let mut earliest: BTreeMap<(u16, TopicPartition, NodeId), RecordId> = BTreeMap::new();
+        let mut earliest: SortedMap<(u16, TopicPartition, NodeId), RecordId> = SortedMap::new();
         let mut look = |group: u16, record: RecordId| {
             let Some((partition, producer)) = self.life(record).and_then(|life| life.partition.zip(life.producer))
             else {
@@ -161,7 +160,7 @@ impl Ledger {
     /// The records of topics that nobody reads, in the order in which they first stand in their logs.
     fn unread(&self) -> Vec<RecordId> {
         let mut firsts = Vec::new();
-        let mut seen = BTreeSet::new();
+        let mut seen = SortedSet::new();
         for (partition, log) in self.logs() {
             if self.readers().iter().any(|readers| readers.topics.contains(&partition.topic)) {
                 continue;

@@ -6,10 +6,9 @@
 //!
 //! In Kafka: `Metadata`, `ProducerMetadata`, `MetadataSnapshot`, `ClusterConnectionStates`.
 
-use crate::base::{BrokerId, Duration, LeaderEpoch, NodeId, Prng, Time, TopicId, TopicPartition};
+use crate::base::{BrokerId, Duration, LeaderEpoch, NodeId, Prng, SortedMap, SortedSet, Time, TopicId, TopicPartition};
 use crate::client::network_client::ExponentialBackoff;
 use crate::protocol::{CurrentLeader, ErrorCode, MetadataResponse, PartitionMetadata, TopicMetadata};
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Settings of a [`Metadata`].
@@ -36,9 +35,9 @@ pub struct LeaderAndEpoch {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 struct Snapshot {
     brokers: Vec<BrokerId>,
-    names: BTreeMap<Rc<str>, TopicId>,
-    topics: BTreeMap<TopicId, TopicMetadata>,
-    errors: BTreeMap<Rc<str>, ErrorCode>,
+    names: SortedMap<Rc<str>, TopicId>,
+    topics: SortedMap<TopicId, TopicMetadata>,
+    errors: SortedMap<Rc<str>, ErrorCode>,
 }
 
 /// A client's metadata and its wish for more.
@@ -47,10 +46,10 @@ pub struct Metadata {
     config: MetadataConfig,
     bootstrap: Rc<[NodeId]>,
     snapshot: Rc<Snapshot>,
-    last_seen_epochs: BTreeMap<TopicPartition, LeaderEpoch>,
+    last_seen_epochs: SortedMap<TopicPartition, LeaderEpoch>,
     /// Topics of interest, and when they are forgotten.
-    topics: BTreeMap<Rc<str>, Time>,
-    new_topics: BTreeSet<Rc<str>>,
+    topics: SortedMap<Rc<str>, Time>,
+    new_topics: SortedSet<Rc<str>>,
     need_full_update: bool,
     need_partial_update: bool,
     request_version: u32,
@@ -70,9 +69,9 @@ impl Metadata {
             config,
             bootstrap,
             snapshot: Rc::new(Snapshot { brokers, ..Snapshot::default() }),
-            last_seen_epochs: BTreeMap::new(),
-            topics: BTreeMap::new(),
-            new_topics: BTreeSet::new(),
+            last_seen_epochs: SortedMap::new(),
+            topics: SortedMap::new(),
+            new_topics: SortedSet::new(),
             need_full_update: true,
             need_partial_update: false,
             request_version: 0,

@@ -16,12 +16,11 @@ mod connection;
 pub use backoff::ExponentialBackoff;
 pub use connection::{ConnectionState, InFlight};
 
-use crate::base::{BrokerId, Duration, NodeId, Prng, Time};
+use crate::base::{BrokerId, Duration, NodeId, Prng, SortedMap, Time};
 use crate::client::metadata::{Metadata, MetadataConfig};
 use crate::node::{Body, Channel, ConnectionId, Event, Message, Outbox};
 use crate::protocol::{ApiKey, ErrorCode, MetadataRequest, Request, Response};
 use connection::{Connection, Purpose};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Settings of a [`NetworkClient`].
@@ -69,7 +68,7 @@ pub struct Completed<T> {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct NetworkClient<T> {
     config: NetworkConfig,
-    connections: BTreeMap<(NodeId, Channel), Connection<T>>,
+    connections: SortedMap<(NodeId, Channel), Connection<T>>,
     next_correlation_id: u32,
     /// What the client knows of the cluster.
     pub metadata: Metadata,
@@ -83,7 +82,7 @@ impl<T> NetworkClient<T> {
         let metadata = Metadata::new(metadata, bootstrap);
         NetworkClient {
             config,
-            connections: BTreeMap::new(),
+            connections: SortedMap::new(),
             next_correlation_id: 0,
             metadata,
             metadata_in_flight: None,

@@ -10,9 +10,8 @@
 //!
 //! In Kafka: `BrokerHeartbeatManager`, `BrokerHeartbeatTracker`, `BrokerControlState`.
 
-use crate::base::{BrokerId, Duration, Offset, Time};
+use crate::base::{BrokerId, Duration, Offset, SortedMap, Time};
 use crate::protocol::BrokerHeartbeatRequest;
-use std::collections::BTreeMap;
 
 /// Where a broker is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -41,9 +40,9 @@ struct Heartbeat {
 /// All brokers' sessions.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Heartbeats {
-    brokers: BTreeMap<BrokerId, Heartbeat>,
+    brokers: SortedMap<BrokerId, Heartbeat>,
     /// By broker and epoch: an old incarnation's session may outlive it.
-    contacts: BTreeMap<(BrokerId, i64), Time>,
+    contacts: SortedMap<(BrokerId, i64), Time>,
 }
 
 impl Heartbeats {

@@ -21,7 +21,7 @@ mod tests;
 mod topics;
 
 use crate::base::config::BrokerConfig;
-use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, Prng, Time};
+use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, Prng, SortedMap, Time};
 use crate::log::UnifiedLog;
 use crate::metadata::{FEATURES, MetadataDelta, MetadataImage, MetadataRecord, records_of};
 use crate::node::{Body, ConnectionId, ControllerTimer, Crash, Event, Message, Node, Outbox, Timer};
@@ -30,7 +30,6 @@ use crate::protocol::{Request, Response};
 use fetch::ParkedFetch;
 use heartbeats::Heartbeats;
 use metadata_log::MetadataLog;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// How many producer ids a broker gets at once (`ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE`).
@@ -64,7 +63,7 @@ pub struct Controller {
 struct Replayed {
     image: MetadataImage,
     /// Where each broker's registration stands, which it must have replayed before it is unfenced.
-    registered_at: BTreeMap<BrokerId, Offset>,
+    registered_at: SortedMap<BrokerId, Offset>,
 }
 
 /// What dies with the process.

@@ -7,8 +7,8 @@
 //! begins with the first rack and broker and goes on in order, so that a picture of the cluster is easy to read.
 
 use crate::base::BrokerId;
+use crate::base::SortedMap;
 use crate::metadata::MetadataImage;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Brokers of one rack that are alike, dealt in turns.
@@ -64,7 +64,7 @@ pub(super) struct ReplicaPlacer {
 impl ReplicaPlacer {
     /// Over the brokers that are registered and do not want to stop.
     pub(super) fn new(image: &MetadataImage) -> Self {
-        let mut racks: BTreeMap<Option<Rc<str>>, Rack> = BTreeMap::new();
+        let mut racks: SortedMap<Option<Rc<str>>, Rack> = SortedMap::new();
         let (mut brokers, mut unfenced) = (0, 0);
         for (id, broker) in image.brokers().iter().filter(|(_, broker)| !broker.in_controlled_shutdown) {
             let rack = racks.entry(broker.rack.clone()).or_default();

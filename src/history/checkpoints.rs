@@ -3,7 +3,7 @@
 //! Invariant: between two neighbours there are never more than [`SPARSE`] events, so a seek replays at most that many.
 
 use super::Replay;
-use std::collections::BTreeMap;
+use crate::base::SortedMap;
 use std::rc::Rc;
 
 /// Near the head there is one each so many events,
@@ -15,12 +15,12 @@ const SPARSE: u64 = 16 * DENSE;
 
 #[derive(Clone)]
 pub(super) struct Checkpoints<R> {
-    kept: BTreeMap<u64, Rc<R>>,
+    kept: SortedMap<u64, Rc<R>>,
 }
 
 impl<R> Default for Checkpoints<R> {
     fn default() -> Self {
-        Checkpoints { kept: BTreeMap::new() }
+        Checkpoints { kept: SortedMap::new() }
     }
 }
 

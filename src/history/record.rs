@@ -1,6 +1,6 @@
 //! A window on what happened, in chunks of events; chunks that nobody looks at are dropped and made again by replay.
 
-use std::collections::BTreeMap;
+use crate::base::SortedMap;
 use std::rc::Rc;
 
 /// Events a chunk.
@@ -19,13 +19,13 @@ struct Chunk<E> {
 
 #[derive(Clone)]
 pub(super) struct Recording<E> {
-    chunks: BTreeMap<(usize, u64), Chunk<E>>,
+    chunks: SortedMap<(usize, u64), Chunk<E>>,
     clock: u64,
 }
 
 impl<E> Default for Recording<E> {
     fn default() -> Self {
-        Recording { chunks: BTreeMap::new(), clock: 0 }
+        Recording { chunks: SortedMap::new(), clock: 0 }
     }
 }
 

@@ -1,8 +1,7 @@
 //! One partition's directory: what a restart finds.
 
 use super::{EpochCache, LogConfig, ProducerEntry, Segment};
-use crate::base::{Duration, Offset, Prng, ProducerId, Time, TopicPartition};
-use std::collections::BTreeMap;
+use crate::base::{Duration, Offset, Prng, ProducerId, SortedMap, Time, TopicPartition};
 use std::rc::Rc;
 
 /// After how long the operating system has written a page back by itself.
@@ -20,7 +19,7 @@ pub struct LogDirectory {
     /// `leader-epoch-checkpoint`.
     pub(super) epochs: EpochCache,
     /// `.snapshot` files by offset.
-    pub(super) snapshots: BTreeMap<Offset, Snapshot>,
+    pub(super) snapshots: SortedMap<Offset, Snapshot>,
     /// Its line in `log-start-offset-checkpoint`.
     pub(super) log_start_offset: Offset,
     /// Its line in `recovery-point-offset-checkpoint`: before it, all is flushed.
@@ -36,7 +35,7 @@ impl LogDirectory {
             partition,
             segments: vec![Rc::new(Segment::new(0, config.index_interval_bytes, now))],
             epochs: EpochCache::default(),
-            snapshots: BTreeMap::new(),
+            snapshots: SortedMap::new(),
             log_start_offset: 0,
             recovery_point: 0,
             clean_shutdown: false,

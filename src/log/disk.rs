@@ -1,17 +1,16 @@
 //! One machine's disk while its broker is down: the directories of all logs, and the checkpoint files beside them.
 
 use super::LogDirectory;
-use crate::base::{Offset, Prng, Time, TopicPartition};
-use std::collections::BTreeMap;
+use crate::base::{Offset, Prng, SortedMap, Time, TopicPartition};
 use std::rc::Rc;
 
 /// A log directory (`log.dirs`) with everything in it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Disk {
     /// While the broker runs, its logs hold their directories, and this is empty.
-    directories: BTreeMap<TopicPartition, Rc<LogDirectory>>,
+    directories: SortedMap<TopicPartition, Rc<LogDirectory>>,
     /// `replication-offset-checkpoint`, as it was last written (and flushed).
-    high_watermarks: Rc<BTreeMap<TopicPartition, Offset>>,
+    high_watermarks: Rc<SortedMap<TopicPartition, Offset>>,
 }
 
 impl Disk {

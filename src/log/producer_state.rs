@@ -6,8 +6,7 @@
 use super::directory::Snapshot;
 use super::producer_append::ProducerUpdate;
 use super::{AbortedTxn, LogConfig, ProducerEntry};
-use crate::base::{Offset, ProducerEpoch, ProducerId};
-use std::collections::BTreeMap;
+use crate::base::{Offset, ProducerEpoch, ProducerId, SortedMap};
 use std::rc::Rc;
 
 /// Ties an append to the verification that was asked for it.
@@ -47,10 +46,10 @@ pub(super) struct VerificationEntry {
 /// The state of all producers of a partition.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct ProducerState {
-    producers: BTreeMap<ProducerId, Rc<ProducerEntry>>,
-    ongoing: BTreeMap<Offset, OpenTransaction>,
-    unreplicated: BTreeMap<Offset, OpenTransaction>,
-    verifications: BTreeMap<ProducerId, VerificationEntry>,
+    producers: SortedMap<ProducerId, Rc<ProducerEntry>>,
+    ongoing: SortedMap<Offset, OpenTransaction>,
+    unreplicated: SortedMap<Offset, OpenTransaction>,
+    verifications: SortedMap<ProducerId, VerificationEntry>,
     guards: u64,
     /// Batches before it are in the state.
     end_offset: Offset,

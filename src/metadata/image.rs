@@ -3,9 +3,8 @@
 use super::records::{BrokerRegistrationChangeRecord, ConfigRecord, ConfigResource, MetadataRecord};
 use super::{CLUSTER_METADATA, CLUSTER_METADATA_TOPIC, MetadataDelta, PartitionRegistration, RegisterBrokerRecord};
 use crate::base::config::Properties;
-use crate::base::{BrokerId, Offset, ProducerId, TopicId, TopicPartition};
+use crate::base::{BrokerId, Offset, ProducerId, SortedMap, TopicId, TopicPartition};
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// A broker as the controller knows it.
@@ -45,12 +44,12 @@ pub struct TopicImage {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct MetadataImage {
     offset: Offset,
-    brokers: BTreeMap<BrokerId, BrokerRegistration>,
-    topics: BTreeMap<TopicId, Rc<TopicImage>>,
-    names: Rc<BTreeMap<Rc<str>, TopicId>>,
+    brokers: SortedMap<BrokerId, BrokerRegistration>,
+    topics: SortedMap<TopicId, Rc<TopicImage>>,
+    names: Rc<SortedMap<Rc<str>, TopicId>>,
     /// Settings of brokers, by resource name; "" stands for all.
-    broker_configs: BTreeMap<Rc<str>, Properties>,
-    features: Rc<BTreeMap<Rc<str>, i16>>,
+    broker_configs: SortedMap<Rc<str>, Properties>,
+    features: Rc<SortedMap<Rc<str>, i16>>,
     next_topic: u32,
     next_producer_id: ProducerId,
 }
@@ -59,10 +58,10 @@ impl Default for MetadataImage {
     fn default() -> Self {
         MetadataImage {
             offset: -1,
-            brokers: BTreeMap::new(),
-            topics: BTreeMap::new(),
+            brokers: SortedMap::new(),
+            topics: SortedMap::new(),
             names: Rc::default(),
-            broker_configs: BTreeMap::new(),
+            broker_configs: SortedMap::new(),
             features: Rc::default(),
             next_topic: CLUSTER_METADATA.topic.0 + 1,
             next_producer_id: 0,
@@ -77,7 +76,7 @@ impl MetadataImage {
     }
 
     /// All registered brokers.
-    pub fn brokers(&self) -> &BTreeMap<BrokerId, BrokerRegistration> {
+    pub fn brokers(&self) -> &SortedMap<BrokerId, BrokerRegistration> {
         &self.brokers
     }
 

@@ -4,24 +4,23 @@ use super::format::{self, Commit, EventWord, Key, Scenario, What, When};
 use super::reader::{Mistake, Mistakes};
 use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, ProducerAppSetup};
 use crate::base::config::{BrokerConfig, ConfigException, ConsumerConfig, ProducerConfig, TopicConfig, suggest};
-use crate::base::{Duration, NodeId, RecordId};
+use crate::base::{Duration, NodeId, RecordId, SortedMap};
 use crate::metadata::is_internal_topic;
 use crate::protocol::NewTopic;
 use crate::sim::{Action, EventKind, Fault, MessageKind, NetworkSetup, Trigger, WorldSetup};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Ids for names: brokers first, then the controller, then applications in the order of the scenario.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Names {
-    ids: BTreeMap<Rc<str>, NodeId>,
+    ids: SortedMap<Rc<str>, NodeId>,
     names: Vec<Rc<str>>,
 }
 
 impl Names {
     fn of(scenario: &Scenario, mistakes: &mut Mistakes) -> Names {
         let servers = (0..scenario.cluster.brokers).map(|i| Rc::from(format!("broker-{i}")));
-        let mut out = Names { ids: BTreeMap::new(), names: Vec::new() };
+        let mut out = Names { ids: SortedMap::new(), names: Vec::new() };
         for name in servers.chain([Rc::from("controller-0")]) {
             out.add(name);
         }

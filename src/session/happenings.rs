@@ -1,12 +1,11 @@
 //! What happened: event lists, stories, and the lanes of the timeline, from the window that history keeps.
 
 use super::{EventView, Session};
-use crate::base::{Duration, RecordId, Time};
+use crate::base::{Duration, RecordId, SortedMap, Time};
 use crate::history::Replay;
 use crate::node::Event;
 use crate::sim::{Recorded, records_of};
 use crate::view::{ArrowView, LostMessage, MarkKind, MarkView, TimelineView};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// A lost message stays in the picture for this long.
@@ -90,7 +89,7 @@ impl Session {
     pub(super) fn recently_lost(&mut self) -> Vec<LostMessage> {
         let now = self.history.cursor().now();
         let since = Time(now.0.saturating_sub(LOST_SHOWN.0));
-        let mut ends = BTreeMap::new();
+        let mut ends = SortedMap::new();
         let mut found = Vec::new();
         let oldest = Time(since.0.saturating_sub(LONGEST_FLIGHT.0 * 60));
         self.look_back(|recorded| {
@@ -144,7 +143,7 @@ fn concerns(event: &Event, record: RecordId, last_topic: u32) -> bool {
 /// The timeline while it is being put together.
 #[derive(Default)]
 struct Lanes {
-    arrows: BTreeMap<u64, ArrowView>,
+    arrows: SortedMap<u64, ArrowView>,
     marks: Vec<MarkView>,
 }
 

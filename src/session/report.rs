@@ -1,13 +1,12 @@
 //! What a finished run says: as text for people, as JSON for programs. The JSON's keys are a contract.
 
-use crate::base::{BrokerId, Time, TopicId, TopicPartition};
+use crate::base::{BrokerId, SortedMap, Time, TopicId, TopicPartition};
 use crate::broker::Partition;
 use crate::check::{StoryKind, Verdict};
 use crate::scenario::{Scenario, Trial};
 use crate::sim::World;
 use serde::Serialize;
 use serde_json::Number;
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::rc::Rc;
 
@@ -29,7 +28,7 @@ pub struct Report {
     /// The ledger in numbers.
     pub ledger: LedgerReport,
     /// By name, `orders-0`.
-    pub partitions: BTreeMap<String, PartitionReport>,
+    pub partitions: SortedMap<String, PartitionReport>,
     /// Errors that applications met.
     pub errors: Vec<ErrorReport>,
     /// Properties of the engine that did not hold: never, we hope.
@@ -234,8 +233,8 @@ fn offsets(world: &World, partition: TopicPartition, leader: BrokerId) -> (i64, 
     left.max().map_or((0, 0, 0), |(end, high_watermark)| (end, high_watermark, high_watermark))
 }
 
-fn partitions(world: &World) -> BTreeMap<String, PartitionReport> {
-    let mut out = BTreeMap::new();
+fn partitions(world: &World) -> SortedMap<String, PartitionReport> {
+    let mut out = SortedMap::new();
     let Some(controller) = world.controller() else { return out };
     let topics = (1..).map(TopicId).zip(&world.setup().topics);
     for (topic, new) in topics {
@@ -263,7 +262,7 @@ const STORIES: usize = 5;
 fn stories(trial: &Trial, verdict: &Verdict) -> Vec<(u32, Vec<String>)> {
     let odd = [&verdict.acked_lost, &verdict.lost, &verdict.duplicated, &verdict.log_duplicated, &verdict.reordered];
     let mut records: Vec<_> = odd.into_iter().flatten().copied().collect();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = crate::base::SortedSet::new();
     records.retain(|record| seen.insert(*record));
     let told = records.into_iter().take(STORIES).map(|record| {
         let steps = trial.run.ledger.story(record).iter();

@@ -1,11 +1,11 @@
 //! What a timeline says of a message: computed once, when it leaves, and only while somebody watches.
 
 use crate::base::RecordId;
+use crate::base::SortedMap;
 use crate::client::payload::record_id_of;
 use crate::node::{Body, Channel, Message, MessageId, MessageSummary};
 use crate::protocol::{ApiKey, ErrorCode, ProduceRequest, Request, Response};
 use crate::record::RecordBatch;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Produce requests whose records are remembered for their responses, at most.
@@ -16,13 +16,13 @@ const REMEMBERED: usize = 4_096;
 pub(super) struct Tracer {
     pub enabled: bool,
     /// The records of Produce requests that are not answered yet.
-    produced: BTreeMap<MessageId, Rc<[RecordId]>>,
+    produced: SortedMap<MessageId, Rc<[RecordId]>>,
     nothing: Rc<[RecordId]>,
 }
 
 impl Tracer {
     pub fn new() -> Self {
-        Tracer { enabled: true, produced: BTreeMap::new(), nothing: Rc::new([]) }
+        Tracer { enabled: true, produced: SortedMap::new(), nothing: Rc::new([]) }
     }
 
     /// The summary of a message, which answers another if it is a response; none while nobody watches.

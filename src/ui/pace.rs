@@ -4,8 +4,8 @@
 //! (a stalled or lost message, a retry) it slows down again; quiet waiting passes quickly, and the more quickly the
 //! longer it lasts. Wherever the pace is the browser's, the order of events is still the engine's.
 
+use delivery_lab::base::{SortedMap, SortedSet};
 use delivery_lab::view::{Activity, ClusterView, MessageFate, MessageView, NodeBody, RowStatus};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Real milliseconds for a flight of a kind seen so many times before.
 const FLIGHT_MS: [f64; 6] = [620.0, 360.0, 220.0, 150.0, 110.0, 85.0];
@@ -26,9 +26,9 @@ const SHOCK_PACE: f64 = 4.0;
 /// What the pace remembers.
 #[derive(Default)]
 pub struct Pacer {
-    seen: BTreeMap<(&'static str, bool), usize>,
-    rank: BTreeMap<u64, usize>,
-    trouble: BTreeSet<u32>,
+    seen: SortedMap<(&'static str, bool), usize>,
+    rank: SortedMap<u64, usize>,
+    trouble: SortedSet<u32>,
     broken: usize,
     shock_ms: f64,
     waiting: f64,
@@ -89,14 +89,14 @@ impl Pacer {
         for message in view.messages.iter().filter(|it| !it.quiet && it.fate != MessageFate::Flying) {
             // The first record in trouble is the story; what hangs behind it is not.
             if self.trouble.is_empty() {
-                self.trouble.extend(message.records.iter().take(1));
+                self.trouble.extend(message.records.iter().take(1).copied());
             }
         }
         for node in &view.nodes {
             if let (Activity::Retrying { records, .. }, NodeBody::Producer(_)) = (&node.doing, &node.body)
                 && self.trouble.is_empty()
             {
-                self.trouble.extend(records.iter().take(1));
+                self.trouble.extend(records.iter().take(1).copied());
             }
         }
         let broken = view.ledger.rows.iter().filter(|row| row.status >= RowStatus::LogDuplicated).count();

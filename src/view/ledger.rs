@@ -3,8 +3,8 @@
 use super::project::{partition_name, reuse};
 use super::{ClusterView, LedgerRow, LedgerSummary, LedgerView, RowStatus, VerdictView};
 use crate::base::RecordId;
+use crate::base::SortedSet;
 use crate::check::{Claim, Life, Reason, Run, Verdict};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 pub(super) fn project(run: &Run, finished: bool, before: Option<&ClusterView>) -> (LedgerView, VerdictView) {
@@ -28,9 +28,9 @@ pub(super) fn project(run: &Run, finished: bool, before: Option<&ClusterView>) -
 
 /// The verdict's lists, for looking up.
 struct Marks {
-    lost: BTreeSet<RecordId>,
-    acked_lost: BTreeSet<RecordId>,
-    duplicated: BTreeSet<RecordId>,
+    lost: SortedSet<RecordId>,
+    acked_lost: SortedSet<RecordId>,
+    duplicated: SortedSet<RecordId>,
 }
 
 impl Marks {

@@ -40,7 +40,7 @@ pub use values::{
 };
 
 /// Settings as people write them: key and text.
-pub type Properties = std::collections::BTreeMap<String, String>;
+pub type Properties = crate::base::SortedMap<String, String>;
 
 /// A setting that is refused. It displays as Kafka's own exception does, wherever Kafka throws one.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

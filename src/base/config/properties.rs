@@ -45,7 +45,7 @@ impl fmt::Display for LineError {
 /// Reads the text of a `.properties` file. What is wrong is reported line by line, what is right is kept.
 pub fn parse_text(text: &str) -> (Properties, Vec<LineError>) {
     let mut properties = Properties::new();
-    let mut seen: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+    let mut seen: crate::base::SortedMap<String, usize> = crate::base::SortedMap::new();
     let mut errors = Vec::new();
     for (line, logical) in logical_lines(text) {
         match parse_line(&logical) {

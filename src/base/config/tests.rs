@@ -1,7 +1,7 @@
 //! What holds for every table: Kafka's defaults, and no text that could do harm.
 
 use super::*;
-use std::collections::BTreeMap;
+use crate::base::SortedMap;
 
 /// The outcome of reading some settings.
 pub(super) struct Checked<T> {
@@ -58,7 +58,7 @@ const TABLES: [Table; 4] = [
 
 #[track_caller]
 fn defaults(keys: &'static [ConfigKey], expected: &str) {
-    let known: BTreeMap<&str, &str> = keys.iter().map(|key| (key.name, key.default)).collect();
+    let known: SortedMap<&str, &str> = keys.iter().map(|key| (key.name, key.default)).collect();
     for line in expected.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (name, default) = line.split_once('=').expect("key=default");
         assert_eq!(known.get(name), Some(&default), "{name}");
@@ -213,7 +213,7 @@ fn brokers_have_kafkas_defaults() {
 #[test]
 fn keys_are_unique_and_documented() {
     for table in TABLES {
-        let mut names = std::collections::BTreeSet::new();
+        let mut names = crate::base::SortedSet::new();
         for key in (table.keys)() {
             assert!(names.insert(key.name), "{} stands there twice", key.name);
             assert!(key.doc.ends_with('.') && key.doc.len() < 130, "{}: {}", key.name, key.doc);

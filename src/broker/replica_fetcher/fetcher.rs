@@ -2,16 +2,16 @@
 
 use super::InitialFetchState;
 use crate::base::config::{BrokerConfig, IsolationLevel};
-use crate::base::{BrokerId, LeaderEpoch, Offset, Time, TopicPartition};
+use crate::base::{BrokerId, LeaderEpoch, Offset, SortedMap, Time, TopicPartition};
 use crate::node::{Channel, Outbox};
 use crate::protocol::{FetchPartition, FetchReplica, FetchRequest, FetchSession};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Fetches from one leader broker.
 #[derive(Clone, Hash, Debug)]
 pub struct Fetcher {
     leader: BrokerId,
-    partitions: BTreeMap<TopicPartition, FetchState>,
+    partitions: SortedMap<TopicPartition, FetchState>,
     /// To be named in the next incremental request.
     changed: Vec<TopicPartition>,
     /// To leave the session with the next request.
@@ -75,7 +75,7 @@ impl Fetcher {
     pub(super) fn new(leader: BrokerId) -> Self {
         Fetcher {
             leader,
-            partitions: BTreeMap::new(),
+            partitions: SortedMap::new(),
             changed: Vec::new(),
             forgotten: Vec::new(),
             session: FetchSession::INITIAL,
@@ -87,7 +87,7 @@ impl Fetcher {
     }
 
     /// The partitions it fetches.
-    pub fn partitions(&self) -> &BTreeMap<TopicPartition, FetchState> {
+    pub fn partitions(&self) -> &SortedMap<TopicPartition, FetchState> {
         &self.partitions
     }
 
@@ -201,7 +201,7 @@ impl Fetcher {
 
     fn wake(&mut self, now: Time) {
         self.next_wake = None;
-        for (partition, state) in &mut self.partitions {
+        for (partition, state) in self.partitions.iter_mut() {
             match state.delayed_until {
                 Some(until) if until <= now => {
                     state.delayed_until = None;

@@ -15,9 +15,8 @@ mod follow;
 pub use fetcher::{FetchState, Fetcher};
 
 use crate::base::config::BrokerConfig;
-use crate::base::{BrokerId, LeaderEpoch, Offset, Time, TopicPartition};
+use crate::base::{BrokerId, LeaderEpoch, Offset, SortedMap, SortedSet, Time, TopicPartition};
 use crate::node::{BrokerTimer, Outbox, Timer};
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// All fetchers of a broker.
@@ -25,10 +24,10 @@ use std::rc::Rc;
 pub struct ReplicaFetchers {
     id: BrokerId,
     correlation: u32,
-    fetchers: BTreeMap<BrokerId, Rc<Fetcher>>,
+    fetchers: SortedMap<BrokerId, Rc<Fetcher>>,
     /// Changes seldom, so that checkpoints share it.
-    leaders: Rc<BTreeMap<TopicPartition, BrokerId>>,
-    failed: BTreeSet<TopicPartition>,
+    leaders: Rc<SortedMap<TopicPartition, BrokerId>>,
+    failed: SortedSet<TopicPartition>,
     timer: Option<Time>,
 }
 
@@ -51,9 +50,9 @@ impl ReplicaFetchers {
         ReplicaFetchers {
             id,
             correlation: 0,
-            fetchers: BTreeMap::new(),
+            fetchers: SortedMap::new(),
             leaders: Rc::default(),
-            failed: BTreeSet::new(),
+            failed: SortedSet::new(),
             timer: None,
         }
     }
@@ -64,7 +63,7 @@ impl ReplicaFetchers {
     }
 
     /// Partitions that wait for a newer leader epoch.
-    pub fn failed(&self) -> &BTreeSet<TopicPartition> {
+    pub fn failed(&self) -> &SortedSet<TopicPartition> {
         &self.failed
     }
 

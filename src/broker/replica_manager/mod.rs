@@ -17,16 +17,15 @@ use super::partition::Partition;
 use super::purgatory::ProducePurgatory;
 use super::replica_fetcher::ReplicaFetchers;
 use crate::base::config::BrokerConfig;
-use crate::base::{BrokerId, Offset, Time, TopicId, TopicPartition};
+use crate::base::{BrokerId, Offset, SortedMap, Time, TopicId, TopicPartition};
 use crate::log::LogDirectory;
 use crate::node::{BrokerTimer, Outbox, Timer};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// The replicas of one running broker.
 #[derive(Clone, Hash, Debug)]
 pub struct ReplicaManager {
-    pub(super) partitions: BTreeMap<TopicPartition, Rc<Partition>>,
+    pub(super) partitions: SortedMap<TopicPartition, Rc<Partition>>,
     sessions: FetchSessions,
     produce: ProducePurgatory,
     /// The follower's side.
@@ -55,7 +54,7 @@ impl ReplicaManager {
     /// No replicas yet.
     pub fn new(id: BrokerId, config: &BrokerConfig, alter_partition: AlterPartitionManager) -> Self {
         ReplicaManager {
-            partitions: BTreeMap::new(),
+            partitions: SortedMap::new(),
             sessions: FetchSessions::new(config.max_incremental_fetch_session_cache_slots),
             produce: ProducePurgatory::default(),
             fetchers: ReplicaFetchers::new(id),

@@ -1,7 +1,7 @@
 //! One broker's replica manager alone, driven by hand: metadata records in, effects out.
 
 use crate::base::config::{BrokerConfig, IsolationLevel, Properties};
-use crate::base::{BrokerId, Duration, NodeId, Prng, Time, TopicId, TopicPartition};
+use crate::base::{BrokerId, Duration, NodeId, Prng, SortedMap, Time, TopicId, TopicPartition};
 use crate::broker::alter_partition::AlterPartitionManager;
 use crate::broker::context::Context;
 use crate::broker::controller_channel::ControllerChannel;
@@ -15,7 +15,6 @@ use crate::protocol::{
     AlterPartitionRequest, AlterPartitionResponse, AlterPartitionResult, ErrorCode, FetchPartition,
     FetchPartitionResponse, FetchReplica, FetchResponse, LeaderRecoveryState, Request, Response,
 };
-use std::collections::BTreeMap;
 
 pub const ID: TopicPartition = TopicPartition::new(TopicId(1), 0);
 pub const LOCAL: BrokerId = BrokerId(1);
@@ -30,7 +29,7 @@ pub struct Bench {
     queue: RequestQueue,
     random: Prng,
     correlation: u32,
-    pub responses: BTreeMap<u32, Response>,
+    pub responses: SortedMap<u32, Response>,
     /// Requests this broker sent, with their correlation ids.
     pub sent: Vec<(NodeId, u32, Request)>,
     pub closed: u32,
@@ -55,7 +54,7 @@ impl Bench {
             queue,
             random: Prng::split(1, "bench"),
             correlation: 0,
-            responses: BTreeMap::new(),
+            responses: SortedMap::new(),
             sent: Vec::new(),
             closed: 0,
             events: Vec::new(),

@@ -6,12 +6,11 @@
 
 use super::ConsumerRecord;
 use crate::base::config::{ConsumerConfig, IsolationLevel};
-use crate::base::{LeaderEpoch, Offset, ProducerId, TopicPartition};
+use crate::base::{LeaderEpoch, Offset, ProducerId, SortedSet, TopicPartition};
 use crate::client::payload::record_id_of;
 use crate::node::ClientError;
 use crate::protocol::{ErrorCode, FetchPartitionResponse};
 use crate::record::{ControlRecord, ControlType, RecordBatch};
-use std::collections::BTreeSet;
 
 /// A fetched partition, perhaps partly read.
 #[derive(Clone, PartialEq, Hash, Debug)]
@@ -22,7 +21,7 @@ pub struct CompletedFetch {
     batch: u32,
     entered_batch: bool,
     next_aborted: u32,
-    aborted_producers: BTreeSet<ProducerId>,
+    aborted_producers: SortedSet<ProducerId>,
     records_read: u32,
     initialized: bool,
     consumed: bool,
@@ -38,7 +37,7 @@ impl CompletedFetch {
             batch: 0,
             entered_batch: false,
             next_aborted: 0,
-            aborted_producers: BTreeSet::new(),
+            aborted_producers: SortedSet::new(),
             records_read: 0,
             initialized: false,
             consumed: false,

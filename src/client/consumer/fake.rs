@@ -1,11 +1,11 @@
 //! A world of one node and one broker, for tests: the broker answers from a list of batches.
 
-use crate::base::{BrokerId, NodeId, Offset, Prng, RecordId, Time, TopicId, TopicPartition};
+use crate::base::{BrokerId, NodeId, Offset, Prng, RecordId, SortedMap, SortedSet, Time, TopicId, TopicPartition};
 use crate::client::payload::record_value;
 use crate::node::{Body, Channel, ConnectionId, Crash, Effect, Event, Message, MessageId, Node, Outbox, Timer};
 use crate::protocol::*;
 use crate::record::{BatchBuilder, RecordBatch};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// The only broker.
 pub const BROKER: NodeId = NodeId(0);
@@ -37,9 +37,9 @@ pub struct FakeBroker {
     /// What a fetch tells of aborted transactions.
     pub aborted: Vec<AbortedTransaction>,
     /// What it was told to remember.
-    pub committed: BTreeMap<TopicPartition, Offset>,
+    pub committed: SortedMap<TopicPartition, Offset>,
     /// Errors to answer the next requests of an API with.
-    pub errors: BTreeMap<ApiKey, VecDeque<ErrorCode>>,
+    pub errors: SortedMap<ApiKey, VecDeque<ErrorCode>>,
     session: Vec<FetchPartition>,
 }
 
@@ -56,11 +56,11 @@ pub struct Fake<N> {
     /// Requests that the broker got, without metadata.
     pub requests: Vec<Request>,
     /// APIs whose responses are held back.
-    pub hold: BTreeSet<ApiKey>,
+    pub hold: SortedSet<ApiKey>,
     held: Vec<Arrival>,
     parked: Vec<Parked>,
-    queue: BTreeMap<(Time, u64), Arrival>,
-    timers: BTreeMap<Timer, (Time, u64)>,
+    queue: SortedMap<(Time, u64), Arrival>,
+    timers: SortedMap<Timer, (Time, u64)>,
     sequence: u64,
     generation: u32,
     random: Prng,
@@ -81,8 +81,8 @@ impl FakeBroker {
             log: Vec::new(),
             log_start: 0,
             aborted: Vec::new(),
-            committed: BTreeMap::new(),
-            errors: BTreeMap::new(),
+            committed: SortedMap::new(),
+            errors: SortedMap::new(),
             session: Vec::new(),
         }
     }
@@ -244,11 +244,11 @@ impl<N: Node> Fake<N> {
             broker: FakeBroker::new(),
             events: Vec::new(),
             requests: Vec::new(),
-            hold: BTreeSet::new(),
+            hold: SortedSet::new(),
             held: Vec::new(),
             parked: Vec::new(),
-            queue: BTreeMap::new(),
-            timers: BTreeMap::new(),
+            queue: SortedMap::new(),
+            timers: SortedMap::new(),
             sequence: 0,
             generation: 0,
             random: Prng::split(1, "fake"),

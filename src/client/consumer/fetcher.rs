@@ -13,16 +13,16 @@ use super::io::{Io, Pending};
 use super::subscription::{FetchPosition, Subscription};
 use super::{ConsumerRecord, leader_of};
 use crate::base::config::ConsumerConfig;
-use crate::base::{NodeId, TopicPartition};
+use crate::base::{NodeId, SortedMap, TopicPartition};
 use crate::client::network_client::Outcome;
 use crate::node::{Channel, ClientError};
 use crate::protocol::{ErrorCode, FetchPartition, FetchRequest, FetchResponse, Request, Response};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Sessions, fetches in flight, and what came of them.
 #[derive(Clone, PartialEq, Hash, Debug)]
 pub struct Fetcher {
-    sessions: BTreeMap<NodeId, FetchSessionHandler>,
+    sessions: SortedMap<NodeId, FetchSessionHandler>,
     in_flight: Vec<NodeId>,
     buffer: VecDeque<CompletedFetch>,
     next_in_line: Option<CompletedFetch>,
@@ -44,7 +44,7 @@ impl Collected {
 
 impl Fetcher {
     pub(super) fn new() -> Self {
-        Fetcher { sessions: BTreeMap::new(), in_flight: Vec::new(), buffer: VecDeque::new(), next_in_line: None }
+        Fetcher { sessions: SortedMap::new(), in_flight: Vec::new(), buffer: VecDeque::new(), next_in_line: None }
     }
 
     /// Completed fetches whose records are not all returned, the next one first.
@@ -53,7 +53,7 @@ impl Fetcher {
     }
 
     /// The incremental session with each broker.
-    pub fn sessions(&self) -> &BTreeMap<NodeId, FetchSessionHandler> {
+    pub fn sessions(&self) -> &SortedMap<NodeId, FetchSessionHandler> {
         &self.sessions
     }
 
@@ -86,12 +86,12 @@ impl Fetcher {
         config: &ConsumerConfig,
         subscription: &Subscription,
         io: &mut Io<'_, '_>,
-    ) -> BTreeMap<NodeId, Vec<FetchPartition>> {
+    ) -> SortedMap<NodeId, Vec<FetchPartition>> {
         let leader = |tp| subscription.position(tp).and_then(|position| position.leader.id);
         let buffered: Vec<TopicPartition> = self.buffered().map(CompletedFetch::partition).collect();
         let fetchable = |tp: &&TopicPartition| subscription.is_fetchable(**tp);
         let busy: Vec<_> = buffered.iter().filter(fetchable).filter_map(|tp| leader(*tp)).collect();
-        let mut wanted: BTreeMap<NodeId, Vec<FetchPartition>> = BTreeMap::new();
+        let mut wanted: SortedMap<NodeId, Vec<FetchPartition>> = SortedMap::new();
         for (tp, state) in subscription.iter() {
             let Some(position) = state.position().filter(|_| state.is_fetchable()) else { continue };
             if buffered.contains(&tp) {
@@ -199,7 +199,7 @@ impl Fetcher {
 
     /// Ends every session whose broker can be told.
     pub(super) fn close(&mut self, config: &ConsumerConfig, io: &mut Io<'_, '_>) {
-        for (node, session) in &mut self.sessions {
+        for (node, session) in self.sessions.iter_mut() {
             if let Some(closing) = session.close()
                 && io.net.is_ready(*node, Channel::Consumer, io.now)
             {

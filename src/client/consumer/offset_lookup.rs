@@ -8,14 +8,13 @@ use super::io::{Io, Pending};
 use super::leader_of;
 use super::subscription::{FetchPosition, FetchState, Subscription};
 use crate::base::config::{AutoOffsetReset, ConsumerConfig};
-use crate::base::{BrokerId, NodeId, Time, TopicPartition};
+use crate::base::{BrokerId, NodeId, SortedMap, Time, TopicPartition};
 use crate::client::network_client::Outcome;
 use crate::node::{Channel, ClientError, Event};
 use crate::protocol::{
     ErrorCode, ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, OffsetForLeaderEpochPartition,
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResult, Request, Response,
 };
-use std::collections::BTreeMap;
 
 /// A partition and the strategy that is to find its position.
 pub type Reset = (TopicPartition, AutoOffsetReset);
@@ -32,7 +31,7 @@ fn timestamp(strategy: AutoOffsetReset, now: Time) -> Option<i64> {
 
 /// Asks for every position that a reset strategy has to find (`resetPositionsIfNeeded`).
 pub(super) fn send_resets(config: &ConsumerConfig, subscription: &mut Subscription, io: &mut Io<'_, '_>) {
-    let mut by_leader: BTreeMap<NodeId, Vec<Reset>> = BTreeMap::new();
+    let mut by_leader: SortedMap<NodeId, Vec<Reset>> = SortedMap::new();
     for reset in subscription.needing_reset(io.now) {
         match leader_of(&io.net.metadata, reset.0).id {
             Some(leader) => by_leader.entry(leader.node()).or_default().push(reset),
@@ -108,7 +107,7 @@ fn retry_later(tp: TopicPartition, config: &ConsumerConfig, subscription: &mut S
 
 /// Asks the leader of every position that awaits validation (`validatePositionsIfNeeded`).
 pub(super) fn send_validations(config: &ConsumerConfig, subscription: &mut Subscription, io: &mut Io<'_, '_>) {
-    let mut by_leader: BTreeMap<NodeId, Vec<(TopicPartition, FetchPosition)>> = BTreeMap::new();
+    let mut by_leader: SortedMap<NodeId, Vec<(TopicPartition, FetchPosition)>> = SortedMap::new();
     for (tp, position) in subscription.needing_validation(io.now) {
         match position.leader.id {
             Some(leader) => by_leader.entry(leader.node()).or_default().push((tp, position)),

@@ -10,12 +10,12 @@ use super::batch::{Batch, BatchId, Batches, ProducerRecord};
 use super::partitioner::{PartitionLoad, StickyPartition, next_partition, partition_for_key};
 use super::transaction_manager::TransactionManager;
 use crate::base::config::ProducerConfig;
-use crate::base::{BrokerId, Duration, Prng, Time, TopicId, TopicPartition};
+use crate::base::{BrokerId, Duration, Prng, SortedMap, SortedSet, Time, TopicId, TopicPartition};
 use crate::client::metadata::Metadata;
 use crate::client::network_client::ExponentialBackoff;
 use crate::protocol::TopicMetadata;
 use crate::record::BatchBuilder;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// What became of an append.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,23 +35,23 @@ pub(super) enum Append {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct ReadyCheck {
     /// Leaders of partitions with something to send.
-    pub nodes: BTreeSet<BrokerId>,
+    pub nodes: SortedSet<BrokerId>,
     /// When to look again although nothing happens.
     pub next_check: Option<Time>,
     /// Topics with batches whose leader is not known.
-    pub unknown_leader: BTreeSet<TopicId>,
+    pub unknown_leader: SortedSet<TopicId>,
 }
 
 /// Queues and memory.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Accumulator {
     pub batches: Batches,
-    queues: BTreeMap<TopicPartition, VecDeque<BatchId>>,
+    queues: SortedMap<TopicPartition, VecDeque<BatchId>>,
     /// Partitions that ever had a queue.
-    touched: BTreeSet<TopicPartition>,
-    sticky: BTreeMap<TopicId, StickyPartition>,
-    muted: BTreeSet<TopicPartition>,
-    drain_from: BTreeMap<BrokerId, TopicPartition>,
+    touched: SortedSet<TopicPartition>,
+    sticky: SortedMap<TopicId, StickyPartition>,
+    muted: SortedSet<TopicPartition>,
+    drain_from: SortedMap<BrokerId, TopicPartition>,
     batch_size: u32,
     linger: Duration,
     retry_backoff: ExponentialBackoff,
@@ -67,11 +67,11 @@ impl Accumulator {
     pub fn new(config: &ProducerConfig) -> Self {
         Accumulator {
             batches: Batches::default(),
-            queues: BTreeMap::new(),
-            touched: BTreeSet::new(),
-            sticky: BTreeMap::new(),
-            muted: BTreeSet::new(),
-            drain_from: BTreeMap::new(),
+            queues: SortedMap::new(),
+            touched: SortedSet::new(),
+            sticky: SortedMap::new(),
+            muted: SortedSet::new(),
+            drain_from: SortedMap::new(),
             batch_size: config.batch_size.max(1),
             linger: config.linger_ms,
             retry_backoff: ExponentialBackoff::new(config.retry_backoff_ms, config.retry_backoff_max_ms),

@@ -5,10 +5,9 @@
 //!
 //! In Kafka: `ProducerBatch`, `MemoryRecordsBuilder`.
 
-use crate::base::{Duration, LeaderEpoch, ProducerEpoch, ProducerId, RecordId, Time, TopicPartition};
+use crate::base::{Duration, LeaderEpoch, ProducerEpoch, ProducerId, RecordId, SortedMap, Time, TopicPartition};
 use crate::record::{BatchBuilder, Header, NO_SEQUENCE, RecordBatch, increment_sequence};
 use bytes::Bytes;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Identity of a batch within its producer, in the order of creation.
@@ -272,7 +271,7 @@ impl Batch {
 /// All batches that are not done, or that a request still carries.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Batches {
-    batches: BTreeMap<BatchId, Rc<Batch>>,
+    batches: SortedMap<BatchId, Rc<Batch>>,
     next: u64,
 }
 

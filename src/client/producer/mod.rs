@@ -25,14 +25,14 @@ pub use partitioner::{murmur2, partition_for_key};
 pub use transaction_manager::{PartitionSequence, State, TransactionManager};
 
 use crate::base::config::ProducerConfig;
-use crate::base::{NodeId, Offset, RecordId, Time, TopicId, TopicPartition};
+use crate::base::{NodeId, Offset, RecordId, SortedMap, Time, TopicId, TopicPartition};
 use crate::client::metadata::MetadataConfig;
 use crate::client::network_client::{ExponentialBackoff, NetworkClient, NetworkConfig};
 use crate::node::{Channel, ClientError, ConnectionId, Event, Message, Outbox, ProducerTimer};
 use crate::protocol::ErrorCode;
 use crate::record::BatchBuilder;
 use accumulator::{Accumulator, Append};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// What became of a [`Producer::send`].
@@ -91,8 +91,8 @@ pub struct Producer {
     accumulator: Accumulator,
     manager: Option<TransactionManager>,
     /// Batches that a request carries, by partition, in the order of sending; those given up are not among them.
-    in_flight: BTreeMap<TopicPartition, Vec<BatchId>>,
-    topic_names: BTreeMap<TopicId, Rc<str>>,
+    in_flight: SortedMap<TopicPartition, Vec<BatchId>>,
+    topic_names: SortedMap<TopicId, Rc<str>>,
     blocked: VecDeque<ProducerRecord>,
     block: Option<Block>,
     /// `flush()` waits for batches up to this one.
@@ -126,8 +126,8 @@ impl Producer {
             network: NetworkClient::new(network, metadata, cluster),
             accumulator: Accumulator::new(&config),
             manager: config.enable_idempotence.then(TransactionManager::new),
-            in_flight: BTreeMap::new(),
-            topic_names: BTreeMap::new(),
+            in_flight: SortedMap::new(),
+            topic_names: SortedMap::new(),
             blocked: VecDeque::new(),
             block: None,
             flush: None,

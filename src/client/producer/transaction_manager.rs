@@ -9,11 +9,10 @@
 //! will live beside this file and share this state.
 
 use super::batch::{Batch, BatchId, Batches, ProducerIdAndEpoch};
-use crate::base::{Offset, Time, TopicPartition};
+use crate::base::{Offset, SortedMap, SortedSet, Time, TopicPartition};
 use crate::node::ClientError;
 use crate::protocol::{ErrorCode, ProducePartitionResponse};
 use crate::record::{NO_SEQUENCE, increment_sequence};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// How far the producer is with getting its id.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -88,11 +87,11 @@ pub struct TransactionManager {
     /// Where it stands.
     pub(super) state: State,
     producer: ProducerIdAndEpoch,
-    partitions: BTreeMap<TopicPartition, PartitionSequence>,
+    partitions: SortedMap<TopicPartition, PartitionSequence>,
     /// Partitions whose last sequences may or may not be written, and the sequence after the gap.
-    unresolved: BTreeMap<TopicPartition, i32>,
+    unresolved: SortedMap<TopicPartition, i32>,
     epoch_bump_required: bool,
-    partitions_to_rewrite: BTreeSet<TopicPartition>,
+    partitions_to_rewrite: SortedSet<TopicPartition>,
 }
 
 impl TransactionManager {
@@ -100,10 +99,10 @@ impl TransactionManager {
         TransactionManager {
             state: State::Uninitialized,
             producer: ProducerIdAndEpoch::NONE,
-            partitions: BTreeMap::new(),
-            unresolved: BTreeMap::new(),
+            partitions: SortedMap::new(),
+            unresolved: SortedMap::new(),
             epoch_bump_required: false,
-            partitions_to_rewrite: BTreeSet::new(),
+            partitions_to_rewrite: SortedSet::new(),
         }
     }
 

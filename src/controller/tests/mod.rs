@@ -24,13 +24,13 @@ struct Lab {
     controller: Controller,
     now: Time,
     random: Prng,
-    timers: BTreeMap<Timer, Time>,
+    timers: SortedMap<Timer, Time>,
     events: Vec<Event>,
     responses: Vec<(RequestContext, Response)>,
     messages: u64,
     incarnations: u64,
     /// Broker epochs as the brokers know them.
-    epochs: BTreeMap<BrokerId, i64>,
+    epochs: SortedMap<BrokerId, i64>,
 }
 
 impl Lab {
@@ -42,12 +42,12 @@ impl Lab {
             controller: Controller::new(setup),
             now: Time::ZERO,
             random: Prng::split(1, "controller"),
-            timers: BTreeMap::new(),
+            timers: SortedMap::new(),
             events: Vec::new(),
             responses: Vec::new(),
             messages: 0,
             incarnations: 0,
-            epochs: BTreeMap::new(),
+            epochs: SortedMap::new(),
         };
         lab.event(|controller, now, out| controller.on_start(now, out));
         lab

@@ -10,32 +10,31 @@
 //! transactional offsets.
 
 use super::offset_records::{OffsetAndMetadata, OffsetKey, offset_commit_record, offset_tombstone};
-use crate::base::{Time, TopicId, TopicPartition};
+use crate::base::{SortedMap, Time, TopicId, TopicPartition};
 use crate::coordinator::CoordinatorRecord;
 use crate::metadata::MetadataImage;
 use crate::metadata::wire::WireError;
 use crate::protocol::{ErrorCode, OffsetCommitPartition, OffsetCommitRequest, OffsetCommitResponse};
 use crate::protocol::{OffsetCommitResult, OffsetFetchRequest, OffsetFetchResponse, OffsetFetchResult};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// The version of OffsetCommit that Kafka 4.3's clients speak.
 pub const LATEST_OFFSET_COMMIT_VERSION: i16 = 10;
 
 /// One group's offsets, by topic name and partition.
-type GroupOffsets = BTreeMap<(Rc<str>, u32), OffsetAndMetadata>;
+type GroupOffsets = SortedMap<(Rc<str>, u32), OffsetAndMetadata>;
 
 /// The offsets of the groups of one `__consumer_offsets` partition.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct OffsetsShard {
     metadata_max_size: u32,
-    groups: BTreeMap<Rc<str>, Rc<GroupOffsets>>,
+    groups: SortedMap<Rc<str>, Rc<GroupOffsets>>,
 }
 
 impl OffsetsShard {
     /// A shard that knows of no group; `offset.metadata.max.bytes` limits what applications may add.
     pub fn new(metadata_max_size: u32) -> Self {
-        OffsetsShard { metadata_max_size, groups: BTreeMap::new() }
+        OffsetsShard { metadata_max_size, groups: SortedMap::new() }
     }
 
     /// The records that remember these offsets, and the answer to give once they are committed.

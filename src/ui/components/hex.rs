@@ -35,8 +35,9 @@ pub fn Hex(props: &HexProps) -> Html {
     let slice = |from: u32, to: u32| {
         batch.bytes.get(from as usize..(to as usize).min(MOST).max(from as usize)).unwrap_or_default()
     };
-    let class =
-        |index: usize| classes!(if index.is_multiple_of(2) { "even" } else { "odd" }, (*hot == Some(index)).then_some("hot"));
+    let class = |index: usize| {
+        classes!(if index.is_multiple_of(2) { "even" } else { "odd" }, (*hot == Some(index)).then_some("hot"))
+    };
     let dump = batch.fields.iter().enumerate().map(|(index, (from, to, name, value))| html! {
         <span key={index} class={class(index)} title={format!("{name} = {value}")} onpointerenter={over(index)}>{ hex(slice(*from, *to)) }{ " " }</span>
     });

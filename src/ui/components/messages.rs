@@ -8,8 +8,8 @@ use crate::ui::i18n::{MessageWords, Texts};
 use crate::ui::same::Same;
 use crate::ui::state::Target;
 use crate::ui::words::{data_r, node_name, records, text_width};
+use delivery_lab::base::SortedMap;
 use delivery_lab::view::{ClusterView, MessageFate, MessageView};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use yew::prelude::*;
 
@@ -50,7 +50,7 @@ pub fn pill_text(message: &MessageView, t: &Texts) -> String {
 #[component]
 pub fn Messages(props: &MessagesProps) -> Html {
     let (lab, t) = (use_lab(), use_texts());
-    let mut hanging: BTreeMap<(u16, u16), usize> = BTreeMap::new();
+    let mut hanging: SortedMap<(u16, u16), usize> = SortedMap::new();
     let shown = props.view.messages.iter().filter(|it| {
         let gone = it.fate == MessageFate::Flying && it.arrives_us.is_some_and(|arrives| arrives < props.clock_us);
         (props.traffic || !it.quiet) && !gone

@@ -2,11 +2,11 @@
 //! the log holds every acknowledged record once, in order.
 
 use super::harness::{Lab, Sent};
-use crate::base::{Offset, Prng};
+use crate::base::{Offset, Prng, SortedMap};
 use crate::client::payload::record_id_of;
 use crate::protocol::ErrorCode;
 use crate::record::{RecordBatch, increment_sequence};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// What a leader keeps of a producer: its epoch and its last five batches (first and last sequence, base offset).
 #[derive(Default)]
@@ -18,7 +18,7 @@ struct ProducerState {
 #[derive(Default)]
 struct Leader {
     log: Vec<u32>,
-    producers: BTreeMap<i64, ProducerState>,
+    producers: SortedMap<i64, ProducerState>,
 }
 
 impl Leader {

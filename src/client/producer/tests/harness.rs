@@ -51,7 +51,7 @@ pub struct Lab {
     sent: Vec<Sent>,
     /// Answers on their way; they arrive after everything the producer did in one go.
     inbox: std::collections::VecDeque<(NodeId, u32, Response)>,
-    timers: std::collections::BTreeMap<Timer, Time>,
+    timers: crate::base::SortedMap<Timer, Time>,
     random: Prng,
     generation: u32,
 }
