@@ -12,6 +12,7 @@ mod hooks;
 mod i18n;
 mod lab;
 mod lines;
+mod measure;
 mod pace;
 mod panic_card;
 mod player;

@@ -38,9 +38,11 @@ test("a fault at a time can be added, and is on the timeline when it strikes", a
   await page.browser.type("[id='for.ms']", "100");
   await page.browser.click('.fault-form [type="submit"]');
   await waitForFaults(stall, "pause mailer for 100 ms at 0.300000 s");
+  await page.seek(0.25);
+  assert.equal(await page.browser.count(".faultflag"), 0);
   await page.seek(0.35);
   await page.browser.waitForText(".events", "0.300000\nmailer stopped for a while");
-  assert.equal(await page.browser.count(".faultflag"), 1);
+  assert.ok((await page.browser.count(".faultflag")) > 0);
 });
 
 test("a fault that makes no sense is refused in the form, and the run stays", async () => {

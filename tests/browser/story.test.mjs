@@ -108,10 +108,10 @@ test("a count of the verdict opens its records, and closes them again", async ()
   await page.open();
   await page.toEnd();
   assert.equal((await page.rows()).length, 20);
-  await page.browser.click('[data-count="duplicated"]');
+  await page.browser.click(page.counter("duplicated"));
   await page.browser.waitFor(async () => (await page.rows()).join() === "3", "only record 3");
   await page.browser.waitForText(".story", "The story of record 3");
-  await page.browser.click('[data-count="duplicated"]');
+  await page.browser.click(page.counter("duplicated"));
   await page.browser.waitFor(async () => (await page.rows()).length === 20, "all records again");
 });
 
@@ -127,7 +127,7 @@ const library = [
 for (const [id, title, lost, duplicated, claimed, holds, says] of library) {
   test(`the menu offers "${title}", and it ends as its story says`, async () => {
     await page.open(id === "lost-ack" ? "?scenario=commit-first" : "");
-    await page.choosesScenario(id);
+    await page.chooseScenario(id);
     await page.browser.waitForText("#picker", title);
     await page.toEnd();
     assert.equal((await page.count("lost")) > 0, lost, "lost");

@@ -11,5 +11,5 @@ mod set;
 #[cfg(test)]
 mod tests;
 
-pub use map::{Entry, SortedMap};
+pub use map::SortedMap;
 pub use set::SortedSet;
