@@ -61,12 +61,18 @@ impl Session {
             Command::Restart => *self = Session::new(self.scenario.clone())?,
             Command::Step => drop(self.history.step()),
             Command::StepBack => drop(self.history.step_back()),
-            Command::Advance { until_us, max_events } => self.advance(Time::from_origin_us(until_us), max_events),
+            Command::Advance { until_us, max_events } => {
+                self.history.run_until(Time::from_origin_us(until_us), u64::from(max_events));
+            }
             Command::SeekTime(us) => self.history.seek_time(Time::from_origin_us(us)),
             Command::SeekEvent(events) => self.history.seek(events),
-            Command::Fault(what) => self.strike(&what, Trigger::At(self.trial().run.world.now()))?,
-            Command::MessageFault { message, what } => {
-                self.strike(&what, Trigger::OnMessageId(crate::node::MessageId(message)))?;
+            Command::Fault { what, at_us } => {
+                let at = self.shown_at(at_us);
+                self.strike(&what, Trigger::At(at), at)?;
+            }
+            Command::MessageFault { message, what, at_us } => {
+                let at = self.shown_at(at_us);
+                self.strike(&what, Trigger::OnMessageId(crate::node::MessageId(message), at), at)?;
             }
             Command::SwitchBranch(branch) => {
                 if !self.history.switch(branch as usize) {
@@ -78,22 +84,20 @@ impl Session {
         Ok(())
     }
 
-    fn advance(&mut self, until: Time, max_events: u32) {
-        for _ in 0..max_events {
-            if self.history.next_at().is_none_or(|next| next > until) || !self.history.step() {
-                break;
-            }
-        }
+    /// A moment that is shown at the cursor: not before its event, not after the next one.
+    fn shown_at(&self, at_us: u64) -> Time {
+        let next = self.history.next_at().unwrap_or(Time::MAX);
+        Time::from_origin_us(at_us).min(next).max(self.history.cursor().now())
     }
 
-    fn strike(&mut self, what: &What, trigger: Trigger) -> Result<(), Vec<Mistake>> {
-        let on_message = matches!(trigger, Trigger::OnMessageId(_));
+    fn strike(&mut self, what: &What, trigger: Trigger, at: Time) -> Result<(), Vec<Mistake>> {
+        let on_message = matches!(trigger, Trigger::OnMessageId(..));
         if on_message != matches!(what, What::Reset | What::Stall | What::Delay { .. }) {
             let problem = "reset, stall and delay strike a message; everything else a node or a link".to_owned();
             return Err(vec![Mistake { place: "fault".to_owned(), problem }]);
         }
         let fault = fault_now(what, trigger, self.trial().names())?;
-        self.history.inject(fault);
+        self.history.inject(fault, at);
         Ok(())
     }
 
@@ -137,7 +141,12 @@ impl Session {
         (self.history.cursor().now().us_since_origin(), end.us_since_origin())
     }
 
-    /// When the next event will happen, if any will: lets a page skip a pause.
+    /// Events handled so far.
+    pub fn position(&self) -> u64 {
+        self.history.cursor().position()
+    }
+
+    /// When the next event may happen, if any will: lets a page skip a pause.
     pub fn next_us(&self) -> Option<u64> {
         self.history.next_at().map(Time::us_since_origin)
     }

@@ -58,6 +58,11 @@ impl<R: Replay> Checkpoints<R> {
         self.kept.values().next().map(Rc::as_ref)
     }
 
+    /// What lies behind a position has not happened.
+    pub fn forget_after(&mut self, position: u64) {
+        self.kept.retain(|at, _| *at <= position);
+    }
+
     pub fn up_to(&self, position: u64) -> Self {
         Checkpoints { kept: self.kept.range(..=position).map(|(at, run)| (*at, Rc::clone(run))).collect() }
     }

@@ -112,10 +112,38 @@ impl<R: Replay> History<R> {
     /// Goes to the last event at or before a moment.
     pub fn seek_time(&mut self, at: Time) {
         self.rewind_before(|run| run.now() <= at);
-        while self.next_at().is_some_and(|next| next <= at) && self.step() {}
+        self.run_until(at, u64::MAX);
     }
 
-    /// When the next event will happen, an input that waits at the cursor included.
+    /// Goes on to the last event at or before a moment, over so many events at most. True if it got there.
+    pub fn run_until(&mut self, at: Time, max_events: u64) -> bool {
+        for _ in 0..max_events {
+            if self.next_at().is_none_or(|next| next > at) {
+                return true;
+            }
+            let branch = &self.branches[self.current];
+            let (head, end) = (branch.head, branch.end);
+            if !self.step() {
+                return true;
+            }
+            if self.cursor.now() > at {
+                // What was due turned out to be out of date, and the step went on to something later: that is not seen yet.
+                let position = self.cursor.position() - 1;
+                let branch = &mut self.branches[self.current];
+                (branch.head, branch.end) = (head, end);
+                if position >= head {
+                    self.checkpoints[self.current].forget_after(head);
+                    self.recording.forget_from(self.current, position);
+                }
+                self.seek(position);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// When the next event may happen, an input that waits at the cursor included. What is due then may turn out to be
+    /// out of date; nothing happens earlier.
     pub fn next_at(&self) -> Option<Time> {
         match self.branches[self.current].inputs_at(self.cursor.position()).next() {
             Some(_) => Some(self.cursor.now()),
@@ -133,11 +161,12 @@ impl<R: Replay> History<R> {
         true
     }
 
-    /// Adds an input here and now, and lets it take effect. In the past this opens a branch.
-    pub fn inject(&mut self, input: R::Input) {
+    /// Adds an input here, to take effect at a moment before the next event, and goes on to its effect. In the past this
+    /// opens a branch.
+    pub fn inject(&mut self, input: R::Input, at: Time) {
         let position = self.cursor.position();
         if position < self.head() {
-            let branch = self.branches[self.current].fork(self.current, position, self.cursor.now());
+            let branch = self.branches[self.current].fork(self.current, position, self.cursor.now().max(at));
             self.checkpoints.push(self.checkpoints[self.current].up_to(position));
             self.branches.push(branch);
             self.current = self.branches.len() - 1;

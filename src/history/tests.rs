@@ -9,6 +9,8 @@ struct Toy {
     state: u64,
     pending: u64,
     last: u64,
+    /// Its next event is announced too early: what is due then turns out to be nothing.
+    early: bool,
 }
 
 impl Replay for Toy {
@@ -22,7 +24,7 @@ impl Replay for Toy {
         Time(self.position * 10)
     }
     fn next_at(&self) -> Option<Time> {
-        (self.position < self.last).then_some(Time((self.position + 1) * 10))
+        (self.position < self.last).then_some(Time((self.position + 1) * 10 - if self.early { 7 } else { 0 }))
     }
     fn inject(&mut self, input: &u64) {
         self.pending += input;
@@ -40,7 +42,7 @@ impl Replay for Toy {
 }
 
 fn toy(last: u64) -> History<Toy> {
-    History::new(Toy { position: 3, state: 1, pending: 0, last })
+    History::new(Toy { position: 3, state: 1, pending: 0, last, early: false })
 }
 
 fn run(history: &mut History<Toy>) {
@@ -89,7 +91,7 @@ fn an_input_in_the_past_opens_a_branch_and_the_old_future_stays() {
     run(&mut history);
     let old = history.cursor().clone();
     history.seek(700);
-    history.inject(9);
+    history.inject(9, Time::ZERO);
     assert_eq!(history.current(), 1);
     run(&mut history);
     assert_ne!(history.cursor().state, old.state);
@@ -107,7 +109,7 @@ fn an_input_in_the_past_opens_a_branch_and_the_old_future_stays() {
 fn an_input_at_the_head_stays_on_its_branch_and_is_replayed() {
     let mut history = toy(2_000);
     history.seek(600);
-    history.inject(5);
+    history.inject(5, Time::ZERO);
     run(&mut history);
     let end = history.cursor().clone();
     assert_eq!(history.current(), 0);
@@ -134,4 +136,16 @@ fn entries_are_the_same_from_the_window_and_from_replay() {
     fresh.seek(2_000);
     assert_eq!(of(&mut fresh, 3, 2_000), early);
     assert_eq!(of(&mut history, 199_000, 300_000).len(), 1_000);
+}
+
+#[test]
+fn what_is_announced_too_early_is_not_seen_too_early() {
+    let mut history = toy(1_000);
+    history.cursor.early = true;
+    history.seek_time(Time(45));
+    assert_eq!((history.cursor().position, history.head()), (4, 4), "the event at 50 was announced for 43");
+    assert!(history.run_until(Time(52), 100));
+    assert_eq!((history.cursor().position, history.head()), (5, 5));
+    history.inject(7, Time(53));
+    assert_eq!(history.branches().len(), 1, "nothing had been seen of the future: it is no branch");
 }

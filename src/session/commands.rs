@@ -27,13 +27,20 @@ pub enum Command {
     /// To a number of events.
     SeekEvent(u64),
     /// Something goes wrong, here and now; in the past this opens a branch.
-    Fault(What),
+    Fault {
+        /// What.
+        what: What,
+        /// The moment that is shown, in microseconds: it may lie between the last event and the next.
+        at_us: u64,
+    },
     /// Something goes wrong with a message in flight: [`What::Reset`], [`What::Stall`] or [`What::Delay`].
     MessageFault {
         /// Which message.
         message: u64,
         /// What.
         what: What,
+        /// The moment that is shown, in microseconds.
+        at_us: u64,
     },
     /// Another branch, at the same moment.
     SwitchBranch(u32),

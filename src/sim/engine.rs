@@ -183,8 +183,7 @@ impl<N: Machine> Engine<N> {
     /// Adds a fault during the run: what is to happen at once happens in the next step.
     pub fn inject(&mut self, fault: Fault) {
         let at = match fault.trigger {
-            Trigger::At(at) if at > self.now => return self.plan_fault(fault),
-            Trigger::At(_) | Trigger::OnMessageId(_) => self.now,
+            Trigger::At(at) | Trigger::OnMessageId(_, at) => at.max(self.now),
             Trigger::OnMessage { .. } | Trigger::OnEvent { .. } => return self.plan_fault(fault),
         };
         let place = self.plan.add(fault);
@@ -346,7 +345,7 @@ impl<N: Machine> Engine<N> {
 
     /// A fault of the plan is due.
     fn strike_planned(&mut self, place: u32) -> bool {
-        let Trigger::OnMessageId(message) = self.plan.fault(place).trigger else {
+        let Trigger::OnMessageId(message, _) = self.plan.fault(place).trigger else {
             let action = self.plan.take(place);
             return action.is_some_and(|action| self.strike(&action, None, 0));
         };

@@ -42,8 +42,9 @@ pub enum Trigger {
         /// How-manieth of them, from 1.
         nth: u32,
     },
-    /// On this message: at once if it is on its way, else when it leaves. Nothing happens if it arrived already.
-    OnMessageId(MessageId),
+    /// On this message, not before that moment: at once if it is on its way then, else when it leaves. Nothing happens if
+    /// it arrived already.
+    OnMessageId(MessageId, Time),
 }
 
 /// A kind of message, as `ProduceResponse` names it.

@@ -33,7 +33,7 @@ impl Plan {
     pub fn arm(&mut self, place: u32) {
         match self.fault(place).trigger {
             Trigger::At(_) => {}
-            Trigger::OnMessage { .. } | Trigger::OnMessageId(_) => self.on_message.push(place),
+            Trigger::OnMessage { .. } | Trigger::OnMessageId(..) => self.on_message.push(place),
             Trigger::OnEvent { .. } => self.on_event.push(place),
         }
     }
@@ -60,7 +60,7 @@ impl Plan {
     /// A message leaves: what happens because of it.
     pub fn on_message(&mut self, id: MessageId, kind: MessageKind, from: NodeId, to: NodeId) -> Vec<Action> {
         let hit = |planned: &mut Planned| match planned.fault.trigger {
-            Trigger::OnMessageId(wanted) => wanted == id,
+            Trigger::OnMessageId(wanted, _) => wanted == id,
             Trigger::OnMessage { kind: wanted, from: sender, to: receiver, nth } => {
                 wanted == kind
                     && sender.is_none_or(|sender| sender == from)

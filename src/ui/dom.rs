@@ -93,6 +93,19 @@ pub fn place(element: &HtmlElement, left: f64, top: f64) {
     let _ = style.set_property("top", &format!("{top}px"));
 }
 
+/// Moves the focus from the last thing in a box that can have it to the first, or back. True if it stood at that end.
+pub fn wrap_tab(holder: &Element, backwards: bool) -> bool {
+    let Ok(list) = holder.query_selector_all("button:not(:disabled), select, input, a[href]") else { return false };
+    let at = |index: u32| list.item(index).and_then(|node| node.dyn_into::<Element>().ok());
+    let (Some(first), Some(last)) = (at(0), at(list.length().saturating_sub(1))) else { return false };
+    let (end, other) = if backwards { (first, last) } else { (last, first) };
+    let stands_there = document().active_element().is_some_and(|now| now == end);
+    if stands_there {
+        focus(&other);
+    }
+    stands_there
+}
+
 /// Copies a text, and says whether that worked.
 pub fn copy(text: &str, done: impl Fn(bool) + 'static) {
     let navigator = window().navigator();
@@ -142,10 +155,10 @@ pub fn highlight(record: Option<&str>) {
         };
         let at = format!("[data-r~=\"{record}\"]");
         let _ = sheet.insert_rule(&format!(
-            "svg {at} rect, svg {at} path.tip {{ stroke: var(--hot); stroke-width: 3px; stroke-dasharray: none; }}"
+            "svg {at} rect, svg {at} path.tip {{ stroke: var(--hot) !important; stroke-width: 3px !important; stroke-dasharray: none !important; }}"
         ));
         let _ =
-            sheet.insert_rule(&format!("svg path{at}, svg line{at} {{ stroke: var(--hot); stroke-width: 2.5px; }}"));
+            sheet.insert_rule(&format!("svg path{at}, svg line{at} {{ stroke: var(--hot) !important; stroke-width: 2.5px !important; }}"));
         let _ = sheet.insert_rule(&format!(":not(svg, svg *){at} {{ box-shadow: inset 0 0 0 2px var(--hot); }}"));
     });
 }

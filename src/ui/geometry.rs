@@ -7,7 +7,7 @@ use delivery_lab::view::{BrokerView, NodeBody, NodeView, PartitionView};
 use std::rc::Rc;
 
 /// Below this the stage is one column.
-pub const NARROW: f64 = 660.0;
+pub const NARROW: f64 = 780.0;
 /// A cell's height, its pitch beyond its width, and the height of a partition's strip in both densities.
 pub const CELL: f64 = 24.0;
 pub const CELL_GAP: f64 = 3.0;

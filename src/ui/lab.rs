@@ -54,7 +54,8 @@ impl Lab {
     /// Sets a scenario up.
     pub fn new(scenario: Scenario) -> Result<Lab, Vec<Mistake>> {
         panic_card::loaded(&scenario);
-        let session = Session::new(scenario)?;
+        let mut session = Session::new(scenario)?;
+        to_start(&mut session);
         Ok(Lab(Rc::new(Inner {
             session: RefCell::new(session),
             player: RefCell::default(),
@@ -91,6 +92,7 @@ impl Lab {
         }
         panic_card::loaded(&scenario);
         let scenario = Rc::new(scenario);
+        to_start(&mut self.0.session.borrow_mut());
         self.fresh();
         self.tell(Action::Loaded { scenario: scenario.clone(), written: written.then_some(scenario) });
         self.publish(true);
@@ -101,6 +103,7 @@ impl Lab {
     pub fn restart(&self) {
         if self.0.session.borrow_mut().dispatch(Command::Restart).is_ok() {
             panic_card::loaded(self.0.session.borrow().scenario());
+            to_start(&mut self.0.session.borrow_mut());
             self.fresh();
             self.publish(true);
         }
@@ -131,9 +134,10 @@ impl Lab {
     /// Something goes wrong, here and now: a node or link if `message` is none.
     pub fn fault(&self, what: What, message: Option<(u64, Rc<str>)>) {
         let id = message.as_ref().map(|(id, _)| *id);
+        let at_us = self.0.player.borrow().clock as u64;
         let command = match id {
-            Some(message) => Command::MessageFault { message, what: what.clone() },
-            None => Command::Fault(what.clone()),
+            Some(message) => Command::MessageFault { message, what: what.clone(), at_us },
+            None => Command::Fault { what: what.clone(), at_us },
         };
         let done = self.0.session.borrow_mut().dispatch(command);
         if let Err(mistakes) = done {
@@ -141,7 +145,6 @@ impl Lab {
             return;
         }
         let branch = self.0.session.borrow().branches().iter().find(|it| it.current).map_or(0, |it| it.id);
-        let at_us = self.0.player.borrow().clock as u64;
         let label = message.map_or_else(|| Rc::from(""), |(_, label)| label);
         let input = Input { at_us, branch, what, message: id, label };
         panic_card::input(&input);
@@ -160,7 +163,7 @@ impl Lab {
             let inputs = !self.0.inputs.borrow().is_empty();
             if inputs {
                 // A restart would forget the branches: only go back.
-                let _ = self.0.session.borrow_mut().dispatch(Command::SeekEvent(0));
+                to_start(&mut self.0.session.borrow_mut());
                 self.0.player.borrow_mut().reset();
                 self.0.window.set((0, self.0.width.get()));
             } else {
@@ -205,17 +208,7 @@ impl Lab {
 
     /// To the end of the run, in pieces that the next frames continue if need be.
     pub fn to_end(&self) {
-        self.0.player.borrow_mut().set_playing(false);
-        let end = super::dom::now_ms() + 1_500.0;
-        loop {
-            let mut session = self.0.session.borrow_mut();
-            let _ = session.dispatch(Command::Advance { until_us: u64::MAX / 4, max_events: 5_000 });
-            if session.next_us().is_none() || super::dom::now_ms() > end {
-                let (cursor, _) = session.span_us();
-                self.0.player.borrow_mut().moved_to(cursor);
-                break;
-            }
-        }
+        self.0.player.borrow_mut().hurry(&mut self.0.session.borrow_mut());
         self.publish(true);
     }
 
@@ -284,7 +277,8 @@ impl Lab {
         let story = self.0.story.get().map(|record| (record, Rc::new(dress_story(session, record, &names))));
         let branches: Rc<Vec<BranchView>> = Rc::new(session.branches());
         let reason = self.reason(view, |record| dress_story(session, record, &names));
-        Rest { timeline, lines, branches, story, reason, inputs: self.0.inputs.borrow().clone() }
+        let inputs = Rc::new(inputs_of(&self.0.inputs.borrow(), &branches));
+        Rest { timeline, lines, branches, story, reason, inputs }
     }
 
     /// Why the first broken record broke; looked up again only when its row in the ledger changed.
@@ -314,6 +308,25 @@ impl Lab {
         let shot = self.shot(with_lists);
         self.tell(Action::Shot(Box::new(shot)));
     }
+}
+
+/// A run is shown from the moment on when its processes have started.
+fn to_start(session: &mut Session) {
+    session.dispatch(Command::SeekTime(0)).expect("invariant: every run has its beginning");
+}
+
+/// What people did on the current branch, and before it split off on those it comes from.
+fn inputs_of(all: &[Input], branches: &[BranchView]) -> Vec<Input> {
+    let mut found = Vec::new();
+    let mut at = branches.iter().find(|branch| branch.current);
+    let mut until = u64::MAX;
+    while let Some(branch) = at {
+        found.extend(all.iter().filter(|input| input.branch == branch.id && input.at_us < until).cloned());
+        until = until.min(branch.fork_us);
+        at = branch.parent.and_then(|parent| branches.get(parent as usize));
+    }
+    found.sort_by_key(|input| input.at_us);
+    found
 }
 
 fn dress(session: &Session, list: Vec<Rc<session::EventView>>, names: &Rc<[Rc<str>]>) -> Vec<Line> {

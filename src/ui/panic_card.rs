@@ -39,7 +39,8 @@ pub fn input(input: &Input) {
 
 /// Shows the card whenever a panic happens.
 pub fn install() {
-    std::panic::set_hook(Box::new(|info| {
+    // Yew's renderer sets its own hook when it starts, unless it is told of another.
+    yew::set_custom_panic_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
         show(&info.to_string());
     }));

@@ -31,6 +31,8 @@ pub const SPEEDS: [Speed; 11] = [
 
 /// Real milliseconds of work that a frame may use.
 const BUDGET_MS: f64 = 6.0;
+/// Real milliseconds of work at once when someone wants to see the end.
+const RUSH_MS: f64 = 60.0;
 /// The automatic speed looks at the picture this often (virtual microseconds).
 const LOOK_US: f64 = 400.0;
 /// A frame that took longer than this does not make up for it.
@@ -46,6 +48,8 @@ pub struct Player {
     pub speed: Speed,
     /// The moment shown, in microseconds: between two events it flows on.
     pub clock: f64,
+    /// Whether it hurries to the end, whatever the speed.
+    rush: bool,
     last: Option<f64>,
     saved: f64,
     pacer: Pacer,
@@ -53,7 +57,15 @@ pub struct Player {
 
 impl Default for Player {
     fn default() -> Self {
-        Player { playing: false, speed: Speed::Auto, clock: 0.0, last: None, saved: 0.0, pacer: Pacer::default() }
+        Player {
+            playing: false,
+            speed: Speed::Auto,
+            clock: 0.0,
+            rush: false,
+            last: None,
+            saved: 0.0,
+            pacer: Pacer::default(),
+        }
     }
 }
 
@@ -66,8 +78,32 @@ impl Player {
     /// Starts and stops.
     pub fn set_playing(&mut self, playing: bool) {
         self.playing = playing;
+        self.rush = false;
         self.last = None;
         self.saved = 0.0;
+    }
+
+    /// To the end of the run as fast as the frames allow; the first piece is done at once. True if that was all.
+    pub fn hurry(&mut self, session: &mut Session) -> bool {
+        self.set_playing(true);
+        self.rush = true;
+        self.rush_on(session, RUSH_MS)
+    }
+
+    fn rush_on(&mut self, session: &mut Session, budget_ms: f64) -> bool {
+        let end = dom::now_ms() + budget_ms;
+        while session.next_us().is_some() && dom::now_ms() < end {
+            if session.dispatch(Command::Advance { until_us: u64::MAX / 4, max_events: 2_000 }).is_err() {
+                break;
+            }
+        }
+        let (cursor, _) = session.span_us();
+        self.clock = cursor as f64;
+        let done = session.next_us().is_none();
+        if done {
+            self.set_playing(false);
+        }
+        done
     }
 
     /// The cursor was moved by someone else.
@@ -77,6 +113,10 @@ impl Player {
 
     /// Plays one frame. True if there is something new to see.
     pub fn frame(&mut self, session: &mut Session, now_ms: f64) -> bool {
+        if self.rush {
+            self.rush_on(session, BUDGET_MS);
+            return true;
+        }
         let passed = self.last.map_or(0.0, |last| (now_ms - last).clamp(0.0, LONGEST_FRAME_MS));
         self.last = Some(now_ms);
         if dom::reduced_motion() {
@@ -119,12 +159,22 @@ impl Player {
     fn go(&mut self, session: &mut Session, until: f64, end: f64) {
         let until_us = until as u64;
         loop {
+            let before = session.position();
             if session.dispatch(Command::Advance { until_us, max_events: 256 }).is_err() {
                 return;
             }
-            if session.next_us().is_none_or(|next| next > until_us) {
-                self.clock = until;
-                return;
+            match session.next_us() {
+                // The run ends with its last event.
+                None => {
+                    let (cursor, _) = session.span_us();
+                    self.clock = self.clock.max(cursor as f64);
+                    return;
+                }
+                Some(next) if next > until_us || session.position() == before => {
+                    self.clock = until;
+                    return;
+                }
+                Some(_) => {}
             }
             if dom::now_ms() >= end {
                 let (cursor, _) = session.span_us();

@@ -19,6 +19,15 @@ pub struct Asked {
     pub mistakes: Vec<Mistake>,
 }
 
+/// What a link may say.
+const WORDS: [&str; 5] = ["scenario", "seed", "lang", "theme", "embed"];
+
+/// The words before the equals signs of a query. Those that others put into every link (`utm_source`) are not ours.
+fn words(search: &str) -> Vec<String> {
+    let parts = search.trim_start_matches('?').split('&').filter_map(|part| part.split('=').next());
+    parts.filter(|word| !word.is_empty() && !word.contains(['_', '%'])).map(str::to_owned).collect()
+}
+
 /// Reads the page's address.
 pub fn read() -> Asked {
     let search = dom::window().location().search().unwrap_or_default();
@@ -57,6 +66,14 @@ pub fn read() -> Asked {
         }
         lang
     });
+    for word in words(&search) {
+        if !WORDS.contains(&word.as_str()) {
+            let near = nearest(&word, WORDS.into_iter());
+            let hint =
+                near.map_or_else(|| format!("known: {}", WORDS.join(", ")), |near| format!("did you mean \"{near}\"?"));
+            wrong(&word, format!("nobody knows this word; {hint}"));
+        }
+    }
     let theme = get("theme").and_then(|word| {
         let theme = Theme::from_word(&word);
         if theme.is_none() {
@@ -84,11 +101,19 @@ pub fn link(scenario: &Scenario) -> Option<String> {
     Some(format!("{base}?scenario={id}&seed={}", scenario.seed))
 }
 
-/// Puts the scenario into the address, where the host allows it; whatever else is in the address stays.
+/// A choice made with a button: it is kept, and what the address says about it stays true.
+pub fn choose(word: &str, value: &str) {
+    dom::store(&format!("delivery-lab.{word}"), value);
+    change(|query| {
+        if query.get(word).is_some() {
+            query.set(word, value);
+        }
+    });
+}
+
+/// Puts the scenario into the address; whatever else is in the address stays.
 pub fn remember(scenario: &Scenario) {
-    let search = dom::window().location().search().unwrap_or_default();
-    let Ok(query) = UrlSearchParams::new_with_str(&search) else { return };
-    match scenario.id.as_deref() {
+    change(|query| match scenario.id.as_deref() {
         Some(id) => {
             query.set("scenario", id);
             query.set("seed", &scenario.seed.to_string());
@@ -97,8 +122,18 @@ pub fn remember(scenario: &Scenario) {
             query.delete("scenario");
             query.delete("seed");
         }
-    }
+    });
+}
+
+/// Changes the address, where the host allows it.
+fn change(edit: impl FnOnce(&UrlSearchParams)) {
+    let search = dom::window().location().search().unwrap_or_default();
+    let Ok(query) = UrlSearchParams::new_with_str(&search) else { return };
+    edit(&query);
     let Ok(history) = dom::window().history() else { return };
     let address = format!("?{}", String::from(query.to_string()));
+    if address == search || (search.is_empty() && address == "?") {
+        return;
+    }
     let _ = history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&address));
 }

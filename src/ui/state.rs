@@ -244,7 +244,7 @@ impl Reducible for State {
 
 impl State {
     fn show(&mut self, shot: Shot) {
-        self.touched |= shot.playing;
+        self.touched |= shot.playing || shot.clock_us > 0;
         self.view = shot.view;
         self.clock_us = shot.clock_us;
         self.end_us = shot.end_us;

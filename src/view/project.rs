@@ -102,6 +102,7 @@ fn node_view(run: &Run, id: NodeId, node: &AnyNode, old: Option<&NodeView>) -> N
     let doing = match status {
         NodeStatus::Crashed | NodeStatus::PoweredOff => super::Activity::Dead,
         NodeStatus::Paused => super::Activity::Frozen,
+        _ if world.process(id) == Process::Waiting => super::Activity::Idle,
         _ => doing,
     };
     NodeView { id: id.0, name: Rc::clone(world.name(id)), status, doing, body }

@@ -20,7 +20,7 @@ test("a click on a message opens what can be done to it, and Escape gives the ke
   assert.equal(await page.browser.run(() => document.activeElement.dataset.message), id);
 });
 
-test("what can be done stands beside what was clicked", { todo: "it opens at the lower left: current_target is the root" }, async () => {
+test("what can be done stands beside what was clicked", async () => {
   await page.open();
   await page.stepTo(request);
   await page.clickOn(request);

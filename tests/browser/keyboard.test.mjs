@@ -80,7 +80,7 @@ test("Tab reaches a node, Enter opens what can be done to it, Escape closes that
   assert.ok(await wanted(), "the focus is back on the node");
 });
 
-test("Tab stays inside an open popover or closes it: nothing behind it takes the focus", { todo: "Tab leaves the popover, which stays open" }, async () => {
+test("Tab stays inside an open popover or closes it: nothing behind it takes the focus", async () => {
   await page.open();
   await page.browser.run(() => document.querySelector('.node[data-node="shop"] .head').focus());
   await page.browser.keys(ENTER);
@@ -124,7 +124,7 @@ test("the scenario menu opens and closes by key", async () => {
   await page.browser.waitForText("#picker", "Leader-only ack");
 });
 
-test("whatever has the focus shows it", { todo: "stage.css's .link takes the outline from button.link" }, async () => {
+test("whatever has the focus shows it", async () => {
   await page.open();
   await page.browser.run(() => document.body.focus());
   const seen = new Set();

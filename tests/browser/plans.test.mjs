@@ -76,7 +76,7 @@ test("a fault in the past opens a branch, and the run as it was is still there",
   assert.equal(await page.stateHash(), hash, "and the first is as it was");
 });
 
-test("the list of what was done by hand names the branch's own deeds only", { todo: "inputs of all branches are listed on each" }, async () => {
+test("the list of what was done by hand names the branch's own deeds only", async () => {
   await page.open();
   await page.toEnd();
   await page.scrub(0.2);
@@ -87,7 +87,7 @@ test("the list of what was done by hand names the branch's own deeds only", { to
   assert.equal(await page.browser.count(".by-hand li"), 0);
 });
 
-test("a fault strikes at the moment that is shown, not at the last event before it", { todo: "it strikes at the last event" }, async () => {
+test("a fault strikes at the moment that is shown, not at the last event before it", async () => {
   await page.open();
   await page.toEnd();
   await page.scrub(0.2);

@@ -17,7 +17,7 @@ test("the page opens on the lost ack, with an invitation and a Play button in si
   assert.ok(await page.inSight("#play"));
 });
 
-test("nobody is dead before anything has happened", { todo: "the producer is called dead until its first event" }, async () => {
+test("nobody is dead before anything has happened", async () => {
   await page.open();
   assert.equal((await page.browser.text("svg.stage")).includes("dead"), false);
 });
@@ -63,7 +63,7 @@ test("the cure that the page offers is one click: idempotence, and nothing is do
   await page.browser.waitForText("#banner", "All is well: 20 processed, none lost, none twice.");
 });
 
-test("whoever goes to the end without Play is told what there was to see, too", { todo: "the invitation stays until something was played" }, async () => {
+test("whoever goes to the end without Play is told what there was to see, too", async () => {
   await page.open();
   await page.toEnd();
   assert.match(await page.browser.text(".lede"), /The producer times out and sends 3 again/);
@@ -75,7 +75,7 @@ const ways = {
 };
 for (const [record, other, what, options] of [
   [2, 3, "a record", {}],
-  [3, 2, "a duplicated record", { todo: "its orange border wins over the highlight on the stage" }],
+  [3, 2, "a duplicated record", {}],
 ]) {
   for (const [way, point] of Object.entries(ways)) {
     test(`${way} ${what} in the ledger marks it everywhere, and no other`, options, async () => {

@@ -87,14 +87,14 @@ fn a_click_on_a_message_under_way_meets_it() {
     while lab.0.post.iter().count() == 0 {
         assert!(lab.0.step_before(Time::MAX));
     }
-    let trigger = Trigger::OnMessageId(MessageId(1));
+    let trigger = Trigger::OnMessageId(MessageId(1), Time::ZERO);
     lab.0.inject(Fault { id: 1, trigger, action: Action::Reset });
     assert!(lab.0.step_before(Time::MAX));
     assert_eq!(lab.0.recorded[0].event, Event::Fault(FaultMark::Reset(MessageId(1))));
     lab.run_on(60);
     assert_eq!(lab.heard(B), [(2, Gone(A)), (21, Request(2, 1))]);
     // Too late: it arrived long ago.
-    let trigger = Trigger::OnMessageId(MessageId(2));
+    let trigger = Trigger::OnMessageId(MessageId(2), Time::ZERO);
     lab.0.inject(Fault { id: 2, trigger, action: Action::Reset });
     lab.run_on(90);
     assert_eq!(lab.heard(A), [(2, Gone(B)), (22, Response(2))]);
@@ -107,7 +107,7 @@ fn a_click_delays_what_is_behind_too() {
         assert!(lab.0.step_before(Time::MAX));
     }
     let action = Action::Delay { by: Duration::from_millis(5) };
-    lab.0.inject(Fault { id: 1, trigger: Trigger::OnMessageId(MessageId(1)), action });
+    lab.0.inject(Fault { id: 1, trigger: Trigger::OnMessageId(MessageId(1), Time::ZERO), action });
     lab.run_on(60);
     assert_eq!(lab.heard(B), [(16, Request(1, 0)), (16, Request(2, 0))]);
 }

@@ -7,7 +7,7 @@ use crate::ui::hooks::{use_lab, use_texts};
 use crate::ui::i18n::Texts;
 use crate::ui::state::Target;
 use crate::ui::words::{mono_width, node_name, shorten, shorten_mono, text_width, two_lines};
-use delivery_lab::view::{ConsumerView, NodeBody, NodeView, ProducerView, SinkRow};
+use delivery_lab::view::{Activity, ConsumerView, NodeBody, NodeStatus, NodeView, ProducerView, SinkRow};
 use yew::prelude::*;
 
 /// A key and its value on one line.
@@ -48,14 +48,21 @@ fn loose_cells(records: &[u32], width: f64, cell: f64) -> Html {
     }
 }
 
+/// Whether all goes as it should: colour is for what does not.
+fn calm(node: &NodeView) -> bool {
+    let trouble = matches!(node.doing, Activity::Retrying { .. } | Activity::BackingOff { .. } | Activity::Fenced);
+    node.status == NodeStatus::Up && !trouble
+}
+
 /// What it is doing, in at most two lines.
 fn say(node: &NodeView, t: &Texts, left_us: u64, y: f64, w: f64) -> Html {
     let text = state_words(node, t).map_or_else(|| (t.activity)(&node.doing, left_us), str::to_owned);
     let (first, second) = two_lines(&text, 12.5, w - 28.0);
+    let class = classes!("say", calm(node).then_some("calm"));
     html! {
         <>
-            <text class="say" x="16" y={y.to_string()}>{ first }</text>
-            if !second.is_empty() { <text class="say" x="16" y={(y + 15.0).to_string()}>{ second }</text> }
+            <text class={class.clone()} x="16" y={y.to_string()}>{ first }</text>
+            if !second.is_empty() { <text {class} x="16" y={(y + 15.0).to_string()}>{ second }</text> }
         </>
     }
 }

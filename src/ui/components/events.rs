@@ -51,10 +51,12 @@ pub fn EventsTab(props: &EventsProps) -> Html {
                 <label class="check"><input type="checkbox" checked={props.traffic} onchange={on_traffic} />{ t.show_traffic }</label>
             </div>
             if found.is_empty() { <p class="soft pad">{ t.no_events }</p> }
+            <div class="eventlist" tabindex="0" role="region" aria-label={t.events} data-scroll="events">
             <ol class="events" reversed=true>
                 { for found.iter().map(|line| html! { <EventRow key={format!("{}", line.event.id)} line={(*line).clone()} /> }) }
             </ol>
             if more { <button class="link pad" onclick={on_more}>{ "…" }{ " +" }{ PAGE }</button> }
+            </div>
         </div>
     }
 }

@@ -27,7 +27,7 @@ pub fn Header(props: &HeaderProps) -> Html {
     let on_lang = Callback::from({
         let lab = lab.clone();
         move |_| {
-            dom::store("delivery-lab.lang", other.word());
+            query::choose("lang", other.word());
             lab.tell(Action::Lang(other));
         }
     });
@@ -35,7 +35,7 @@ pub fn Header(props: &HeaderProps) -> Html {
     let on_theme = Callback::from({
         let lab = lab.clone();
         move |_| {
-            dom::store("delivery-lab.theme", next.word());
+            query::choose("theme", next.word());
             lab.tell(Action::Theme(next));
         }
     });

@@ -78,7 +78,9 @@ pub fn LanesBox(props: &BoxProps) -> Html {
     let seek = {
         let (lab, scale) = (lab.clone(), scale.clone());
         move |event: &PointerEvent| {
-            let Some(element) = dom::element(event.current_target()) else { return };
+            // Events are delegated: their current target is the page's root.
+            let svg = dom::element(event.target()).and_then(|it| it.closest("svg.timeline").ok().flatten());
+            let Some(element) = svg else { return };
             let x = f64::from(event.client_x()) - element.get_bounding_client_rect().left();
             if x >= LEFT - 8.0 {
                 lab.go(Command::SeekTime(scale.time(x)));

@@ -64,6 +64,25 @@ pub fn PopoverLayer(props: &LayerProps) -> Html {
         let lab = lab.clone();
         Callback::from(move |_: MouseEvent| lab.tell(Action::ClosePopover))
     };
+    let onfocusout = {
+        let lab = lab.clone();
+        Callback::from(move |event: FocusEvent| {
+            let to = dom::element(event.related_target());
+            if to.is_some_and(|to| to.closest(".popover").ok().flatten().is_none()) {
+                lab.tell(Action::ClosePopover);
+            }
+        })
+    };
+    // Tab goes round inside.
+    let onkeydown = {
+        let holder = holder.clone();
+        Callback::from(move |event: KeyboardEvent| {
+            let Some(element) = holder.cast::<HtmlElement>().filter(|_| event.key() == "Tab") else { return };
+            if dom::wrap_tab(&element, event.shift_key()) {
+                event.prevent_default();
+            }
+        })
+    };
     let title = title(target, &props.view, t);
     let deeds = deeds(target, &props.view, t, *for_ms);
     let timed = !matches!(target, Target::Message(_));
@@ -98,7 +117,7 @@ pub fn PopoverLayer(props: &LayerProps) -> Html {
     html! {
         <>
             <div class="veil" onclick={close.clone()}></div>
-            <div class="popover" role="dialog" aria-label={label} ref={holder}>
+            <div class="popover" role="dialog" aria-label={label} ref={holder} {onfocusout} {onkeydown}>
                 <div class="popover-head"><b>{ &title }</b>
                     <button class="icon small" onclick={close} aria-label={t.close} title={t.close}>{ "✕" }</button></div>
                 <ul>{ for buttons }</ul>

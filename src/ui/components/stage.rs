@@ -25,7 +25,9 @@ pub struct StageProps {
 /// Opens the popover of a target beside the element that was used.
 pub fn open_popover(lab: &Lab, target: Target, event: &web_sys::Event) {
     let mut at = (40.0, 120.0);
-    if let Some(element) = dom::element(event.current_target().or_else(|| event.target())) {
+    // Events are delegated: their current target is the page's root.
+    let used = dom::element(event.target()).and_then(|it| it.closest("[role=button], button").ok().flatten());
+    if let Some(element) = used {
         let rect = element.get_bounding_client_rect();
         at = (rect.left() + rect.width().min(160.0) * 0.5, rect.bottom() + 6.0);
     }
@@ -169,7 +171,7 @@ fn Wires(props: &WiresProps) -> Html {
                 <path class="wire" {d} />
                 if let Some(link) = broken {
                     <g class="badge" transform={format!("translate({x:.1},{y:.1})")}>
-                        if link.cut { <path d="M-7 -7 L7 7 M7 -7 L-7 7" /> } else { <circle r="8" /><text y="4">{ "⏱" }</text> }
+                        if link.cut { <path d="M-7 -7 L7 7 M7 -7 L-7 7" /> } else { <circle r="8" /><path class="hands" d="M0 -4.5 V0 L3.5 2" /> }
                     </g>
                 }
             </g>

@@ -37,8 +37,8 @@ pub fn cell(view: &CellView, x: f64, width: f64, offset: bool, onclick: Option<C
 /// The strip with cells, flags and offsets; its origin is the upper left corner of the cells.
 pub fn strip(partition: &Rc<PartitionView>, shape: &CardShape, broker: u16, lab: &Lab) -> Html {
     let (width, pitch) = (shape.cell_width, shape.cell_width + CELL_GAP);
-    // Room for the last flag's text.
-    let flag_cells = if shape.dense { 0 } else { (46.0 / pitch).ceil() as usize };
+    // Room for the last flag's text, with the card's margin.
+    let flag_cells = if shape.dense { 0 } else { (26.0 / pitch).ceil() as usize };
     let count = shape.cells.saturating_sub(flag_cells).max(2);
     let skipped = partition.cells.len().saturating_sub(count);
     let shown = &partition.cells[skipped..];
