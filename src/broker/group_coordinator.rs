@@ -95,7 +95,9 @@ impl GroupCoordinator {
         let mut required = replicas.partition(id).map_or(0, |partition| partition.log().log_end_offset());
         if !records.is_empty() {
             let batch = batch_of(&records, ctx.now.wall_clock_ms());
-            match replicas.append(id, &batch, -1, AppendOrigin::Coordinator, ctx) {
+            // As CoordinatorPartitionWriter does it: append whatever the ISR, then wait for the high watermark. A commit that
+            // times out stands in the log, and takes effect when it commits after all.
+            match replicas.append(id, &batch, 1, AppendOrigin::Coordinator, ctx) {
                 Ok((info, moved)) => (required, advanced) = (info.last_offset + 1, moved),
                 Err(error) => {
                     let failed = commit_failed(request, append_error(error));

@@ -31,6 +31,14 @@ impl ListOffsetsPartition {
     pub const LATEST: i64 = -1;
     /// The log start offset.
     pub const EARLIEST: i64 = -2;
+    /// The record with the largest timestamp (KIP-734).
+    pub const MAX_TIMESTAMP: i64 = -3;
+    /// The log start offset of what is kept on the broker itself (KIP-405).
+    pub const EARLIEST_LOCAL: i64 = -4;
+    /// The end of what is kept in a remote tier (KIP-1005).
+    pub const LATEST_TIERED: i64 = -5;
+    /// The first offset that waits to be moved to a remote tier (KIP-1023).
+    pub const EARLIEST_PENDING_UPLOAD: i64 = -6;
 }
 
 /// The answers.

@@ -1,5 +1,6 @@
 //! From JSON to a [`Scenario`], with every mistake named.
 
+use super::build::build;
 use super::format::*;
 use super::reader::{Mistake, Mistakes, ROOT, Reader};
 use crate::base::{Duration, Time};
@@ -27,7 +28,15 @@ pub fn parse_value(value: serde_json::Value) -> Result<Scenario, Vec<Mistake>> {
     let scenario = Reader::read(ROOT, value, &mut mistakes, read_scenario);
     match scenario {
         Some(scenario) if mistakes.0.is_empty() => Ok(scenario),
-        _ => Err(mistakes.0),
+        Some(scenario) => {
+            // Settings and names are checked by building; what could be read is checked now, so that all is told at once.
+            // Where topics were misread, their names would be missed without reason.
+            let misread = mistakes.0.iter().any(|mistake| mistake.place.contains("topics["));
+            let more = build(&scenario).err().filter(|_| !misread).unwrap_or_default();
+            mistakes.0.extend(more);
+            Err(mistakes.0)
+        }
+        None => Err(mistakes.0),
     }
 }
 

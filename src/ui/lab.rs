@@ -3,6 +3,7 @@
 //! Invariants: the session is borrowed only inside a method here, never across a dispatch to the reducer; a command
 //! that the session refuses becomes a notice and changes nothing.
 
+use super::i18n::Lang;
 use super::lines::{Line, names};
 use super::panic_card;
 use super::player::{Player, Speed};
@@ -23,6 +24,8 @@ pub mod session {
 
 /// How many events the list holds.
 const LINES: usize = 400;
+/// How many are searched.
+const SEARCHED: usize = 20_000;
 /// How often the lists are looked up while it plays (real milliseconds).
 const LISTS_EVERY_MS: f64 = 160.0;
 
@@ -43,6 +46,8 @@ struct Inner {
     inputs: RefCell<Rc<Vec<Input>>>,
     story: Cell<Option<u32>>,
     traffic: Cell<bool>,
+    /// What the event list is searched for, in lower case.
+    filter: RefCell<(String, Lang)>,
     window: Cell<(u64, u64)>,
     width: Cell<u64>,
     lists_at: Cell<f64>,
@@ -63,6 +68,7 @@ impl Lab {
             inputs: RefCell::default(),
             story: Cell::new(None),
             traffic: Cell::new(false),
+            filter: RefCell::new((String::new(), Lang::En)),
             window: Cell::new((0, DEFAULT_WINDOW_US)),
             width: Cell::new(DEFAULT_WINDOW_US),
             lists_at: Cell::new(0.0),
@@ -225,6 +231,12 @@ impl Lab {
         self.publish(true);
     }
 
+    /// Searches the events for a text.
+    pub fn search(&self, text: &str, lang: Lang) {
+        *self.0.filter.borrow_mut() = (text.to_lowercase(), lang);
+        self.publish(true);
+    }
+
     /// How much time the lanes show.
     pub fn set_window(&self, width: u64) {
         self.0.width.set(width);
@@ -272,13 +284,25 @@ impl Lab {
             Some(old) if **old == *timeline => timeline = old.clone(),
             _ => *last = Some(timeline.clone()),
         }
-        let events = session.events(LINES, self.0.traffic.get());
-        let lines = Rc::new(dress(session, events, &names));
+        let lines = Rc::new(self.lines(session, &names));
         let story = self.0.story.get().map(|record| (record, Rc::new(dress_story(session, record, &names))));
         let branches: Rc<Vec<BranchView>> = Rc::new(session.branches());
         let reason = self.reason(view, |record| dress_story(session, record, &names));
         let inputs = Rc::new(inputs_of(&self.0.inputs.borrow(), &branches));
         Rest { timeline, lines, branches, story, reason, inputs }
+    }
+
+    /// The event list: the newest, or those that are searched for.
+    fn lines(&self, session: &mut Session, names: &Rc<[Rc<str>]>) -> Vec<Line> {
+        let (filter, lang) = &*self.0.filter.borrow();
+        let depth = if filter.is_empty() { LINES } else { SEARCHED };
+        let events = session.events(depth, self.0.traffic.get());
+        let mut lines = dress(session, events, names);
+        if !filter.is_empty() {
+            lines.retain(|line| line.says(lang.texts(), filter));
+            lines.truncate(LINES);
+        }
+        lines
     }
 
     /// Why the first broken record broke; looked up again only when its row in the ledger changed.
@@ -299,7 +323,7 @@ impl Lab {
         if clock_us >= from && clock_us <= to.saturating_sub(width / 20) && to - from == width {
             return (from, to);
         }
-        let from = clock_us.saturating_sub(width * 3 / 10);
+        let from = clock_us.saturating_sub(width / 2);
         self.0.window.set((from, from + width));
         (from, from + width)
     }

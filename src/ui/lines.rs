@@ -1,5 +1,6 @@
 //! Events as the page lists them: with the names and records a sentence needs.
 
+use super::i18n::Texts;
 use super::lab::session::{EventView, Session};
 use delivery_lab::base::TopicPartition;
 use delivery_lab::client::payload::record_id_of;
@@ -40,6 +41,12 @@ impl Line {
     /// A node's name, as people say it.
     pub fn name(&self, node: u16) -> String {
         self.names.get(usize::from(node)).map_or_else(|| format!("node {node}"), |name| super::words::node_name(name))
+    }
+
+    /// Whether its sentence holds a text, which is in lower case.
+    pub fn says(&self, t: &Texts, text: &str) -> bool {
+        let sentence = (t.event)(self).text;
+        format!("{} {sentence} {}", self.here(), self.partition).to_lowercase().contains(text)
     }
 
     /// Where it happened.

@@ -11,6 +11,7 @@ pub fn clock(us: u64) -> String {
 pub fn span(us: u64) -> String {
     match us {
         0..=999 => format!("{us} µs"),
+        _ if us.is_multiple_of(1_000_000) => format!("{} s", us / 1_000_000),
         1_000..=9_999 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
         10_000..=9_999_999 => format!("{} ms", us / 1_000),
         _ => format!("{}.{} s", us / 1_000_000, us % 1_000_000 / 100_000),

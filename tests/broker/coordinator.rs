@@ -57,6 +57,23 @@ fn offsets_are_committed_and_survive_the_coordinator() {
 }
 
 #[test]
+fn a_commit_below_min_isr_times_out_and_stands_all_the_same() {
+    let settings =
+        [("offsets.topic.num.partitions", "1"), ("min.insync.replicas", "2"), ("offsets.commit.timeout.ms", "1000")];
+    let (mut cluster, id) = Cluster::with_topic(3, &settings);
+    let first = find_coordinator(&mut cluster);
+    assert_eq!(commit(&mut cluster, first, id, 42), ErrorCode::None);
+    let others = [(first + 1) % 3, (first + 2) % 3];
+    others.into_iter().for_each(|broker| cluster.crash(broker, Crash::Process));
+    cluster.run_for(60_000);
+    assert_eq!(commit(&mut cluster, first, id, 43), ErrorCode::CoordinatorNotAvailable, "nothing commits it in time");
+    others.into_iter().for_each(|broker| cluster.restart(broker));
+    cluster.run_for(60_000);
+    let coordinator = find_coordinator(&mut cluster);
+    assert_eq!(committed(&mut cluster, coordinator, id), (ErrorCode::None, Some(43)), "it was in the log");
+}
+
+#[test]
 fn producer_ids_come_from_blocks_and_differ() {
     let mut cluster = Cluster::start(2, &[]);
     let mut ids = Vec::new();

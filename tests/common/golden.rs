@@ -5,18 +5,18 @@ use delivery_lab::scenario::{Trial, library};
 
 /// Scenario, seed, events, state hash.
 pub const GOLDEN: &[(&str, u64, u64, &str)] = &[
-    ("fire-and-forget", 1, 850, "9f3fe86e98ec9f90"),
-    ("fire-and-forget", 42, 852, "177b2c3a50c982f3"),
-    ("leader-only-ack", 1, 1027, "9ba187624c6f264a"),
-    ("leader-only-ack", 42, 1026, "6962c56b4aa79e8c"),
-    ("lost-ack", 1, 430, "b15dc62e76af2009"),
-    ("lost-ack", 42, 432, "19848454fef44100"),
-    ("commit-first", 1, 419, "89eb8bef5bc0ef0f"),
-    ("commit-first", 42, 421, "aa6c4a61af8cdc71"),
-    ("commit-after", 1, 453, "7009b281724905fe"),
-    ("commit-after", 42, 455, "e3a81c8cacf88f22"),
-    ("auto-commit-truth", 1, 984, "545c7eb6fea41674"),
-    ("auto-commit-truth", 42, 986, "14f612ddfd3fb637"),
+    ("fire-and-forget", 1, 850, "705e1cb6794c64db"),
+    ("fire-and-forget", 42, 852, "3145f0c53c71571f"),
+    ("leader-only-ack", 1, 1027, "012b4dcd6000d957"),
+    ("leader-only-ack", 42, 1026, "a1c66f2fd5aeb0c2"),
+    ("lost-ack", 1, 430, "3a9ffc2a48ca67ca"),
+    ("lost-ack", 42, 432, "b47faba7bec1456f"),
+    ("commit-first", 1, 419, "f1884f7ec5908ad1"),
+    ("commit-first", 42, 421, "33ef7e11977649ef"),
+    ("commit-after", 1, 453, "59fb7c79997f1b31"),
+    ("commit-after", 42, 455, "f77fee36302f82e5"),
+    ("auto-commit-truth", 1, 984, "8d22d30da3f82c8c"),
+    ("auto-commit-truth", 42, 986, "21222e836a84370d"),
 ];
 
 /// What a run ends with.

@@ -91,13 +91,11 @@ impl Partition {
         // What the response says was so before this very fetch moved anything.
         let mut response = FetchPartitionResponse {
             high_watermark: self.log.high_watermark(),
+            last_stable_offset: self.log.last_stable_offset(),
             log_start_offset: self.log.log_start_offset(),
             ..empty_response(request)
         };
         let log_end = self.log.log_end_offset();
-        if options.isolation == IsolationLevel::ReadCommitted && options.replica.is_none() {
-            response.last_stable_offset = self.log.last_stable_offset();
-        }
         response.diverging_epoch = self.diverging_epoch(request)?;
         if response.diverging_epoch.is_some() {
             return Ok(FetchRead { response, bytes: 0, advanced: false, wish: None });
@@ -105,6 +103,12 @@ impl Partition {
         let limit = options.max_bytes.min(request.partition_max_bytes);
         let upper = self.readable_end(options.replica.is_some(), options.isolation);
         response.records = self.log.read(request.fetch_offset, limit, upper, options.min_one)?;
+        if options.isolation == IsolationLevel::ReadCommitted
+            && options.replica.is_none()
+            && let Some(last) = response.records.last()
+        {
+            response.aborted_transactions = self.log.aborted_transactions(request.fetch_offset, last.last_offset() + 1);
+        }
         let bytes = response.records.iter().map(crate::record::RecordBatch::size_in_bytes).sum();
         let mut read = FetchRead { response, bytes, advanced: false, wish: None };
         if let Some(replica) = options.replica.filter(|_| options.first) {
@@ -189,7 +193,10 @@ impl Partition {
                 ListOffsetsPartition::EARLIEST => Ok((-1, self.log.log_start_offset(), self.earliest_epoch())),
                 _ if request.timestamp == ListOffsetsPartition::LATEST && lags => Err(ErrorCode::OffsetNotAvailable),
                 ListOffsetsPartition::LATEST => Ok((-1, end, self.leader_epoch)),
-                timestamp => match self.log.offset_for_timestamp(timestamp) {
+                ListOffsetsPartition::EARLIEST_LOCAL => Ok((-1, self.log.log_start_offset(), self.earliest_epoch())),
+                // Nothing is kept in, or on its way to, a remote tier.
+                ListOffsetsPartition::LATEST_TIERED | ListOffsetsPartition::EARLIEST_PENDING_UPLOAD => Ok((-1, -1, -1)),
+                timestamp => match self.offset_for(timestamp) {
                     Some((_, offset, _)) if offset >= end && lags => Err(ErrorCode::OffsetNotAvailable),
                     Some(found) if found.1 < end => Ok(found),
                     None if lags => Err(ErrorCode::OffsetNotAvailable),
@@ -202,6 +209,13 @@ impl Partition {
             Err(error) => (error, (-1, -1, -1)),
         };
         ListOffsetsPartitionResponse { partition: self.id, error, timestamp, offset, leader_epoch }
+    }
+
+    fn offset_for(&self, timestamp: i64) -> Option<(i64, Offset, LeaderEpoch)> {
+        match timestamp {
+            ListOffsetsPartition::MAX_TIMESTAMP => self.log.offset_of_max_timestamp(),
+            _ => self.log.offset_for_timestamp(timestamp),
+        }
     }
 
     fn earliest_epoch(&self) -> LeaderEpoch {

@@ -45,11 +45,16 @@ impl ReplicaManager {
         }
     }
 
-    fn park(&mut self, session: i32, parked: ParkedFetch, pass: Pass, ctx: &mut Context<'_, '_>) {
-        let Some(session) = self.sessions.get_mut(session) else { return };
+    fn park(&mut self, id: i32, parked: ParkedFetch, pass: Pass, ctx: &mut Context<'_, '_>) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
         session.parked = Some(parked);
         session.put_back_dirty(pass.dirty);
         self.arm_purgatory(parked.deadline, ctx.out);
+        // As `tryCompleteElseWatch` does: an offset past what may be read, or on an older segment, is answered at once.
+        let Some(session) = self.sessions.get(id) else { return };
+        if session.dirty().iter().any(|partition| self.is_completable(id, *partition, ctx)) {
+            self.complete_fetch(id, ctx);
+        }
     }
 
     /// Reads all partitions of a session that may have news.

@@ -1,10 +1,10 @@
 //! Kafka's cases about leaders, by number (`kafka-cases.md`, C): PartitionTest, ReplicaTest, ReplicaManagerTest.
 
 use super::bench::{Bench, ID};
-use super::requests::produce;
+use super::requests::{fetch, produce};
 use crate::base::BrokerId;
 use crate::node::Event;
-use crate::protocol::{EpochEndOffset, ErrorCode, Request, Response};
+use crate::protocol::{EpochEndOffset, ErrorCode, FetchSession, Request, Response};
 
 fn ids(list: &[i32]) -> Vec<BrokerId> {
     list.iter().map(|id| BrokerId(*id)).collect()
@@ -357,4 +357,39 @@ fn an_isr_change_is_sent_again_after_an_error_of_the_whole_request() {
     assert_eq!(bench.wishes().len(), 1, "not at once");
     bench.run(|replicas, _, ctx| replicas.propagate(ctx));
     assert_eq!(bench.wishes().len(), 2, "but when the timer is due");
+}
+
+#[test]
+fn a_fetch_past_what_may_be_read_is_answered_at_once() {
+    let mut bench = Bench::new(&[]);
+    bench.register_partition(1, 5, 1, &[1, 2], &[1, 2]);
+    bench.append(3);
+    let full = FetchSession { id: 0, epoch: 0 };
+    let beyond = bench.request(Request::Fetch(fetch(ID, 2, full)));
+    let Some(Response::Fetch(response)) = bench.responses.get(&beyond) else {
+        panic!("it stands above the high watermark, as after a failover: it does not wait")
+    };
+    assert_eq!((response.partitions[0].error, response.partitions[0].records.len()), (ErrorCode::None, 0));
+    let at_end = bench.request(Request::Fetch(fetch(ID, 0, full)));
+    assert!(!bench.responses.contains_key(&at_end), "it stands at the high watermark: it waits for news");
+}
+
+#[test]
+fn special_timestamps_name_places_in_the_log() {
+    let mut bench = Bench::new(&[]);
+    bench.register_partition(1, 5, 1, &[1, 2], &[1, 2]);
+    bench.append(3);
+    bench.follower_fetch(2, 3);
+    let offset = |timestamp| {
+        let asked = crate::protocol::ListOffsetsPartition { partition: ID, current_leader_epoch: 5, timestamp };
+        let isolation = crate::base::config::IsolationLevel::ReadUncommitted;
+        let answer = bench.partition().list_offset(&asked, false, isolation);
+        (answer.error, answer.offset, answer.leader_epoch)
+    };
+    use crate::protocol::ListOffsetsPartition as At;
+    assert_eq!(offset(At::EARLIEST_LOCAL), (ErrorCode::None, 0, 5));
+    assert_eq!(offset(At::LATEST_TIERED), (ErrorCode::None, -1, -1));
+    assert_eq!(offset(At::EARLIEST_PENDING_UPLOAD), (ErrorCode::None, -1, -1));
+    let (error, largest, _) = offset(At::MAX_TIMESTAMP);
+    assert!(error == ErrorCode::None && largest >= 0, "the record with the largest timestamp");
 }

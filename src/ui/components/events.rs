@@ -1,7 +1,7 @@
 //! What happened, as text, newest first.
 
 use crate::ui::dom;
-use crate::ui::hooks::{use_lab, use_lang, use_texts};
+use crate::ui::hooks::{use_lab, use_lang};
 use crate::ui::i18n::Tone;
 use crate::ui::lab::session::Command;
 use crate::ui::lines::Line;
@@ -20,24 +20,28 @@ pub struct EventsProps {
 
 #[component]
 pub fn EventsTab(props: &EventsProps) -> Html {
-    let (lab, t) = (use_lab(), use_texts());
+    let (lab, lang) = (use_lab(), use_lang());
+    let t = lang.texts();
     let filter = use_state(String::new);
     let limit = use_state(|| PAGE);
     let on_filter = {
-        let filter = filter.clone();
-        Callback::from(move |event: InputEvent| filter.set(dom::value_of(event.target()).to_lowercase()))
+        let (lab, filter) = (lab.clone(), filter.clone());
+        Callback::from(move |event: InputEvent| {
+            let text = dom::value_of(event.target());
+            lab.search(&text, lang);
+            filter.set(text);
+        })
     };
+    // Another tab, and all is shown again.
+    use_effect_with((), {
+        let lab = lab.clone();
+        move |()| move || lab.search("", lang)
+    });
     let on_traffic = {
         let lab = lab.clone();
         Callback::from(move |event: Event| lab.show_traffic(dom::checked(event.target())))
     };
-    let fits = |line: &&Line| {
-        filter.is_empty() || {
-            let sentence = (t.event)(line).text.to_lowercase();
-            format!("{} {sentence} {}", line.here(), line.partition).to_lowercase().contains(&*filter)
-        }
-    };
-    let mut found: Vec<&Line> = props.lines.iter().filter(fits).take(*limit + 1).collect();
+    let mut found: Vec<&Line> = props.lines.iter().take(*limit + 1).collect();
     let more = found.len() > *limit;
     found.truncate(*limit);
     let on_more = {

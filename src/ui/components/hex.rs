@@ -43,7 +43,7 @@ pub fn Hex(props: &HexProps) -> Html {
     });
     let rows = batch.fields.iter().enumerate().map(|(index, (from, to, name, value))| html! {
         <tr key={index} class={class(index)} onpointerenter={over(index)}>
-            <td class="soft">{ if to > from { format!("{from}–{}", to - 1) } else { from.to_string() } }</td>
+            <td class="soft">{ if to - 1 > *from { format!("{from}–{}", to - 1) } else { from.to_string() } }</td>
             <th scope="row">{ &**name }</th>
             <td>{ &**value }</td>
             <td class="bytes">{ hex(slice(*from, (*to).min(from + 16))) }{ if to - from > 16 { " …" } else { "" } }</td>

@@ -103,7 +103,7 @@ pub static TEXTS: Texts = Texts {
     fault_node: "Node",
     fault_to: "To",
     fault_from: "From",
-    fault_nth: "The how-manieth",
+    fault_nth: "Which one, from 1",
     fault_kind: "Kind",
     fault_for_ms: "For (ms)",
     fault_by_ms: "By (ms)",
