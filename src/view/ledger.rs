@@ -58,8 +58,16 @@ fn row(run: &Run, record: RecordId, life: &Life, marks: &Marks) -> LedgerRow {
         committed: committed.count() as u32,
         delivered: life.delivered.sum(),
         processed: life.processed.sum(),
+        by_group: by_group(run, life),
         status: status(run, record, life, marks),
     }
+}
+
+/// By group, where there are several.
+fn by_group(run: &Run, life: &Life) -> Vec<(u32, u32)> {
+    let Some(partition) = life.partition.filter(|_| run.ledger.readers().len() > 1) else { return Vec::new() };
+    let readers = run.ledger.readers().iter().enumerate().filter(|(_, it)| it.topics.contains(&partition.topic));
+    readers.map(|(group, _)| (life.delivered.of(group as u16), life.processed.of(group as u16))).collect()
 }
 
 fn status(run: &Run, record: RecordId, life: &Life, marks: &Marks) -> RowStatus {

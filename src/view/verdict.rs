@@ -31,6 +31,8 @@ pub struct LedgerRow {
     pub delivered: u32,
     /// How often its effect happened.
     pub processed: u32,
+    /// Where several groups read it: how often each got it, and how often its effect happened there.
+    pub by_group: Vec<(u32, u32)>,
     /// In one word.
     pub status: RowStatus,
 }

@@ -70,7 +70,7 @@ test("every mistake of a file is named at once, settings and names too", async (
   bad.consumers[0].topics = ["oders"];
   await page.paste(JSON.stringify(bad));
   const says = await page.browser.text(".notice.bad");
-  for (const wrong of ["recrods", '"ack"', "oders"]) assert.ok(says.includes(wrong), `${wrong} in ${says}`);
+  for (const wrong of ["recrods", "'ack'", "oders"]) assert.ok(says.includes(wrong), `${wrong} in ${says}`);
 });
 
 test("what is not even JSON is refused with the place", async () => {

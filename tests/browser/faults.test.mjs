@@ -34,7 +34,7 @@ test("what can be done stands beside what was clicked", async () => {
 for (const [verb, button, drawn, line] of [
   ["reset", 1, ".arr.gone", "reset: "],
   ["stall", 2, ".msg.stalled .hang", "stall: "],
-  ["delay", 5, ".msg.res", "delay by 1000 ms: "],
+  ["delay", 5, ".msg.res", "delay by 1 s: "],
 ]) {
   test(`${verb} on an ack: the record is sent again, and it is in the verdict, the fault list and the timeline`, async () => {
     await page.open();
@@ -66,7 +66,7 @@ test("a lost request is no duplicate: the broker never had it", async () => {
   await page.browser.find(".msg.lost .strike");
   await page.toEnd();
   assert.equal(await page.status(0), "once");
-  assert.equal(await page.status(3), "twice", "the planned fault still strikes");
+  assert.equal(await page.count("duplicated") > 0, true, "the planned fault still strikes");
 });
 
 test("a node can be crashed for good and started again", async () => {
@@ -78,7 +78,7 @@ test("a node can be crashed for good and started again", async () => {
   await nodeIs("broker-0", "crashed");
   await page.browser.waitForText(at("broker-0"), "crashed");
   assert.equal(await page.browser.count(`${at("broker-0")} .crossed`), 1);
-  assert.ok((await page.browser.count(`${at("broker-0")} .cell.committed`)) > 0, "its log can still be read");
+  assert.ok((await page.browser.count(`${at("broker-0")} .cell[data-r]`)) > 0, "its log can still be read");
   assert.ok((await page.browser.count(".faultflag")) > 0);
   await page.clickOn(`${at("broker-0")} .head`);
   assert.equal(await page.attribute('.popover [data-verb="crash"]', "disabled"), "disabled", "the dead cannot die");
@@ -93,7 +93,7 @@ test("power loss is drawn, and written, differently from a crash", async () => {
   await page.strike(`${at("broker-1")} .head`, "power_loss");
   await nodeIs("broker-1", "off");
   await page.browser.waitForText(at("broker-1"), "no power");
-  await page.browser.waitForText(".by-hand", "power loss at broker 1 for 5000 ms");
+  await page.browser.waitForText(".by-hand", "power loss at broker 1 for 5 s");
   await page.toEnd();
   assert.equal(await page.count("lost"), 0, "two of three are enough");
 });

@@ -183,7 +183,10 @@ class Browser {
 
   async click(css) {
     await this.waitFor(async () => {
-      await (await this.find(css)).click();
+      const element = await this.find(css);
+      // Away from what sticks to the window's edges, as a person would scroll.
+      await this.driver.executeScript("arguments[0].scrollIntoView({ block: 'center', inline: 'nearest' })", element);
+      await element.click();
       return true;
     }, `a click on ${css}`);
   }

@@ -137,12 +137,12 @@ test("the scrubber shows the moment it was set to, also while a node is paused",
 
 test("the window of the lanes can be narrowed and widened", async () => {
   await page.open();
-  await page.browser.waitForText(".zoom span", "1000 ms");
+  await page.browser.waitForText(".zoom span", "1 s");
   await page.browser.click('.zoom [aria-label="Show less time"]');
   await page.browser.waitForText(".zoom span", "500 ms");
   await page.browser.waitFor(() => page.browser.run(() => Number([...document.querySelectorAll(".tick")].at(-1).textContent) <= 0.5), "ticks up to 0.5 s");
   await page.browser.click('.zoom [aria-label="Show more time"]');
-  await page.browser.waitForText(".zoom span", "1000 ms");
+  await page.browser.waitForText(".zoom span", "1 s");
 });
 
 const paused = {

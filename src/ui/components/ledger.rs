@@ -99,8 +99,13 @@ fn Row(props: &RowProps) -> Html {
         many => many.to_string(),
     };
     let acked = if row.error.is_some() { "✗".to_owned() } else { flag(row.acked) };
-    let cells =
-        [flag(row.sent), acked, count(row.appended), count(row.committed), count(row.delivered), count(row.processed)];
+    // Several groups have several counts.
+    let each = |of: fn(&(u32, u32)) -> u32, sum: u32| match row.by_group.as_slice() {
+        [] | [_] => count(sum),
+        groups => groups.iter().map(|group| of(group).to_string()).collect::<Vec<_>>().join("+"),
+    };
+    let (delivered, processed) = (each(|it| it.0, row.delivered), each(|it| it.1, row.processed));
+    let cells = [flag(row.sent), acked, count(row.appended), count(row.committed), delivered, processed];
     let class = match row.status {
         RowStatus::Waiting => "wait",
         RowStatus::Sending | RowStatus::Stored | RowStatus::Processing => "now",

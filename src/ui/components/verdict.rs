@@ -24,7 +24,7 @@ pub struct VerdictProps {
 fn banner(view: &ClusterView) -> Banner {
     let it = &view.verdict.ledger;
     if !it.lost.is_empty() {
-        return Banner::Lost { records: records(&it.lost), acked: !it.acked_lost.is_empty() };
+        return Banner::Lost { records: records(&it.lost), acked: it.acked_lost.len(), of: it.lost.len() };
     }
     if !it.duplicated.is_empty() {
         return Banner::Duplicated { records: records(&it.duplicated) };
@@ -97,7 +97,7 @@ fn BannerBox(props: &BannerProps) -> Html {
     html! {
         <div {class} data-r={data_r(&props.records)}>
             <p id="banner">{ (t.banner)(&props.said) }</p>
-            if let Some(reason) = &props.reason { <p class="reason">{ (t.why)(reason) }</p> }
+            if let Some(reason) = props.reason.as_ref().filter(|_| !props.open) { <p class="reason">{ (t.why)(reason) }</p> }
             if let Some(record) = first.filter(|_| !props.open) { <button class="link" onclick={ask}>{ (t.story)(record) }</button> }
             <span class="sr" role="status" aria-live="polite">{ spoken }</span>
         </div>

@@ -293,9 +293,10 @@ fn banner(said: &Banner) -> String {
         Banner::Duplicated { records } => {
             is(records, "was processed more than once.", "were processed more than once.")
         }
-        Banner::Lost { records, acked: false } => is(records, "is lost.", "are lost."),
-        Banner::Lost { records, acked: true } => {
-            is(records, "is lost, although it was acked.", "are lost, although some were acked.")
+        Banner::Lost { records, acked: 0, .. } => is(records, "is lost.", "are lost."),
+        Banner::Lost { records, acked, of } if acked < of => is(records, "", "are lost, although some were acked."),
+        Banner::Lost { records, .. } => {
+            is(records, "is lost, although it was acked.", "are lost, although all were acked.")
         }
         Banner::Reordered { records } => is(records, "came out of order.", "came out of order."),
     }

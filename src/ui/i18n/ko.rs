@@ -287,8 +287,11 @@ fn banner(said: &Banner) -> String {
         Banner::Fine { processed, finished: true } => format!("모두 정상: {processed}개 처리, 유실도 중복도 없음."),
         Banner::LogDuplicated { records } => format!("레코드 {records}: 로그에 두 번 있습니다."),
         Banner::Duplicated { records } => format!("레코드 {records}: 두 번 이상 처리되었습니다."),
-        Banner::Lost { records, acked: false } => format!("레코드 {records}: 유실되었습니다."),
-        Banner::Lost { records, acked: true } => format!("레코드 {records}: ack를 받았는데도 유실되었습니다."),
+        Banner::Lost { records, acked: 0, .. } => format!("레코드 {records}: 유실되었습니다."),
+        Banner::Lost { records, acked, of } if acked < of => {
+            format!("레코드 {records}: 유실되었습니다. 그중 {acked}개는 ack를 받았습니다.")
+        }
+        Banner::Lost { records, .. } => format!("레코드 {records}: ack를 받았는데도 유실되었습니다."),
         Banner::Reordered { records } => format!("레코드 {records}: 순서가 바뀌었습니다."),
     }
 }

@@ -317,7 +317,7 @@ pub enum Banner {
     /// Effects more than once.
     Duplicated { records: String },
     /// Gone.
-    Lost { records: String, acked: bool },
+    Lost { records: String, acked: usize, of: usize },
     /// Out of order.
     Reordered { records: String },
 }
