@@ -34,6 +34,8 @@ lint: fmt-check clippy ## check the format, and clippy natively and for wasm32
 unit: setup ## the native tests
 	@echo "unit: cargo test"
 	@cargo test --features cli
+	@echo "unit: the page's components, rendered natively"
+	@cargo test --features ui-test --bin delivery-lab
 
 wasm: setup ## the tests that run as wasm in a browser
 	@echo "wasm: cargo test for wasm32, in headless Chromium"

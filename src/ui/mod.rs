@@ -19,6 +19,8 @@ mod player;
 mod query;
 mod same;
 mod state;
+#[cfg(all(test, feature = "ui-test"))]
+mod tests;
 mod why;
 mod words;
 

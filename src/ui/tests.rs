@@ -1,0 +1,90 @@
+//! Components rendered natively from what a real session shows.
+
+use super::components::{StageBox, Verdict};
+use super::i18n::Lang;
+use super::lab::Lab;
+use super::lab::session::Command;
+use super::same::Same;
+use super::state::Selection;
+use delivery_lab::scenario::{library, set};
+use delivery_lab::view::ClusterView;
+use std::rc::Rc;
+use yew::prelude::*;
+
+#[derive(Properties, PartialEq, Clone)]
+struct PageProps {
+    lab: Lab,
+    view: Same<ClusterView>,
+    lang: Lang,
+}
+
+/// What the app puts around components.
+#[component]
+fn Page(props: &PageProps) -> Html {
+    let view = props.view.clone();
+    html! {
+        <ContextProvider<Lab> context={props.lab.clone()}>
+        <ContextProvider<Lang> context={props.lang}>
+            <StageBox view={view.clone()} clock_us={view.time_us} traffic=false selection={Selection::None} />
+            <Verdict view={view.clone()} filter={None} story={None} reason={None} />
+        </ContextProvider<Lang>>
+        </ContextProvider<Lab>>
+    }
+}
+
+/// The page at the end of a scenario, or at a moment of it.
+fn page(id: &str, changes: &[&str], at_us: Option<u64>, lang: Lang) -> String {
+    let mut scenario = library::get(id).expect("it is in the library");
+    changes.iter().for_each(|change| set(&mut scenario, change).expect("a valid setting"));
+    let lab = Lab::new(scenario).expect("a valid scenario");
+    lab.go(at_us.map_or(Command::SeekTime(60_000_000), Command::SeekTime));
+    let view: Rc<ClusterView> = lab.shot(false).view;
+    let props = PageProps { lab, view: Same(view), lang };
+    pollster::block_on(yew::LocalServerRenderer::<Page>::with_props(props).hydratable(false).render())
+}
+
+fn count(text: &str, what: &str) -> usize {
+    text.matches(what).count()
+}
+
+#[test]
+fn the_duplicate_stands_in_every_log_twice_and_in_the_ledger() {
+    let html = page("lost-ack", &[], Some(1_100_000), Lang::En);
+    assert!(count(&html, "cell committed dup") >= 6, "twice on three brokers: {html}");
+    assert!(html.contains("Record 3 was processed more than once."));
+    assert!(html.contains("data-status=\"twice\""));
+    assert_eq!(count(&html, ">★ leader<"), 1);
+    assert!(html.contains("ISR 0 · 1 · 2"));
+}
+
+#[test]
+fn idempotence_cures_it() {
+    let html = page("lost-ack", &["shop.enable.idempotence=true"], None, Lang::En);
+    assert!(!html.contains(" dup"), "no cell is marked");
+    assert!(html.contains("All is well: 20 processed, none lost, none twice."));
+}
+
+#[test]
+fn before_the_first_event_nobody_is_dead_and_nothing_is_claimed_to_have_happened() {
+    let html = page("lost-ack", &[], Some(0), Lang::En);
+    assert!(!html.contains(">dead<") && !html.contains("crossed"));
+    assert!(html.contains("Nothing has happened yet."));
+}
+
+#[test]
+fn a_crashed_broker_is_crossed_and_its_log_still_readable() {
+    let html = page("leader-only-ack", &[], Some(900_000), Lang::En);
+    assert_eq!(count(&html, "class=\"crossed\""), 1);
+    let broker = &html[html.find("data-node=\"broker-0\"").expect("the broker")..];
+    let broker = &broker[..broker.find("data-node=\"broker-1\"").expect("the next")];
+    assert!(broker.contains("class=\"cell"), "{broker}");
+}
+
+#[test]
+fn korean_texts_and_kafkas_own_terms() {
+    let html = page("lost-ack", &[], None, Lang::Ko);
+    assert!(html.contains("레코드 3: 두 번 이상 처리되었습니다."));
+    for term in ["ISR", "HW", "epoch"] {
+        assert!(html.contains(term), "{term} stays as it is");
+    }
+}
