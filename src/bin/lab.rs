@@ -3,7 +3,7 @@
 //! Exit codes: 0 the claimed guarantee held, 1 it broke (or an invariant did), 2 bad input.
 
 use clap::{Parser, Subcommand};
-use delivery_lab::scenario::{self, Mistake, Scenario, Trial, library};
+use delivery_lab::scenario::{self, Mistake, Scenario, Trial, library, link};
 use delivery_lab::session::bench;
 use delivery_lab::session::report::Report;
 use delivery_lab::session::sweep;
@@ -25,7 +25,7 @@ struct Arguments {
 enum Command {
     /// Run a scenario to its end; print the verdict and the story.
     Run {
-        /// Id in the library, or a file.
+        /// Id in the library, a file, or a link.
         scenario: String,
         /// Another seed.
         #[arg(long)]
@@ -53,6 +53,9 @@ enum Command {
         /// Change a setting first. May be repeated.
         #[arg(long = "set", value_name = "KEY=VALUE")]
         set: Vec<String>,
+        /// Print JSON instead.
+        #[arg(long)]
+        json: bool,
     },
     /// Measure the engine.
     Bench,
@@ -65,7 +68,7 @@ fn main() -> ExitCode {
             list(json);
             Ok(true)
         }
-        Command::Sweep { scenario, seeds, set } => run_sweep(&scenario, seeds, &set),
+        Command::Sweep { scenario, seeds, set, json } => run_sweep(&scenario, seeds, &set, json),
         Command::Bench => {
             print!("{}", bench::measure(&mut Stopwatch::default()));
             Ok(true)
@@ -103,6 +106,13 @@ impl bench::Meter for Stopwatch {
 fn load(name: &str, set: &[String]) -> Result<Scenario, Vec<Mistake>> {
     let mut found = match library::get(name) {
         Some(found) => found,
+        None if name.starts_with("http") || name.starts_with('?') => {
+            let (found, mistakes) = link::read(link::value(name, "scenario"), link::value(name, "seed"));
+            if !mistakes.is_empty() {
+                return Err(mistakes);
+            }
+            found
+        }
         None => match std::fs::read_to_string(name) {
             Ok(text) => scenario::parse(&text)?,
             Err(error) => return Err(vec![unknown(name, &error)]),
@@ -117,7 +127,7 @@ fn unknown(name: &str, error: &std::io::Error) -> Mistake {
     let hint = near.map_or(String::from("`lab list` names the library"), |id| format!("did you mean \"{id}\"?"));
     Mistake {
         place: name.to_owned(),
-        problem: format!("neither a scenario of the library nor a file ({error}); {hint}"),
+        problem: format!("neither a scenario of the library, nor a file ({error}), nor a link; {hint}"),
     }
 }
 
@@ -149,13 +159,17 @@ fn list(json: bool) {
     }
 }
 
-fn run_sweep(name: &str, seeds: u64, set: &[String]) -> Result<bool, Vec<Mistake>> {
+fn run_sweep(name: &str, seeds: u64, set: &[String], json: bool) -> Result<bool, Vec<Mistake>> {
     let scenario = load(name, set)?;
     let outcome = sweep::run(&scenario, seeds, |done| {
         if done.is_multiple_of(1_000) {
             eprintln!("lab: {done} of {seeds} seeds");
         }
     })?;
-    println!("{outcome}");
+    if json {
+        println!("{}", outcome.to_json(&scenario));
+    } else {
+        println!("{outcome}");
+    }
     Ok(outcome.broken.is_none())
 }

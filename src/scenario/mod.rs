@@ -6,6 +6,7 @@
 mod build;
 pub mod format;
 pub mod library;
+pub mod link;
 mod parse;
 mod reader;
 mod set;

@@ -75,6 +75,18 @@ pub fn run_seed(scenario: &Scenario) -> Result<(u64, Option<Broken>), Vec<Mistak
     Ok((events, Some(Broken { seed: scenario.seed, violations, faults })))
 }
 
+impl Outcome {
+    /// The outcome as the command line's JSON.
+    pub fn to_json(&self, scenario: &Scenario) -> serde_json::Value {
+        let broken = self.broken.as_ref().map(|broken| {
+            serde_json::json!({ "seed": broken.seed, "invariant_violations": broken.violations, "faults": broken.faults })
+        });
+        serde_json::json!({
+            "scenario": scenario.id, "first_seed": scenario.seed, "seeds": self.seeds, "events": self.events, "broken": broken,
+        })
+    }
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.broken {

@@ -9,7 +9,7 @@ use super::lab::{DEFAULT_WINDOW_US, Lab, session::Command};
 use super::same::Same;
 use super::state::{Action, Notice, Selection, State, Tab, Theme};
 use super::{dom, query};
-use delivery_lab::scenario::{Scenario, library, parse};
+use delivery_lab::scenario::{Scenario, library, link, parse};
 use std::rc::Rc;
 use web_sys::{DragEvent, FocusEvent, PointerEvent};
 use yew::prelude::*;
@@ -29,7 +29,7 @@ fn boot() -> Boot {
     }
     let lab = Lab::new(asked.scenario).unwrap_or_else(|mistakes| {
         notices.push(Notice::Refused { what: t.the_link.to_owned(), mistakes: mistakes.into() });
-        let first = library::get(query::FIRST).expect("invariant: the first scenario is in the library");
+        let first = library::get(link::FIRST).expect("invariant: the first scenario is in the library");
         Lab::new(first).expect("invariant: the first scenario can be set up")
     });
     let scenario = Rc::new(lab.scenario());

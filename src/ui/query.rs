@@ -4,11 +4,8 @@ use super::dom;
 use super::i18n::Lang;
 use super::state::Theme;
 use delivery_lab::base::config::suggest::nearest;
-use delivery_lab::scenario::{Mistake, Scenario, library};
+use delivery_lab::scenario::{Mistake, Scenario, library, link};
 use web_sys::UrlSearchParams;
-
-/// What opens when nothing is asked for.
-pub const FIRST: &str = "lost-ack";
 
 /// What a link asks for.
 pub struct Asked {
@@ -33,32 +30,8 @@ pub fn read() -> Asked {
     let search = dom::window().location().search().unwrap_or_default();
     let query = UrlSearchParams::new_with_str(&search).ok();
     let get = |name: &str| query.as_ref().and_then(|query| query.get(name));
-    let mut mistakes = Vec::new();
+    let (scenario, mut mistakes) = link::read(get("scenario").as_deref(), get("seed").as_deref());
     let mut wrong = |place: &str, problem: String| mistakes.push(Mistake { place: format!("?{place}="), problem });
-
-    let id = get("scenario").unwrap_or_else(|| FIRST.to_owned());
-    let mut scenario = library::get(&id).unwrap_or_else(|| {
-        let near = nearest(&id, library::ids()).map_or_else(String::new, |near| format!("did you mean \"{near}\"? "));
-        let known = library::ids().collect::<Vec<_>>().join(", ");
-        wrong(
-            "scenario",
-            format!("there is no scenario \"{id}\"; {near}Known: {known}. \"{FIRST}\" is shown instead."),
-        );
-        library::get(FIRST).unwrap_or_default()
-    });
-    if let Some(seed) = get("seed") {
-        match seed.trim().parse() {
-            Ok(seed) => scenario.seed = seed,
-            Err(_) => wrong(
-                "seed",
-                format!(
-                    "\"{seed}\" is no seed: expected a whole number from 0 to {}. The seed is {}.",
-                    u64::MAX,
-                    scenario.seed
-                ),
-            ),
-        }
-    }
     let lang = get("lang").and_then(|word| {
         let lang = Lang::from_word(&word);
         if lang.is_none() {
