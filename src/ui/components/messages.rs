@@ -1,5 +1,7 @@
 //! Messages on their wires: a request is a filled pill that names its records, a response an outlined one that names its
 //! error, a lost one is struck through, one that hangs waits in the middle.
+//!
+//! They lie over the drawing as elements of their own, because the browser can move those without drawing them again.
 
 use super::stage::opener;
 use crate::ui::geometry::Stage;
@@ -21,14 +23,22 @@ pub struct MessagesProps {
     pub traffic: bool,
 }
 
+/// A node's name in the view.
+fn name(view: &ClusterView, id: u16) -> Rc<str> {
+    view.nodes.get(usize::from(id)).map_or_else(|| Rc::from(""), |node| node.name.clone())
+}
+
 /// A message in words, for labels and lists.
 pub fn label(message: &MessageView, view: &ClusterView, t: &Texts) -> String {
-    let name = |id: u16| view.nodes.get(usize::from(id)).map_or_else(String::new, |node| node_name(&node.name));
+    words(message, &name(view, message.from), &name(view, message.to), t)
+}
+
+fn words(message: &MessageView, from: &str, to: &str, t: &Texts) -> String {
     (t.message_label)(&MessageWords {
         api: message.api,
         response: message.response,
-        from: &name(message.from),
-        to: &name(message.to),
+        from: &node_name(from),
+        to: &node_name(to),
         records: &records(&message.records),
         error: message.error,
         lost: message.fate == MessageFate::Lost,
@@ -49,7 +59,7 @@ pub fn pill_text(message: &MessageView, t: &Texts) -> String {
 
 #[component]
 pub fn Messages(props: &MessagesProps) -> Html {
-    let (lab, t) = (use_lab(), use_texts());
+    let t = use_texts();
     let mut hanging: SortedMap<(u16, u16), usize> = SortedMap::new();
     let shown = props.view.messages.iter().filter(|it| {
         let gone = it.fate == MessageFate::Flying && it.arrives_us.is_some_and(|arrives| arrives < props.clock_us);
@@ -69,36 +79,59 @@ pub fn Messages(props: &MessagesProps) -> Html {
         let lane = if message.response { 15.0 } else { -15.0 };
         let lane = if wire.inner { lane * 0.4 } else if message.fate == MessageFate::Flying { lane } else { lane * 2.8 };
         let y = y + lane + behind.min(4) as f64 * 28.0;
-        let (onclick, onkeydown) = opener(&lab, Target::Message(message.id));
-        let class = classes!(
-            "msg",
-            if message.response { "res" } else { "req" },
-            message.error.map(|_| "err"),
-            message.quiet.then_some("quiet"),
-            match message.fate { MessageFate::Flying => None, MessageFate::Stalled => Some("stalled"), MessageFate::Lost => Some("lost") },
-        );
-        let text = pill_text(message, t);
-        let width = if message.quiet { 12.0 } else { text_width(&text, 11.5) + 22.0 };
         // Near the edge it is moved in, so that it can be read.
-        let edge = width / 2.0 + 2.0;
+        let edge = pill_width(message, t) / 2.0 + 2.0;
         let x = x.clamp(edge, (props.stage.width - edge).max(edge));
+        // Only the place changes from frame to frame: what stands there is drawn once.
         Some(html! {
-            <g key={message.id} {class} role="button" tabindex="0" aria-label={label(message, &props.view, t)} {onclick} {onkeydown}
-                transform={format!("translate({x:.1},{y:.1})")} data-r={data_r(&message.records)} data-message={message.id.to_string()}>
-                if message.quiet {
-                    <circle class="hit" r="12" /><circle class="dot" r="4.5" />
-                } else {
-                    <rect x={(-width / 2.0).to_string()} y="-12.5" width={width.to_string()} height="25" rx="12.5" />
-                    <text y="4">{ text }</text>
-                    if message.fate == MessageFate::Lost {
-                        <path class="strike" d={format!("M{:.1} -9 L{:.1} 9", 6.0 - width / 2.0, width / 2.0 - 6.0)} />
-                    }
-                    if message.fate == MessageFate::Stalled { <path class="hang" d={format!("M{:.1} -5 v10 m5 -10 v10", width / 2.0 + 7.0)} /> }
-                }
-            </g>
+            <div key={message.id} class="moved" style={format!("transform:translate({x:.1}px,{y:.1}px)")}>
+                <Pill message={message.clone()} from={name(&props.view, message.from)} to={name(&props.view, message.to)} />
+            </div>
         })
     });
-    html! { <g class="messages">{ for pills }</g> }
+    html! { <div class="messages">{ for pills }</div> }
+}
+
+fn pill_width(message: &MessageView, t: &Texts) -> f64 {
+    if message.quiet { 12.0 } else { text_width(&pill_text(message, t), 11.5) + 22.0 }
+}
+
+#[derive(Properties, PartialEq)]
+struct PillProps {
+    message: MessageView,
+    from: Rc<str>,
+    to: Rc<str>,
+}
+
+#[component]
+fn Pill(props: &PillProps) -> Html {
+    let (lab, t) = (use_lab(), use_texts());
+    let message = &props.message;
+    let (onclick, onkeydown) = opener(&lab, Target::Message(message.id));
+    let class = classes!(
+        "msg",
+        if message.response { "res" } else { "req" },
+        message.error.map(|_| "err"),
+        message.quiet.then_some("quiet"),
+        match message.fate {
+            MessageFate::Flying => None,
+            MessageFate::Stalled => Some("stalled"),
+            MessageFate::Lost => Some("lost"),
+        },
+    );
+    let content = if message.quiet {
+        html! { <i class="dot"></i> }
+    } else {
+        html! { { pill_text(message, t) } }
+    };
+    html! {
+        <button {class} aria-label={words(message, &props.from, &props.to, t)} {onclick} {onkeydown}
+            data-r={data_r(&message.records)} data-message={message.id.to_string()}>
+            { content }
+            if message.fate == MessageFate::Lost { <i class="strike"></i> }
+            if message.fate == MessageFate::Stalled { <i class="hang"></i> }
+        </button>
+    }
 }
 
 /// How far along its wire a message is.

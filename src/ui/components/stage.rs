@@ -112,6 +112,7 @@ pub fn StageBox(props: &StageProps) -> Html {
     html! {
         <section id="stage" class="stagebox" tabindex="-1" aria-label={t.stage}>
             <div class="measure" ref={holder}>
+                <div class="canvas" style={format!("width:{w}px;height:{h}px")}>
                 <svg class="stage" width={w.to_string()} height={h.to_string()} viewBox={format!("0 0 {w} {h}")} role="group" aria-label={label}>
                     <defs>
                         <pattern id="hatch" width="6" height="6" patternTransform="rotate(45)" patternUnits="userSpaceOnUse">
@@ -123,8 +124,9 @@ pub fn StageBox(props: &StageProps) -> Html {
                     </defs>
                     <Wires stage={Same(stage.clone())} links={Same(view.links.clone())} {names} traffic={props.traffic} />
                     { for cards }
-                    <Messages {stage} view={view.clone()} clock_us={props.clock_us} traffic={props.traffic} />
                 </svg>
+                <Messages {stage} view={view.clone()} clock_us={props.clock_us} traffic={props.traffic} />
+                </div>
             </div>
             <div class="legend">
                 <Legend />
