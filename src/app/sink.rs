@@ -4,8 +4,9 @@
 //! Invariant: an effect and the sink's own bookkeeping of it happen together or not at all.
 
 use super::Dedupe;
-use crate::base::{Offset, OrdMap, RecordId, SortedMap, TopicPartition};
+use crate::base::{Offset, RecordId, SortedMap, TopicPartition, Vector};
 use bytes::Bytes;
+use std::hash::{Hash, Hasher};
 
 /// What happened in the sink because of one record.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -16,6 +17,12 @@ pub struct SinkRow {
     pub effects: u32,
     /// How often the sink refused it as a repetition.
     pub refused: u32,
+}
+
+impl SinkRow {
+    fn is_known(&self) -> bool {
+        self.effects + self.refused > 0
+    }
 }
 
 /// One request to the sink.
@@ -32,18 +39,18 @@ pub struct SinkWrite<'a> {
 }
 
 /// The sink of one consumer application.
-#[derive(Clone, PartialEq, Hash, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Sink {
     dedupe: Dedupe,
-    /// By record id.
-    rows: OrdMap<RecordId, SinkRow>,
+    /// By record id, up to the highest known; of some of these records nothing may be known.
+    rows: Vector<SinkRow>,
     versions: SortedMap<Bytes, RecordId>,
     offsets: SortedMap<TopicPartition, Offset>,
 }
 
 impl Sink {
     pub(super) fn new(dedupe: Dedupe) -> Self {
-        Sink { dedupe, rows: OrdMap::new(), versions: SortedMap::new(), offsets: SortedMap::new() }
+        Sink { dedupe, rows: Vector::new(), versions: SortedMap::new(), offsets: SortedMap::new() }
     }
 
     /// How it recognises repetitions.
@@ -52,13 +59,13 @@ impl Sink {
     }
 
     /// Everything that happened, in the order of record ids.
-    pub fn rows(&self) -> &OrdMap<RecordId, SinkRow> {
-        &self.rows
+    pub fn rows(&self) -> impl DoubleEndedIterator<Item = &SinkRow> {
+        self.rows.iter().filter(|row| row.is_known())
     }
 
     /// What happened because of one record.
     pub fn row(&self, record: RecordId) -> Option<&SinkRow> {
-        self.rows.get(&record)
+        self.rows.get(record.0 as usize).filter(|row| row.is_known())
     }
 
     /// With [`Dedupe::OffsetWithOutput`]: the next offset to read of each partition, as the sink stores it.
@@ -108,7 +115,19 @@ impl Sink {
     }
 
     fn row_mut(&mut self, record: RecordId) -> &mut SinkRow {
-        self.rows.entry(record).or_insert(SinkRow { record, effects: 0, refused: 0 })
+        for id in self.rows.len()..=record.0 as usize {
+            self.rows.push(SinkRow { record: RecordId(id as u32), effects: 0, refused: 0 });
+        }
+        &mut self.rows[record.0 as usize]
+    }
+}
+
+/// Of the rows, the known ones.
+impl Hash for Sink {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.dedupe.hash(state);
+        self.rows().for_each(|row| (row.record, row).hash(state));
+        (&self.versions, &self.offsets).hash(state);
     }
 }
 
@@ -127,7 +146,7 @@ mod tests {
         for record in [3, 1, 3] {
             assert!(sink.apply(&write(record, 0, None)));
         }
-        let rows: Vec<(u32, u32)> = sink.rows().values().map(|row| (row.record.0, row.effects)).collect();
+        let rows: Vec<(u32, u32)> = sink.rows().map(|row| (row.record.0, row.effects)).collect();
         assert_eq!(rows, [(1, 1), (3, 2)]);
     }
 

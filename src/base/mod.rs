@@ -6,19 +6,17 @@ pub mod config;
 mod hash;
 mod ids;
 mod prng;
+mod sort;
 mod sorted;
 mod time;
+mod vector;
 
 pub use hash::{StableHasher, StateHash};
 pub use ids::{
     BrokerId, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, TopicId, TopicPartition,
 };
 pub use prng::{Prng, Ratio};
+pub use sort::sort_short;
 pub use sorted::{SortedMap, SortedSet};
 pub use time::{Duration, Time};
-
-/// A vector whose clone costs almost nothing: clones share structure. Logs, ledgers and timelines are made of it, which
-/// is what makes a checkpoint cheap.
-pub type Vector<T> = imbl::GenericVector<T, archery::RcK>;
-/// A sorted map whose clone costs almost nothing.
-pub type OrdMap<K, V> = imbl::GenericOrdMap<K, V, archery::RcK>;
+pub use vector::Vector;

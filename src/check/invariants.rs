@@ -300,7 +300,7 @@ impl Invariants {
 
     fn report(&mut self, invariant: Invariant, at: Time, partition: TopicPartition, detail: String) {
         if self.violations.len() < MOST {
-            self.violations.push_back(Violation { invariant, at, partition: Some(partition), detail: detail.into() });
+            self.violations.push(Violation { invariant, at, partition: Some(partition), detail: detail.into() });
         }
     }
 }

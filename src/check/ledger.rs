@@ -7,7 +7,7 @@
 use super::life::{Ack, Failure, Life, StoryKind, StoryStep};
 use super::picture::{LogEntry, LogPicture};
 use crate::app::{ConsumerAppSetup, ProducerAppSetup};
-use crate::base::{NodeId, Offset, RecordId, SortedMap, Time, TopicId, TopicPartition, Vector};
+use crate::base::{NodeId, Offset, RecordId, SortedMap, Time, TopicId, TopicPartition, Vector, sort_short};
 use crate::client::payload::record_id_of;
 use crate::node::{ClientError, Event};
 use crate::protocol::ApiKey;
@@ -89,7 +89,7 @@ impl Ledger {
 
     /// All lives, by record.
     pub fn lives(&self) -> impl Iterator<Item = (RecordId, &Rc<Life>)> {
-        (0..).map(RecordId).zip(&self.lives)
+        (0..).map(RecordId).zip(self.lives.iter())
     }
 
     /// What stands in the log of a partition.
@@ -172,7 +172,7 @@ impl Ledger {
                     first = life.processed.add(group) == 1;
                 });
                 if first {
-                    self.effects.push_back((group, record));
+                    self.effects.push((group, record));
                 }
             }
             _ => {}
@@ -216,7 +216,7 @@ impl Ledger {
                 self.tell(record, it, StoryKind::AppendedByFormerLeader(offset), |_| {});
                 continue;
             }
-            self.log_mut(partition).entries.push_back(LogEntry { offset, record, crc, leader_epoch });
+            self.log_mut(partition).entries.push(LogEntry { offset, record, crc, leader_epoch });
             self.tell(record, it, StoryKind::Appended(offset), |life| {
                 life.places.push((partition, offset));
             });
@@ -232,7 +232,7 @@ impl Ledger {
         let first = log.place(log.committed);
         log.committed = high_watermark;
         let entries = log.entries.clone();
-        for entry in entries.focus().narrow(first..).into_iter().take_while(|entry| entry.offset < high_watermark) {
+        for entry in entries.iter_from(first).take_while(|entry| entry.offset < high_watermark) {
             self.tell(entry.record, it, StoryKind::Committed(entry.offset), |_| {});
         }
     }
@@ -267,7 +267,7 @@ impl Ledger {
                 if record.0 >= self.total {
                     continue;
                 }
-                self.log_mut(partition).entries.push_back(LogEntry { offset, record, crc, leader_epoch });
+                self.log_mut(partition).entries.push(LogEntry { offset, record, crc, leader_epoch });
                 self.tell(record, event, StoryKind::Reappeared(offset), |life| {
                     life.places.push((partition, offset));
                 });
@@ -276,7 +276,7 @@ impl Ledger {
     }
 
     /// These entries stand in the log no more.
-    fn forget(&mut self, it: &Recorded, partition: TopicPartition, cut: &Vector<LogEntry>) {
+    fn forget(&mut self, it: &Recorded, partition: TopicPartition, cut: &[LogEntry]) {
         for entry in cut {
             self.tell(entry.record, it, StoryKind::CutOff(entry.offset), |life| {
                 life.places.retain(|place| *place != (partition, entry.offset));
@@ -286,7 +286,7 @@ impl Ledger {
 
     fn failed(&mut self, it: &Recorded, error: ClientError, api: Option<ApiKey>, record: Option<RecordId>) {
         if self.applications.contains(&it.node) {
-            self.errors.push_back(LedgerError { at: it.at, node: it.node, error, api, record });
+            self.errors.push(LedgerError { at: it.at, node: it.node, error, api, record });
         }
     }
 
@@ -298,8 +298,9 @@ impl Ledger {
         if self.lives.len() <= record.0 as usize {
             // Records between this and the last known one share one empty life until they get their own.
             let unborn = Rc::<Life>::default();
-            let missing = record.0 as usize + 1 - self.lives.len();
-            self.lives.extend(std::iter::repeat_n(unborn, missing));
+            while self.lives.len() <= record.0 as usize {
+                self.lives.push(Rc::clone(&unborn));
+            }
         }
         let Some(life) = self.lives.get_mut(record.0 as usize) else { return };
         let life = Rc::make_mut(life);
@@ -343,7 +344,7 @@ fn readers(consumers: &[ConsumerAppSetup], topic_id: impl Fn(&Rc<str>) -> Option
         let readers = &mut groups[place].1;
         readers.nodes.push(app.node);
         readers.topics.extend(app.topics.iter().filter_map(&topic_id));
-        readers.topics.sort_unstable();
+        sort_short(&mut readers.topics, |a, b| a < b);
         readers.topics.dedup();
     }
     groups.into_iter().map(|(_, readers)| readers).collect()

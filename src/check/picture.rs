@@ -43,13 +43,15 @@ impl LogPicture {
 
     /// The place of the first entry at or above `offset`.
     pub(super) fn place(&self, offset: Offset) -> usize {
-        self.entries.binary_search_by_key(&offset, |entry| entry.offset).unwrap_or_else(|place| place)
+        self.entries.partition_point(|entry| entry.offset < offset)
     }
 
     /// Cuts off all at or above `offset`, and gives back what that was.
-    pub(super) fn cut(&mut self, offset: Offset) -> Vector<LogEntry> {
+    pub(super) fn cut(&mut self, offset: Offset) -> Vec<LogEntry> {
         self.committed = self.committed.min(offset);
         let place = self.place(offset);
-        if place == self.entries.len() { Vector::new() } else { self.entries.split_off(place) }
+        let cut = self.entries.iter_from(place).copied().collect();
+        self.entries.truncate(place);
+        cut
     }
 }

@@ -165,7 +165,7 @@ impl Ledger {
             if self.readers().iter().any(|readers| readers.topics.contains(&partition.topic)) {
                 continue;
             }
-            for entry in &log.entries {
+            for entry in log.entries.iter() {
                 if seen.insert(entry.record) {
                     firsts.push(entry.record);
                 }

@@ -6,7 +6,9 @@
 //!
 //! In Kafka: `Metadata`, `ProducerMetadata`, `MetadataSnapshot`, `ClusterConnectionStates`.
 
-use crate::base::{BrokerId, Duration, LeaderEpoch, NodeId, Prng, SortedMap, SortedSet, Time, TopicId, TopicPartition};
+use crate::base::{
+    BrokerId, Duration, LeaderEpoch, NodeId, Prng, SortedMap, SortedSet, Time, TopicId, TopicPartition, sort_short,
+};
 use crate::client::network_client::ExponentialBackoff;
 use crate::protocol::{CurrentLeader, ErrorCode, MetadataResponse, PartitionMetadata, TopicMetadata};
 use std::rc::Rc;
@@ -279,7 +281,7 @@ impl Metadata {
         let snapshot = Rc::make_mut(&mut self.snapshot);
         if !snapshot.brokers.contains(&new.leader) {
             snapshot.brokers.push(new.leader);
-            snapshot.brokers.sort_unstable();
+            sort_short(&mut snapshot.brokers, |a, b| a < b);
         }
         if let Some(topic) = snapshot.topics.get_mut(&partition.topic) {
             let cached = &mut topic.partitions[partition.partition as usize];
@@ -305,7 +307,7 @@ impl Metadata {
     fn learn(&mut self, response: &MetadataResponse, partial: bool, now: Time) {
         let mut next = if partial { (*self.snapshot).clone() } else { Snapshot::default() };
         next.brokers = response.brokers.clone();
-        next.brokers.sort_unstable();
+        sort_short(&mut next.brokers, |a, b| a < b);
         for topic in &response.topics {
             next.errors.remove(&topic.name);
             if !self.retain(&topic.name, now) {

@@ -6,7 +6,7 @@
 //!
 //! In Kafka: `PartitionChangeBuilder`. Left out: reassignment of replicas.
 
-use crate::base::{BrokerId, TopicPartition};
+use crate::base::{BrokerId, TopicPartition, sort_short};
 use crate::metadata::{PartitionChangeRecord, PartitionRegistration};
 use crate::protocol::LeaderRecoveryState;
 
@@ -107,7 +107,7 @@ impl<'a> PartitionChange<'a> {
             return;
         }
         self.elr.extend(&self.partition.isr);
-        self.elr.sort_unstable();
+        sort_short(&mut self.elr, |a, b| a < b);
         self.elr.dedup();
         let (isr, unclean) = (&self.isr, self.unclean_shutdown);
         self.elr.retain(|replica| !isr.contains(replica) && Some(*replica) != unclean);

@@ -26,9 +26,7 @@ impl UnifiedLog {
         let first_segment = self.directory.floor_segment(from).ok_or(ErrorCode::OffsetOutOfRange)?;
         for segment in &self.directory.segments[first_segment..] {
             let mut bytes: u32 = 0;
-            let batches = segment.batches();
-            for index in segment.first_ending_at(from)..batches.len() {
-                let stored = &batches[index];
+            for stored in segment.batches().iter_from(segment.first_ending_at(from)) {
                 if stored.last_offset >= upper {
                     return Ok(found);
                 }
@@ -50,7 +48,7 @@ impl UnifiedLog {
     pub fn offset_for_timestamp(&self, timestamp: i64) -> Option<(i64, Offset, LeaderEpoch)> {
         let start = self.log_start_offset();
         let segment = self.directory.segments.iter().find(|segment| segment.max_timestamp() >= timestamp)?;
-        for stored in segment.batches().iter().skip(segment.first_ending_at(start)) {
+        for stored in segment.batches().iter_from(segment.first_ending_at(start)) {
             let batch = &stored.batch;
             if batch.max_timestamp() < timestamp {
                 continue;
@@ -75,7 +73,7 @@ impl UnifiedLog {
         let mut found = Vec::new();
         let Some(first_segment) = self.directory.floor_segment(from) else { return found };
         for segment in &self.directory.segments[first_segment..] {
-            for aborted in segment.txn_index() {
+            for aborted in segment.txn_index().iter() {
                 if aborted.last_offset >= from && aborted.first_offset < upper {
                     let (producer_id, first_offset) = (aborted.producer_id, aborted.first_offset);
                     found.push(AbortedTransaction { producer_id, first_offset });

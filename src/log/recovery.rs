@@ -109,7 +109,7 @@ fn recover(directory: &mut LogDirectory, report: &mut RecoveryReport) {
         let segment = &directory.segments[index];
         let mut next_offset = segment.base_offset();
         let mut good = 0;
-        for stored in segment.batches() {
+        for stored in segment.batches().iter() {
             report.checked_batches += 1;
             if !stored.batch.validate_crc() || stored.batch.base_offset() < next_offset {
                 break;

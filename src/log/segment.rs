@@ -178,12 +178,12 @@ impl Segment {
             (self.max_timestamp, self.offset_of_max_timestamp) = (timestamp, last_offset);
         }
         if self.bytes_since_index_entry > self.index_interval {
-            self.offset_index.push_back(OffsetIndexEntry { relative_offset: relative, position: self.size });
+            self.offset_index.push(OffsetIndexEntry { relative_offset: relative, position: self.size });
             self.add_time_index_entry();
             self.bytes_since_index_entry = 0;
         }
         let stored = StoredBatch { batch, last_offset, position: self.size, written_at: now };
-        self.batches.push_back(Rc::new(stored));
+        self.batches.push(Rc::new(stored));
         self.size += size;
         self.bytes_since_index_entry += size;
     }
@@ -197,12 +197,12 @@ impl Segment {
         let newest = self.time_index.last().map_or(-1, |entry| entry.timestamp);
         if self.max_timestamp > newest {
             let relative_offset = (self.offset_of_max_timestamp - self.base_offset) as u32;
-            self.time_index.push_back(TimeIndexEntry { timestamp: self.max_timestamp, relative_offset });
+            self.time_index.push(TimeIndexEntry { timestamp: self.max_timestamp, relative_offset });
         }
     }
 
     pub(super) fn add_aborted_txn(&mut self, aborted: AbortedTxn) {
-        self.txn_index.push_back(aborted);
+        self.txn_index.push(aborted);
     }
 
     /// Which batch is the first that ends at `offset` or later? Searches from the end, where readers mostly are.
@@ -247,13 +247,15 @@ impl Segment {
     fn forget_what_went(&mut self) {
         let (base, end, size) = (self.base_offset, self.next_offset(), self.size);
         self.flushed = self.flushed.min(size);
-        self.offset_index.retain(|entry| entry.position < size);
-        self.time_index.retain(|entry| base + i64::from(entry.relative_offset) < end);
-        self.txn_index.retain(|aborted| aborted.last_offset < end);
+        // Positions and offsets go up in all of them.
+        self.offset_index.truncate(self.offset_index.partition_point(|entry| entry.position < size));
+        let before_end = |entry: &TimeIndexEntry| base + i64::from(entry.relative_offset) < end;
+        self.time_index.truncate(self.time_index.partition_point(before_end));
+        self.txn_index.truncate(self.txn_index.partition_point(|aborted| aborted.last_offset < end));
         self.bytes_since_index_entry = 0;
-        self.first_timestamp = self.batches.front().map(|stored| stored.batch.max_timestamp());
+        self.first_timestamp = self.batches.first().map(|stored| stored.batch.max_timestamp());
         (self.max_timestamp, self.offset_of_max_timestamp) = (-1, -1);
-        for stored in &self.batches {
+        for stored in self.batches.iter() {
             let timestamp = stored.batch.max_timestamp();
             if timestamp > self.max_timestamp {
                 (self.max_timestamp, self.offset_of_max_timestamp) = (timestamp, stored.last_offset);

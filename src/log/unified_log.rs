@@ -170,7 +170,7 @@ impl UnifiedLog {
         let skipped = segments[first].first_ending_at(offset);
         segments[first..].iter().enumerate().flat_map(move |(index, segment)| {
             let from = if index == 0 { skipped } else { 0 };
-            (from..segment.batches().len()).map(move |at| &*segment.batches()[at])
+            segment.batches().iter_from(from).map(Rc::as_ref)
         })
     }
 

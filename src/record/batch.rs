@@ -1,6 +1,6 @@
 //! One batch: a view over its bytes.
 
-use super::{BATCH_OVERHEAD, LOG_OVERHEAD, RawRecords, Record, RecordError, increment_sequence};
+use super::{BATCH_OVERHEAD, LOG_OVERHEAD, RawRecords, Record, RecordError, crc32c, increment_sequence};
 use crate::base::{LeaderEpoch, Offset, ProducerEpoch, ProducerId};
 use bytes::Bytes;
 use std::hash::{Hash, Hasher};
@@ -198,7 +198,7 @@ impl RecordBatch {
 
     /// Do the bytes match the CRC?
     pub fn validate_crc(&self) -> bool {
-        self.crc() == crc32c::crc32c(&self.bytes[at::ATTRIBUTES..])
+        self.crc() == crc32c(&self.bytes[at::ATTRIBUTES..])
     }
 
     /// The records, owned (they share the batch's bytes).
@@ -290,7 +290,7 @@ pub(super) fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
 
 /// Makes the CRC right.
 pub(super) fn write_crc(bytes: &mut [u8]) {
-    let crc = crc32c::crc32c(&bytes[at::ATTRIBUTES..]);
+    let crc = crc32c(&bytes[at::ATTRIBUTES..]);
     put(bytes, at::CRC, crc.to_be_bytes());
 }
 

@@ -14,13 +14,19 @@ mod batch;
 mod builder;
 mod bytemap;
 mod control;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod crc;
 mod records;
 mod varint;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use ::crc32c::crc32c;
 pub use batch::{RecordBatch, TimestampType};
 pub use builder::BatchBuilder;
 pub use bytemap::{ByteField, bytemap};
 pub use control::{ControlRecord, ControlType};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use crc::crc32c;
 pub use records::{Header, RawRecord, RawRecords, Record};
 
 /// Size of a batch's header, and so of the smallest batch.

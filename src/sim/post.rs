@@ -1,6 +1,6 @@
 //! Parcels on their way: messages, and the news that a connection ended. A slab, so that queue entries stay small.
 
-use crate::base::{NodeId, Time};
+use crate::base::{NodeId, Time, sort_short};
 use crate::node::{ConnectionId, Message, MessageSummary};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -110,7 +110,7 @@ impl Post {
     pub fn select(&self, select: impl Fn(&Parcel) -> bool) -> Vec<u32> {
         let mut found: Vec<(u64, u32)> =
             self.iter().filter(|(_, parcel)| select(parcel)).map(|(slot, parcel)| (parcel.order, slot)).collect();
-        found.sort_unstable();
+        sort_short(&mut found, |a, b| a < b);
         found.into_iter().map(|(_, slot)| slot).collect()
     }
 }

@@ -6,7 +6,7 @@ use super::network::State;
 use super::post::{HELD, Parcel};
 use super::queue::What;
 use super::transport::Target;
-use crate::base::{Duration, NodeId, Time};
+use crate::base::{Duration, NodeId, Time, sort_short};
 use crate::node::{ConnectionId, Crash, Event, FaultMark};
 
 impl<N: Machine> Engine<N> {
@@ -192,7 +192,7 @@ impl<N: Machine> Engine<N> {
     fn both_ways(&self, a: Option<NodeId>, b: Option<NodeId>) -> Vec<(NodeId, NodeId)> {
         let mut links = self.links(a, b);
         links.extend(self.links(b, a));
-        links.sort_unstable();
+        sort_short(&mut links, |a, b| a < b);
         links.dedup();
         links
     }

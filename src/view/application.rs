@@ -149,10 +149,11 @@ fn sink(app: &ConsumerApp) -> SinkView {
         Dedupe::ProcessedIds => "processed-ids",
         Dedupe::OffsetWithOutput => "offset-with-output",
     };
-    let rows = sink.rows();
-    let recent = rows.values().skip(rows.len().saturating_sub(SINK_ROWS));
+    let recent = sink.rows().rev().take(SINK_ROWS);
     let rows = recent.map(|row| SinkRow { record: row.record.0, effects: row.effects, refused: row.refused });
-    SinkView { dedupe: Rc::from(dedupe), rows: rows.collect() }
+    let mut rows: Vec<_> = rows.collect();
+    rows.reverse();
+    SinkView { dedupe: Rc::from(dedupe), rows }
 }
 
 fn consumer_activity(app: &ConsumerApp) -> Activity {

@@ -3,7 +3,7 @@
 //! Invariant: what equals the section shown before *is* the section shown before, so that a page skips it by pointer.
 
 use super::{ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, application, ledger, server};
-use crate::base::{NodeId, Time, TopicId, TopicPartition};
+use crate::base::{NodeId, Time, TopicId, TopicPartition, sort_short};
 use crate::check::Run;
 use crate::node::MessageSummary;
 use crate::sim::{AnyNode, InFlight, Process, World};
@@ -116,7 +116,7 @@ fn messages(world: &World, lost: &[LostMessage]) -> Vec<MessageView> {
         ..summary_view(lost.id, lost.from, lost.to, lost.sent, &lost.summary)
     });
     let mut all: Vec<MessageView> = flying.chain(lost).collect();
-    all.sort_by_key(|message| message.id);
+    sort_short(&mut all, |a, b| a.id < b.id);
     all
 }
 

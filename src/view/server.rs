@@ -153,8 +153,8 @@ pub fn stored_from(log: &LogDirectory, offset: Offset) -> impl Iterator<Item = &
     let first = segments.partition_point(|segment| segment.base_offset() <= offset).saturating_sub(1);
     segments[first..].iter().flat_map(move |segment| {
         let batches = segment.batches();
-        let from = batches.binary_search_by_key(&offset, |stored| stored.last_offset).unwrap_or_else(|place| place);
-        (from..batches.len()).map(move |place| &*batches[place])
+        let from = batches.partition_point(|stored| stored.last_offset < offset);
+        batches.iter_from(from).map(Rc::as_ref)
     })
 }
 

@@ -6,7 +6,7 @@
 
 use super::ConsumerRecord;
 use crate::base::config::{ConsumerConfig, IsolationLevel};
-use crate::base::{LeaderEpoch, Offset, ProducerId, SortedSet, TopicPartition};
+use crate::base::{LeaderEpoch, Offset, ProducerId, SortedSet, TopicPartition, sort_short};
 use crate::client::payload::record_id_of;
 use crate::node::ClientError;
 use crate::protocol::{ErrorCode, FetchPartitionResponse};
@@ -29,7 +29,7 @@ pub struct CompletedFetch {
 
 impl CompletedFetch {
     pub(super) fn new(mut response: FetchPartitionResponse, fetch_offset: Offset) -> Self {
-        response.aborted_transactions.sort_by_key(|transaction| transaction.first_offset);
+        sort_short(&mut response.aborted_transactions, |a, b| a.first_offset < b.first_offset);
         CompletedFetch {
             response,
             next_fetch_offset: fetch_offset,

@@ -12,7 +12,7 @@ use super::io::{Io, Pending};
 use super::subscription::{FetchPosition, FetchState, Subscription};
 use super::{backoff, leader_of};
 use crate::base::config::ConsumerConfig;
-use crate::base::{Duration, NodeId, Time, TopicPartition};
+use crate::base::{Duration, NodeId, Time, TopicPartition, sort_short};
 use crate::client::network_client::Outcome;
 use crate::node::{Channel, ClientError, Event};
 use crate::protocol::{
@@ -219,7 +219,7 @@ impl Coordinator {
             self.offset_fetch.wanted = false;
             return;
         }
-        partitions.sort_unstable();
+        sort_short(&mut partitions, |a, b| a < b);
         let request = OffsetFetchRequest { group: Rc::clone(&self.group), partitions, require_stable: true };
         io.send(node, Channel::Coordinator, Request::OffsetFetch(request), Pending::OffsetFetch);
         self.offset_fetch.in_flight = true;

@@ -13,7 +13,7 @@
 //! transition that is not legal is ignored, as in Kafka.
 
 use crate::base::config::AutoOffsetReset;
-use crate::base::{BrokerId, LeaderEpoch, Offset, Time, TopicPartition};
+use crate::base::{BrokerId, LeaderEpoch, Offset, Time, TopicPartition, sort_short};
 
 /// Where a partition stands between assignment and reading.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -248,7 +248,7 @@ impl Subscription {
                 Some((*tp, OffsetAndEpoch { offset: position.offset, leader_epoch: position.offset_epoch }))
             })
             .collect();
-        offsets.sort_by_key(|(tp, _)| *tp);
+        sort_short(&mut offsets, |a, b| a.0 < b.0);
         offsets
     }
 

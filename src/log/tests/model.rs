@@ -196,7 +196,7 @@ fn check(log: &UnifiedLog, model: &Model) {
     }
     for segment in log.segments() {
         let mut position = 0;
-        for stored in segment.batches() {
+        for stored in segment.batches().iter() {
             assert_eq!(stored.position, position);
             position += stored.batch.size_in_bytes();
         }

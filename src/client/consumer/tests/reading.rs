@@ -87,7 +87,7 @@ fn emptied(base: Offset, delta: i32) -> RecordBatch {
     bytes[8..12].copy_from_slice(&49_i32.to_be_bytes());
     bytes[23..27].copy_from_slice(&delta.to_be_bytes());
     bytes[57..61].copy_from_slice(&0_i32.to_be_bytes());
-    let crc = crc32c::crc32c(&bytes[21..]);
+    let crc = crate::record::crc32c(&bytes[21..]);
     bytes[17..21].copy_from_slice(&crc.to_be_bytes());
     RecordBatch::parse(bytes.into()).expect("a header alone is a batch").0
 }
