@@ -7,6 +7,28 @@ use crate::base::Duration;
 use std::fmt::Display;
 
 /// Reads one set of properties against one table.
+/// Settings that are checked as Kafka checks them, but that nothing acts upon yet.
+const NOT_YET: &[&str] = &[
+    "compression.type",
+    "connections.max.idle.ms",
+    "controlled.shutdown.enable",
+    "delete.retention.ms",
+    "flush.ms",
+    "group.instance.id",
+    "heartbeat.interval.ms",
+    "log.cleaner.",
+    "log.retention.",
+    "max.compaction.lag.ms",
+    "max.poll.interval.ms",
+    "min.cleanable.dirty.ratio",
+    "min.compaction.lag.ms",
+    "offsets.retention.",
+    "partition.assignment.strategy",
+    "retention.bytes",
+    "retention.ms",
+    "session.timeout.ms",
+];
+
 pub(super) struct Reader<'a> {
     properties: &'a Properties,
     pub errors: Vec<ConfigException>,
@@ -19,10 +41,13 @@ impl<'a> Reader<'a> {
     pub fn new(properties: &'a Properties, keys: &'static [ConfigKey], ignored: &[&str]) -> Self {
         let mut reader = Reader { properties, errors: Vec::new(), notes: Vec::new() };
         for (name, value) in properties {
+            let is_ignored = |entry: &&str| if entry.ends_with('.') { name.starts_with(*entry) } else { name == entry };
             if keys.iter().any(|key| key.name == name) {
+                if NOT_YET.iter().any(is_ignored) {
+                    reader.note(name, NoteKind::NoEffect);
+                }
                 continue;
             }
-            let is_ignored = |entry: &&str| if entry.ends_with('.') { name.starts_with(*entry) } else { name == entry };
             if ignored.iter().any(is_ignored) {
                 reader.note(name, NoteKind::NoEffect);
             } else {

@@ -126,7 +126,7 @@ pub fn SettingField(props: &FieldProps) -> Html {
     // What Kafka does without saying so is said here.
     let notes =
         props.place.notes(props.place.properties(&props.scenario)).into_iter().filter(|note| note.key == key.name);
-    let notes = notes.map(|note| html! { <p class="note">{ note.to_string() }</p> });
+    let notes = notes.map(|note| html! { <p class="note">{ (t.note)(&note) }</p> });
     html! { <>{ frame(&id, key.name, &doc, control, reset, (*problem).clone()) }{ for notes }</> }
 }
 

@@ -195,6 +195,7 @@ pub static TEXTS: Texts = Texts {
     lost: "lost",
     duplicated: "duplicated",
     reordered: "reordered",
+    note: ToString::to_string,
     banner,
     violations: "The engine broke one of its own invariants. Please report this.",
     ledger: "Ledger: one row a record",

@@ -2,6 +2,7 @@
 
 use super::ko_story as story;
 use super::{Banner, Texts};
+use delivery_lab::base::config::{ConfigNote, NoteKind};
 use delivery_lab::view::{MarkKind, NodeStatus, RowStatus};
 
 pub static TEXTS: Texts = Texts {
@@ -197,6 +198,7 @@ pub static TEXTS: Texts = Texts {
     lost: "유실",
     duplicated: "중복",
     reordered: "순서 바뀜",
+    note,
     banner,
     violations: "엔진이 스스로의 불변식을 어겼습니다. 알려 주세요.",
     ledger: "원장: 레코드마다 한 줄",
@@ -293,5 +295,24 @@ fn banner(said: &Banner) -> String {
         }
         Banner::Lost { records, .. } => format!("레코드 {records}: ack를 받았는데도 유실되었습니다."),
         Banner::Reordered { records } => format!("레코드 {records}: 순서가 바뀌었습니다."),
+    }
+}
+
+fn note(note: &ConfigNote) -> String {
+    let key = &note.key;
+    match note.kind {
+        NoteKind::IdempotenceDisabled { because } => format!("{because} 때문에 멱등성이 꺼집니다."),
+        NoteKind::DeliveryTimeoutRaised { to } => {
+            format!("{key}: linger.ms + request.timeout.ms에 맞춰 {} ms로 올라갑니다.", to.as_millis())
+        }
+        NoteKind::BackoffIsConstant { at } => format!("{key}: 백오프가 늘지 않고 항상 {} ms입니다.", at.as_millis()),
+        NoteKind::AutoCommitDisabled => format!("{key}: group.id가 없어 false가 됩니다."),
+        NoteKind::HeartbeatTooRare { session } => {
+            format!(
+                "{key}: broker.session.timeout.ms({} ms)의 절반 이하여야 브로커가 세션을 잃지 않습니다.",
+                session.as_millis()
+            )
+        }
+        NoteKind::NoEffect => format!("{key}: 이 Lab에서는 효과가 없습니다."),
     }
 }

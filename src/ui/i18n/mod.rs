@@ -7,6 +7,7 @@ mod ko_story;
 
 use super::lines::Line;
 use super::why::Why;
+use delivery_lab::base::config::ConfigNote;
 use delivery_lab::scenario::format::{Text, What, When};
 use delivery_lab::view::{Activity, LinkView, MarkKind, NodeStatus, RowStatus};
 use std::rc::Rc;
@@ -244,6 +245,7 @@ texts! {
     lost: &'static str,
     duplicated: &'static str,
     reordered: &'static str,
+    note: fn(&ConfigNote) -> String,
     banner: fn(&Banner) -> String,
     violations: &'static str,
     ledger: &'static str,
