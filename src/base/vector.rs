@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::ops::{Index, IndexMut};
 use std::rc::Rc;
 
-const CHUNK: usize = 32;
+const CHUNK: usize = 64;
 
 /// A vector whose clone costs almost nothing: clones share structure. Logs, ledgers and timelines are made of it, which
 /// is what makes a checkpoint cheap.

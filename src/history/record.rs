@@ -6,7 +6,7 @@ use std::rc::Rc;
 /// Events a chunk.
 const CHUNK: u64 = 512;
 /// Chunks kept.
-const KEPT: usize = 96;
+const KEPT: usize = 32;
 
 #[derive(Clone)]
 struct Chunk<E> {

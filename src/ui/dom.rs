@@ -60,6 +60,11 @@ pub fn value_of(target: Option<EventTarget>) -> String {
     }
 }
 
+/// What a numeric input says.
+pub fn number_of(target: Option<EventTarget>) -> Option<f64> {
+    target?.dyn_into::<HtmlInputElement>().ok().map(|input| input.value_as_number()).filter(|number| number.is_finite())
+}
+
 /// Whether a checkbox is ticked.
 pub fn checked(target: Option<EventTarget>) -> bool {
     target.and_then(|target| target.dyn_into::<HtmlInputElement>().ok()).is_some_and(|input| input.checked())

@@ -9,6 +9,7 @@ use super::panic_card;
 use super::player::{Player, Speed};
 use super::state::{Action, Input, Notice, Rest, Shot, State};
 use super::why::{Why, accused, why};
+use delivery_lab::base::sort_short;
 use delivery_lab::scenario::format::What;
 use delivery_lab::scenario::{Mistake, Scenario};
 use delivery_lab::view::{BranchView, ClusterView, LedgerRow, TimelineView};
@@ -233,7 +234,7 @@ impl Lab {
 
     /// Searches the events for a text.
     pub fn search(&self, text: &str, lang: Lang) {
-        *self.0.filter.borrow_mut() = (text.to_lowercase(), lang);
+        *self.0.filter.borrow_mut() = (text.to_ascii_lowercase(), lang);
         self.publish(true);
     }
 
@@ -349,7 +350,7 @@ fn inputs_of(all: &[Input], branches: &[BranchView]) -> Vec<Input> {
         until = until.min(branch.fork_us);
         at = branch.parent.and_then(|parent| branches.get(parent as usize));
     }
-    found.sort_by_key(|input| input.at_us);
+    sort_short(&mut found, |a, b| a.at_us < b.at_us);
     found
 }
 

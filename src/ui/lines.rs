@@ -46,7 +46,7 @@ impl Line {
     /// Whether its sentence holds a text, which is in lower case.
     pub fn says(&self, t: &Texts, text: &str) -> bool {
         let sentence = (t.event)(self).text;
-        format!("{} {sentence} {}", self.here(), self.partition).to_lowercase().contains(text)
+        format!("{} {sentence} {}", self.here(), self.partition).to_ascii_lowercase().contains(text)
     }
 
     /// Where it happened.

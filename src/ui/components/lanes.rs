@@ -8,6 +8,7 @@ use crate::ui::lab::session::Command;
 use crate::ui::same::Same;
 use crate::ui::state::{Action, Selection};
 use crate::ui::words::{clock, data_r, node_name, records, shorten, text_width};
+use delivery_lab::base::sort_short;
 use delivery_lab::view::{ArrowView, MarkKind, MarkView, TimelineView};
 use std::rc::Rc;
 use yew::prelude::*;
@@ -63,7 +64,7 @@ pub const CONTROLLERS: u8 = 2;
 /// From top to bottom: producers, brokers, controllers, consumers.
 fn lanes_of(nodes: &[(Rc<str>, u8)], traffic: bool) -> Vec<Option<usize>> {
     let mut order: Vec<usize> = (0..nodes.len()).filter(|id| traffic || nodes[*id].1 != CONTROLLERS).collect();
-    order.sort_by_key(|id| (nodes[*id].1, *id));
+    sort_short(&mut order, |a, b| (nodes[*a].1, *a) < (nodes[*b].1, *b));
     (0..nodes.len()).map(|id| order.iter().position(|it| *it == id)).collect()
 }
 
@@ -265,7 +266,7 @@ fn labels(timeline: &TimelineView, scale: &Scale, traffic: bool, t: &Texts) -> H
                 || (arrow.error.is_some() && matches!(arrow.api, "Produce" | "Fetch" | "OffsetCommit")))
     };
     let mut arrows: Vec<&ArrowView> = timeline.arrows.iter().filter(worth).collect();
-    arrows.sort_by_key(|arrow| (rank(arrow), arrow.sent_us));
+    sort_short(&mut arrows, |a, b| (rank(a), a.sent_us) < (rank(b), b.sent_us));
     let mut taken: Vec<(f64, f64, f64)> = Vec::new();
     let placed = arrows.into_iter().filter_map(|arrow| {
         let (y1, y2) = (scale.y(arrow.from)?, scale.y(arrow.to)?);

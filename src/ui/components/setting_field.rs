@@ -141,7 +141,7 @@ fn default_text(t: &Texts, default: &str) -> String {
 
 fn field_id(place: Place, key: &str) -> String {
     let place: String = format!("{place:?}").chars().filter(char::is_ascii_alphanumeric).collect();
-    format!("set-{}-{}", place.to_lowercase(), key.replace([' ', '.'], "-"))
+    format!("set-{}-{}", place.to_ascii_lowercase(), key.replace([' ', '.'], "-"))
 }
 
 fn select(id: &str, words: &[&'static str], now: &str, changed: bool, wrong: bool, onchange: Callback<Event>) -> Html {

@@ -41,7 +41,7 @@ fn SettingsColumn(props: &ColumnProps) -> Html {
     let search = use_state(|| AttrValue::from(""));
     let on_search = {
         let search = search.clone();
-        Callback::from(move |event: InputEvent| search.set(dom::value_of(event.target()).to_lowercase().into()))
+        Callback::from(move |event: InputEvent| search.set(dom::value_of(event.target()).to_ascii_lowercase().into()))
     };
     let key = (props.scenario.id.clone(), props.written.clone());
     let group = |place: Place| {

@@ -5,6 +5,7 @@ use crate::ui::dom;
 use crate::ui::edit::{Place, workload};
 use crate::ui::hooks::{use_lab, use_texts};
 use delivery_lab::base::config::{ConfigKey, Properties, properties};
+use delivery_lab::base::sort_short;
 use delivery_lab::scenario::Scenario;
 use std::rc::Rc;
 use yew::prelude::*;
@@ -53,7 +54,8 @@ pub fn SettingsGroup(props: &GroupProps) -> Html {
 
     let mut keys: Vec<&'static ConfigKey> = place.keys().iter().filter(|key| fits(key.name)).collect();
     let rank = |key: &ConfigKey| FIRST.iter().position(|it| *it == key.name).unwrap_or(FIRST.len());
-    keys.sort_by_key(|key| (!is_changed(key, set), rank(key), key.importance));
+    let order = |key: &ConfigKey| (!is_changed(key, set), rank(key), key.importance);
+    sort_short(&mut keys, |a, b| order(a) < order(b));
     let first = |key: &&&ConfigKey| is_changed(key, set) || rank(key) < FIRST.len();
     let shown = if searched || *all { keys.len() } else { keys.iter().take_while(first).count() };
     let more = keys.len() - shown;

@@ -145,7 +145,7 @@ struct ScrubberProps {
 fn Scrubber(props: &ScrubberProps) -> Html {
     let (lab, t) = (use_lab(), use_texts());
     let oninput = Callback::from(move |event: InputEvent| {
-        if let Ok(us) = dom::value_of(event.target()).parse::<f64>() {
+        if let Some(us) = dom::number_of(event.target()) {
             lab.go(Command::SeekTime(us as u64));
         }
     });
