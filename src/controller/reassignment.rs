@@ -56,7 +56,7 @@ impl Controller {
         at: TopicPartition,
         partition: &PartitionRegistration,
     ) -> Result<Option<PartitionChangeRecord>, ErrorCode> {
-        if !is_reassigning(partition) {
+        if !partition.is_reassigning() {
             return Err(ErrorCode::NoReassignmentInProgress);
         }
         let replicas = difference(&partition.replicas, &partition.adding_replicas);
@@ -118,7 +118,7 @@ impl Controller {
             known.flat_map(|(id, topic)| topic.partitions.iter().map(move |at| TopicPartition::new(id, *at))).collect()
         });
         let ongoing = asked.into_iter().filter_map(|at| {
-            let partition = self.image().partition(at).filter(|partition| is_reassigning(partition))?;
+            let partition = self.image().partition(at).filter(|partition| partition.is_reassigning())?;
             Some(OngoingReassignment {
                 topic: self.image().topic(at.topic)?.name.clone(),
                 partition: at.partition,
@@ -129,10 +129,6 @@ impl Controller {
         });
         ListPartitionReassignmentsResponse { error: ErrorCode::None, partitions: ongoing.collect() }
     }
-}
-
-fn is_reassigning(partition: &PartitionRegistration) -> bool {
-    !partition.adding_replicas.is_empty() || !partition.removing_replicas.is_empty()
 }
 
 fn difference(all: &[BrokerId], without: &[BrokerId]) -> Vec<BrokerId> {

@@ -5,6 +5,7 @@
 
 use crate::base::config::Properties;
 use crate::base::{Duration, Time};
+use crate::sim::AdminTask;
 use std::rc::Rc;
 
 /// A whole scenario.
@@ -250,6 +251,10 @@ pub enum What {
     Crash { node: Rc<str>, back_after: Option<Duration> },
     /// The machine loses power, and may come back after a while.
     PowerLoss { node: Rc<str>, back_after: Option<Duration> },
+    /// The process is asked to stop (SIGTERM), and may come back so long after it has stopped.
+    Shutdown { node: Rc<str>, back_after: Option<Duration> },
+    /// An administrator asks for something.
+    Admin(AdminTask),
     /// The process starts again.
     Restart { node: Rc<str> },
     /// The process stops for a while.

@@ -141,7 +141,7 @@ impl World {
         let mut nodes = Self::cluster(&setup, &brokers, &controllers);
         nodes.extend(setup.producers.iter().map(|app| AnyNode::Producer(Rc::new(ProducerApp::new(app.clone())))));
         nodes.extend(setup.consumers.iter().map(|app| AnyNode::Consumer(Rc::new(ConsumerApp::new(app.clone())))));
-        nodes.push(AnyNode::Admin(Rc::new(Admin::new(controllers, &setup.topics))));
+        nodes.push(AnyNode::Admin(Rc::new(Admin::new(brokers, controllers, &setup.topics))));
         names.push(Rc::from("admin"));
 
         let mut engine = Engine::new(setup.seed, &names, nodes, setup.network);
@@ -246,6 +246,14 @@ impl World {
     /// and every consumer that runs has read all that its partitions' leaders hold. Dead applications do not count.
     pub fn is_quiet(&self) -> bool {
         super::quiet::is_quiet(self)
+    }
+
+    /// No process is about to stop, no partition on the move, and the administrator has all answers.
+    pub(super) fn is_settled(&self) -> bool {
+        let stopping = self.engine.nodes.iter().any(|slot| slot.stopping);
+        let asking = self.nodes().any(|(_, node)| matches!(node, AnyNode::Admin(admin) if !admin.is_idle()));
+        let moves = |controller: &Controller| controller.image().partitions().any(|(_, it)| it.is_reassigning());
+        !stopping && !asking && !self.controller().is_some_and(moves)
     }
 
     /// How many faults, starts, resumptions and healings are planned.

@@ -95,6 +95,11 @@ impl ReplicaManager {
         self.partitions.into_values().map(|partition| Rc::unwrap_or_clone(partition).into_log().into_directory())
     }
 
+    /// All logs, closed in an orderly way.
+    pub fn into_closed_directories(self) -> impl Iterator<Item = LogDirectory> {
+        self.partitions.into_values().map(|partition| Rc::unwrap_or_clone(partition).into_log().close())
+    }
+
     /// News for the group coordinator since the last call.
     pub fn take_coordinator_news(&mut self) -> Vec<CoordinatorNews> {
         std::mem::take(&mut self.coordinator_news)

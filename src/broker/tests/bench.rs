@@ -128,7 +128,7 @@ impl Bench {
                 Effect::Request { to, correlation_id, request, .. } => self.sent.push((to, correlation_id, request)),
                 Effect::Disconnect { .. } => self.closed += 1,
                 Effect::Emit(event) => self.events.push(event),
-                Effect::SetTimer(..) | Effect::CancelTimer(_) => {}
+                Effect::SetTimer(..) | Effect::CancelTimer(_) | Effect::Exit => {}
             }
         }
         result

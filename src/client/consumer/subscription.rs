@@ -212,6 +212,11 @@ impl Subscription {
         self.partitions.iter_mut().find(|(known, _)| *known == tp).map(|(_, state)| state)
     }
 
+    /// How many partitions are assigned.
+    pub fn len(&self) -> usize {
+        self.partitions.len()
+    }
+
     /// Nothing is assigned.
     pub fn is_empty(&self) -> bool {
         self.partitions.is_empty()
