@@ -189,3 +189,47 @@ fn mistakes_in_tasks_are_named() {
         assert!(found.contains(problem), "{found}");
     }
 }
+
+/// `orders` on brokers in three racks; the consumer is where the third is, away from the leader.
+fn racks(faults: Value) -> Value {
+    let mut json = scenario(orders(3), faults);
+    json["cluster"] = json!({
+        "brokers": 3, "racks": ["a", "b", "c"],
+        "config": { "replica.selector.class": "org.apache.kafka.common.replica.RackAwareReplicaSelector" }
+    });
+    json["consumers"][0]["config"] = json!({ "client.rack": "c", "auto.offset.reset": "earliest" });
+    json
+}
+
+fn reads_from(trial: &Trial) -> Option<BrokerId> {
+    let world = &trial.run.world;
+    let (_, app) = world.consumers().next().expect("billing");
+    let (_, state) = app.client().expect("it runs").subscription().iter().next().expect("orders-0");
+    state.preferred_read_replica(world.now())
+}
+
+#[test]
+fn a_consumer_reads_from_the_replica_in_its_rack() {
+    let Lab(trial, _) = &run(&racks(json!([])));
+    assert_eq!(reads_from(trial), Some(BrokerId(2)));
+    let elsewhere = json!({ "client.rack": "d", "auto.offset.reset": "earliest" });
+    let mut json = racks(json!([]));
+    json["consumers"][0]["config"] = elsewhere;
+    assert_eq!(reads_from(&run(&json).0), None);
+}
+
+#[test]
+fn a_consumer_goes_back_to_the_leader_when_its_replica_dies_and_returns_with_it() {
+    let Lab(trial, _) = &run(&racks(json!([{ "at.ms": 800, "do": "crash", "node": "broker-2" }])));
+    assert_eq!(reads_from(trial), None, "its rack has no replica any more");
+    let back = json!([
+        { "at.ms": 300, "do": "crash", "node": "broker-2", "for.ms": 500 },
+        { "at.ms": 30_000, "do": "resume", "node": "shop" }
+    ]);
+    let mut json = racks(back);
+    json["producers"][0]["records"] = json!(400);
+    json["consumers"][0]["config"]["metadata.max.age.ms"] = json!(1000);
+    let Lab(trial, report) = &run(&json);
+    assert_eq!(reads_from(trial), Some(BrokerId(2)));
+    assert_eq!(report.ledger.sent, 400);
+}

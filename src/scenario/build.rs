@@ -86,6 +86,7 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
     let setup = WorldSetup {
         seed: scenario.seed,
         brokers: scenario.cluster.brokers as u16,
+        racks: scenario.cluster.racks.clone(),
         controllers: 1,
         broker_config: Rc::new(broker_config),
         topics,

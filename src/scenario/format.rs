@@ -60,6 +60,8 @@ pub struct Text {
 pub struct Cluster {
     /// How many brokers.
     pub brokers: u32,
+    /// `broker.rack` of each broker, over and over; none for a cluster in one place.
+    pub racks: Vec<Rc<str>>,
     /// Broker settings, for all of them.
     pub config: Properties,
 }
@@ -292,7 +294,7 @@ impl Default for Scenario {
         Scenario {
             id: None,
             seed: 1,
-            cluster: Cluster { brokers: 3, config: Properties::new() },
+            cluster: Cluster { brokers: 3, racks: Vec::new(), config: Properties::new() },
             topics: Vec::new(),
             network: Network { latency: (Duration::from_micros(500), Duration::from_micros(2_000)) },
             producers: Vec::new(),

@@ -63,7 +63,8 @@ fn read_scenario(r: &mut Reader<'_>) -> Scenario {
 }
 
 fn read_cluster(r: &mut Reader<'_>) -> Cluster {
-    Cluster { brokers: r.number("brokers", 3, 1, 9) as u32, config: r.properties("config") }
+    let brokers = r.number("brokers", 3, 1, 9) as u32;
+    Cluster { brokers, racks: r.texts("racks"), config: r.properties("config") }
 }
 
 fn read_topic(r: &mut Reader<'_>) -> Topic {

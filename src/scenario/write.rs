@@ -19,6 +19,8 @@ pub fn to_json(scenario: &Scenario) -> Value {
     if scenario.cluster != default.cluster {
         let mut cluster = Map::new();
         cluster.insert("brokers".into(), json!(scenario.cluster.brokers));
+        let racks = &scenario.cluster.racks;
+        insert(&mut cluster, "racks", (!racks.is_empty()).then(|| json!(racks)));
         settings(&mut cluster, "config", &scenario.cluster.config);
         out.insert("cluster".into(), Value::Object(cluster));
     }

@@ -26,6 +26,8 @@ pub struct WorldSetup {
     pub seed: u64,
     /// How many brokers: nodes 0, 1, ….
     pub brokers: u16,
+    /// `broker.rack` of each broker, over and over; none for a cluster in one place.
+    pub racks: Vec<Rc<str>>,
     /// How many controllers: the nodes after the brokers.
     pub controllers: u16,
     /// Settings of every broker and controller.
@@ -166,7 +168,8 @@ impl World {
         let broker = |node: &NodeId| {
             let (controllers, config) = (controllers.clone(), config.clone());
             let id = BrokerId::from(*node);
-            let setup = BrokerSetup { id, controllers, config, cluster_id: cluster_id.clone(), rack: None };
+            let rack = setup.racks.get(usize::from(node.0) % setup.racks.len().max(1)).cloned();
+            let setup = BrokerSetup { id, controllers, config, cluster_id: cluster_id.clone(), rack };
             AnyNode::Broker(Rc::new(Broker::new(setup)))
         };
         let controller = |node: &NodeId| {

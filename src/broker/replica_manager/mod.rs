@@ -140,6 +140,14 @@ impl ReplicaManager {
         }
     }
 
+    /// The high watermark of a partition followed here moved, or its log was cut: consumers that read here learn of it.
+    pub fn follower_moved(&mut self, id: TopicPartition, ctx: &mut Context<'_, '_>) {
+        if self.sessions.watchers(id).is_some() {
+            self.touch(id);
+            self.complete_fetches(id, false, ctx);
+        }
+    }
+
     /// Somebody else leads the partition now, or nobody, or this broker.
     pub fn leadership_changed(&mut self, id: TopicPartition, ctx: &mut Context<'_, '_>) {
         self.touch(id);

@@ -236,7 +236,7 @@ impl Consumer {
         };
         if polled.is_ok() {
             let mut io = Io { net: &mut self.net, now, out, wake: &mut wake };
-            self.fetcher.send(&self.config, &self.subscription, &mut io);
+            self.fetcher.send(&self.config, &mut self.subscription, &mut io);
         }
         self.background(now, out, wake);
         match polled {
