@@ -20,7 +20,7 @@ pub struct LogDirectory {
     pub(super) epochs: EpochCache,
     /// `.snapshot` files by offset.
     pub(super) snapshots: SortedMap<Offset, Snapshot>,
-    /// Its line in `log-start-offset-checkpoint`.
+    /// Its line in `log-start-offset-checkpoint`; 0 if it has none, because the log starts where its first segment does.
     pub(super) log_start_offset: Offset,
     /// Its line in `recovery-point-offset-checkpoint`: before it, all is flushed.
     pub(super) recovery_point: Offset,
@@ -95,12 +95,16 @@ impl LogDirectory {
         self.segments.partition_point(|segment| segment.base_offset() <= offset).checked_sub(1)
     }
 
+    /// Where the log starts, as a restart would find it.
+    pub fn start_offset(&self) -> Offset {
+        self.log_start_offset.max(self.segments[0].base_offset())
+    }
+
     /// Deletes everything; one empty segment at `offset` remains.
     pub(super) fn begin_anew_at(&mut self, offset: Offset, index_interval: u32, now: Time) {
         self.segments = vec![Rc::new(Segment::new(offset, index_interval, now))];
         self.epochs.clear();
         self.snapshots.clear();
-        self.log_start_offset = offset;
         self.recovery_point = self.recovery_point.min(offset);
     }
 

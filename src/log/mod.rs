@@ -11,7 +11,7 @@
 //! `LeaderEpochFileCache`.
 //!
 //! On purpose different from Kafka: batches are kept as values with their byte positions, not as one stretch of bytes;
-//! the log start offset and the recovery point reach the disk at once; a segment that was rolled is flushed at once
+//! the recovery point reaches the disk at once; a segment that was rolled is flushed at once
 //! (Kafka does so in the background within milliseconds); compressed batches are trusted to hold what their header says.
 
 mod append;
@@ -24,6 +24,7 @@ mod producer_entry;
 mod producer_state;
 mod read;
 mod recovery;
+mod retention;
 mod segment;
 mod truncate;
 mod unified_log;

@@ -126,6 +126,15 @@ impl Segment {
         self.max_timestamp
     }
 
+    /// The largest timestamp in it; if there is none, when it was last written to.
+    pub fn largest_timestamp(&self) -> i64 {
+        if self.max_timestamp >= 0 { self.max_timestamp } else { self.last_modified_ms() }
+    }
+
+    fn last_modified_ms(&self) -> i64 {
+        self.batches.last().map_or(self.created_ms, |stored| stored.written_at.wall_clock_ms())
+    }
+
     /// The sparse offset index.
     pub fn offset_index(&self) -> &Vector<OffsetIndexEntry> {
         &self.offset_index

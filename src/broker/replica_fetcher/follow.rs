@@ -303,7 +303,7 @@ impl Partition {
     /// Cuts the log at `offset`.
     pub fn truncate_to(&mut self, offset: Offset, ctx: &mut Context<'_, '_>) {
         let (partition, from) = (self.id(), self.log().log_end_offset());
-        if self.log_mut().truncate_to(offset) {
+        if self.log_mut().truncate_to(offset, ctx.now) {
             ctx.out.emit(Event::Truncated { partition, from, to: offset });
         }
     }
@@ -311,7 +311,7 @@ impl Partition {
     /// Throws everything away and starts at `offset`.
     fn truncate_fully_and_start_at(&mut self, offset: Offset, ctx: &mut Context<'_, '_>) {
         let (partition, from) = (self.id(), self.log().log_end_offset());
-        self.log_mut().truncate_fully_and_start_at(offset);
+        self.log_mut().truncate_fully_and_start_at(offset, ctx.now);
         ctx.out.emit(Event::Truncated { partition, from, to: offset });
     }
 }
