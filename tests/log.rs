@@ -1,0 +1,44 @@
+//! Logs that lose their head, and what that does to readers: whole runs.
+
+use delivery_lab::scenario::{Trial, parse};
+use delivery_lab::session::report::Report;
+
+/// A hundred and forty records in seven seconds; the reader is down from 500 ms on, for six seconds.
+fn absent_reader(topic: &str, reset: &str) -> Report {
+    let text = format!(
+        r#"{{
+  "version": 1, "seed": 3,
+  "cluster": {{ "brokers": 3, "config": {{ "log.retention.check.interval.ms": "1000", "log.initial.task.delay.ms": "0" }} }},
+  "topics": [{{ "name": "orders", "partitions": 1, "replication.factor": 3, "config": {topic} }}],
+  "producers": [{{ "name": "shop", "topic": "orders", "records": 140, "rate.per.second": 20, "config": {{ "acks": "all" }} }}],
+  "consumers": [{{ "name": "mailer", "group": "mail", "topics": ["orders"], "processing.ms": 5, "commit": "after-sync",
+      "config": {{ "enable.auto.commit": "false", "auto.offset.reset": "{reset}", "max.poll.records": "4" }} }}],
+  "faults": [{{ "at.ms": 500, "do": "crash", "node": "mailer", "for.ms": 6000 }}],
+  "until": {{ "max.ms": 20000 }}
+}}"#
+    );
+    let scenario = parse(&text).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    let mut trial = Trial::new(&scenario).expect("a valid scenario");
+    trial.finish();
+    let report = Report::of(&scenario, &trial);
+    assert_eq!(report.invariant_violations, Vec::<String>::new());
+    report
+}
+
+const SHORT: &str = r#"{ "min.insync.replicas": "2", "retention.ms": "1500", "internal.segment.bytes": "400" }"#;
+
+#[test]
+fn a_reader_that_retention_overtakes_goes_on_where_its_policy_says() {
+    let kept = absent_reader(r#"{ "min.insync.replicas": "2", "internal.segment.bytes": "400" }"#, "earliest");
+    assert_eq!((kept.ledger.processed, kept.ledger.lost.len()), (140, 0), "it goes on at its committed offset");
+    let lost = |reset| {
+        let report = absent_reader(SHORT, reset);
+        assert!(report.errors.iter().any(|error| error.code == "OFFSET_OUT_OF_RANGE" && &*error.node == "mailer"));
+        assert!(report.ledger.duplicated.is_empty());
+        report.ledger.acked_lost
+    };
+    let (earliest, latest) = (lost("earliest"), lost("latest"));
+    assert!(!earliest.is_empty(), "what was deleted is never read");
+    assert!(earliest.windows(2).all(|pair| pair[0] + 1 == pair[1]), "one hole: {earliest:?}");
+    assert!(latest.len() > earliest.len() && latest[0] == earliest[0], "a larger one: {latest:?}");
+}
