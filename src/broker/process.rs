@@ -243,6 +243,7 @@ impl Process {
             BrokerTimer::Fetcher => replicas.on_fetcher_timer(&mut ctx),
             BrokerTimer::Housekeeping => group.on_timer(&mut ctx),
             BrokerTimer::Retention => replicas.delete_old_segments(false, &mut ctx),
+            BrokerTimer::Cleaner => replicas.clean_logs(&mut ctx),
             BrokerTimer::ProducerExpiry => replicas.expire_producers(&ctx),
             BrokerTimer::LogStartCheckpoint => replicas.checkpoint_log_starts(),
             _ => {}

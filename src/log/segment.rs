@@ -132,7 +132,17 @@ impl Segment {
     }
 
     fn last_modified_ms(&self) -> i64 {
-        self.batches.last().map_or(self.created_ms, |stored| stored.written_at.wall_clock_ms())
+        self.last_written().map_or(self.created_ms, Time::wall_clock_ms)
+    }
+
+    /// When its last batch was written.
+    pub(super) fn last_written(&self) -> Option<Time> {
+        self.batches.last().map(|stored| stored.written_at)
+    }
+
+    /// The largest timestamp of its first batch.
+    pub(super) fn first_timestamp(&self) -> Option<i64> {
+        self.first_timestamp
     }
 
     /// The sparse offset index.

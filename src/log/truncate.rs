@@ -24,6 +24,7 @@ impl UnifiedLog {
         segment.truncate_to_batch(batch);
         directory.epochs.truncate_from_end(offset);
         directory.recovery_point = directory.recovery_point.min(offset);
+        directory.limit_cleaned(directory.active().base_offset());
         self.log_start_offset = self.log_start_offset.min(offset);
         self.log_end_offset = offset;
         self.rebuild_producer_state(offset, now.wall_clock_ms());
@@ -37,6 +38,7 @@ impl UnifiedLog {
     /// Deletes everything; the log begins anew at `offset`.
     pub fn truncate_fully_and_start_at(&mut self, offset: Offset, now: Time) {
         self.directory.begin_anew_at(offset, self.config.index_interval_bytes, now);
+        self.directory.limit_cleaned(offset);
         self.log_start_offset = offset;
         self.log_end_offset = offset;
         self.producer_state.reset(offset);

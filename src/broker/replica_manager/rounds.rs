@@ -1,10 +1,11 @@
-//! What is done to all logs from time to time (Kafka's `LogManager`): old segments, silent producers, log starts.
+//! What is done to all logs from time to time (Kafka's `LogManager`): retention, compaction, silent producers, log starts.
 
 use super::ReplicaManager;
 use crate::base::TopicPartition;
 use crate::broker::context::Context;
 use crate::broker::partition::Partition;
 use crate::log::UnifiedLog;
+use crate::node::Event;
 use std::rc::Rc;
 
 impl ReplicaManager {
@@ -22,6 +23,24 @@ impl ReplicaManager {
                 self.fetchers.log_start_moved(id);
             }
         }
+    }
+
+    /// Compacts the logs that are dirty enough, then deletes what compacted logs keep no longer (Kafka's `LogCleaner`). All
+    /// at once, where Kafka's thread takes the filthiest first.
+    pub fn clean_logs(&mut self, ctx: &mut Context<'_, '_>) {
+        if !ctx.config.log_cleaner_enable {
+            return;
+        }
+        let now = ctx.now;
+        for id in self.where_log(|log| log.to_clean(now).is_some()) {
+            let Some(partition) = self.partition_mut(id) else { continue };
+            let Some(what) = partition.log().to_clean(now) else { continue };
+            // A log that cannot be read is left as it is.
+            if let Ok(bytes) = partition.log_mut().clean(&what, now) {
+                ctx.out.emit(Event::Compacted { partition: id, to: what.first_uncleanable_offset, bytes });
+            }
+        }
+        self.delete_old_segments(true, ctx);
     }
 
     /// Forgets producers that have been silent for too long.

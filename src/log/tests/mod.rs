@@ -1,6 +1,7 @@
 //! Kafka's own cases by their numbers, and the log against a model.
 
 mod cases;
+mod compaction;
 mod disk;
 mod model;
 mod producers;
