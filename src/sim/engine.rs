@@ -11,16 +11,26 @@ use super::post::Post;
 use super::queue::{Entry, Queue, What};
 use super::summary::Tracer;
 use super::timers::Timers;
-use crate::base::{NodeId, Offset, Prng, Time, TopicPartition};
+use crate::base::{Duration, NodeId, Offset, Prng, Time, TopicPartition};
 use crate::node::{Effect, Event, Node, Outbox};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 /// What the engine asks of a node beyond [`Node`].
 pub trait Machine: Node + Clone + Hash {
-    /// Changes a byte of a batch on its disk; where, if there is such a log.
-    fn corrupt(&mut self, _topic: &str, _partition: u32, _offset: Option<Offset>) -> Option<TopicPartition> {
+    /// Changes a byte of a batch on its disk; where, if there is such a batch. What is left open is decided by `luck`.
+    fn corrupt(
+        &mut self,
+        _log: Option<(&str, u32)>,
+        _offset: Option<Offset>,
+        _luck: &mut Prng,
+    ) -> Option<TopicPartition> {
         None
+    }
+
+    /// From now on its disk takes no more bytes, or takes them again. False if it has no disk that could be full.
+    fn set_disk_full(&mut self, _full: bool) -> bool {
+        false
     }
 }
 
@@ -66,6 +76,32 @@ pub(super) struct Slot<N> {
     pub start_at: Option<Time>,
     /// What came up during a pause.
     pub waiting: Vec<Entry>,
+    pub disk: DiskTrouble,
+}
+
+/// What is wrong with a disk.
+#[derive(Clone, Copy, Hash, Debug)]
+pub(super) struct DiskTrouble {
+    slow_by: Duration,
+    slow_until: Time,
+    /// While it is full: until when (`Time::MAX` if nobody knows).
+    pub full_until: Option<Time>,
+    /// The process ended itself because of it.
+    pub halted: bool,
+}
+
+impl DiskTrouble {
+    const NONE: DiskTrouble =
+        DiskTrouble { slow_by: Duration::ZERO, slow_until: Time::ZERO, full_until: None, halted: false };
+
+    pub fn slow(&mut self, by: Duration, until: Time) {
+        (self.slow_by, self.slow_until) = (by, until);
+    }
+
+    /// By how much it is slower now.
+    pub fn slower_by(&self, now: Time) -> Duration {
+        if now < self.slow_until { self.slow_by } else { Duration::ZERO }
+    }
 }
 
 impl<N> Slot<N> {
@@ -124,6 +160,7 @@ impl<N: Machine> Engine<N> {
             paused_until: None,
             start_at: None,
             waiting: Vec::new(),
+            disk: DiskTrouble::NONE,
         };
         Engine {
             now: Time::ZERO,
@@ -239,6 +276,10 @@ impl<N: Machine> Engine<N> {
                 self.pending -= 1;
                 self.network.cut_ends(from, to, self.now) && self.heal(from, to, 0)
             }
+            What::FreeDisk(node) => {
+                self.pending -= 1;
+                self.slot(node).disk.full_until == Some(self.now) && self.free_disk(node, 0)
+            }
         }
     }
 
@@ -268,10 +309,18 @@ impl<N: Machine> Engine<N> {
         let slot = self.slot_mut(node);
         let clock = slot.clock(now);
         handle(&mut slot.node, clock, &mut Outbox::new(&mut effects, &mut slot.random));
+        let mut halts = false;
         for effect in effects.drain(..) {
-            self.carry_out(node, cause, effect);
+            if matches!(effect, Effect::Halt) {
+                halts = true;
+            } else {
+                self.carry_out(node, cause, effect);
+            }
         }
         self.effects = effects;
+        if halts {
+            self.halt(node, cause);
+        }
     }
 
     fn carry_out(&mut self, node: NodeId, cause: u64, effect: Effect) {
@@ -298,7 +347,7 @@ impl<N: Machine> Engine<N> {
                 slot.timers.set(node, timer, at, cause, &mut self.queue);
             }
             Effect::CancelTimer(timer) => self.slot_mut(node).timers.cancel(timer),
-            Effect::Emit(_) => {}
+            Effect::Emit(_) | Effect::Halt => {}
         }
     }
 

@@ -283,6 +283,7 @@ impl Partition {
     ) -> Result<(), ErrorCode> {
         let id = self.id();
         if !part.records.is_empty() {
+            ctx.check_disk()?;
             let end = self.log().log_end_offset();
             let appended = self.log_mut().append_as_follower(&part.records, leader_epoch, ctx.now)?;
             let last = appended.map_or(end - 1, |info| info.last_offset);
