@@ -167,6 +167,6 @@ pub enum FaultMark {
     DiskSlowed(Duration),
     /// The disk takes no more bytes.
     DiskFull,
-    /// There is room on the disk again.
+    /// The disk works again as it should: there is room, and it is no slower than before.
     DiskFreed,
 }

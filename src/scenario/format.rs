@@ -258,7 +258,7 @@ pub enum What {
     Resume { node: Rc<str> },
     /// A link, or all links of a node, carry nothing; one way only what `a` sends is lost.
     Partition { a: Rc<str>, b: Option<Rc<str>>, one_way: bool, duration: Option<Duration> },
-    /// They do again.
+    /// They do again, and are quick; of a node its disk, too, is neither slow nor full.
     Heal { a: Rc<str>, b: Option<Rc<str>> },
     /// The connection breaks with the message on it.
     Reset,

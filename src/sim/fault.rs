@@ -178,7 +178,7 @@ pub enum Action {
         /// Both ways; else only from `a`.
         symmetric: bool,
     },
-    /// A cut link works again, both ways.
+    /// A cut or slow link works again, both ways; of a whole node its disk does, too.
     Heal {
         /// One end.
         a: NodeId,

@@ -220,6 +220,18 @@ impl<N: Machine> Engine<N> {
         true
     }
 
+    /// Whatever is wrong with a node's disk is so no more, except for bytes that changed.
+    fn mend_disk(&mut self, node: NodeId, cause: u64) -> bool {
+        let now = self.now;
+        let disk = &mut self.slot_mut(node).disk;
+        let was_slow = disk.slower_by(now) > Duration::ZERO;
+        disk.slow(Duration::ZERO, Time::ZERO);
+        if disk.full_until.is_some() {
+            return self.free_disk(node, cause);
+        }
+        was_slow && self.mark(node, cause, FaultMark::DiskFreed)
+    }
+
     /// A process ends itself.
     pub fn halt(&mut self, node: NodeId, cause: u64) {
         if self.crash(node, Crash::Process, None, cause) {
@@ -268,9 +280,14 @@ impl<N: Machine> Engine<N> {
     fn heal_both_ways(&mut self, a: NodeId, b: Option<NodeId>, cause: u64) -> bool {
         let mut healed = false;
         for (from, to) in self.both_ways(Some(a), b) {
-            healed |= self.network.link(from, to).is_cut(self.now) && self.heal(from, to, cause);
+            let quickened = self.network.quicken(from, to, self.now);
+            if self.network.link(from, to).is_cut(self.now) {
+                healed |= self.heal(from, to, cause);
+            } else if quickened {
+                healed |= self.mark(from, cause, FaultMark::LinkHealed(to));
+            }
         }
-        healed
+        healed | (b.is_none() && self.mend_disk(a, cause))
     }
 
     /// The link works again.

@@ -274,6 +274,6 @@ fn fault(mark: &FaultMark, line: &Line) -> String {
         FaultMark::Corrupted(_) => format!("bytes of {} were changed on disk", line.partition),
         FaultMark::DiskSlowed(by) => format!("its disk is slower by {}", span(by.0)),
         FaultMark::DiskFull => "its disk is full".to_owned(),
-        FaultMark::DiskFreed => "there is room on its disk again".to_owned(),
+        FaultMark::DiskFreed => "its disk works again".to_owned(),
     }
 }

@@ -271,6 +271,6 @@ fn fault(mark: &FaultMark, line: &Line) -> String {
         FaultMark::Corrupted(_) => format!("디스크에서 {}의 바이트가 바뀜", line.partition),
         FaultMark::DiskSlowed(by) => format!("디스크가 {} 느려짐", span(by.0)),
         FaultMark::DiskFull => "디스크가 가득 참".to_owned(),
-        FaultMark::DiskFreed => "디스크에 다시 공간이 생김".to_owned(),
+        FaultMark::DiskFreed => "디스크가 다시 제대로 동작함".to_owned(),
     }
 }
