@@ -40,6 +40,8 @@ pub enum Invariant {
     IsrReturns,
     /// After all faults are healed, every client comes to an end.
     ClientsEnd,
+    /// After all faults are healed, every consumer reads everything there is.
+    ConsumersCatchUp,
 }
 
 impl Invariant {
@@ -55,6 +57,7 @@ impl Invariant {
             Invariant::LeaderReturns => "leader-returns",
             Invariant::IsrReturns => "isr-returns",
             Invariant::ClientsEnd => "clients-end",
+            Invariant::ConsumersCatchUp => "consumers-catch-up",
         }
     }
 }
@@ -115,6 +118,11 @@ impl Invariants {
     /// What did not hold.
     pub fn violations(&self) -> &Vector<Violation> {
         &self.violations
+    }
+
+    /// Whether Kafka promises nothing of what was acknowledged in some partition.
+    pub fn any_waived(&self) -> bool {
+        self.watches.values().any(|watch| watch.waived)
     }
 
     /// Looks at what a step has touched.

@@ -270,7 +270,8 @@ pub enum What {
     Slow { a: Option<Rc<str>>, b: Option<Rc<str>>, by: Duration, duration: Option<Duration> },
     /// A node's clock is moved.
     SkewClock { node: Rc<str>, by_ms: i64 },
-    /// A byte of a stored batch changes: of that log (`orders-0`) or any, with that offset or any.
+    /// A byte of a stored batch changes: of that log (`orders-0`) or any, with that offset or
+    /// any that is not flushed yet.
     Corrupt { node: Rc<str>, partition: Option<Rc<str>>, offset: Option<i64> },
     /// What a broker writes to its log and reads from it takes longer.
     SlowDisk { node: Rc<str>, by: Duration, duration: Option<Duration> },

@@ -86,8 +86,9 @@ impl Machine for AnyNode {
                 *held.get(luck.below(held.len().max(1) as u64) as usize)?
             }
         };
-        let end = broker.log(partition)?.end_offset();
-        let offset = offset.unwrap_or_else(|| luck.below(end.max(1) as u64) as Offset);
+        let log = broker.log(partition)?;
+        let (flushed, end) = (log.recovery_point(), log.end_offset());
+        let offset = offset.unwrap_or_else(|| flushed + luck.below((end - flushed).max(1) as u64) as Offset);
         Rc::make_mut(broker).corrupt(partition, offset, luck.below(1 << 20) as usize).then_some(partition)
     }
 

