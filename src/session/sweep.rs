@@ -71,6 +71,7 @@ pub fn run_seed(scenario: &Scenario) -> Result<(u64, Option<Broken>), Vec<Mistak
     let safety = trial.run.invariants.violations().iter().cloned();
     let violations: Vec<String> = safety
         .chain(liveness(&trial.run.world))
+        .chain(trial.run.lost_promises())
         .map(|broken| format!("{} at {} s: {}", broken.invariant.name(), broken.at, broken.detail))
         .collect();
     let events = trial.events();

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod disks;
+mod failovers;
 mod invariants;
 mod ledger;
 mod made;
