@@ -11,7 +11,7 @@ use super::network::{Link, NetworkSetup};
 use super::post::{Content, HELD};
 use crate::app::{ConsumerApp, ConsumerAppSetup, ProducerApp, ProducerAppSetup};
 use crate::base::config::BrokerConfig;
-use crate::base::{BrokerId, NodeId, StateHash, Time, TopicId};
+use crate::base::{BrokerId, Duration, NodeId, StateHash, Time, TopicId};
 use crate::broker::{Broker, BrokerSetup};
 use crate::controller::{Controller, ControllerSetup};
 use crate::node::{ConnectionId, Message, MessageSummary};
@@ -313,6 +313,12 @@ impl World {
     /// By how many milliseconds a node's clock is wrong.
     pub fn clock_skew_ms(&self, node: NodeId) -> i64 {
         self.engine.slot(node).skew_us / 1_000
+    }
+
+    /// Whether a node's disk is full, and how much slower it is than it should be.
+    pub fn disk(&self, node: NodeId) -> (bool, Duration) {
+        let disk = &self.engine.slot(node).disk;
+        (disk.full_until.is_some(), disk.slower_by(self.now()))
     }
 
     /// The link from one node to another.

@@ -7,7 +7,7 @@
 use super::{Cluster, Invariant, Invariants, Replica};
 use crate::base::{BrokerId, Offset, Time, TopicPartition};
 use crate::log::UnifiedLog;
-use crate::metadata::PartitionRegistration;
+use crate::metadata::{MetadataImage, PartitionRegistration};
 use crate::sim::Recorded;
 
 impl Invariants {
@@ -15,6 +15,7 @@ impl Invariants {
     pub(super) fn check_agreement(
         &mut self,
         cluster: &impl Cluster,
+        image: &MetadataImage,
         at: Time,
         partition: TopicPartition,
         decided: &PartitionRegistration,
@@ -22,11 +23,11 @@ impl Invariants {
         let Some(leader) = cluster.replica(decided.leader, partition) else { return };
         let to = self.watch_mut(partition).committed;
         for member in decided.isr.iter().filter(|member| **member != decided.leader) {
-            let Some(replica) = in_sync(cluster, *member, partition) else { continue };
             let from = self.watch_mut(partition).verified(*member);
             if from >= to {
                 continue;
             }
+            let Some(replica) = in_sync(cluster, image, *member, partition) else { continue };
             let end = replica.log.log_end_offset();
             if end < to {
                 let detail = format!("broker {member} is in sync and ends at {end}, committed up to {to}");
@@ -54,8 +55,12 @@ impl Invariants {
         let watch = self.watch_mut(partition);
         watch.shortened(broker, to);
         let committed = watch.committed;
-        let Some(decided) = cluster.image().partition(partition) else { return };
-        if to < committed && decided.isr.contains(&broker) && in_sync(cluster, broker, partition).is_some() {
+        if to >= committed {
+            return;
+        }
+        let image = cluster.image();
+        let Some(decided) = image.partition(partition) else { return };
+        if decided.isr.contains(&broker) && in_sync(cluster, image, broker, partition).is_some() {
             let detail = format!("broker {broker} is in sync and cut its log at {to}, committed up to {committed}");
             self.report(Invariant::ValidHighWatermark, it.at, partition, detail);
         }
@@ -63,8 +68,13 @@ impl Invariants {
 }
 
 /// The replica of a broker that is in sync and alive, given that it is in the ISR.
-pub(super) fn in_sync(cluster: &impl Cluster, broker: BrokerId, partition: TopicPartition) -> Option<Replica<'_>> {
-    let registered = cluster.image().broker(broker).map(|registration| registration.epoch);
+pub(super) fn in_sync<'a>(
+    cluster: &'a impl Cluster,
+    image: &MetadataImage,
+    broker: BrokerId,
+    partition: TopicPartition,
+) -> Option<Replica<'a>> {
+    let registered = image.broker(broker).map(|registration| registration.epoch);
     let runs_as = cluster.broker_epoch(broker);
     if registered.is_none() || registered != runs_as {
         return None;

@@ -27,8 +27,9 @@ impl Invariants {
             let detail = format!("leader {leader} is not in the ISR {isr:?}");
             self.report(Invariant::LeaderInIsr, it.at, partition, detail);
         }
-        let decided = cluster.image().partition(partition).cloned();
-        if let Some(problem) = decided.as_deref().and_then(|decided| self.misfit(partition, decided, new)) {
+        let image = cluster.image();
+        let decided = image.partition(partition);
+        if let Some(problem) = decided.and_then(|decided| self.misfit(partition, decided, new)) {
             self.report(Invariant::TypeOk, it.at, partition, format!("{problem}: leader {leader}, ISR {isr:?}"));
         }
         if new.unclean {
@@ -39,7 +40,7 @@ impl Invariants {
         let Some(decided) = decided else { return };
         let known = cluster.replica(leader, partition).is_some_and(|it| it.leader_epoch == decided.leader_epoch);
         if known {
-            self.check_agreement(cluster, it.at, partition, &decided);
+            self.check_agreement(cluster, image, it.at, partition, decided);
         }
     }
 

@@ -7,7 +7,13 @@ use crate::sim::Recorded;
 
 impl Invariants {
     pub(super) fn check_offsets(&mut self, cluster: &impl Cluster, it: &Recorded, partition: TopicPartition) {
-        let Some(Replica { log, high_watermark, .. }) = cluster.replica(it.node.into(), partition) else { return };
+        if let Some(replica) = cluster.replica(it.node.into(), partition) {
+            self.check_order(it, partition, &replica);
+        }
+    }
+
+    fn check_order(&mut self, it: &Recorded, partition: TopicPartition, replica: &Replica<'_>) {
+        let Replica { log, high_watermark, .. } = *replica;
         let (start, end) = (log.log_start_offset(), log.log_end_offset());
         if !(start <= high_watermark && high_watermark <= end) {
             let detail = format!("broker {}: log start {start}, high watermark {high_watermark}, end {end}", it.node.0);
@@ -23,7 +29,9 @@ impl Invariants {
         partition: TopicPartition,
         batch: &RecordBatch,
     ) {
-        let Some(Replica { log, leader_epoch, .. }) = cluster.replica(it.node.into(), partition) else { return };
+        let Some(replica) = cluster.replica(it.node.into(), partition) else { return };
+        self.check_order(it, partition, &replica);
+        let Replica { log, leader_epoch, .. } = replica;
         let (end, epoch) = (log.log_end_offset(), batch.leader_epoch());
         if end < batch.next_offset() || epoch > leader_epoch {
             let (node, last) = (it.node.0, batch.last_offset());
@@ -41,18 +49,19 @@ impl Invariants {
     ) {
         let leader = BrokerId::from(it.node);
         let Some(replica) = cluster.replica(leader, partition) else { return };
+        self.check_order(it, partition, &replica);
         let epoch = replica.leader_epoch;
         if let Some(before) = self.watch_mut(partition).moved(leader, epoch, now) {
             let detail = format!("broker {leader}, epoch {epoch}: from {before} back to {now}");
             self.report(Invariant::HighWatermarkMonotonic, it.at, partition, detail);
         }
         // A deposed leader that does not know it commits nothing.
-        let Some(decided) = cluster.image().partition(partition) else { return };
+        let image = cluster.image();
+        let Some(decided) = image.partition(partition) else { return };
         if (decided.leader, decided.leader_epoch) == (leader, epoch) {
-            let decided = decided.clone();
             let watch = self.watch_mut(partition);
             watch.committed = watch.committed.max(now);
-            self.check_agreement(cluster, it.at, partition, &decided);
+            self.check_agreement(cluster, image, it.at, partition, decided);
         }
     }
 }

@@ -39,11 +39,10 @@ impl Invariants {
         let committed = watch.committed;
         watch.reigns(it.node.into());
         if end < committed {
+            // What was given up counts as not committed.
             watch.committed = end;
-            if !watch.waived {
-                let detail = format!("broker {} leads with log end {end}, committed up to {committed}", it.node.0);
-                self.report(Invariant::CommittedSurvives, it.at, partition, detail);
-            }
+            let detail = format!("broker {} leads with log end {end}, committed up to {committed}", it.node.0);
+            self.report(Invariant::CommittedSurvives, it.at, partition, detail);
         }
     }
 
@@ -59,9 +58,10 @@ impl Invariants {
             return;
         }
         let stands = ledger.life(record).is_some_and(|life| life.places.contains(&(partition, offset)));
-        let Some(decided) = cluster.image().partition(partition) else { return };
+        let image = cluster.image();
+        let Some(decided) = image.partition(partition) else { return };
         let lacks = |member: &&BrokerId| {
-            in_sync(cluster, **member, partition).is_some_and(|replica| replica.log.log_end_offset() <= offset)
+            in_sync(cluster, image, **member, partition).is_some_and(|replica| replica.log.log_end_offset() <= offset)
         };
         let without = decided.isr.iter().find(lacks).copied();
         if let (true, None) = (stands, without) {

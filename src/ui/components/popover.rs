@@ -9,7 +9,7 @@ use crate::ui::state::{Action, Popover, Selection, Target};
 use crate::ui::words::{node_name, span};
 use delivery_lab::base::Duration;
 use delivery_lab::scenario::format::What;
-use delivery_lab::view::{ClusterView, MessageFate, NodeBody, NodeStatus};
+use delivery_lab::view::{ClusterView, MessageFate, NodeBody, NodeStatus, Trouble};
 use std::rc::Rc;
 use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
@@ -223,6 +223,8 @@ fn deeds(target: Target, view: &ClusterView, t: &Texts, for_ms: u64) -> Vec<Deed
             let dead = matches!(status, NodeStatus::Crashed | NodeStatus::PoweredOff);
             let cut = view.links.iter().any(|link| link.cut && (link.a == id || link.b == id));
             let (of, back) = (|| node.clone(), duration);
+            let trouble = view.nodes.get(usize::from(id)).and_then(|it| it.trouble);
+            let trouble = matches!(trouble, Some(Trouble::DiskFull | Trouble::DiskSlow));
             let has_disk = view.nodes.get(usize::from(id)).is_some_and(|it| matches!(it.body, NodeBody::Broker(_)));
             let mut list = vec![
                 deed(t.crash, t.crash_help, What::Crash { node: of(), back_after: back }, !dead),
@@ -236,7 +238,7 @@ fn deeds(target: Target, view: &ClusterView, t: &Texts, for_ms: u64) -> Vec<Deed
                 deed(t.pause_node, t.pause_help, What::Pause { node: of(), duration }, runs),
                 deed(t.resume, "", What::Resume { node: of() }, status == NodeStatus::Paused),
                 deed(t.cut_off, t.cut_off_help, What::Partition { a: of(), b: None, one_way: false, duration }, !dead),
-                deed(t.heal, "", What::Heal { a: of(), b: None }, cut),
+                deed(t.heal, "", What::Heal { a: of(), b: None }, cut || trouble),
             ];
             if has_disk {
                 let (by, offset) = (Duration::from_millis(1_000), None);

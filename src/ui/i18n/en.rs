@@ -2,7 +2,7 @@
 
 use super::en_story as story;
 use super::{Banner, Texts};
-use delivery_lab::view::{MarkKind, NodeStatus, RowStatus};
+use delivery_lab::view::{MarkKind, NodeStatus, RowStatus, Trouble};
 
 pub static TEXTS: Texts = Texts {
     scenario: "Scenario",
@@ -140,6 +140,11 @@ pub static TEXTS: Texts = Texts {
         NodeStatus::Paused => "paused",
         NodeStatus::Crashed => "crashed",
         NodeStatus::PoweredOff => "no power",
+    },
+    trouble: |trouble| match trouble {
+        Trouble::DiskFull => "disk full",
+        Trouble::DiskSlow => "slow disk",
+        Trouble::WrongClock => "wrong clock",
     },
     acknowledges: |records| if records.is_empty() { "ack".to_owned() } else { format!("ack {records}") },
     message_label: story::message_label,

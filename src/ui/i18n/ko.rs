@@ -3,7 +3,7 @@
 use super::ko_story as story;
 use super::{Banner, Texts};
 use delivery_lab::base::config::{ConfigNote, NoteKind};
-use delivery_lab::view::{MarkKind, NodeStatus, RowStatus};
+use delivery_lab::view::{MarkKind, NodeStatus, RowStatus, Trouble};
 
 pub static TEXTS: Texts = Texts {
     scenario: "시나리오",
@@ -143,6 +143,11 @@ pub static TEXTS: Texts = Texts {
         NodeStatus::Paused => "멈춤",
         NodeStatus::Crashed => "죽음",
         NodeStatus::PoweredOff => "전원 꺼짐",
+    },
+    trouble: |trouble| match trouble {
+        Trouble::DiskFull => "디스크 가득 참",
+        Trouble::DiskSlow => "느린 디스크",
+        Trouble::WrongClock => "틀린 시계",
     },
     acknowledges: |records| if records.is_empty() { "ack".to_owned() } else { format!("ack {records}") },
     message_label: story::message_label,

@@ -9,7 +9,7 @@ use super::lines::Line;
 use super::why::Why;
 use delivery_lab::base::config::ConfigNote;
 use delivery_lab::scenario::format::{Text, What, When};
-use delivery_lab::view::{Activity, LinkView, MarkKind, NodeStatus, RowStatus};
+use delivery_lab::view::{Activity, LinkView, MarkKind, NodeStatus, RowStatus, Trouble};
 use std::rc::Rc;
 
 /// The languages.
@@ -198,6 +198,7 @@ texts! {
     sink_of: fn(&str) -> String,
     activity: fn(&Activity, u64) -> String,
     status: fn(NodeStatus) -> &'static str,
+    trouble: fn(Trouble) -> &'static str,
     acknowledges: fn(&str) -> String,
     message_label: fn(&MessageWords<'_>) -> String,
     link_label: fn(&str, &str) -> String,
