@@ -138,7 +138,7 @@ impl Cluster {
                     self.send(node, client, to.connection, to.correlation_id, Body::Response(response));
                 }
             }
-            Effect::Disconnect { .. } => {}
+            Effect::Disconnect { .. } | Effect::Halt => {}
             Effect::SetTimer(timer, at) => {
                 self.sequence += 1;
                 self.timers.insert((node, timer), self.sequence);
