@@ -8,12 +8,19 @@
 mod batch;
 #[path = "conformance/client.rs"]
 mod client;
+#[allow(dead_code)]
+#[path = "broker/cluster.rs"]
+mod cluster;
+#[path = "conformance/differences.rs"]
+mod differences;
 #[path = "conformance/golden.rs"]
 mod golden;
 #[path = "conformance/jar.rs"]
 mod jar;
 #[path = "conformance/kafka.rs"]
 mod kafka;
+#[path = "conformance/player.rs"]
+mod player;
 #[path = "conformance/recorder.rs"]
 mod recorder;
 #[path = "conformance/schema.rs"]
@@ -22,12 +29,45 @@ mod schema;
 mod script;
 #[path = "conformance/settings.rs"]
 mod settings;
+#[path = "conformance/shorthand.rs"]
+mod shorthand;
+#[path = "conformance/translate.rs"]
+mod translate;
 #[path = "conformance/wire.rs"]
 mod wire;
 #[path = "conformance/words.rs"]
 mod words;
 
 use std::path::Path;
+
+/// Every sequence of every family, but those in `later`, which need what the engine does not have yet.
+#[test]
+fn the_engine_answers_as_kafka_did() {
+    let folder = script::folder();
+    let list = std::fs::read_to_string(folder.join("differences.md")).expect("the list of differences");
+    let mut listed = differences::listed(&list);
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for (family, sequences) in script::families(&folder) {
+        let goldens = golden::read(&folder.join(format!("{family}.json")));
+        let recorded: Vec<&String> = goldens.iter().map(|(name, _)| name).collect();
+        let scripted: Vec<&String> = sequences.iter().map(|sequence| &sequence.name).collect();
+        assert_eq!(recorded, scripted, "{family}: make conformance records what is missing");
+        for (sequence, (name, kafka)) in sequences.iter().zip(&goldens) {
+            let found = differences::compare(&format!("{family}/{name}"), kafka, &player::play(sequence));
+            wrong.extend(differences::unlisted(found, &mut listed));
+            count += 1;
+        }
+    }
+    let stale: Vec<String> = listed.iter().filter(|row| !row.used).map(differences::Listed::row).collect();
+    let mut report = String::new();
+    for it in &wrong {
+        report += &format!("  {} {}\n    Kafka: {}\n    ours:  {}\n", it.place, it.field, it.kafka, it.ours);
+    }
+    assert!(wrong.is_empty(), "{} fields in {count} sequences differ from Kafka's:\n{report}", wrong.len());
+    assert!(stale.is_empty(), "differences.md lists what is no longer so: {stale:#?}");
+    assert!(count >= 40, "only {count} sequences");
+}
 
 /// `make conformance` runs this: it needs Kafka's jars (`DELIVERY_LAB_KAFKA`) and Java.
 #[test]

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// Long enough for everything that is answered at all.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Kafka's message definitions, read as they are needed.
 pub struct Schemas {
@@ -43,6 +43,8 @@ impl Schemas {
 pub struct Connection {
     stream: TcpStream,
     correlation: i32,
+    /// Why there was no response: `closed`, or `silent` if nothing came for long.
+    pub end: &'static str,
 }
 
 /// What a request is called and how it is written.
@@ -55,7 +57,7 @@ pub struct Call<'a> {
 
 impl Connection {
     pub fn open(kafka: &Kafka, broker: i32) -> Connection {
-        Connection { stream: kafka.connect(broker), correlation: 0 }
+        Connection { stream: kafka.connect(broker), correlation: 0, end: "open" }
     }
 
     pub fn send(&mut self, schemas: &Schemas, call: Call<'_>, words: &mut Words, topics: &Topics) {
@@ -79,7 +81,7 @@ impl Connection {
         let _ = self.stream.write_all(&frame);
     }
 
-    /// The response; none if the connection was closed instead.
+    /// The response; none if the connection was closed instead, or nothing came.
     pub fn receive(
         &mut self,
         schemas: &Schemas,
@@ -112,8 +114,14 @@ impl Connection {
     fn read(&mut self, into: &mut [u8]) -> Option<()> {
         match self.stream.read_exact(into) {
             Ok(()) => Some(()),
-            Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => None,
-            Err(error) => panic!("no response within {PATIENCE:?}: {error}"),
+            Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
+                self.end = "closed";
+                None
+            }
+            Err(_) => {
+                self.end = "silent";
+                None
+            }
         }
     }
 

@@ -13,7 +13,7 @@ pub struct Answer {
 }
 
 /// Objects and lists that fit are written on one line.
-const WIDTH: usize = 130;
+const WIDTH: usize = 150;
 
 /// Writes the goldens of a family.
 pub fn write(path: &Path, sequences: &[(String, Vec<Answer>)]) {
@@ -52,10 +52,31 @@ fn pretty(text: &mut String, value: &Value, indent: usize) {
             let mut parts = fields.iter().map(|(name, value)| (format!("{}: ", Value::from(name.as_str())), value));
             nested(text, '{', '}', &mut parts);
         }
+        Value::Array(list) if line.len() + indent > WIDTH && list.len() == 1 => {
+            text.push('[');
+            pretty(text, &list[0], indent);
+            text.push(']');
+        }
         Value::Array(list) if line.len() + indent > WIDTH => {
             nested(text, '[', ']', &mut list.iter().map(|value| (String::new(), value)));
         }
         _ => text.push_str(&line),
+    }
+}
+
+/// Partitions and topics in their order: in Kafka it comes out of hash maps.
+pub fn in_order(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(in_order),
+        Value::Array(list) => {
+            list.iter_mut().for_each(in_order);
+            list.sort_by_key(|it| {
+                let number = ["index", "partitionIndex", "partition", "nodeId"].iter().find_map(|key| it.get(*key)?.as_i64());
+                let name = ["name", "topic", "topicId"].iter().find_map(|key| it.get(*key)?.as_str());
+                (number, name.map(str::to_string))
+            });
+        }
+        _ => {}
     }
 }
 

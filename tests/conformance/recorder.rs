@@ -60,7 +60,8 @@ impl Recorder {
         }
         let mut answers = Vec::new();
         for step in &sequence.steps {
-            if let Some(response) = run.step(step) {
+            if let Some(mut response) = run.step(step) {
+                golden::in_order(&mut response);
                 answers.push(Answer { step: step.label(), response });
             }
         }
@@ -201,7 +202,7 @@ impl Run<'_> {
     fn receive(&mut self, connection: &mut Connection, send: &Send) -> Value {
         let call = Call { api: &send.api, version: send.version, body: &send.body };
         let response = connection.receive(&self.recorder.schemas, call, &mut self.words, &self.topics);
-        response.unwrap_or_else(|| json!({ "connection": "closed" }))
+        response.unwrap_or_else(|| json!({ "connection": connection.end }))
     }
 
     fn call(&mut self, send: &Send) -> Value {
@@ -250,6 +251,21 @@ impl Run<'_> {
                 std::thread::sleep(POLL);
             }
         }
+        self.settled(topic, until);
+    }
+
+    /// Metadata are published a little before the replicas act on them.
+    fn settled(&mut self, topic: &str, until: &Until) {
+        let Some(leader) = until.leader.filter(|leader| *leader >= 0) else { return };
+        let partition = json!({ "partitionIndex": until.partition, "timestamp": -2 });
+        let body = json!({ "replicaId": -1, "topics": [{ "name": topic, "partitions": [partition] }] });
+        let call = Call { api: "ListOffsets", version: 5, body: &body };
+        let started = Instant::now();
+        while self.recorder.ask(leader, call).is_none_or(|answer| has_error(&answer, "NOT_LEADER_OR_FOLLOWER")) {
+            assert!(started.elapsed() < PATIENCE, "broker {leader} does not lead {topic}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::thread::sleep(Duration::from_millis(200));
     }
 }
 

@@ -11,7 +11,7 @@
 //!
 //! * `{"send": "Fetch", "version": 17, "to": 0, "body": {…}}`: a request, with Kafka's own names (in Kafka's message
 //!   definitions: `maxWaitMs`); what is left out has its default. `to` is a broker or `"leader"` (of the first topic's partition
-//!   0). The response is recorded.
+//!   0). The response is recorded. `shorthand.rs` has shorter forms.
 //!   * `"as": "a"`: it is sent on a connection of its own, and nobody waits.
 //!   * `"silent": true`: there will be no response (acks=0); recorded is whether the connection stays open.
 //!   * `"again": "x"`: sent again (every 100 ms, for 30 s) as long as an error code in the response is named `x`.
@@ -149,6 +149,7 @@ fn sequence(name: &str, json: &Value) -> Sequence {
 }
 
 fn step(of: &str, json: &Value) -> Step {
+    let json = &crate::shorthand::expand(json);
     let number = |key: &str| json[key].as_i64().and_then(|id| i32::try_from(id).ok());
     let text = |key: &str| json[key].as_str().map(str::to_string);
     let ms = |key: &str| json[key].as_u64().unwrap_or_else(|| panic!("{of}: {key} is milliseconds"));

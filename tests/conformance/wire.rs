@@ -262,7 +262,7 @@ impl<'a> Translation<'a> {
         }
         // Messages name topics, too.
         let text = self.topics.iter().fold(text.to_string(), |text, (name, real, _)| text.replace(real, name));
-        Value::from(text)
+        Value::from(Words::message(&text))
     }
 
     fn read_length(&self, input: &mut &[u8], short: bool) -> Option<usize> {

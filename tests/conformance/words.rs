@@ -6,6 +6,7 @@ use serde_json::Value;
 
 /// A sequence's own time begins a day before the sequence, so that no clock is mistaken for it.
 const DAY_MS: i64 = 86_400_000;
+const HOUR_MS: i64 = 3_600_000;
 /// A clock is `now` within this.
 const NEAR_MS: i64 = 600_000;
 
@@ -57,8 +58,28 @@ impl Words {
             0 => Value::from("T"),
             _ if from_base.abs() < DAY_MS / 2 => Value::from(format!("T{from_base:+}")),
             _ if (ms - now_ms).abs() < NEAR_MS => Value::from("now"),
+            _ if (ms - now_ms).abs() < DAY_MS / 2 => {
+                let hours = (ms - now_ms + HOUR_MS / 2).div_euclid(HOUR_MS) * HOUR_MS;
+                Value::from(format!("now{hours:+}"))
+            }
             _ => Value::from(ms),
         }
+    }
+
+    /// A message for people, without the timestamps in it.
+    pub fn message(text: &str) -> String {
+        let mut out = String::new();
+        let mut digits = String::new();
+        for c in text.chars().chain(['\n']) {
+            if c.is_ascii_digit() {
+                digits.push(c);
+                continue;
+            }
+            out += if digits.len() > 10 { "…" } else { &digits };
+            digits.clear();
+            out.push(c);
+        }
+        out.trim_end().to_string()
     }
 
     pub fn session(&mut self, id: i64) -> Value {

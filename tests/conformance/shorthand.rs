@@ -1,0 +1,84 @@
+//! Short forms of the requests that scripts send most, written out in Kafka's own words.
+//!
+//! * `{"produce": ["a", "b"]}`: one batch of these records; or a batch (`batch.rs`), or a list of batches. acks is −1.
+//! * `{"fetch": 5}`: from offset 5. `{"list": -1}`: the offset of a timestamp. `{"epochEnd": 0}`: where a leader epoch ends.
+//! * `{"delete": 3}`: the records below offset 3.
+//!
+//! All ask broker 0 (`to`) about partition 0 (`partition`) of the topic `t` (`topic`), in Kafka 4.3's newest version
+//! (`version`). `with` holds more fields of the request, `part` of the partition.
+
+use serde_json::{Map, Value, json};
+
+const SHORT: &[&str] = &["produce", "fetch", "list", "epochEnd", "delete"];
+
+/// The step that is meant.
+pub fn expand(step: &Value) -> Value {
+    let Some(word) = SHORT.iter().find(|word| step.get(**word).is_some()) else { return step.clone() };
+    let subject = step[*word].clone();
+    let given = |key: &str, default: Value| step.get(key).cloned().unwrap_or(default);
+    let (topic, partition) = (given("topic", json!("t")), given("partition", json!(0)));
+    let (api, newest) = match *word {
+        "produce" => ("Produce", 13),
+        "fetch" => ("Fetch", 18),
+        "list" => ("ListOffsets", 11),
+        "epochEnd" => ("OffsetForLeaderEpoch", 4),
+        _ => ("DeleteRecords", 2),
+    };
+    let version = given("version", json!(newest));
+    let by_id = api == "Produce" || api == "Fetch" && version.as_i64() >= Some(13);
+    let by_id = by_id && version.as_i64() >= Some(13);
+    let part = |own: Value| merged(own, step.get("part"));
+    let (topics, mut body) = match *word {
+        "produce" => {
+            let part = part(json!({ "index": partition, "records": batches(subject) }));
+            ("topicData", json!({ "acks": -1, "timeoutMs": 5000, "topicData": [{ "partitionData": [part] }] }))
+        }
+        "fetch" => {
+            let part = part(json!({ "partition": partition, "fetchOffset": subject, "partitionMaxBytes": 1_048_576 }));
+            ("topics", json!({ "maxWaitMs": 100, "minBytes": 1, "topics": [{ "partitions": [part] }] }))
+        }
+        "list" => {
+            let part = part(json!({ "partitionIndex": partition, "timestamp": subject }));
+            ("topics", json!({ "replicaId": -1, "isolationLevel": 0, "topics": [{ "partitions": [part] }] }))
+        }
+        "epochEnd" => {
+            let part = part(json!({ "partition": partition, "leaderEpoch": subject }));
+            ("topics", json!({ "replicaId": -1, "topics": [{ "partitions": [part] }] }))
+        }
+        _ => {
+            let part = part(json!({ "partitionIndex": partition, "offset": subject }));
+            ("topics", json!({ "timeoutMs": 5000, "topics": [{ "partitions": [part] }] }))
+        }
+    };
+    let key = match *word {
+        _ if by_id => "topicId",
+        "epochEnd" => "topic",
+        "fetch" => "topic",
+        _ => "name",
+    };
+    body[topics][0][key] = topic;
+    let mut long = Map::new();
+    long.insert("send".into(), json!(api));
+    long.insert("version".into(), version);
+    long.insert("to".into(), given("to", json!(0)));
+    long.insert("body".into(), merged(body, step.get("with")));
+    for (key, value) in step.as_object().into_iter().flatten() {
+        if !SHORT.contains(&key.as_str()) && !["topic", "partition", "version", "to", "with", "part"].contains(&key.as_str()) {
+            long.insert(key.clone(), value.clone());
+        }
+    }
+    Value::Object(long)
+}
+
+/// What `produce` is given: values of records, a batch, or several.
+fn batches(subject: Value) -> Value {
+    let values = subject.as_array().is_some_and(|list| list.iter().all(Value::is_string));
+    if values { json!({ "records": subject }) } else { subject }
+}
+
+fn merged(mut own: Value, more: Option<&Value>) -> Value {
+    for (key, value) in more.and_then(Value::as_object).into_iter().flatten() {
+        own[key.as_str()] = value.clone();
+    }
+    own
+}
