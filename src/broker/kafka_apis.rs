@@ -21,6 +21,7 @@ impl Process {
         let response = match request {
             Request::Produce(request) => return replicas.handle_produce(context, &request, &mut ctx),
             Request::Fetch(request) => return replicas.handle_fetch(context, &request, &mut ctx),
+            Request::DeleteRecords(request) => return replicas.handle_delete_records(context, &request, &mut ctx),
             Request::OffsetCommit(request) => return group.commit(context, &request, replicas, &mut ctx),
             Request::OffsetFetch(request) => return group.fetch(context, &request, replicas, &mut ctx),
             Request::ListOffsets(request) => Response::ListOffsets(replicas.list_offsets(&request, &ctx)),

@@ -200,8 +200,12 @@ impl Process {
     }
 
     fn start_rounds(&self, setup: &BrokerSetup, now: Time, out: &mut Outbox<'_>) {
-        for timer in [BrokerTimer::IsrShrink, BrokerTimer::HighWatermarkCheckpoint] {
-            out.set_timer(Timer::Broker(timer), now + round(setup, timer));
+        for timer in ROUNDS {
+            let first = match timer {
+                BrokerTimer::Retention | BrokerTimer::LogStartCheckpoint => setup.config.log_initial_task_delay_ms,
+                _ => round(setup, timer),
+            };
+            out.set_timer(Timer::Broker(timer), now + first);
         }
     }
 
@@ -224,7 +228,7 @@ impl Process {
             BrokerTimer::HighWatermarkCheckpoint => disk.write_high_watermarks(self.replicas.high_watermarks()),
             _ => self.on_data_timer(setup, now, timer, out),
         }
-        if matches!(timer, BrokerTimer::IsrShrink | BrokerTimer::HighWatermarkCheckpoint) {
+        if ROUNDS.contains(&timer) {
             out.set_timer(Timer::Broker(timer), now + round(setup, timer));
         }
         self.settle(setup, now, out);
@@ -238,6 +242,10 @@ impl Process {
             BrokerTimer::Purgatory => replicas.on_purgatory_timer(&mut ctx),
             BrokerTimer::Fetcher => replicas.on_fetcher_timer(&mut ctx),
             BrokerTimer::Housekeeping => group.on_timer(&mut ctx),
+            BrokerTimer::Retention => replicas.delete_old_segments(false, &mut ctx),
+            BrokerTimer::Cleaner => replicas.clean_logs(&mut ctx),
+            BrokerTimer::ProducerExpiry => replicas.expire_producers(&ctx),
+            BrokerTimer::LogStartCheckpoint => replicas.checkpoint_log_starts(),
             _ => {}
         }
     }
@@ -292,9 +300,27 @@ impl Process {
     }
 }
 
+/// What is done from time to time.
+const ROUNDS: [BrokerTimer; 6] = [
+    BrokerTimer::IsrShrink,
+    BrokerTimer::HighWatermarkCheckpoint,
+    BrokerTimer::Retention,
+    BrokerTimer::Cleaner,
+    BrokerTimer::ProducerExpiry,
+    BrokerTimer::LogStartCheckpoint,
+];
+
+/// How often.
 fn round(setup: &BrokerSetup, timer: BrokerTimer) -> Duration {
-    match timer {
-        BrokerTimer::IsrShrink => Duration((setup.config.replica_lag_time_max_ms.0 / 2).max(1_000)),
-        _ => Duration(setup.config.replica_high_watermark_checkpoint_interval_ms.0.max(1_000)),
-    }
+    let config = &setup.config;
+    let pause = match timer {
+        BrokerTimer::IsrShrink => config.replica_lag_time_max_ms.0 / 2,
+        BrokerTimer::Retention => config.log_retention_check_interval_ms.0,
+        BrokerTimer::Cleaner => config.log_cleaner_backoff_ms.0,
+        BrokerTimer::ProducerExpiry => config.producer_id_expiration_check_interval_ms.0,
+        BrokerTimer::LogStartCheckpoint => config.log_flush_start_offset_checkpoint_interval_ms.0,
+        _ => config.replica_high_watermark_checkpoint_interval_ms.0,
+    };
+    // Time has to go on between two rounds.
+    Duration(pause.max(1_000))
 }

@@ -269,7 +269,7 @@ impl Node for Controller {
         let (replayed, damaged) = Replayed::of(self.log.log());
         self.replayed = replayed;
         if let Some(offset) = damaged {
-            self.log.cut(offset);
+            self.log.cut(offset, now);
         }
         let epoch = self.log.last_epoch() + 1;
         let is_new = self.log.end_offset() == 0;

@@ -62,6 +62,7 @@ apis! {
     OffsetFetch = 9, OffsetFetchRequest, OffsetFetchResponse;
     FindCoordinator = 10, FindCoordinatorRequest, FindCoordinatorResponse;
     CreateTopics = 19, CreateTopicsRequest, CreateTopicsResponse;
+    DeleteRecords = 21, DeleteRecordsRequest, DeleteRecordsResponse;
     InitProducerId = 22, InitProducerIdRequest, InitProducerIdResponse;
     OffsetForLeaderEpoch = 23, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
     AlterPartition = 56, AlterPartitionRequest, AlterPartitionResponse;
@@ -85,6 +86,7 @@ impl Response {
             Response::OffsetFetch(r) => first(std::iter::once(r.error).chain(r.partitions.iter().map(|p| p.error))),
             Response::FindCoordinator(r) => r.error,
             Response::CreateTopics(r) => first(r.topics.iter().map(|t| t.error)),
+            Response::DeleteRecords(r) => first(r.partitions.iter().map(|p| p.error)),
             Response::InitProducerId(r) => r.error,
             Response::OffsetForLeaderEpoch(r) => first(r.partitions.iter().map(|p| p.error)),
             Response::AlterPartition(r) => first(std::iter::once(r.error).chain(r.partitions.iter().map(|p| p.error))),

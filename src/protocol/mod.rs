@@ -7,6 +7,7 @@
 mod api;
 mod controller;
 mod coordinator;
+mod delete_records;
 mod error_code;
 mod fetch;
 mod metadata;
@@ -16,6 +17,7 @@ mod produce;
 pub use api::{ApiKey, Request, Response};
 pub use controller::*;
 pub use coordinator::*;
+pub use delete_records::*;
 pub use error_code::ErrorCode;
 pub use fetch::*;
 pub use metadata::*;

@@ -77,6 +77,8 @@ fn partition_of(event: &Event) -> Option<TopicPartition> {
         | Event::BecameLeader { partition, .. }
         | Event::BecameFollower { partition, .. }
         | Event::Truncated { partition, .. }
+        | Event::LogStartMoved { partition, .. }
+        | Event::Compacted { partition, .. }
         | Event::IsrChanged { partition, .. }
         | Event::IsrProposed { partition, .. }
         | Event::ProduceRefused { partition, .. }

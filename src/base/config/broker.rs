@@ -106,6 +106,8 @@ settings! {
             "How often it is checked whether a log must be forced to disk.";
         log_flush_offset_checkpoint_interval_ms: Duration = "60000", INT_MS, AtLeast(0), High,
             "How often the point is saved from which a crashed broker must check its logs.";
+        log_flush_start_offset_checkpoint_interval_ms: Duration = "60000", INT_MS, AtLeast(0), High,
+            "How often the points are saved at which logs start.";
         log_initial_task_delay_ms: Duration = "30000", LONG_MS, AtLeast(0), Low,
             "How long after its start a broker begins with retention, flushing and checkpoints.";
         log_message_timestamp_type: TimestampType = "CreateTime", ConfigKind::Choice(TimestampType::NAMES), Any, Medium,

@@ -29,10 +29,7 @@ impl ReplicaManager {
             Ok(session) => session,
             Err(error) => return refuse(context, error, ctx),
         };
-        let max_bytes = match request.replica {
-            Some(_) => request.max_bytes,
-            None => request.max_bytes.min(ctx.config.fetch_max_bytes),
-        };
+        let max_bytes = request.max_bytes.min(ctx.config.fetch_max_bytes);
         let min_bytes = request.min_bytes.min(max_bytes);
         let deadline = ctx.now + request.max_wait;
         let parked = ParkedFetch { context, deadline, min_bytes, max_bytes };
@@ -88,6 +85,9 @@ impl ReplicaManager {
             }
             if read.advanced {
                 self.advanced(id, ctx);
+            } else if first && replica.is_some() {
+                // The follower may have told of a later log start.
+                self.complete_deletes(id, ctx);
             }
             pass.reads.push(read);
         }

@@ -194,7 +194,7 @@ fn a_new_leader_has_what_was_committed() {
     let mut fake = Fake::new();
     fake.append_to_all(&batch(0, 0, &[0]));
     fake.commit(0, 1);
-    fake.logs[1].truncate_to(0);
+    fake.logs[1].truncate_to(0, Time::ZERO);
     fake.change(&[1], 1, 1, false);
     assert_eq!(fake.lead(1, 1), [Invariant::CommittedSurvives]);
 }
@@ -204,7 +204,7 @@ fn an_unclean_election_may_lose_what_was_committed() {
     let mut fake = Fake::new();
     fake.append_to_all(&batch(0, 0, &[0]));
     fake.commit(0, 1);
-    fake.logs[1].truncate_to(0);
+    fake.logs[1].truncate_to(0, Time::ZERO);
     fake.change(&[1], 1, 1, true);
     assert_eq!(fake.lead(1, 1), []);
     let acked = Event::Acked { record: RecordId(0), partition: TP, offset: 0 };
@@ -219,7 +219,7 @@ fn so_may_a_power_loss_of_the_last_in_sync_but_of_no_other() {
         fake.append_to_all(&batch(0, 0, &[0]));
         fake.commit(0, 1);
         fake.change(isr, -1, 1, false);
-        fake.logs[1].truncate_to(0);
+        fake.logs[1].truncate_to(0, Time::ZERO);
         fake.at(1, recovered.clone());
         fake.change(&[1], 1, 2, false);
         assert_eq!(fake.lead(1, 2), expected, "ISR {isr:?}");
@@ -234,7 +234,7 @@ fn what_is_acknowledged_is_on_every_replica_in_sync() {
     fake.append_to_all(&batch(0, 0, &[0]));
     fake.at(0, appended(batch(0, 0, &[0])));
     assert_eq!(fake.at(SHOP.0, acked.clone()), []);
-    fake.logs[2].truncate_to(0);
+    fake.logs[2].truncate_to(0, Time::ZERO);
     assert_eq!(fake.at(SHOP.0, acked.clone()), [Invariant::AckedSurvives]);
     fake.decide(&[0, 1], 0, 0);
     assert_eq!(fake.at(SHOP.0, acked.clone()), []);

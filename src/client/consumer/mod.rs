@@ -378,7 +378,12 @@ impl Consumer {
         wake: &mut Option<Time>,
     ) -> Result<fetcher::Collected, ClientError> {
         let mut io = Io { net: &mut self.net, now, out, wake };
-        self.fetcher.collect(&self.config, &mut self.subscription, &mut io)
+        let collected = self.fetcher.collect(&self.config, &mut self.subscription, &mut io);
+        if collected.is_ok() && !self.subscription.has_all_positions() {
+            // A position was out of range. Kafka's loop within poll() comes by here again at once.
+            offset_lookup::send_resets(&self.config, &mut self.subscription, &mut io);
+        }
+        collected
     }
 
     fn tell_delivered(&self, records: &[ConsumerRecord], out: &mut Outbox<'_>) {

@@ -13,11 +13,11 @@ fn b2_high_watermark_maintenance() {
     assert_eq!(log.set_high_watermark(5), 3, "capped at the log's end");
     replicate(&mut log, &plain(3), 3, 0);
     assert_eq!(log.set_high_watermark(6), 6);
-    assert!(log.truncate_to(3));
+    assert!(log.truncate_to(3, NOW));
     assert_eq!((log.high_watermark(), log.log_end_offset()), (3, 3));
     append(&mut log, plain(3));
     assert_eq!((log.high_watermark(), log.log_end_offset()), (3, 6));
-    log.truncate_fully_and_start_at(4);
+    log.truncate_fully_and_start_at(4, NOW);
     assert_eq!((log.log_start_offset(), log.log_end_offset(), log.high_watermark()), (4, 4, 4));
 }
 
@@ -36,11 +36,11 @@ fn the_high_watermark_never_falls_by_advancing() {
 fn b3_truncate_to_end_offset_clears_epoch_cache() {
     for target in [29, 30] {
         let mut log = empty_log();
-        log.truncate_fully_and_start_at(27);
+        log.truncate_fully_and_start_at(27, NOW);
         log.append_as_leader(plain(2), 19, AppendOrigin::Client, NOW).unwrap();
         log.assign_epoch_start_offset(20, 29);
         assert_eq!(log.latest_epoch(), Some(20));
-        assert!(!log.truncate_to(target));
+        assert!(!log.truncate_to(target, NOW));
         assert_eq!(log.log_end_offset(), 29);
         assert_eq!(log.epoch_entries(), [EpochEntry { epoch: 19, start_offset: 27 }]);
     }
@@ -169,9 +169,9 @@ fn a_segment_rolls_by_size_and_a_read_stays_in_it() {
     assert_eq!(base_offsets(&log), [0, 1, 2, 3, 4]);
     assert_eq!(log.directory().recovery_point(), 4, "what was rolled is flushed");
     assert_eq!(log.directory().snapshot_offsets().collect::<Vec<_>>(), [2, 4]);
-    assert!(log.truncate_to(3));
+    assert!(log.truncate_to(3, NOW));
     assert_eq!(base_offsets(&log), [0, 1, 2]);
-    assert!(log.truncate_to(0));
+    assert!(log.truncate_to(0, NOW));
     assert_eq!((base_offsets(&log), log.segments().len()), (vec![], 1));
 }
 
@@ -207,7 +207,7 @@ fn truncation_into_a_batch_takes_all_of_it() {
     let mut log = empty_log();
     append(&mut log, plain(2));
     append(&mut log, plain(4));
-    assert!(log.truncate_to(4));
+    assert!(log.truncate_to(4, NOW));
     assert_eq!((log.log_end_offset(), base_offsets(&log)), (4, vec![0]));
     assert_eq!(log.read(3, 100, 4, true), Ok(vec![]));
     let info = append(&mut log, plain(1));

@@ -197,6 +197,13 @@ pub fn event(line: &Line) -> Sentence {
             (format!("follows broker {leader} for {tp} in epoch {leader_epoch}"), Tone::Plain)
         }
         Event::Truncated { from, to, .. } => (format!("cut {tp} back from offset {from} to {to}"), Tone::Bad),
+        Event::LogStartMoved { leader, offset, .. } => (
+            format!("{tp} starts at offset {offset}: what was before is gone"),
+            if *leader { Tone::Odd } else { Tone::Quiet },
+        ),
+        Event::Compacted { to, bytes, .. } => {
+            (format!("compacted {tp} up to offset {to}: {bytes} bytes less"), Tone::Plain)
+        }
         Event::IsrChanged { isr, .. } => (
             format!("ISR of {tp} is {}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")),
             Tone::Odd,

@@ -195,6 +195,13 @@ pub fn event(line: &Line) -> Sentence {
             (format!("{tp}에서 broker {leader}의 팔로워가 됨(epoch {leader_epoch})"), Tone::Plain)
         }
         Event::Truncated { from, to, .. } => (format!("{tp}: 오프셋 {from}에서 {to}까지 잘라 냄"), Tone::Bad),
+        Event::LogStartMoved { leader, offset, .. } => (
+            format!("{tp}: 이제 오프셋 {offset}에서 시작, 그 앞은 삭제됨"),
+            if *leader { Tone::Odd } else { Tone::Quiet },
+        ),
+        Event::Compacted { to, bytes, .. } => {
+            (format!("{tp}: 오프셋 {to}까지 compaction, {bytes}바이트 줄어듦"), Tone::Plain)
+        }
         Event::IsrChanged { isr, .. } => {
             (format!("{tp} ISR: {}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")), Tone::Odd)
         }
