@@ -72,7 +72,7 @@ if git diff --quiet -- tests/golden/kafka && [ -z "$(git status --porcelain -- t
   say "a real Kafka $KAFKA_VERSION answers as the goldens say"
 else
   git --no-pager diff --stat -- tests/golden/kafka
-  git --no-pager diff -- tests/golden/kafka/\*.json tests/golden/kafka/later/\*.json
+  git --no-pager diff -- ':(glob)tests/golden/kafka/*.json' ':(glob)tests/golden/kafka/later/*.json'
   git status --short -- tests/golden/kafka
   say "the goldens changed: see above"
   exit 1

@@ -53,6 +53,8 @@ pub struct Call<'a> {
     pub api: &'a str,
     pub version: i16,
     pub body: &'a Value,
+    /// Before every group and transactional id.
+    pub prefix: &'a str,
 }
 
 impl Connection {
@@ -63,7 +65,7 @@ impl Connection {
     pub fn send(&mut self, schemas: &Schemas, call: Call<'_>, words: &mut Words, topics: &Topics) {
         let name = format!("{}Request", call.api);
         let schema = schemas.get(&name);
-        let translation = Translation::new(&schema, call.version, call.api, words, topics);
+        let translation = Translation::new(&schema, call, words, topics);
         self.correlation += 1;
         let mut out = Vec::new();
         out.extend(schema.api_key.to_be_bytes());
@@ -92,7 +94,7 @@ impl Connection {
         self.stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
         let frame = self.frame()?;
         let schema = schemas.get(&format!("{}Response", call.api));
-        let mut translation = Translation::new(&schema, call.version, call.api, words, topics);
+        let mut translation = Translation::new(&schema, call, words, topics);
         let mut input = &frame[4..];
         if translation.flexible && call.api != "ApiVersions" {
             assert_eq!(input[0], 0, "a response header without tagged fields");

@@ -84,11 +84,6 @@ impl Kafka {
         }
     }
 
-    /// The brokers' addresses, as a client wants them.
-    pub fn bootstrap(&self) -> String {
-        (0..BROKERS).map(|id| format!("127.0.0.1:{}", self.port_of(id))).collect::<Vec<_>>().join(",")
-    }
-
     fn properties(&self, id: i32) -> String {
         let controller = format!("{CONTROLLER}@127.0.0.1:{}", self.port_of(CONTROLLER));
         let (role, name) = if id == CONTROLLER { ("controller", "CONTROLLER") } else { ("broker", "PLAINTEXT") };
@@ -114,17 +109,10 @@ impl Kafka {
     }
 
     /// Runs one of Kafka's command line tools; what it prints.
-    pub fn tool(&self, class: &str, args: &[String]) -> String {
+    fn tool(&self, class: &str, args: &[String]) -> String {
         let output = self.command(class).args(args).stdin(Stdio::null()).output().expect("java runs");
         assert!(output.status.success(), "{class} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).to_string()
-    }
-
-    /// As [`Self::tool`], with this on its standard input.
-    pub fn tool_with_input(&self, class: &str, args: &[String], input: &Path) {
-        let input = File::open(input).expect("a readable file");
-        let output = self.command(class).args(args).stdin(input).output().expect("java runs");
-        assert!(output.status.success(), "{class} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     fn command(&self, class: &str) -> Command {

@@ -90,7 +90,7 @@ impl Play {
     }
 
     fn send(&mut self, send: &Send) -> Option<Value> {
-        let broker = self.broker(send.to);
+        let broker = self.broker(&send.to);
         let started = self.cluster.now;
         loop {
             let now_ms = self.cluster.now.wall_clock_ms();
@@ -150,9 +150,10 @@ impl Play {
         json!({ "connection": if closed { "closed" } else { "open" } })
     }
 
-    fn broker(&self, to: To) -> i32 {
+    fn broker(&self, to: &To) -> i32 {
         match to {
-            To::Broker(id) => id,
+            To::Broker(id) => *id,
+            To::Coordinator(..) => panic!("the engine's coordinators are not asked yet"),
             To::Leader => self.cluster.leader(self.first(0)),
         }
     }

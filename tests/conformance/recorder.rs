@@ -24,6 +24,8 @@ pub struct Recorder {
 struct Run<'a> {
     recorder: &'a mut Recorder,
     words: Words,
+    /// Of groups and transactional ids.
+    prefix: String,
     topics: Vec<(String, String, [u8; 16])>,
     connections: BTreeMap<i32, Connection>,
     parked: BTreeMap<String, (Connection, Send)>,
@@ -51,6 +53,7 @@ impl Recorder {
         let mut run = Run {
             recorder: self,
             words: Words::new(now_ms()),
+            prefix: format!("{family}.{}.", sequence.name),
             topics: Vec::new(),
             connections: BTreeMap::new(),
             parked: BTreeMap::new(),
@@ -80,7 +83,7 @@ impl Recorder {
     /// What a broker knows of topics.
     fn metadata(&mut self, broker: i32, topic: &str) -> Value {
         let body = json!({ "topics": [{ "name": topic }], "allowAutoTopicCreation": false });
-        self.ask(broker, Call { api: "Metadata", version: 9, body: &body }).unwrap_or(Value::Null)
+        self.ask(broker, Call { api: "Metadata", version: 9, body: &body, prefix: "" }).unwrap_or(Value::Null)
     }
 
     /// All brokers know all brokers.
@@ -119,7 +122,7 @@ impl Run<'_> {
             topic.config.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
         let body = json!({ "topics": [{ "name": real, "numPartitions": -1, "replicationFactor": -1,
             "assignments": assignments, "configs": configs }], "timeoutMs": 30000 });
-        let call = Call { api: "CreateTopics", version: 5, body: &body };
+        let call = Call { api: "CreateTopics", version: 5, body: &body, prefix: "" };
         let created = self.recorder.ask(0, call).expect("a response");
         assert_eq!(created["topics"][0]["errorCode"], "NONE", "{sequence}: {created}");
         self.topics.push((topic.name.clone(), real.clone(), [0; 16]));
@@ -134,7 +137,7 @@ impl Run<'_> {
     fn step(&mut self, step: &Step) -> Option<Value> {
         match step {
             Step::Send(send) if send.name.is_some() => {
-                let broker = self.broker(send.to);
+                let broker = self.broker(&send.to);
                 let mut connection = Connection::open(&self.recorder.kafka, broker);
                 self.send(&mut connection, send);
                 // It has to be there before whatever comes next on another connection.
@@ -182,9 +185,10 @@ impl Run<'_> {
         self.connections.clear();
     }
 
-    fn broker(&mut self, to: To) -> i32 {
+    fn broker(&mut self, to: &To) -> i32 {
         match to {
-            To::Broker(id) => id,
+            To::Broker(id) => *id,
+            To::Coordinator(kind, key) => self.coordinator(*kind, key),
             To::Leader => {
                 let topic = self.topics[0].1.clone();
                 let running = (0..BROKERS).find(|id| self.recorder.kafka.is_running(*id)).expect("a broker that runs");
@@ -194,19 +198,37 @@ impl Run<'_> {
         }
     }
 
+    /// Who coordinates a group or a transactional id; the first time its topic is created.
+    fn coordinator(&mut self, kind: i8, key: &str) -> i32 {
+        let body = json!({ "keyType": kind, "coordinatorKeys": [format!("{}{key}", self.prefix)] });
+        let call = Call { api: "FindCoordinator", version: 4, body: &body, prefix: "" };
+        let running = (0..BROKERS).find(|id| self.recorder.kafka.is_running(*id)).expect("a broker that runs");
+        let started = Instant::now();
+        loop {
+            let answer = self.recorder.ask(running, call).expect("a response");
+            if let Some(node) = answer["coordinators"][0]["nodeId"].as_i64().filter(|node| *node >= 0) {
+                return node as i32;
+            }
+            assert!(started.elapsed() < PATIENCE, "nobody coordinates {key}: {answer}");
+            std::thread::sleep(POLL);
+        }
+    }
+
     fn send(&mut self, connection: &mut Connection, send: &Send) {
-        let call = Call { api: &send.api, version: send.version, body: &send.body };
+        let prefix = self.prefix.clone();
+        let call = Call { api: &send.api, version: send.version, body: &send.body, prefix: &prefix };
         connection.send(&self.recorder.schemas, call, &mut self.words, &self.topics);
     }
 
     fn receive(&mut self, connection: &mut Connection, send: &Send) -> Value {
-        let call = Call { api: &send.api, version: send.version, body: &send.body };
+        let prefix = self.prefix.clone();
+        let call = Call { api: &send.api, version: send.version, body: &send.body, prefix: &prefix };
         let response = connection.receive(&self.recorder.schemas, call, &mut self.words, &self.topics);
         response.unwrap_or_else(|| json!({ "connection": connection.end }))
     }
 
     fn call(&mut self, send: &Send) -> Value {
-        let broker = self.broker(send.to);
+        let broker = self.broker(&send.to);
         let started = Instant::now();
         loop {
             let mut connection =
@@ -216,7 +238,9 @@ impl Run<'_> {
             if response.get("connection").is_none() {
                 self.connections.insert(broker, connection);
             }
-            let again = send.again.as_ref().is_some_and(|error| has_error(&response, error));
+            let loading = ["COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR"];
+            let loading = matches!(send.to, To::Coordinator(..)) && loading.iter().any(|it| has_error(&response, it));
+            let again = loading || send.again.as_ref().is_some_and(|error| has_error(&response, error));
             if !again || started.elapsed() > PATIENCE {
                 return response;
             }
@@ -226,11 +250,11 @@ impl Run<'_> {
 
     /// Sends what has no response, and then something that has one, on the same connection.
     fn silent(&mut self, send: &Send) -> Value {
-        let broker = self.broker(send.to);
+        let broker = self.broker(&send.to);
         let mut connection = Connection::open(&self.recorder.kafka, broker);
         self.send(&mut connection, send);
         let body = json!({ "topics": [] });
-        let after = Call { api: "Metadata", version: 9, body: &body };
+        let after = Call { api: "Metadata", version: 9, body: &body, prefix: "" };
         connection.send(&self.recorder.schemas, after, &mut self.words, &self.topics);
         let answer = connection.receive(&self.recorder.schemas, after, &mut self.words, &self.topics);
         json!({ "connection": if answer.is_some() { "open" } else { "closed" } })
@@ -259,7 +283,7 @@ impl Run<'_> {
         let Some(leader) = until.leader.filter(|leader| *leader >= 0) else { return };
         let partition = json!({ "partitionIndex": until.partition, "timestamp": -2 });
         let body = json!({ "replicaId": -1, "topics": [{ "name": topic, "partitions": [partition] }] });
-        let call = Call { api: "ListOffsets", version: 5, body: &body };
+        let call = Call { api: "ListOffsets", version: 5, body: &body, prefix: "" };
         let started = Instant::now();
         while self.recorder.ask(leader, call).is_none_or(|answer| has_error(&answer, "NOT_LEADER_OR_FOLLOWER")) {
             assert!(started.elapsed() < PATIENCE, "broker {leader} does not lead {topic}");

@@ -60,7 +60,6 @@ pub struct Field {
     pub tagged: Versions,
     pub tag: u32,
     pub default: Option<String>,
-    pub ignorable: bool,
     /// `topicName`, `groupId`, …; empty if nothing is said.
     pub entity: String,
 }
@@ -117,7 +116,6 @@ fn fields(json: &Value, commons: &BTreeMap<String, Value>) -> Vec<Field> {
         tagged: Versions::parse(json.get("taggedVersions")),
         tag: json["tag"].as_u64().and_then(|tag| u32::try_from(tag).ok()).unwrap_or(0),
         default: json.get("default").map(text),
-        ignorable: json["ignorable"].as_bool().unwrap_or(false),
         entity: json["entityType"].as_str().unwrap_or("").to_string(),
     };
     json.as_array().into_iter().flatten().map(one).collect()

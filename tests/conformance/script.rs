@@ -10,8 +10,8 @@
 //! `replicas` has one list for each partition. The steps:
 //!
 //! * `{"send": "Fetch", "version": 17, "to": 0, "body": {…}}`: a request, with Kafka's own names (in Kafka's message
-//!   definitions: `maxWaitMs`); what is left out has its default. `to` is a broker or `"leader"` (of the first topic's partition
-//!   0). The response is recorded. `shorthand.rs` has shorter forms.
+//!   definitions: `maxWaitMs`); what is left out has its default. `to` is a broker, `"leader"` (of the first topic's partition
+//!   0), or a coordinator: `{"group": "g"}`, `{"transaction": "x"}`. The response is recorded. `shorthand.rs` has shorter forms.
 //!   * `"as": "a"`: it is sent on a connection of its own, and nobody waits.
 //!   * `"silent": true`: there will be no response (acks=0); recorded is whether the connection stays open.
 //!   * `"again": "x"`: sent again (every 100 ms, for 30 s) as long as an error code in the response is named `x`.
@@ -23,7 +23,7 @@
 //!
 //! Numbers may be written as text: `"T"`, `"T+5"` are milliseconds of the sequence's own time, a day before it began, and
 //! `"now"`, `"now+7200000"` of the present. Session ids, producer ids and member ids are named as they appear: `"S1"`, `"P1"`,
-//! `"M1"`. Topic ids are written as the topic's name. Batches are described in `batch.rs`.
+//! `"M1"`. Topic ids are written as the topic's name. Groups and transactional ids are a sequence's own, like its topics. Batches are described in `batch.rs`.
 
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -45,10 +45,12 @@ pub struct Topic {
 }
 
 /// Which broker.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum To {
     Broker(i32),
     Leader,
+    /// Who coordinates this group (key type 0) or transactional id (1).
+    Coordinator(i8, String),
 }
 
 /// A request.
@@ -89,9 +91,10 @@ impl Step {
     pub fn label(&self) -> String {
         match self {
             Step::Send(send) => {
-                let to = match send.to {
+                let to = match &send.to {
                     To::Broker(id) => format!("broker {id}"),
                     To::Leader => "the leader".to_string(),
+                    To::Coordinator(_, key) => format!("the coordinator of {key}"),
                 };
                 let name = send.name.as_ref().map_or(String::new(), |name| format!(" as {name}"));
                 format!("{} v{} to {to}{name}", send.api, send.version)
@@ -155,7 +158,13 @@ fn step(of: &str, json: &Value) -> Step {
     let ms = |key: &str| json[key].as_u64().unwrap_or_else(|| panic!("{of}: {key} is milliseconds"));
     if let Some(api) = text("send") {
         only(of, json, &["send", "version", "to", "body", "as", "silent", "again"]);
-        let to = if json["to"] == "leader" { To::Leader } else { To::Broker(number("to").expect("to whom")) };
+        let key = |kind: &str| json["to"][kind].as_str().map(str::to_string);
+        let to = match (key("group"), key("transaction")) {
+            (Some(group), _) => To::Coordinator(0, group),
+            (_, Some(id)) => To::Coordinator(1, id),
+            _ if json["to"] == "leader" => To::Leader,
+            _ => To::Broker(number("to").unwrap_or_else(|| panic!("{of}: to whom? {json}"))),
+        };
         return Step::Send(Send {
             api,
             version: number("version").expect("a version") as i16,

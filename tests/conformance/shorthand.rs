@@ -4,7 +4,11 @@
 //! * `{"fetch": 5}`: from offset 5. `{"list": -1}`: the offset of a timestamp. `{"epochEnd": 0}`: where a leader epoch ends.
 //! * `{"delete": 3}`: the records below offset 3.
 //!
-//! All ask broker 0 (`to`) about partition 0 (`partition`) of the topic `t` (`topic`), in Kafka 4.3's newest version
+//! * To coordinators: `init`, `add`, `addOffsets`, `end`, `describeTxn` with a transactional id; `txnCommit`, `join`, `sync`,
+//!   `heartbeat`, `leave`, `commit`, `committed`, `member` with a group. `pid`, `epoch`, `id` (of a member), `generation`,
+//!   `offset` and others fill their fields; `with` replaces whole ones.
+//!
+//! The first five ask broker 0 (`to`) about partition 0 (`partition`) of the topic `t` (`topic`), in Kafka 4.3's newest version
 //! (`version`). `with` holds more fields of the request, `part` of the partition.
 
 use serde_json::{Map, Value, json};
@@ -13,7 +17,7 @@ const SHORT: &[&str] = &["produce", "fetch", "list", "epochEnd", "delete"];
 
 /// The step that is meant.
 pub fn expand(step: &Value) -> Value {
-    let Some(word) = SHORT.iter().find(|word| step.get(**word).is_some()) else { return step.clone() };
+    let Some(word) = SHORT.iter().find(|word| step.get(**word).is_some()) else { return coordinated(step) };
     let subject = step[*word].clone();
     let given = |key: &str, default: Value| step.get(key).cloned().unwrap_or(default);
     let (topic, partition) = (given("topic", json!("t")), given("partition", json!(0)));
@@ -68,6 +72,69 @@ pub fn expand(step: &Value) -> Value {
         }
     }
     Value::Object(long)
+}
+
+/// Requests to a coordinator: word, API, version, whether the word's value is a transactional id.
+const COORDINATED: &[(&str, &str, i16, bool)] = &[
+    ("init", "InitProducerId", 5, true),
+    ("add", "AddPartitionsToTxn", 3, true),
+    ("addOffsets", "AddOffsetsToTxn", 4, true),
+    ("end", "EndTxn", 5, true),
+    ("describeTxn", "DescribeTransactions", 0, true),
+    ("txnCommit", "TxnOffsetCommit", 5, false),
+    ("join", "JoinGroup", 9, false),
+    ("sync", "SyncGroup", 5, false),
+    ("heartbeat", "Heartbeat", 4, false),
+    ("leave", "LeaveGroup", 5, false),
+    ("commit", "OffsetCommit", 9, false),
+    ("committed", "OffsetFetch", 9, false),
+    ("member", "ConsumerGroupHeartbeat", 1, false),
+];
+
+fn coordinated(step: &Value) -> Value {
+    let Some((word, api, newest, transaction)) = COORDINATED.iter().find(|(word, ..)| step.get(*word).is_some()) else {
+        return step.clone();
+    };
+    let key = step[*word].clone();
+    let given = |key: &str, default: Value| step.get(key).cloned().unwrap_or(default);
+    let (pid, epoch) = (given("pid", json!(-1)), given("epoch", json!(0)));
+    let (topic, offset) = (given("topic", json!("t")), given("offset", json!(0)));
+    let (id, generation) = (given("id", json!("")), given("generation", json!(-1)));
+    let offsets = json!([{ "name": topic, "partitions": [
+        { "partitionIndex": given("partition", json!(0)), "committedOffset": offset, "committedMetadata": "" }] }]);
+    let body = match *word {
+        "init" => json!({ "transactionalId": key, "transactionTimeoutMs": 60000, "producerId": pid,
+            "producerEpoch": given("epoch", json!(-1)) }),
+        "add" => json!({ "v3AndBelowTransactionalId": key, "v3AndBelowProducerId": pid, "v3AndBelowProducerEpoch": epoch,
+            "v3AndBelowTopics": [{ "name": topic, "partitions": given("partitions", json!([0])) }] }),
+        "addOffsets" => json!({ "transactionalId": key, "producerId": pid, "producerEpoch": epoch, "groupId": step["group"] }),
+        "end" => json!({ "transactionalId": key, "producerId": pid, "producerEpoch": epoch, "committed": step["committed"] }),
+        "describeTxn" => json!({ "transactionalIds": [key] }),
+        "txnCommit" => json!({ "transactionalId": step["transaction"], "groupId": key, "producerId": pid,
+            "producerEpoch": epoch, "generationId": generation, "memberId": id, "groupInstanceId": null, "topics": offsets }),
+        "join" => json!({ "groupId": key, "sessionTimeoutMs": 30000, "rebalanceTimeoutMs": 30000, "memberId": id,
+            "groupInstanceId": step["instance"], "protocolType": "consumer",
+            "protocols": [{ "name": "range", "metadata": "m" }] }),
+        "sync" => json!({ "groupId": key, "generationId": generation, "memberId": id, "groupInstanceId": step["instance"],
+            "protocolType": "consumer", "protocolName": "range" }),
+        "heartbeat" => json!({ "groupId": key, "generationId": generation, "memberId": id,
+            "groupInstanceId": step["instance"] }),
+        "leave" => json!({ "groupId": key, "members": [{ "memberId": id, "groupInstanceId": step["instance"] }] }),
+        "commit" => json!({ "groupId": key, "generationIdOrMemberEpoch": generation, "memberId": id,
+            "groupInstanceId": step["instance"], "topics": offsets }),
+        "committed" => json!({ "groups": [{ "groupId": key,
+            "topics": [{ "name": topic, "partitionIndexes": given("partitions", json!([0])) }] }] }),
+        _ => json!({ "groupId": key, "memberId": id, "memberEpoch": epoch }),
+    };
+    let to = if *transaction { json!({ "transaction": key }) } else { json!({ "group": key }) };
+    let mut long = json!({ "send": api, "version": given("version", json!(newest)), "to": given("to", to),
+        "body": merged(body, step.get("with")) });
+    for key in ["as", "silent", "again"] {
+        if let Some(value) = step.get(key) {
+            long[key] = value.clone();
+        }
+    }
+    long
 }
 
 /// What `produce` is given: values of records, a batch, or several.

@@ -127,6 +127,16 @@ pub fn request(send: &Send, names: &mut Names, words: &Words, now_ms: i64) -> An
                 partitions: partitions(body, "topics", "partitions", names).into_iter().map(part).collect(),
             }))
         }
+        "DeleteRecords" => {
+            let part = |(topic, part): (TopicId, &Value)| DeleteRecordsPartition {
+                partition: TopicPartition::new(topic, reader.int(part, "partitionIndex", 0) as u32),
+                offset: reader.number(part, "offset", 0),
+            };
+            Ok(Request::DeleteRecords(DeleteRecordsRequest {
+                partitions: partitions(body, "topics", "partitions", names).into_iter().map(part).collect(),
+                timeout: reader.millis(body, "timeoutMs"),
+            }))
+        }
         "InitProducerId" => Ok(Request::InitProducerId(InitProducerIdRequest {
             transactional_id: body["transactionalId"].as_str().map(Into::into),
             transaction_timeout: reader.millis(body, "transactionTimeoutMs"),
@@ -239,6 +249,17 @@ pub fn response(response: &Response, send: &Send, names: &Names, words: &mut Wor
                 (part.partition, json)
             };
             json!({ "topics": grouped(it.partitions.iter().map(one), "topic", "partitions", names) })
+        }
+        Response::DeleteRecords(it) => {
+            let one = |part: &DeleteRecordsResult| {
+                let json = json!({
+                    "partitionIndex": part.partition.partition as i32,
+                    "errorCode": part.error.name(),
+                    "lowWatermark": part.low_watermark,
+                });
+                (part.partition, json)
+            };
+            json!({ "topics": grouped(it.partitions.iter().map(one), "name", "partitions", names) })
         }
         Response::InitProducerId(it) => json!({
             "errorCode": it.error.name(),

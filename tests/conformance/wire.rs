@@ -5,6 +5,7 @@
 //! out.
 
 use crate::batch;
+use crate::client::Call;
 use crate::schema::{Field, Schema, Type};
 use crate::words::Words;
 use bytes::Bytes;
@@ -26,12 +27,15 @@ pub struct Translation<'a> {
     pub now_ms: i64,
     /// Which message, for what depends on it.
     pub message: &'a str,
+    pub prefix: &'a str,
 }
 
 impl<'a> Translation<'a> {
-    pub fn new(schema: &Schema, version: i16, message: &'a str, words: &'a mut Words, topics: &'a Topics) -> Self {
+    pub fn new(schema: &Schema, call: Call<'a>, words: &'a mut Words, topics: &'a Topics) -> Self {
+        let Call { api: message, version, prefix, .. } = call;
         assert!(schema.valid.contains(version), "{message} has no version {version}: {:?}", schema.valid);
-        Translation { version, flexible: schema.flexible.contains(version), words, topics, now_ms: now_ms(), message }
+        let flexible = schema.flexible.contains(version);
+        Translation { version, flexible, words, topics, now_ms: now_ms(), message, prefix }
     }
 
     // ---- towards the wire ----
@@ -131,12 +135,15 @@ impl<'a> Translation<'a> {
         }
     }
 
-    fn text<'t>(&'t self, field: &Field, text: &'t str) -> &'t str {
-        if field.entity == "topicName" {
-            let topic = self.topics.iter().find(|(name, ..)| name == text);
-            return topic.map_or(text, |(_, real, _)| real);
+    fn text(&self, field: &Field, text: &str) -> String {
+        match field.entity.as_str() {
+            "topicName" => {
+                let topic = self.topics.iter().find(|(name, ..)| name == text);
+                topic.map_or(text, |(_, real, _)| real).to_string()
+            }
+            "groupId" | "transactionalId" if !text.is_empty() => format!("{}{text}", self.prefix),
+            _ => self.words.text(text).to_string(),
         }
-        self.words.text(text)
     }
 
     fn topic_id(&self, name: &str) -> [u8; 16] {
@@ -240,13 +247,15 @@ impl<'a> Translation<'a> {
     fn number(&mut self, field: &Field, number: i64) -> Value {
         let name = field.name.as_str();
         match name {
-            "errorCode" => {
+            _ if name == "errorCode" || name.ends_with("ErrorCode") => {
                 let error = ErrorCode::ALL.iter().find(|error| i64::from(error.code()) == number);
                 error.map_or(Value::from(number), |error| Value::from(error.name()))
             }
             "sessionId" if self.message == "Fetch" => self.words.session(number),
             "producerId" if self.message == "InitProducerId" => self.words.granted_producer(number),
             "producerId" => self.words.producer(number),
+            // Counts the elections of the coordinator's partition, by whatever was run before.
+            "coordinatorEpoch" if number >= 0 => Value::from("current"),
             _ if is_time(name) => self.words.time(number, self.now_ms),
             _ => Value::from(number),
         }
@@ -261,6 +270,7 @@ impl<'a> Translation<'a> {
             return self.words.member(text);
         }
         // Messages name topics, too.
+        let text = text.strip_prefix(self.prefix).unwrap_or(text);
         let text = self.topics.iter().fold(text.to_string(), |text, (name, real, _)| text.replace(real, name));
         Value::from(Words::message(&text))
     }

@@ -81,7 +81,7 @@ impl Partition {
         options: ReadOptions,
         ctx: &mut Context<'_, '_>,
     ) -> Result<FetchRead, ErrorCode> {
-        self.check_leader(request.current_leader_epoch)?;
+        self.check_fetch(request.current_leader_epoch, options.replica.is_some())?;
         if let Some(replica) = options.replica
             && self.follower(replica.id).is_none()
         {
@@ -115,6 +115,12 @@ impl Partition {
             self.record_fetch(request, replica, log_end, &mut read, ctx)?;
         }
         Ok(read)
+    }
+
+    /// Whether a fetch with this leader epoch may be served. Followers fetch from the leader; consumers read from any
+    /// replica (KIP-392).
+    pub fn check_fetch(&self, current_leader_epoch: LeaderEpoch, follower: bool) -> Result<(), ErrorCode> {
+        if follower { self.check_leader(current_leader_epoch) } else { self.check_leader_epoch(current_leader_epoch) }
     }
 
     /// The end of what this fetcher may see.
@@ -186,7 +192,9 @@ impl Partition {
         replica: bool,
         isolation: IsolationLevel,
     ) -> ListOffsetsPartitionResponse {
-        let result = self.check_leader(request.current_leader_epoch).and_then(|()| {
+        let known = request.timestamp >= ListOffsetsPartition::EARLIEST_PENDING_UPLOAD;
+        let known = if known { Ok(()) } else { Err(ErrorCode::UnsupportedVersion) };
+        let result = known.and_then(|()| self.check_leader(request.current_leader_epoch)).and_then(|()| {
             let end = self.readable_end(replica, isolation);
             let lags = !replica && self.leader_epoch_start.is_some_and(|start| start > self.log.high_watermark());
             match request.timestamp {

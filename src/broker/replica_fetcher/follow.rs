@@ -141,13 +141,17 @@ impl ReplicaManager {
         let id = part.partition;
         let Some(partition) = self.partition_mut(id) else { return };
         let before = (partition.log().log_start_offset(), partition.log().log_end_offset());
+        let readable = partition.log().high_watermark();
         match partition.append_as_follower(&part, leader_epoch, ctx) {
             Ok(()) => {
                 let (end, epoch) = end_of(partition.log());
-                if (partition.log().log_start_offset(), end) != before
-                    && let Some(fetcher) = self.fetchers.fetcher_mut(leader)
-                {
+                let moved = (partition.log().log_start_offset(), end) != before;
+                let news = moved || partition.log().high_watermark() != readable;
+                if moved && let Some(fetcher) = self.fetchers.fetcher_mut(leader) {
                     fetcher.moved(id, end, epoch);
+                }
+                if news {
+                    self.followed(id, ctx);
                 }
             }
             Err(ErrorCode::CorruptMessage | ErrorCode::InvalidRecord) => self.back_off(leader, id, ctx),
@@ -166,6 +170,7 @@ impl ReplicaManager {
         let Some(partition) = self.partition_mut(id) else { return };
         let target = truncation_offset(partition.log(), end);
         partition.truncate_to(target, ctx);
+        self.followed(id, ctx);
         self.resume(leader, id);
     }
 

@@ -70,7 +70,7 @@ impl ReplicaManager {
             let mut read = match self.partition_mut(id) {
                 Some(partition) => partition.fetch(&request, options, ctx),
                 None => {
-                    let mut read = FetchRead::failed(&request, ctx.not_hosted(id));
+                    let mut read = FetchRead::failed(&request, ctx.not_hosted_by_id(id));
                     if read.response.error == ErrorCode::NotLeaderOrFollower {
                         read.response.current_leader = ctx.leader_in_metadata(id);
                     }
@@ -147,7 +147,7 @@ impl ReplicaManager {
         let (Some(parked), Some(request)) = (state.parked, state.request(changed)) else { return false };
         let follower = state.replica.is_some();
         let Some(partition) = self.partition(changed) else { return true };
-        if partition.check_leader(request.current_leader_epoch).is_err() || parked.deadline <= ctx.now {
+        if partition.check_fetch(request.current_leader_epoch, follower).is_err() || parked.deadline <= ctx.now {
             return true;
         }
         let end = partition.readable_end(follower, state.isolation);

@@ -141,6 +141,14 @@ impl ReplicaManager {
         }
     }
 
+    /// The log of a follower, or what is known to be replicated of it, changed: consumers that read here look again.
+    pub fn followed(&mut self, id: TopicPartition, ctx: &mut Context<'_, '_>) {
+        if self.sessions.watchers(id).is_some() {
+            self.touch(id);
+            self.complete_fetches(id, false, ctx);
+        }
+    }
+
     /// Somebody else leads the partition now, or nobody, or this broker.
     pub fn leadership_changed(&mut self, id: TopicPartition, ctx: &mut Context<'_, '_>) {
         self.touch(id);
