@@ -1,6 +1,7 @@
 //! A real Kafka: one controller and three brokers as processes on loopback, in a temporary folder. They end with their owner.
 
 use crate::settings::{BROKERS, SETTINGS};
+use delivery_lab::record::RecordBatch;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const CONTROLLER: i32 = 100;
+pub const CONTROLLER: i32 = 100;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Any will do, as long as all have the same.
 const CLUSTER_ID: &str = "ZGVsaXZlcnktbGFiLWNvbg";
@@ -82,6 +83,25 @@ impl Kafka {
             assert!(started.elapsed() < PATIENCE, "{} does not come", file.display());
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// The brokers' epochs: where the metadata log has their latest registrations.
+    pub fn broker_epochs(&self) -> Vec<i64> {
+        let file = self.data(CONTROLLER).join("__cluster_metadata-0/00000000000000000000.log");
+        let mut log = bytes::Bytes::from(fs::read(&file).expect("the metadata log"));
+        let mut epochs = vec![-1; BROKERS as usize];
+        while let Ok((batch, rest)) = RecordBatch::parse(log) {
+            log = rest;
+            for record in batch.raw_records().flatten().filter(|_| !batch.is_control()) {
+                // Frame version, API key of RegisterBrokerRecord, its version, broker id.
+                if let Some([_, 27, _, 0, 0, 0, id, ..]) = record.value
+                    && let Some(epoch) = epochs.get_mut(usize::from(*id))
+                {
+                    *epoch = record.offset;
+                }
+            }
+        }
+        epochs
     }
 
     fn properties(&self, id: i32) -> String {

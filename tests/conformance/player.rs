@@ -1,6 +1,6 @@
 //! Runs scripts against the engine: three real brokers and a controller on a small network, and what they answer.
 
-use crate::cluster::Cluster;
+use crate::cluster::{CONTROLLER, Cluster};
 use crate::golden::{self, Answer};
 use crate::recorder::has_error;
 use crate::script::{Sequence, Send, Step, To, Topic, Until};
@@ -94,6 +94,9 @@ impl Play {
         let started = self.cluster.now;
         loop {
             let now_ms = self.cluster.now.wall_clock_ms();
+            let image = self.cluster.controller.image();
+            let epoch = |id| image.broker(BrokerId(id)).map_or(-1, |registration| registration.epoch);
+            self.words.broker_epochs = (0..BROKERS).map(epoch).collect();
             let request = match request(send, &mut self.names, &self.words, now_ms) {
                 Ok(request) => request,
                 Err(Refusal(why)) => return Some(json!({ "refused": why })),
@@ -154,6 +157,7 @@ impl Play {
         match to {
             To::Broker(id) => *id,
             To::Coordinator(..) => panic!("the engine's coordinators are not asked yet"),
+            To::Controller => i32::from(CONTROLLER.0),
             To::Leader => self.cluster.leader(self.first(0)),
         }
     }

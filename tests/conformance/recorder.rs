@@ -2,7 +2,7 @@
 
 use crate::client::{Call, Connection, Schemas};
 use crate::golden::{self, Answer};
-use crate::kafka::Kafka;
+use crate::kafka::{CONTROLLER, Kafka};
 use crate::script::{Sequence, Send, Step, To, Topic, Until};
 use crate::settings::BROKERS;
 use crate::wire::now_ms;
@@ -189,6 +189,7 @@ impl Run<'_> {
         match to {
             To::Broker(id) => *id,
             To::Coordinator(kind, key) => self.coordinator(*kind, key),
+            To::Controller => CONTROLLER,
             To::Leader => {
                 let topic = self.topics[0].1.clone();
                 let running = (0..BROKERS).find(|id| self.recorder.kafka.is_running(*id)).expect("a broker that runs");
@@ -215,6 +216,9 @@ impl Run<'_> {
     }
 
     fn send(&mut self, connection: &mut Connection, send: &Send) {
+        if send.body.to_string().contains("\"E") {
+            self.words.broker_epochs = self.recorder.kafka.broker_epochs();
+        }
         let prefix = self.prefix.clone();
         let call = Call { api: &send.api, version: send.version, body: &send.body, prefix: &prefix };
         connection.send(&self.recorder.schemas, call, &mut self.words, &self.topics);

@@ -11,7 +11,7 @@
 //!
 //! * `{"send": "Fetch", "version": 17, "to": 0, "body": {…}}`: a request, with Kafka's own names (in Kafka's message
 //!   definitions: `maxWaitMs`); what is left out has its default. `to` is a broker, `"leader"` (of the first topic's partition
-//!   0), or a coordinator: `{"group": "g"}`, `{"transaction": "x"}`. The response is recorded. `shorthand.rs` has shorter forms.
+//!   0), `"controller"`, or a coordinator: `{"group": "g"}`, `{"transaction": "x"}`. The response is recorded. `shorthand.rs` has shorter forms.
 //!   * `"as": "a"`: it is sent on a connection of its own, and nobody waits.
 //!   * `"silent": true`: there will be no response (acks=0); recorded is whether the connection stays open.
 //!   * `"again": "x"`: sent again (every 100 ms, for 30 s) as long as an error code in the response is named `x`.
@@ -23,7 +23,7 @@
 //!
 //! Numbers may be written as text: `"T"`, `"T+5"` are milliseconds of the sequence's own time, a day before it began, and
 //! `"now"`, `"now+7200000"` of the present. Session ids, producer ids and member ids are named as they appear: `"S1"`, `"P1"`,
-//! `"M1"`. Topic ids are written as the topic's name. Groups and transactional ids are a sequence's own, like its topics. Batches are described in `batch.rs`.
+//! `"M1"`. `"E0"` is the epoch of broker 0, `"E0-1"` an older one. Topic ids are written as the topic's name. Groups and transactional ids are a sequence's own, like its topics. Batches are described in `batch.rs`.
 
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -49,6 +49,7 @@ pub struct Topic {
 pub enum To {
     Broker(i32),
     Leader,
+    Controller,
     /// Who coordinates this group (key type 0) or transactional id (1).
     Coordinator(i8, String),
 }
@@ -94,6 +95,7 @@ impl Step {
                 let to = match &send.to {
                     To::Broker(id) => format!("broker {id}"),
                     To::Leader => "the leader".to_string(),
+                    To::Controller => "the controller".to_string(),
                     To::Coordinator(_, key) => format!("the coordinator of {key}"),
                 };
                 let name = send.name.as_ref().map_or(String::new(), |name| format!(" as {name}"));
@@ -163,6 +165,7 @@ fn step(of: &str, json: &Value) -> Step {
             (Some(group), _) => To::Coordinator(0, group),
             (_, Some(id)) => To::Coordinator(1, id),
             _ if json["to"] == "leader" => To::Leader,
+            _ if json["to"] == "controller" => To::Controller,
             _ => To::Broker(number("to").unwrap_or_else(|| panic!("{of}: to whom? {json}"))),
         };
         return Step::Send(Send {

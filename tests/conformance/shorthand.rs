@@ -8,6 +8,8 @@
 //!   `heartbeat`, `leave`, `commit`, `committed`, `member` with a group. `pid`, `epoch`, `id` (of a member), `generation`,
 //!   `offset` and others fill their fields; `with` replaces whole ones.
 //!
+//! * To the controller: `isr` (with `by`, a broker) and `create`.
+//!
 //! The first five ask broker 0 (`to`) about partition 0 (`partition`) of the topic `t` (`topic`), in Kafka 4.3's newest version
 //! (`version`). `with` holds more fields of the request, `part` of the partition.
 
@@ -93,7 +95,7 @@ const COORDINATED: &[(&str, &str, i16, bool)] = &[
 
 fn coordinated(step: &Value) -> Value {
     let Some((word, api, newest, transaction)) = COORDINATED.iter().find(|(word, ..)| step.get(*word).is_some()) else {
-        return step.clone();
+        return controlled(step);
     };
     let key = step[*word].clone();
     let given = |key: &str, default: Value| step.get(key).cloned().unwrap_or(default);
@@ -135,6 +137,25 @@ fn coordinated(step: &Value) -> Value {
         }
     }
     long
+}
+
+/// Requests to the controller: `isr` is an AlterPartition, `create` a CreateTopics (through broker 0).
+fn controlled(step: &Value) -> Value {
+    let given = |key: &str, default: Value| step.get(key).cloned().unwrap_or(default);
+    if let Some(isr) = step["isr"].as_array() {
+        let by = given("by", json!(0));
+        let members: Vec<Value> =
+            isr.iter().map(|id| json!({ "brokerId": id, "brokerEpoch": if id.as_i64() > Some(2) { json!(1) } else { json!(format!("E{id}")) } })).collect();
+        let part = json!({ "partitionIndex": given("partition", json!(0)), "leaderEpoch": 0, "partitionEpoch": 0,
+            "newIsrWithEpochs": members, "leaderRecoveryState": 0 });
+        let topic = json!({ "topicId": given("topic", json!("t")), "partitions": [merged(part, step.get("part"))] });
+        let body = json!({ "brokerId": by, "brokerEpoch": format!("E{by}"), "topics": [topic] });
+        return json!({ "send": "AlterPartition", "version": 3, "to": "controller", "body": merged(body, step.get("with")) });
+    }
+    let Some(name) = step.get("create") else { return step.clone() };
+    let topic = json!({ "name": name, "numPartitions": 1, "replicationFactor": 1 });
+    let body = json!({ "topics": [merged(topic, step.get("part"))], "timeoutMs": 30000 });
+    json!({ "send": "CreateTopics", "version": 7, "to": 0, "body": merged(body, step.get("with")) })
 }
 
 /// What `produce` is given: values of records, a batch, or several.

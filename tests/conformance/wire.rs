@@ -254,6 +254,7 @@ impl<'a> Translation<'a> {
             "sessionId" if self.message == "Fetch" => self.words.session(number),
             "producerId" if self.message == "InitProducerId" => self.words.granted_producer(number),
             "producerId" => self.words.producer(number),
+            "brokerEpoch" => self.words.broker_epoch(number),
             // Counts the elections of the coordinator's partition, by whatever was run before.
             "coordinatorEpoch" if number >= 0 => Value::from("current"),
             _ if is_time(name) => self.words.time(number, self.now_ms),

@@ -17,12 +17,14 @@ pub struct Words {
     sessions: Vec<i64>,
     producers: Vec<i64>,
     members: Vec<String>,
+    /// Of the brokers 0, 1, 2, as they are registered.
+    pub broker_epochs: Vec<i64>,
 }
 
 impl Words {
     pub fn new(now_ms: i64) -> Words {
         let base = (now_ms - DAY_MS) / 1_000 * 1_000;
-        Words { base, sessions: Vec::new(), producers: Vec::new(), members: Vec::new() }
+        Words { base, sessions: Vec::new(), producers: Vec::new(), members: Vec::new(), broker_epochs: Vec::new() }
     }
 
     /// The number that a script means.
@@ -39,9 +41,25 @@ impl Words {
             .strip_prefix("now")
             .and_then(|rest| Some(now_ms + offset(rest)?))
             .or_else(|| Some(self.base + offset(text.strip_prefix('T')?)?))
+            .or_else(|| self.broker_epoch_named(text.strip_prefix('E')?))
             .or_else(|| named(&self.sessions, text.strip_prefix('S')?))
             .or_else(|| named(&self.producers, text.strip_prefix('P')?));
         number.unwrap_or_else(|| panic!("what is {text}?"))
+    }
+
+    /// `E0`, `E0-1`: of broker 0, and one that is past.
+    fn broker_epoch_named(&self, text: &str) -> Option<i64> {
+        let (id, offset) = text.split_at_checked(1)?;
+        let epoch = self.broker_epochs.get(id.parse::<usize>().ok()?)?;
+        Some(epoch + if offset.is_empty() { 0 } else { offset.parse::<i64>().ok()? })
+    }
+
+    pub fn broker_epoch(&self, epoch: i64) -> Value {
+        let broker = self.broker_epochs.iter().position(|known| *known == epoch);
+        match broker {
+            Some(id) => Value::from(format!("E{id}")),
+            None => Value::from(if epoch < 0 { "none" } else { "another" }),
+        }
     }
 
     /// The text that a script means: members have names.
