@@ -150,6 +150,7 @@ impl Cluster {
             Effect::CancelTimer(timer) => {
                 self.timers.remove(&(node, timer));
             }
+            Effect::Exit => self.end_connections(BrokerId::from(node)),
             Effect::Emit(event) => self.events.push((self.now, node, event)),
         }
     }
@@ -224,9 +225,18 @@ impl Cluster {
     }
 
     pub fn crash(&mut self, broker: i32, crash: Crash) {
-        let node = BrokerId(broker).node();
         let (now, random) = (self.now, &mut self.random);
         self.brokers.get_mut(&BrokerId(broker)).expect("a broker").on_crash(now, crash, random);
+        self.end_connections(BrokerId(broker));
+    }
+
+    /// The broker is asked to stop.
+    pub fn shut_down(&mut self, broker: i32) {
+        self.with(BrokerId(broker).node(), |node, now, out| node.on_shutdown(now, out));
+    }
+
+    fn end_connections(&mut self, broker: BrokerId) {
+        let (node, now) = (broker.node(), self.now);
         self.timers.retain(|(owner, _), _| *owner != node);
         // Everyone who had a connection hears of it.
         let peers: Vec<NodeId> = self.brokers.keys().map(|id| id.node()).chain([CONTROLLER]).collect();

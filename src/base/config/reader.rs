@@ -11,7 +11,6 @@ use std::fmt::Display;
 const NOT_YET: &[&str] = &[
     "compression.type",
     "connections.max.idle.ms",
-    "controlled.shutdown.enable",
     "delete.retention.ms",
     "flush.ms",
     "group.instance.id",

@@ -141,17 +141,17 @@ impl ReplicaManager {
         let id = part.partition;
         let Some(partition) = self.partition_mut(id) else { return };
         let before = (partition.log().log_start_offset(), partition.log().log_end_offset());
-        let readable = partition.log().high_watermark();
+        let high_watermark = partition.log().high_watermark();
         match partition.append_as_follower(&part, leader_epoch, ctx) {
             Ok(()) => {
                 let (end, epoch) = end_of(partition.log());
                 let moved = (partition.log().log_start_offset(), end) != before;
-                let news = moved || partition.log().high_watermark() != readable;
+                let news = moved || partition.log().high_watermark() != high_watermark;
                 if moved && let Some(fetcher) = self.fetchers.fetcher_mut(leader) {
                     fetcher.moved(id, end, epoch);
                 }
                 if news {
-                    self.followed(id, ctx);
+                    self.follower_moved(id, ctx);
                 }
             }
             Err(ErrorCode::CorruptMessage | ErrorCode::InvalidRecord) => self.back_off(leader, id, ctx),
@@ -170,8 +170,8 @@ impl ReplicaManager {
         let Some(partition) = self.partition_mut(id) else { return };
         let target = truncation_offset(partition.log(), end);
         partition.truncate_to(target, ctx);
-        self.followed(id, ctx);
         self.resume(leader, id);
+        self.follower_moved(id, ctx);
     }
 
     /// Fetches on from the end of the log, which has been cut.
@@ -196,6 +196,7 @@ impl ReplicaManager {
         if leader_end < partition.log().log_end_offset() {
             partition.truncate_to(leader_end, ctx);
             self.resume(leader, id);
+            self.follower_moved(id, ctx);
             return false;
         }
         let correlation = self.fetchers.next_correlation();
@@ -221,6 +222,7 @@ impl ReplicaManager {
             partition.truncate_fully_and_start_at(leader_start, ctx);
         }
         self.resume(leader, id);
+        self.follower_moved(id, ctx);
     }
 
     /// The answer to a probe, if it is still wanted and good.
