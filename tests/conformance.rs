@@ -33,6 +33,8 @@ mod settings;
 mod shorthand;
 #[path = "conformance/translate.rs"]
 mod translate;
+#[path = "conformance/translate_control.rs"]
+mod translate_control;
 #[path = "conformance/wire.rs"]
 mod wire;
 #[path = "conformance/words.rs"]

@@ -84,13 +84,7 @@ impl Connection {
     }
 
     /// The response; none if the connection was closed instead, or nothing came.
-    pub fn receive(
-        &mut self,
-        schemas: &Schemas,
-        call: Call<'_>,
-        words: &mut Words,
-        topics: &Topics,
-    ) -> Option<Value> {
+    pub fn receive(&mut self, schemas: &Schemas, call: Call<'_>, words: &mut Words, topics: &Topics) -> Option<Value> {
         self.stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
         let frame = self.frame()?;
         let schema = schemas.get(&format!("{}Response", call.api));

@@ -29,7 +29,10 @@ impl Listed {
             None => difference.place == self.place || difference.place.split('#').next() == Some(self.place.as_str()),
         };
         let field = match self.field.strip_suffix(".*") {
-            Some(start) => difference.field.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')),
+            None if self.field.starts_with("*.") => difference.field.ends_with(&self.field[1..]),
+            Some(start) => {
+                difference.field.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            }
             None => difference.field == self.field,
         };
         place && field

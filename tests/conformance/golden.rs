@@ -71,7 +71,9 @@ pub fn in_order(value: &mut Value) {
         Value::Array(list) => {
             list.iter_mut().for_each(in_order);
             list.sort_by_key(|it| {
-                let number = ["index", "partitionIndex", "partition", "nodeId"].iter().find_map(|key| it.get(*key)?.as_i64());
+                let number = ["index", "partitionIndex", "partitionId", "partition", "nodeId"]
+                    .iter()
+                    .find_map(|key| it.get(*key)?.as_i64());
                 let name = ["name", "topic", "topicId"].iter().find_map(|key| it.get(*key)?.as_str());
                 (number, name.map(str::to_string))
             });

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 pub const CONTROLLER: i32 = 100;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Any will do, as long as all have the same.
-const CLUSTER_ID: &str = "ZGVsaXZlcnktbGFiLWNvbg";
+pub const CLUSTER_ID: &str = "ZGVsaXZlcnktbGFiLWNvbg";
 
 /// One process: its id is 0, 1, 2, or 100 for the controller.
 struct Server {
@@ -85,7 +85,7 @@ impl Kafka {
         }
     }
 
-    /// The brokers' epochs: where the metadata log has their latest registrations.
+    /// The brokers' epochs: what the metadata log says in their latest registrations.
     pub fn broker_epochs(&self) -> Vec<i64> {
         let file = self.data(CONTROLLER).join("__cluster_metadata-0/00000000000000000000.log");
         let mut log = bytes::Bytes::from(fs::read(&file).expect("the metadata log"));
@@ -93,11 +93,11 @@ impl Kafka {
         while let Ok((batch, rest)) = RecordBatch::parse(log) {
             log = rest;
             for record in batch.raw_records().flatten().filter(|_| !batch.is_control()) {
-                // Frame version, API key of RegisterBrokerRecord, its version, broker id.
-                if let Some([_, 27, _, 0, 0, 0, id, ..]) = record.value
+                // Frame version, API key of RegisterBrokerRecord, its version, broker id, incarnation (16), broker epoch.
+                if let Some([_, 27, _, 0, 0, 0, id, rest @ ..]) = record.value
                     && let Some(epoch) = epochs.get_mut(usize::from(*id))
                 {
-                    *epoch = record.offset;
+                    *epoch = i64::from_be_bytes(rest[16..24].try_into().expect("eight bytes"));
                 }
             }
         }

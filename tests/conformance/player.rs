@@ -3,7 +3,7 @@
 use crate::cluster::{CONTROLLER, Cluster};
 use crate::golden::{self, Answer};
 use crate::recorder::has_error;
-use crate::script::{Sequence, Send, Step, To, Topic, Until};
+use crate::script::{Send, Sequence, Step, To, Topic, Until};
 use crate::settings::{BROKERS, SETTINGS};
 use crate::translate::{Names, Refusal, request, response};
 use crate::words::Words;
@@ -43,6 +43,9 @@ pub fn play(sequence: &Sequence) -> Vec<Answer> {
     answers.collect()
 }
 
+/// Kafka's own name for the cluster in scripts is `ours`.
+pub const CLUSTER_ID: &str = "lab";
+
 fn create(cluster: &mut Cluster, topic: &Topic) -> delivery_lab::base::TopicId {
     let topic = NewTopic {
         name: topic.name.as_str().into(),
@@ -76,7 +79,12 @@ impl Play {
                 self.running.remove(id);
             }
             Step::Stop(id) => {
-                self.cluster.crash(*id, Crash::Process);
+                self.cluster.shut_down(*id);
+                let started = self.cluster.now;
+                while self.cluster.broker(*id).is_running() {
+                    assert!(self.waited_ms(started) < PATIENCE_MS, "broker {id} does not stop");
+                    self.cluster.run_for(10);
+                }
                 self.running.remove(id);
             }
             Step::Start(id) => {
@@ -187,4 +195,3 @@ impl Play {
         })
     }
 }
-

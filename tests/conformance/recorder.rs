@@ -3,7 +3,7 @@
 use crate::client::{Call, Connection, Schemas};
 use crate::golden::{self, Answer};
 use crate::kafka::{CONTROLLER, Kafka};
-use crate::script::{Sequence, Send, Step, To, Topic, Until};
+use crate::script::{Send, Sequence, Step, To, Topic, Until};
 use crate::settings::BROKERS;
 use crate::wire::now_ms;
 use crate::words::Words;

@@ -8,7 +8,8 @@
 //!   `heartbeat`, `leave`, `commit`, `committed`, `member` with a group. `pid`, `epoch`, `id` (of a member), `generation`,
 //!   `offset` and others fill their fields; `with` replaces whole ones.
 //!
-//! * To the controller: `isr` (with `by`, a broker) and `create`.
+//! * To the controller: `isr` (with `by`, a broker). Through broker 0, as an administrator: `create`, `elect`, `grow`, `move`,
+//!   `moves`, `configure`.
 //!
 //! The first five ask broker 0 (`to`) about partition 0 (`partition`) of the topic `t` (`topic`), in Kafka 4.3's newest version
 //! (`version`). `with` holds more fields of the request, `part` of the partition.
@@ -69,7 +70,9 @@ pub fn expand(step: &Value) -> Value {
     long.insert("to".into(), given("to", json!(0)));
     long.insert("body".into(), merged(body, step.get("with")));
     for (key, value) in step.as_object().into_iter().flatten() {
-        if !SHORT.contains(&key.as_str()) && !["topic", "partition", "version", "to", "with", "part"].contains(&key.as_str()) {
+        if !SHORT.contains(&key.as_str())
+            && !["topic", "partition", "version", "to", "with", "part"].contains(&key.as_str())
+        {
             long.insert(key.clone(), value.clone());
         }
     }
@@ -107,18 +110,26 @@ fn coordinated(step: &Value) -> Value {
     let body = match *word {
         "init" => json!({ "transactionalId": key, "transactionTimeoutMs": 60000, "producerId": pid,
             "producerEpoch": given("epoch", json!(-1)) }),
-        "add" => json!({ "v3AndBelowTransactionalId": key, "v3AndBelowProducerId": pid, "v3AndBelowProducerEpoch": epoch,
-            "v3AndBelowTopics": [{ "name": topic, "partitions": given("partitions", json!([0])) }] }),
-        "addOffsets" => json!({ "transactionalId": key, "producerId": pid, "producerEpoch": epoch, "groupId": step["group"] }),
-        "end" => json!({ "transactionalId": key, "producerId": pid, "producerEpoch": epoch, "committed": step["committed"] }),
+        "add" => {
+            json!({ "v3AndBelowTransactionalId": key, "v3AndBelowProducerId": pid, "v3AndBelowProducerEpoch": epoch,
+            "v3AndBelowTopics": [{ "name": topic, "partitions": given("partitions", json!([0])) }] })
+        }
+        "addOffsets" => {
+            json!({ "transactionalId": key, "producerId": pid, "producerEpoch": epoch, "groupId": step["group"] })
+        }
+        "end" => {
+            json!({ "transactionalId": key, "producerId": pid, "producerEpoch": epoch, "committed": step["committed"] })
+        }
         "describeTxn" => json!({ "transactionalIds": [key] }),
         "txnCommit" => json!({ "transactionalId": step["transaction"], "groupId": key, "producerId": pid,
             "producerEpoch": epoch, "generationId": generation, "memberId": id, "groupInstanceId": null, "topics": offsets }),
         "join" => json!({ "groupId": key, "sessionTimeoutMs": 30000, "rebalanceTimeoutMs": 30000, "memberId": id,
             "groupInstanceId": step["instance"], "protocolType": "consumer",
             "protocols": [{ "name": "range", "metadata": "m" }] }),
-        "sync" => json!({ "groupId": key, "generationId": generation, "memberId": id, "groupInstanceId": step["instance"],
-            "protocolType": "consumer", "protocolName": "range" }),
+        "sync" => {
+            json!({ "groupId": key, "generationId": generation, "memberId": id, "groupInstanceId": step["instance"],
+            "protocolType": "consumer", "protocolName": "range" })
+        }
         "heartbeat" => json!({ "groupId": key, "generationId": generation, "memberId": id,
             "groupInstanceId": step["instance"] }),
         "leave" => json!({ "groupId": key, "members": [{ "memberId": id, "groupInstanceId": step["instance"] }] }),
@@ -139,7 +150,7 @@ fn coordinated(step: &Value) -> Value {
     long
 }
 
-/// Requests to the controller: `isr` is an AlterPartition, `create` a CreateTopics (through broker 0).
+/// Requests of a broker to the controller: `isr` is an AlterPartition.
 fn controlled(step: &Value) -> Value {
     let given = |key: &str, default: Value| step.get(key).cloned().unwrap_or(default);
     if let Some(isr) = step["isr"].as_array() {
@@ -152,10 +163,44 @@ fn controlled(step: &Value) -> Value {
         let body = json!({ "brokerId": by, "brokerEpoch": format!("E{by}"), "topics": [topic] });
         return json!({ "send": "AlterPartition", "version": 3, "to": "controller", "body": merged(body, step.get("with")) });
     }
-    let Some(name) = step.get("create") else { return step.clone() };
-    let topic = json!({ "name": name, "numPartitions": 1, "replicationFactor": 1 });
-    let body = json!({ "topics": [merged(topic, step.get("part"))], "timeoutMs": 30000 });
-    json!({ "send": "CreateTopics", "version": 7, "to": 0, "body": merged(body, step.get("with")) })
+    administered(step)
+}
+
+/// Requests of an administrator, all through broker 0 unless `to` says otherwise.
+fn administered(step: &Value) -> Value {
+    let given = |key: &str, default: Value| step.get(key).cloned().unwrap_or(default);
+    let topic = given("topic", json!("t"));
+    let (api, version, body) = if let Some(name) = step.get("create") {
+        let topic = json!({ "name": name, "numPartitions": 1, "replicationFactor": 1 });
+        ("CreateTopics", 4, json!({ "topics": [merged(topic, step.get("part"))], "timeoutMs": 30000 }))
+    } else if let Some(kind) = step.get("elect") {
+        let kind = if kind == "unclean" { 1 } else { 0 };
+        let topics = json!([{ "topic": topic, "partitions": step["partitions"] }]);
+        ("ElectLeaders", 2, json!({ "electionType": kind, "topicPartitions": topics, "timeoutMs": 30000 }))
+    } else if let Some(name) = step.get("grow") {
+        let assignments = step["assignments"].as_array();
+        let assignments = assignments.map(|list| list.iter().map(|ids| json!({ "brokerIds": ids })).collect::<Value>());
+        let topic = json!({ "name": name, "count": step["count"], "assignments": assignments });
+        ("CreatePartitions", 3, json!({ "topics": [topic], "timeoutMs": 30000 }))
+    } else if step.get("move").is_some() {
+        let part = json!({ "partitionIndex": given("partition", json!(0)), "replicas": step["move"] });
+        let topics = json!([{ "name": topic, "partitions": [part] }]);
+        ("AlterPartitionReassignments", 1, json!({ "topics": topics, "timeoutMs": 30000 }))
+    } else if step.get("moves").is_some() {
+        (
+            "ListPartitionReassignments",
+            0,
+            json!({ "topics": [{ "name": topic, "partitionIndexes": [0] }], "timeoutMs": 30000 }),
+        )
+    } else if let Some(name) = step.get("configure") {
+        let change = |(key, value): (&String, &Value)| json!({ "name": key, "configOperation": if value.is_null() { 1 } else { 0 }, "value": value });
+        let configs: Value = step["set"].as_object().into_iter().flatten().map(change).collect();
+        let resource = json!({ "resourceType": 2, "resourceName": name, "configs": configs });
+        ("IncrementalAlterConfigs", 1, json!({ "resources": [resource] }))
+    } else {
+        return step.clone();
+    };
+    json!({ "send": api, "version": version, "to": given("to", json!(0)), "body": merged(body, step.get("with")) })
 }
 
 /// What `produce` is given: values of records, a batch, or several.

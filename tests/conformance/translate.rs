@@ -2,6 +2,7 @@
 
 use crate::batch;
 use crate::script::Send;
+use crate::translate_control;
 use crate::words::Words;
 use bytes::Bytes;
 use delivery_lab::base::config::IsolationLevel;
@@ -32,7 +33,7 @@ impl Names {
         self.topics[0].1
     }
 
-    fn id(&mut self, name: &str) -> TopicId {
+    pub fn id(&mut self, name: &str) -> TopicId {
         let known = self.topics.iter().chain(&self.strangers).find(|(topic, _)| topic == name);
         if let Some((_, id)) = known {
             return *id;
@@ -55,17 +56,17 @@ impl Names {
 }
 
 /// Reads numbers and lists out of a request's JSON.
-struct Reader<'a> {
-    words: &'a Words,
+pub struct Reader<'a> {
+    pub words: &'a Words,
     now_ms: i64,
 }
 
 impl Reader<'_> {
-    fn number(&self, json: &Value, key: &str, default: i64) -> i64 {
+    pub fn number(&self, json: &Value, key: &str, default: i64) -> i64 {
         json.get(key).map_or(default, |value| self.words.number(value, self.now_ms))
     }
 
-    fn int(&self, json: &Value, key: &str, default: i32) -> i32 {
+    pub fn int(&self, json: &Value, key: &str, default: i32) -> i32 {
         self.number(json, key, i64::from(default)) as i32
     }
 
@@ -74,17 +75,12 @@ impl Reader<'_> {
     }
 }
 
-fn list<'a>(json: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+pub fn list<'a>(json: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
     json[key].as_array().into_iter().flatten()
 }
 
 /// All (topic, partition) of a request's two-storeyed list.
-fn partitions<'a>(
-    body: &'a Value,
-    topics: &str,
-    inner: &'a str,
-    names: &mut Names,
-) -> Vec<(TopicId, &'a Value)> {
+fn partitions<'a>(body: &'a Value, topics: &str, inner: &'a str, names: &mut Names) -> Vec<(TopicId, &'a Value)> {
     let topic = |topic: &'a Value| {
         let name = ["topicId", "name", "topic"].iter().find_map(|key| topic.get(*key)?.as_str()).unwrap_or("");
         let id = names.id(name);
@@ -143,7 +139,7 @@ pub fn request(send: &Send, names: &mut Names, words: &Words, now_ms: i64) -> An
             producer_id: reader.number(body, "producerId", -1),
             producer_epoch: reader.int(body, "producerEpoch", -1) as i16,
         })),
-        _ => Err(Refusal("the engine has no such API yet")),
+        api => translate_control::request(api, body, names, &reader).ok_or(Refusal("the engine has no such API yet")),
     }
 }
 
@@ -193,10 +189,7 @@ fn fetch(send: &Send, names: &mut Names, reader: &Reader<'_>) -> Request {
         min_bytes: reader.int(body, "minBytes", 0) as u32,
         max_bytes: reader.int(body, "maxBytes", i32::MAX) as u32,
         isolation: isolation(reader.number(body, "isolationLevel", 0)),
-        session: FetchSession {
-            id: reader.int(body, "sessionId", 0),
-            epoch: reader.int(body, "sessionEpoch", -1),
-        },
+        session: FetchSession { id: reader.int(body, "sessionId", 0), epoch: reader.int(body, "sessionEpoch", -1) },
         partitions: partitions(body, "topics", "partitions", names).into_iter().map(part).collect(),
         forgotten,
         rack: body["rackId"].as_str().filter(|rack| !rack.is_empty()).map(Into::into),
@@ -266,17 +259,16 @@ pub fn response(response: &Response, send: &Send, names: &Names, words: &mut Wor
             "producerId": words.granted_producer(it.producer_id),
             "producerEpoch": it.producer_epoch,
         }),
-        other => json!({ "refused": other.api().response_name() }),
+        other => {
+            let reader = Reader { words, now_ms };
+            translate_control::response(other, names, &reader)
+                .unwrap_or_else(|| json!({ "refused": other.api().response_name() }))
+        }
     }
 }
 
 /// Partitions by topic, topics in the order in which they come.
-fn grouped(
-    parts: impl Iterator<Item = (TopicPartition, Value)>,
-    key: &str,
-    inner: &str,
-    names: &Names,
-) -> Value {
+pub fn grouped(parts: impl Iterator<Item = (TopicPartition, Value)>, key: &str, inner: &str, names: &Names) -> Value {
     let mut topics: Vec<(TopicId, Vec<Value>)> = Vec::new();
     for (id, json) in parts {
         match topics.iter_mut().find(|(topic, _)| *topic == id.topic) {
@@ -316,7 +308,8 @@ fn produced(part: &ProducePartitionResponse, version: i16, words: &Words, now_ms
 fn fetched(part: &FetchPartitionResponse, version: i16, words: &Words, now_ms: i64) -> Value {
     let records = part.records.iter().map(|batch| batch::describe(batch, words, now_ms));
     let aborted = part.aborted_transactions.iter();
-    let aborted = aborted.map(|it| json!({ "producerId": words.producer(it.producer_id), "firstOffset": it.first_offset }));
+    let aborted =
+        aborted.map(|it| json!({ "producerId": words.producer(it.producer_id), "firstOffset": it.first_offset }));
     let mut json = json!({
         "partitionIndex": part.partition.partition as i32,
         "errorCode": part.error.name(),

@@ -6,6 +6,7 @@
 
 use crate::batch;
 use crate::client::Call;
+use crate::kafka::CLUSTER_ID;
 use crate::schema::{Field, Schema, Type};
 use crate::words::Words;
 use bytes::Bytes;
@@ -141,6 +142,11 @@ impl<'a> Translation<'a> {
                 let topic = self.topics.iter().find(|(name, ..)| name == text);
                 topic.map_or(text, |(_, real, _)| real).to_string()
             }
+            _ if field.name == "clusterId" && text == "ours" => CLUSTER_ID.to_string(),
+            _ if field.name == "resourceName" => {
+                let topic = self.topics.iter().find(|(name, ..)| name == text);
+                topic.map_or(text, |(_, real, _)| real).to_string()
+            }
             "groupId" | "transactionalId" if !text.is_empty() => format!("{}{text}", self.prefix),
             _ => self.words.text(text).to_string(),
         }
@@ -254,6 +260,7 @@ impl<'a> Translation<'a> {
             "sessionId" if self.message == "Fetch" => self.words.session(number),
             "producerId" if self.message == "InitProducerId" => self.words.granted_producer(number),
             "producerId" => self.words.producer(number),
+            "producerIdStart" if number >= 0 => Value::from("a new block"),
             "brokerEpoch" => self.words.broker_epoch(number),
             // Counts the elections of the coordinator's partition, by whatever was run before.
             "coordinatorEpoch" if number >= 0 => Value::from("current"),
@@ -271,8 +278,8 @@ impl<'a> Translation<'a> {
             return self.words.member(text);
         }
         // Messages name topics, too.
-        let text = text.strip_prefix(self.prefix).unwrap_or(text);
-        let text = self.topics.iter().fold(text.to_string(), |text, (name, real, _)| text.replace(real, name));
+        let text = if self.prefix.is_empty() { text.to_string() } else { text.replace(self.prefix, "") };
+        let text = self.topics.iter().fold(text, |text, (name, real, _)| text.replace(real, name));
         Value::from(Words::message(&text))
     }
 

@@ -32,7 +32,8 @@ impl Words {
         let Some(text) = value.as_str() else {
             return value.as_i64().unwrap_or_else(|| panic!("a number: {value}"));
         };
-        let named = |list: &[i64], at: &str| at.parse::<usize>().ok().and_then(|at| list.get(at.wrapping_sub(1)).copied());
+        let named =
+            |list: &[i64], at: &str| at.parse::<usize>().ok().and_then(|at| list.get(at.wrapping_sub(1)).copied());
         let offset = |rest: &str| match rest {
             "" => Some(0),
             _ => rest.strip_prefix('+').unwrap_or(rest).parse::<i64>().ok(),
@@ -116,8 +117,8 @@ impl Words {
     }
 
     pub fn member(&mut self, id: &str) -> Value {
-        // A coordinator's own end in a UUID; others are what the script said.
-        let made_up = id.len() > 36 && id.rsplit('-').map(str::len).take(5).eq([12, 4, 4, 4, 8]);
+        // A coordinator's own are UUIDs, or end in one; others are what the script said.
+        let made_up = id.len() == 22 || id.len() > 36 && id.rsplit('-').map(str::len).take(5).eq([12, 4, 4, 4, 8]);
         if made_up { Value::from(format!("M{}", place(&mut self.members, id.to_string()))) } else { Value::from(id) }
     }
 }

@@ -21,8 +21,8 @@ impl ReplicaManager {
     pub fn handle_produce(&mut self, context: RequestContext, request: &ProduceRequest, ctx: &mut Context<'_, '_>) {
         let acks = request.acks;
         // Nobody may write to a transaction without saying whose it is; then nothing of the request is written.
-        let stranger = request.transactional_id.is_none()
-            && request.partitions.iter().any(|part| part.batch.is_transactional());
+        let stranger =
+            request.transactional_id.is_none() && request.partitions.iter().any(|part| part.batch.is_transactional());
         let mut statuses = Vec::with_capacity(request.partitions.len());
         let mut moved = Vec::with_capacity(request.partitions.len());
         for part in &request.partitions {
