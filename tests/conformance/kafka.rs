@@ -94,7 +94,7 @@ impl Kafka {
             log = rest;
             for record in batch.raw_records().flatten().filter(|_| !batch.is_control()) {
                 // Frame version, API key of RegisterBrokerRecord, its version, broker id, incarnation (16), broker epoch.
-                if let Some([_, 27, _, 0, 0, 0, id, rest @ ..]) = record.value
+                if let Some([_, 0, _, 0, 0, 0, id, rest @ ..]) = record.value
                     && let Some(epoch) = epochs.get_mut(usize::from(*id))
                 {
                     *epoch = i64::from_be_bytes(rest[16..24].try_into().expect("eight bytes"));
