@@ -53,7 +53,7 @@ fn entities(topic: &str, faults: &str) -> Scenario {
       "log.initial.task.delay.ms": "0" }} }},
   "topics": [{{ "name": "orders", "partitions": 1, "replication.factor": 3, "config": {topic} }}],
   "producers": [{{ "name": "shop", "topic": "orders", "records": 60, "rate.per.second": 20, "key": "entity:3",
-      "config": {{ "acks": "all" }} }}],
+      "config": {{ "acks": "all", "linger.ms": "200" }} }}],
   "consumers": [{{ "name": "mailer", "group": "mail", "topics": ["orders"], "processing.ms": 5, "commit": "after-sync",
       "config": {{ "enable.auto.commit": "false", "auto.offset.reset": "earliest" }} }}],
   "faults": [{faults}],
@@ -92,6 +92,7 @@ fn compaction_and_failover_get_along() {
     assert_eq!(report.invariant_violations, Vec::<String>::new());
     assert_eq!((report.ledger.processed, report.ledger.lost.len()), (60, 0), "the reader kept up");
     assert!(report.ledger.log_duplicated.is_empty());
+    assert_eq!(report.ledger.appended, 60, "what is compacted away was not cut off");
 }
 
 #[test]

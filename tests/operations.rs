@@ -168,6 +168,22 @@ fn settings_change_while_the_cluster_runs() {
 }
 
 #[test]
+fn records_are_deleted_by_request() {
+    // The leader changes in between: the administrator looks for the new one.
+    let faults = json!([
+        { "at.ms": 2000, "do": "delete_records", "topic": "orders", "partition": 0, "offset": 10 },
+        { "at.ms": 2500, "do": "crash", "node": "broker-0", "for.ms": 3000 },
+        { "at.ms": 2600, "do": "delete_records", "topic": "orders", "partition": 0, "offset": 20 },
+        { "at.ms": 9000, "do": "resume", "node": "shop" }
+    ]);
+    let lab = run(&scenario(orders(3), faults));
+    for broker in 0..3 {
+        let replica = lab.0.run.world.broker(BrokerId(broker)).and_then(|it| it.partition(lab.at(0)));
+        assert_eq!(replica.expect("hosted").log().log_start_offset(), 20, "on broker {broker}");
+    }
+}
+
+#[test]
 fn mistakes_in_tasks_are_named() {
     let mistakes = |fault: Value| {
         let json = scenario(orders(2), json!([fault]));

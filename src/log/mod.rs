@@ -11,8 +11,8 @@
 //! `LeaderEpochFileCache`, `LogCleanerManager`, `Cleaner`.
 //!
 //! On purpose different from Kafka: batches are kept as values with their byte positions, not as one stretch of bytes;
-//! the recovery point reaches the disk at once; a segment that was rolled is flushed at once
-//! (Kafka does so in the background within milliseconds); compressed batches are trusted to hold what their header says.
+//! the recovery point reaches the disk at once; a segment that was rolled is flushed at once (Kafka does so in the background
+//! within milliseconds); leaders refuse compressed batches, and one that is on the disk all the same is kept unopened.
 
 mod append;
 mod cleanable;

@@ -223,6 +223,7 @@ const VERBS: &[&str] = &[
     "create_partitions",
     "reassign",
     "alter_config",
+    "delete_records",
 ];
 
 /// More partitions than a topic may have here.
@@ -307,6 +308,11 @@ fn read_task(verb: &str, r: &mut Reader<'_>) -> Option<AdminTask> {
             replicas: r.numbers("replicas").map(|ids| ids.into_iter().map(|id| BrokerId(id as i32)).collect()),
         },
         "alter_config" => AdminTask::AlterConfig { topic: r.text("topic"), config: r.properties("config") },
+        "delete_records" => AdminTask::DeleteRecords {
+            topic: r.name("topic"),
+            partition: read_partition(r),
+            offset: r.signed("offset"),
+        },
         _ => return None,
     })
 }

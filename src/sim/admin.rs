@@ -1,13 +1,13 @@
 //! The world's own client: it creates the scenario's topics while the cluster boots, as an administrator would with
 //! `kafka-topics --create`; later it does what the scenario's administrator wants.
 //!
-//! It speaks to the controllers (KIP-919): to the next one after `NOT_CONTROLLER`, a broken connection or silence, until
+//! It speaks to the controllers (KIP-919), and to leaders where only they can help: to the next one after `NOT_CONTROLLER`, a broken connection or silence, until
 //! `default.api.timeout.ms` is over.
 
 use super::task::AdminTask;
-use crate::base::{Duration, NodeId, Prng, Time};
+use crate::base::{BrokerId, Duration, NodeId, Prng, Time};
 use crate::node::{Body, Channel, ConnectionId, Crash, Event, LoopTimer, Message, Node, Outbox, Timer};
-use crate::protocol::{CreateTopicsRequest, ErrorCode, MetadataRequest, NewTopic, Request, Response};
+use crate::protocol::{CreateTopicsRequest, ErrorCode, MetadataRequest, NewTopic, Request, Response, TopicMetadata};
 use std::rc::Rc;
 
 /// By then every broker has registered and is unfenced, so that replicas are placed on all of them.
@@ -39,25 +39,13 @@ pub(super) struct Admin {
 #[derive(Clone, Hash, Debug)]
 struct Running {
     task: AdminTask,
-    /// What it is about, as long as that must be asked for first: elections need to know which partitions there are.
-    partitions: Option<u32>,
+    /// What was found out about its topic, if that had to be asked for first.
+    known: Option<TopicMetadata>,
     give_up_at: Time,
     /// Of the request in flight, and to whom it went.
     in_flight: Option<(u32, NodeId)>,
     /// When to send it again, or to stop waiting for the answer.
     due: Time,
-}
-
-impl Running {
-    /// An election in a whole topic names its partitions, which have to be asked for.
-    fn asks_for(&self) -> Option<Rc<str>> {
-        match &self.task {
-            AdminTask::ElectLeaders { topic: Some(topic), partition: None, .. } if self.partitions.is_none() => {
-                Some(topic.clone())
-            }
-            _ => None,
-        }
-    }
 }
 
 impl Admin {
@@ -79,7 +67,7 @@ impl Admin {
     /// Begins a task.
     pub fn begin(&mut self, now: Time, task: AdminTask, out: &mut Outbox<'_>) {
         let give_up_at = now + API_TIMEOUT;
-        self.tasks.push(Running { task, partitions: None, give_up_at, in_flight: None, due: now });
+        self.tasks.push(Running { task, known: None, give_up_at, in_flight: None, due: now });
         self.pump(now, out);
     }
 
@@ -97,11 +85,17 @@ impl Admin {
                 continue;
             }
             self.tries += 1;
-            let (to, request) = match running.asks_for() {
-                Some(topic) => (&self.brokers, Request::Metadata(MetadataRequest { topics: vec![topic] })),
-                None => (&self.controllers, running.task.request(|_| running.partitions.unwrap_or(0))),
+            let known = running.known.as_ref();
+            let pick = |all: &[NodeId]| all[self.target % all.len()];
+            let (to, request) = match running.task.asks_for().filter(|_| known.is_none()) {
+                Some(topic) => {
+                    (pick(&self.brokers), Request::Metadata(MetadataRequest { topics: vec![topic.clone()] }))
+                }
+                None => {
+                    let leader = running.task.leader(known).map(BrokerId::node);
+                    (leader.unwrap_or_else(|| pick(&self.controllers)), running.task.request(known))
+                }
             };
-            let to = to[self.target % to.len()];
             out.request(to, Channel::Forwarding, self.tries, request);
             running.in_flight = Some((self.tries, to));
             running.due = running.give_up_at.min(now + REQUEST_TIMEOUT);
@@ -126,14 +120,24 @@ impl Admin {
         let running = &mut self.tasks[at];
         running.in_flight = None;
         let error = response.error();
+        let again = matches!(
+            error,
+            ErrorCode::NotController
+                | ErrorCode::RequestTimedOut
+                | ErrorCode::NotLeaderOrFollower
+                | ErrorCode::LeaderNotAvailable
+        );
         match response {
-            _ if matches!(error, ErrorCode::NotController | ErrorCode::RequestTimedOut) => {
-                self.target += 1;
-                running.due = now + RETRY_BACKOFF;
+            Response::Metadata(metadata) if !error.is_error() || error == ErrorCode::LeaderNotAvailable => {
+                running.known = metadata.topics.first().cloned();
+                let leaderless = running.task.leader(running.known.as_ref()) == Some(BrokerId::NONE);
+                running.known.take_if(|_| leaderless);
+                running.due = if leaderless { now + RETRY_BACKOFF } else { now };
             }
-            Response::Metadata(metadata) if !error.is_error() => {
-                running.partitions = Some(metadata.topics.first().map_or(0, |topic| topic.partitions.len() as u32));
-                running.due = now;
+            _ if again => {
+                self.target += 1;
+                running.known = None;
+                running.due = now + RETRY_BACKOFF;
             }
             _ => {
                 let api = running.task.api();
@@ -191,6 +195,7 @@ impl Node for Admin {
         self.target += 1;
         for running in &mut self.tasks {
             if running.in_flight.take_if(|(_, to)| *to == peer).is_some() {
+                running.known = None;
                 running.due = running.give_up_at.min(now + RETRY_BACKOFF);
             }
         }

@@ -1,15 +1,19 @@
 //! What an administrator can ask of a running cluster.
 
-use crate::base::BrokerId;
 use crate::base::config::Properties;
+use crate::base::{BrokerId, Duration, Offset, TopicPartition};
 use crate::protocol::{
     AlterConfigs, AlterPartitionReassignmentsRequest, ApiKey, Configurable, CreatePartitionsRequest,
-    ElectLeadersRequest, ElectionType, IncrementalAlterConfigsRequest, NewPartitions, Reassignment, Request,
-    TopicPartitions,
+    DeleteRecordsPartition, DeleteRecordsRequest, ElectLeadersRequest, ElectionType, IncrementalAlterConfigsRequest,
+    NewPartitions, Reassignment, Request, TopicMetadata, TopicPartitions,
 };
 use std::rc::Rc;
 
-/// One command of `kafka-leader-election`, `kafka-topics`, `kafka-reassign-partitions` or `kafka-configs`.
+/// How long a broker waits until all replicas have deleted records (`request.timeout.ms`).
+const DELETE_TIMEOUT: Duration = Duration::from_millis(30_000);
+
+/// One command of `kafka-leader-election`, `kafka-topics`, `kafka-reassign-partitions`, `kafka-configs` or
+/// `kafka-delete-records`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum AdminTask {
     /// Holds elections.
@@ -44,6 +48,15 @@ pub enum AdminTask {
         /// The new settings.
         config: Properties,
     },
+    /// Deletes the oldest records of a partition.
+    DeleteRecords {
+        /// Of which topic.
+        topic: Rc<str>,
+        /// Of which partition.
+        partition: u32,
+        /// The first that stays; none deletes all that is replicated.
+        offset: Option<Offset>,
+    },
 }
 
 impl AdminTask {
@@ -54,6 +67,7 @@ impl AdminTask {
             AdminTask::CreatePartitions { .. } => ApiKey::CreatePartitions,
             AdminTask::Reassign { .. } => ApiKey::AlterPartitionReassignments,
             AdminTask::AlterConfig { .. } => ApiKey::IncrementalAlterConfigs,
+            AdminTask::DeleteRecords { .. } => ApiKey::DeleteRecords,
         }
     }
 
@@ -61,7 +75,9 @@ impl AdminTask {
     pub fn topic(&self) -> Option<&Rc<str>> {
         match self {
             AdminTask::ElectLeaders { topic, .. } | AdminTask::AlterConfig { topic, .. } => topic.as_ref(),
-            AdminTask::CreatePartitions { topic, .. } | AdminTask::Reassign { topic, .. } => Some(topic),
+            AdminTask::CreatePartitions { topic, .. }
+            | AdminTask::Reassign { topic, .. }
+            | AdminTask::DeleteRecords { topic, .. } => Some(topic),
         }
     }
 
@@ -72,15 +88,36 @@ impl AdminTask {
             AdminTask::CreatePartitions { .. } => "create_partitions",
             AdminTask::Reassign { .. } => "reassign",
             AdminTask::AlterConfig { .. } => "alter_config",
+            AdminTask::DeleteRecords { .. } => "delete_records",
         }
     }
 
-    /// The request. `partitions` says how many partitions a topic has.
-    pub(super) fn request(&self, partitions: impl Fn(&str) -> u32) -> Request {
+    /// The topic whose metadata have to be asked for first: how many partitions it has, who leads one.
+    pub(super) fn asks_for(&self) -> Option<&Rc<str>> {
+        match self {
+            AdminTask::ElectLeaders { topic: Some(topic), partition: None, .. }
+            | AdminTask::DeleteRecords { topic, .. } => Some(topic),
+            _ => None,
+        }
+    }
+
+    /// The leader that has to be asked, −1 if there is none at present; none if it is the controller.
+    pub(super) fn leader(&self, known: Option<&TopicMetadata>) -> Option<BrokerId> {
+        match self {
+            AdminTask::DeleteRecords { partition, .. } => {
+                let found = known.and_then(|known| known.partitions.get(*partition as usize));
+                Some(found.map_or(BrokerId::NONE, |partition| partition.leader))
+            }
+            _ => None,
+        }
+    }
+
+    /// The request, with what is known of the topic that it [asks for](Self::asks_for).
+    pub(super) fn request(&self, known: Option<&TopicMetadata>) -> Request {
         match self {
             AdminTask::ElectLeaders { election, topic, partition } => {
                 let partitions = topic.as_ref().map(|topic| {
-                    let all = || (0..partitions(topic)).collect();
+                    let all = || (0..known.map_or(0, |known| known.partitions.len() as u32)).collect();
                     vec![TopicPartitions {
                         topic: topic.clone(),
                         partitions: partition.map_or_else(all, |it| vec![it]),
@@ -107,6 +144,13 @@ impl AdminTask {
                 };
                 let resources = vec![AlterConfigs { resource, changes: config.iter().map(change).collect() }];
                 Request::IncrementalAlterConfigs(IncrementalAlterConfigsRequest { resources })
+            }
+            AdminTask::DeleteRecords { partition, offset, .. } => {
+                let topic = known.map_or(crate::base::TopicId(0), |known| known.topic);
+                let partition = TopicPartition::new(topic, *partition);
+                let offset = offset.unwrap_or(DeleteRecordsPartition::HIGH_WATERMARK);
+                let partitions = vec![DeleteRecordsPartition { partition, offset }];
+                Request::DeleteRecords(DeleteRecordsRequest { partitions, timeout: DELETE_TIMEOUT })
             }
         }
     }

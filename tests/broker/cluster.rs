@@ -35,6 +35,7 @@ pub struct Cluster {
     correlation: u32,
     generations: BTreeMap<NodeId, u32>,
     pub steps: u64,
+    controller_is_cut_off: bool,
 }
 
 impl Cluster {
@@ -66,6 +67,7 @@ impl Cluster {
             correlation: 0,
             generations: BTreeMap::new(),
             steps: 0,
+            controller_is_cut_off: false,
         };
         cluster.with(CONTROLLER, |node, now, out| node.on_start(now, out));
         for id in ids {
@@ -161,6 +163,9 @@ impl Cluster {
     }
 
     fn is_running(&self, node: NodeId) -> bool {
+        if node == CONTROLLER && self.controller_is_cut_off {
+            return false;
+        }
         self.brokers.get(&BrokerId::from(node)).is_none_or(Broker::is_running)
     }
 
@@ -233,6 +238,11 @@ impl Cluster {
     /// The broker is asked to stop.
     pub fn shut_down(&mut self, broker: i32) {
         self.with(BrokerId(broker).node(), |node, now, out| node.on_shutdown(now, out));
+    }
+
+    /// From now on nothing reaches the controller.
+    pub fn cut_off_controller(&mut self) {
+        self.controller_is_cut_off = true;
     }
 
     fn end_connections(&mut self, broker: BrokerId) {

@@ -341,6 +341,7 @@ impl BrokerConfig {
         let mut reader = Reader::new(properties, KEYS, IGNORED);
         let mut config = Self::read(&mut reader, None);
         config.fix_namesakes(&mut reader);
+        reader.refuse_codec(config.compression_type.is_codec());
         config.check_replication(&mut reader);
         config.check_group_ranges(&mut reader);
         config.check_share_group_ranges(&mut reader);

@@ -220,6 +220,11 @@ impl CompressionType {
 }
 
 impl BrokerCompressionType {
+    /// Whether the log is compressed whatever comes.
+    pub const fn is_codec(self) -> bool {
+        !matches!(self, BrokerCompressionType::Producer | BrokerCompressionType::Uncompressed)
+    }
+
     /// What a batch that came compressed with `source` is stored as.
     pub const fn target(self, source: CompressionType) -> CompressionType {
         match self {

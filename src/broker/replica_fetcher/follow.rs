@@ -141,16 +141,17 @@ impl ReplicaManager {
         let id = part.partition;
         let Some(partition) = self.partition_mut(id) else { return };
         let before = (partition.log().log_start_offset(), partition.log().log_end_offset());
-        let high_watermark = partition.log().high_watermark();
+        let seen_by_consumers = (before.0, partition.log().high_watermark());
         match partition.append_as_follower(&part, leader_epoch, ctx) {
             Ok(()) => {
                 let (end, epoch) = end_of(partition.log());
-                let moved = (partition.log().log_start_offset(), end) != before;
-                let news = moved || partition.log().high_watermark() != high_watermark;
-                if moved && let Some(fetcher) = self.fetchers.fetcher_mut(leader) {
+                if (partition.log().log_start_offset(), end) != before
+                    && let Some(fetcher) = self.fetchers.fetcher_mut(leader)
+                {
                     fetcher.moved(id, end, epoch);
                 }
-                if news {
+                let log = self.partition(id).map(Partition::log);
+                if log.is_some_and(|log| (log.log_start_offset(), log.high_watermark()) != seen_by_consumers) {
                     self.follower_moved(id, ctx);
                 }
             }

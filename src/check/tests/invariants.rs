@@ -199,6 +199,27 @@ fn a_new_leader_has_what_was_committed() {
     assert_eq!(fake.lead(1, 1), [Invariant::CommittedSurvives]);
 }
 
+/// Each replica of a compacted topic is cleaned in its own time.
+#[test]
+fn compacted_replicas_may_differ_in_what_is_left_but_not_in_what_is_there() {
+    let compacted = |fake: &mut Fake| {
+        let mut config = (**fake.logs[0].config()).clone();
+        config.compact = true;
+        let config = Rc::new(config);
+        fake.logs.iter_mut().for_each(|log| log.set_config(config.clone()));
+    };
+    for (third, expected) in [(2, [].as_slice()), (9, &[Invariant::StrongIsr])] {
+        let mut fake = Fake::new();
+        compacted(&mut fake);
+        fake.append(0, batch(0, 0, &[0]));
+        fake.append(0, batch(1, 0, &[1, 2]));
+        fake.append(1, batch(0, 0, &[0]).emptied());
+        fake.append(1, batch(1, 0, &[1, third]));
+        fake.append(2, batch(1, 0, &[1, 2]));
+        assert_eq!(fake.commit(0, 3), expected);
+    }
+}
+
 #[test]
 fn an_unclean_election_may_lose_what_was_committed() {
     let mut fake = Fake::new();

@@ -142,6 +142,22 @@ fn another_minimum_clears_the_eligible() {
 }
 
 #[test]
+fn another_minimum_while_nobody_leads_forgets_who_might() {
+    // So it is in Kafka: only an unclean election helps then.
+    let mut lab = Lab::cluster_with(2, MIN_2);
+    lab.kill([1, 0]);
+    lab.expect(-1, 1, 2, &[]);
+    assert_eq!(lab.elr(), (vec![0, 1], vec![0]));
+    assert_eq!(lab.alter_config(&[("min.insync.replicas", Some("1"))]), ErrorCode::None);
+    assert_eq!(lab.elr(), (vec![], vec![]));
+    lab.unfence(0);
+    lab.unfence(1);
+    lab.expect(-1, 1, 3, &[]);
+    assert_eq!(lab.elect(ElectionType::Unclean, &[0]), [ErrorCode::None]);
+    lab.expect(0, 2, 4, &[0]);
+}
+
+#[test]
 fn the_minimum_is_never_more_than_the_replicas() {
     let mut lab = Lab::cluster_with(2, MIN_3);
     lab.kill([1]);

@@ -82,6 +82,33 @@ fn refusals_come_in_kafkas_order() {
     assert_eq!((log.log_end_offset(), log.latest_epoch()), (0, None), "nothing happened so far");
 }
 
+/// The batch, claiming that its records are compressed.
+fn compressed(batch: &RecordBatch, codec: u8) -> RecordBatch {
+    let mut bytes = batch.bytes().to_vec();
+    bytes[22] |= codec;
+    let crc = crate::record::crc32c(&bytes[21..]);
+    bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+    RecordBatch::parse(bytes.into()).unwrap().0
+}
+
+#[test]
+fn a_leader_refuses_compressed_batches_and_a_follower_keeps_them() {
+    for codec in 1..=4 {
+        let batch = compressed(&plain(2), codec);
+        assert!(batch.validate_crc());
+        for origin in [AppendOrigin::Client, AppendOrigin::Coordinator] {
+            let mut log = empty_log();
+            let refused = log.append_as_leader(batch.clone(), 0, origin, NOW).unwrap_err();
+            assert_eq!((refused, log.log_end_offset()), (ErrorCode::UnsupportedCompressionType, 0));
+        }
+        let mut log = empty_log();
+        replicate(&mut log, &batch, 0, 0);
+        assert_eq!(log.read(0, u32::MAX, 2, true).unwrap().len(), 1);
+    }
+    let corrupt = compressed(&plain(2), 1).corrupted(50);
+    assert_eq!(client(&mut empty_log(), corrupt), Err(ErrorCode::CorruptMessage), "that is seen first");
+}
+
 #[test]
 fn a_batch_larger_than_a_segment_is_refused_after_its_epoch_was_noted() {
     let mut log = log_with(|config| config.segment_bytes = 100);

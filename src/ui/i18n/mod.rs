@@ -355,6 +355,10 @@ fn task(task: &AdminTask) -> String {
         AdminTask::Reassign { topic, partition, replicas: None } => {
             format!("kafka-reassign-partitions --cancel {topic}-{partition}")
         }
+        AdminTask::DeleteRecords { topic, partition, offset } => {
+            let offset = offset.map_or_else(|| "high watermark".to_owned(), |offset| offset.to_string());
+            format!("kafka-delete-records {topic}-{partition} < {offset}")
+        }
         AdminTask::AlterConfig { topic, config } => {
             let set: Vec<String> = config.iter().map(|(key, value)| format!("{key}={value}")).collect();
             format!("kafka-configs --alter{} --add-config {}", about(topic), set.join(","))
