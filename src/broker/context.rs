@@ -52,6 +52,14 @@ impl Context<'_, '_> {
         }
     }
 
+    /// As [`Self::not_hosted`], for the requests that name topics by id: Produce and Fetch.
+    pub fn not_hosted_by_id(&self, partition: TopicPartition) -> ErrorCode {
+        match self.image.topic(partition.topic) {
+            Some(_) => self.not_hosted(partition),
+            None => ErrorCode::UnknownTopicId,
+        }
+    }
+
     /// Who leads, as far as the metadata go (KIP-951).
     pub fn leader_in_metadata(&self, partition: TopicPartition) -> Option<CurrentLeader> {
         let registration = self.image.partition(partition)?;
