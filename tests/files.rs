@@ -9,3 +9,5 @@ mod dumps;
 mod goldens;
 #[path = "files/hostile.rs"]
 mod hostile;
+#[path = "files/worlds.rs"]
+mod worlds;

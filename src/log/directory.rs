@@ -72,6 +72,11 @@ impl LogDirectory {
         self.recovery_point
     }
 
+    /// Its line in `log-start-offset-checkpoint`, if it has one: where its first segment begins, none is needed.
+    pub fn checkpointed_log_start(&self) -> Option<Offset> {
+        Some(self.log_start_offset).filter(|start| *start > self.segments[0].base_offset())
+    }
+
     /// Was it closed in an orderly way?
     pub fn is_clean(&self) -> bool {
         self.clean_shutdown

@@ -36,8 +36,11 @@ fn checkpoint(lines: impl ExactSizeIterator<Item = String>) -> String {
     out
 }
 
-/// The file `leader-epoch-checkpoint`.
+/// The file `leader-epoch-checkpoint`. Kafka creates it empty and writes it with the first epoch.
 pub fn leader_epochs(entries: &[EpochEntry]) -> String {
+    if entries.is_empty() {
+        return String::new();
+    }
     checkpoint(entries.iter().map(|entry| format!("{} {}", entry.epoch, entry.start_offset)))
 }
 
