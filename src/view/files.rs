@@ -93,7 +93,8 @@ fn metadata_log(world: &World, node: NodeId, controller: &Controller) -> Found {
 }
 
 fn beside_broker(broker: &Broker) -> Option<NamedFile> {
-    let stopped = broker.is_running() || broker.logs().all(|(_, log)| log.is_clean());
+    // A process that has just begun may not have opened all logs yet: what a crash left of them is still there.
+    let stopped = broker.disk().directories().all(|(_, log)| log.is_clean());
     stopped.then(|| NamedFile::new(checkpoint::CLEAN_SHUTDOWN, checkpoint::clean_shutdown(broker.broker_epoch())))
 }
 

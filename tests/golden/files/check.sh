@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A real Kafka reads our files: exports every scenario of the library (or those named as arguments) and lets Kafka's
-# DumpLogSegments read all of it, its index sanity check included. Prints each complaint; fails if there is one.
+# A real Kafka reads our files: exports every scenario of the library (or those named as arguments), lets Kafka's
+# DumpLogSegments read all of it, its index sanity check included, and lets Kafka's own log open every directory and
+# recover it, which must not change a byte. Prints each complaint; fails if there is one.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 kafka=${XDG_CACHE_HOME:-$HOME/.cache}/delivery-lab/kafka
@@ -22,6 +23,9 @@ java -Xmx512m -cp "$kafka/libs/*" "$here/Dump.java" . --index-sanity-check >> ka
 # A segment that does not begin with offset 0 is "non-consecutive" for the tool.
 complaints=$(grep -a -E '^! |isvalid: false|invalid bytes|payload: Error at' kafka.txt | grep -a -v -E '^! Non-consecutive|^!   -1 is followed by' || true)
 echo "check: $(grep -a -c '^Dumping' kafka.txt) dumps, $(wc -l < kafka.txt) lines"
+open() { java -Xmx512m -cp "$kafka/libs/*" "$here/Open.java" "$@" || complaints+=$'\nsee above'; }
+open 4096 1073741824 $(ls -d ./*/* | grep -v -- -small/)
+open 150 900 ./*-small/*
 if [ -n "$complaints" ]; then
   echo "$complaints" | head -40
   exit 1
