@@ -16,6 +16,7 @@ use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, RecordId, SortedMap, Ti
 use crate::log::UnifiedLog;
 use crate::metadata::{MetadataImage, PartitionRegistration};
 use crate::node::Event;
+use crate::record::RecordBatch;
 use crate::sim::{Recorded, World};
 use std::rc::Rc;
 
@@ -318,10 +319,30 @@ fn in_sync(cluster: &impl Cluster, broker: BrokerId, partition: TopicPartition) 
 /// Where two logs first differ between two offsets.
 fn first_difference(leader: &UnifiedLog, member: &UnifiedLog, from: Offset, to: Offset) -> Option<Offset> {
     let from = from.max(leader.log_start_offset()).max(member.log_start_offset());
+    if leader.config().compact {
+        return first_contradiction(leader, member, from, to);
+    }
     let mut theirs = member.batches_from(from);
     for batch in leader.batches_from(from).take_while(|batch| batch.base_offset() < to) {
         if theirs.next() != Some(batch) {
             return Some(batch.base_offset());
+        }
+    }
+    None
+}
+
+/// Where two compacted logs first have different records at one offset. Each replica is cleaned in its own time, so that one
+/// may lack what the other has still.
+fn first_contradiction(leader: &UnifiedLog, member: &UnifiedLog, from: Offset, to: Offset) -> Option<Offset> {
+    let mut theirs = member.batches_from(from).flat_map(RecordBatch::raw_records).flatten().peekable();
+    for record in
+        leader.batches_from(from).take_while(|batch| batch.base_offset() < to).flat_map(RecordBatch::raw_records)
+    {
+        let Ok(record) = record else { continue };
+        while theirs.next_if(|other| other.offset < record.offset).is_some() {}
+        let other = theirs.next_if(|other| other.offset == record.offset);
+        if other.is_some_and(|other| (other.key, other.value) != (record.key, record.value)) {
+            return Some(record.offset);
         }
     }
     None

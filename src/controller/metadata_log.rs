@@ -82,8 +82,8 @@ impl MetadataLog {
     }
 
     /// Ends the log before the batch at `offset`.
-    pub(super) fn cut(&mut self, offset: Offset) {
-        self.log.truncate_to(offset);
+    pub(super) fn cut(&mut self, offset: Offset, now: Time) {
+        self.log.truncate_to(offset, now);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading: by offset, by timestamp, and the index of aborted transactions.
 
-use super::UnifiedLog;
+use super::{AbortedTxn, UnifiedLog};
 use crate::base::{LeaderEpoch, Offset};
 use crate::protocol::{AbortedTransaction, ErrorCode};
 use crate::record::RecordBatch;
@@ -70,13 +70,18 @@ impl UnifiedLog {
 
     /// The aborted transactions that a read_committed reader of `from..upper` has to know, by the transaction indexes.
     pub fn aborted_transactions(&self, from: Offset, upper: Offset) -> Vec<AbortedTransaction> {
+        let named = |it: AbortedTxn| AbortedTransaction { producer_id: it.producer_id, first_offset: it.first_offset };
+        self.aborted_txns(from, upper).into_iter().map(named).collect()
+    }
+
+    /// The entries of the transaction indexes that overlap `from..upper`.
+    pub(super) fn aborted_txns(&self, from: Offset, upper: Offset) -> Vec<AbortedTxn> {
         let mut found = Vec::new();
         let Some(first_segment) = self.directory.floor_segment(from) else { return found };
         for segment in &self.directory.segments[first_segment..] {
             for aborted in segment.txn_index().iter() {
                 if aborted.last_offset >= from && aborted.first_offset < upper {
-                    let (producer_id, first_offset) = (aborted.producer_id, aborted.first_offset);
-                    found.push(AbortedTransaction { producer_id, first_offset });
+                    found.push(*aborted);
                 }
                 if aborted.last_stable_offset >= upper {
                     return found;

@@ -32,19 +32,20 @@ impl UnifiedLog {
             recover(&mut directory, &config, now.wall_clock_ms(), &mut report);
         }
         directory.clean_shutdown = false;
-        let start = directory.log_start_offset;
+        let start = directory.start_offset();
         if directory.end_offset() < start {
             // Nothing that may be read is left.
             directory.begin_anew_at(start, config.index_interval_bytes, now);
         }
         let end = directory.end_offset();
         directory.epochs.truncate_from_end(end);
-        directory.epochs.truncate_from_start(start);
-        directory.recovery_point = directory.recovery_point.min(end);
+        directory.epochs.truncate_from_start(directory.log_start_offset);
+        directory.recovery_point = directory.recovery_point.clamp(start, end);
         report.log_end_offset = end;
         let mut log = UnifiedLog {
             directory,
             config,
+            log_start_offset: start,
             log_end_offset: end,
             high_watermark: 0,
             first_unstable_offset: None,
@@ -62,24 +63,27 @@ impl UnifiedLog {
     }
 
     /// After a truncation to `end`: the nearest snapshot not after it, and the batches since.
-    pub(super) fn rebuild_producer_state(&mut self, end: Offset) {
+    pub(super) fn rebuild_producer_state(&mut self, end: Offset, now_ms: i64) {
         if self.producer_state.is_empty() && self.producer_state.end_offset() >= end {
             // There was nobody to know before; truncating made nobody known.
             self.directory.snapshots.retain(|&offset, _| offset <= end);
             self.producer_state.reset(end);
         } else {
-            self.reload_producers(end, i64::MIN);
+            self.reload_producers(end, now_ms);
         }
         self.take_snapshot();
     }
 
-    /// Producers silent for too long at `now_ms` are left out of snapshots.
+    /// From the newest snapshot, or if there is none from the log start. Producers silent for too long at `now_ms` are left
+    /// out of snapshots.
     fn reload_producers(&mut self, end: Offset, now_ms: i64) {
-        reload(&mut self.directory, &mut self.producer_state, end, now_ms, &self.config);
+        let start = self.log_start_offset;
+        reload(&mut self.directory, &mut self.producer_state, start, end, now_ms, &self.config);
     }
 }
 
-/// Recovers the segments from that of the recovery point on, and drops what comes after the first bad batch.
+/// Recovers the segments from that of the recovery point on, and drops what comes after the first bad batch. What is known
+/// of producers is built anew from there on, also from records below the log start.
 fn recover(directory: &mut LogDirectory, config: &LogConfig, now_ms: i64, report: &mut RecoveryReport) {
     let first = directory.floor_segment(directory.recovery_point).unwrap_or(0);
     for index in first..directory.segments.len() {

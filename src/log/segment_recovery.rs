@@ -17,7 +17,9 @@ pub(super) fn recover_segment(
 ) -> u64 {
     let segment = Rc::clone(&directory.segments[index]);
     let mut producers = ProducerState::default();
-    reload(directory, &mut producers, segment.base_offset(), now_ms, config);
+    // Also what is below the log start: Kafka goes by the checkpoint here, and replays the segment as a whole.
+    let start = directory.log_start_offset;
+    reload(directory, &mut producers, start, segment.base_offset(), now_ms, config);
     let mut next_offset = segment.base_offset();
     let (mut good, mut aborted) = (0, Vec::new());
     for stored in segment.batches().iter() {
@@ -44,15 +46,16 @@ pub(super) fn recover_segment(
     u64::from(lost)
 }
 
-/// The producers' state before `end`: from the nearest snapshot, and the batches since. Snapshots of other times go.
+/// The producers' state before `end`: from the nearest snapshot (or, without one, from `start`), and the batches since.
+/// Snapshots that are not between the two go.
 pub(super) fn reload(
     directory: &mut LogDirectory,
     producers: &mut ProducerState,
+    start: Offset,
     end: Offset,
     now_ms: i64,
     config: &LogConfig,
 ) {
-    let start = directory.log_start_offset.max(directory.segments[0].base_offset());
     directory.snapshots.retain(|&offset, _| offset <= end && offset > start);
     match directory.snapshots.last_key_value() {
         Some((&offset, snapshot)) => producers.load(offset, snapshot, now_ms, config),

@@ -13,6 +13,7 @@ use std::rc::Rc;
 pub struct UnifiedLog {
     pub(super) directory: LogDirectory,
     pub(super) config: Rc<LogConfig>,
+    pub(super) log_start_offset: Offset,
     /// May lie behind the last batch's end: a truncation into the middle of a batch takes all of it.
     pub(super) log_end_offset: Offset,
     pub(super) high_watermark: Offset,
@@ -27,6 +28,7 @@ impl UnifiedLog {
         UnifiedLog {
             directory: LogDirectory::new(partition, &config, now),
             config,
+            log_start_offset: 0,
             log_end_offset: 0,
             high_watermark: 0,
             first_unstable_offset: None,
@@ -44,6 +46,7 @@ impl UnifiedLog {
         self.take_snapshot();
         self.directory.active_mut().become_inactive();
         self.flush();
+        self.checkpoint_log_start();
         self.directory.clean_shutdown = true;
         self.directory
     }
@@ -70,7 +73,7 @@ impl UnifiedLog {
 
     /// The first offset that may be read.
     pub fn log_start_offset(&self) -> Offset {
-        self.directory.log_start_offset
+        self.log_start_offset
     }
 
     /// The next offset to be written.
@@ -122,11 +125,28 @@ impl UnifiedLog {
         if offset <= self.log_start_offset() {
             return Ok(false);
         }
-        self.directory.log_start_offset = offset;
+        self.log_start_offset = offset;
+        self.directory.recovery_point = self.directory.recovery_point.max(offset);
         self.directory.epochs.truncate_from_start(offset);
         self.producer_state.on_log_start(offset);
         self.update_first_unstable_offset();
         Ok(true)
+    }
+
+    /// Is the log start offset not yet on disk?
+    pub fn log_start_is_unwritten(&self) -> bool {
+        self.directory.log_start_offset != self.log_start_line()
+    }
+
+    /// Writes the log's line of `log-start-offset-checkpoint`. A crash before that brings a start back that
+    /// DeleteRecords had moved, as far as the segments are still there.
+    pub fn checkpoint_log_start(&mut self) {
+        self.directory.log_start_offset = self.log_start_line();
+    }
+
+    fn log_start_line(&self) -> Offset {
+        let first = self.directory.segments[0].base_offset();
+        if self.log_start_offset > first { self.log_start_offset } else { 0 }
     }
 
     /// Notes that `epoch` begins at `start_offset`: what a new leader does before it appends.
@@ -199,6 +219,11 @@ impl UnifiedLog {
     /// Transactions that hold the last stable offset back, or would if they were first.
     pub fn ongoing_transactions(&self) -> impl Iterator<Item = &OpenTransaction> {
         self.producer_state.ongoing_transactions()
+    }
+
+    /// Is there a producer to forget?
+    pub fn has_expired_producers(&self, now: Time) -> bool {
+        self.producer_state.has_expired(now.wall_clock_ms(), &self.config)
     }
 
     /// Forgets producers that were silent for `producer.id.expiration.ms`.

@@ -27,6 +27,7 @@ pub(super) mod types {
     pub const BROKER_REGISTRATION_CHANGE: (u32, u32) = (17, 0);
     pub const BROKER_REGISTRATION_SHUTDOWN: (u32, u32) = (17, 1);
     pub const NO_OP: (u32, u32) = (20, 0);
+    pub const CLEAR_ELR: (u32, u32) = (28, 0);
 }
 
 impl MetadataRecord {
@@ -68,6 +69,10 @@ impl MetadataRecord {
                 w.no_tagged_fields();
             }
             MetadataRecord::BrokerRegistrationChange(record) => registration_change(&mut w, record),
+            MetadataRecord::ClearElr { topic } => {
+                w.compact_string(topic.as_deref().unwrap_or(""));
+                w.no_tagged_fields();
+            }
             MetadataRecord::NoOp => w.no_tagged_fields(),
         }
         Bytes::from(w.into_bytes())
@@ -88,6 +93,7 @@ impl MetadataRecord {
                 types::BROKER_REGISTRATION_SHUTDOWN
             }
             MetadataRecord::BrokerRegistrationChange(_) => types::BROKER_REGISTRATION_CHANGE,
+            MetadataRecord::ClearElr { .. } => types::CLEAR_ELR,
             MetadataRecord::NoOp => types::NO_OP,
         }
     }

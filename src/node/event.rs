@@ -77,6 +77,10 @@ pub enum Event {
     BecameFollower { partition: TopicPartition, leader_epoch: LeaderEpoch, leader: BrokerId },
     /// The end of the log was cut off.
     Truncated { partition: TopicPartition, from: Offset, to: Offset },
+    /// The log begins later: old segments went, records were deleted, or (a follower) the leader's log begins there.
+    LogStartMoved { partition: TopicPartition, leader: bool, offset: Offset },
+    /// The cleaner went over the log up to there, and made it so many bytes smaller.
+    Compacted { partition: TopicPartition, to: Offset, bytes: u64 },
     /// The leader learned that the controller committed this ISR.
     IsrChanged { partition: TopicPartition, isr: Rc<[BrokerId]>, partition_epoch: i32 },
     /// The leader asks the controller for this ISR.
@@ -138,6 +142,12 @@ pub struct MessageSummary {
 pub enum FaultMark {
     /// The process died.
     Crashed,
+    /// The process was asked to stop.
+    ShuttingDown,
+    /// It has stopped in an orderly way.
+    Stopped,
+    /// An administrator asks for something.
+    Asked(ApiKey),
     /// The machine lost power.
     PowerLost,
     /// It stopped for a while (GC pause, SIGSTOP).

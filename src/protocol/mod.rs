@@ -4,18 +4,22 @@
 //! the Lab reads them. Departures from Kafka: topics are named by [`TopicId`](crate::base::TopicId) wherever a request
 //! carries a topic id or, in older versions, its name; fields that concern security and quotas are absent.
 
+mod admin;
 mod api;
 mod controller;
 mod coordinator;
+mod delete_records;
 mod error_code;
 mod fetch;
 mod metadata;
 mod offsets;
 mod produce;
 
+pub use admin::*;
 pub use api::{ApiKey, Request, Response};
 pub use controller::*;
 pub use coordinator::*;
+pub use delete_records::*;
 pub use error_code::ErrorCode;
 pub use fetch::*;
 pub use metadata::*;

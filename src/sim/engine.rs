@@ -10,14 +10,18 @@ use super::plan::Plan;
 use super::post::Post;
 use super::queue::{Entry, Queue, What};
 use super::summary::Tracer;
+use super::task::AdminTask;
 use super::timers::Timers;
-use crate::base::{NodeId, Offset, Prng, Time, TopicPartition};
+use crate::base::{Duration, NodeId, Offset, Prng, Time, TopicPartition};
 use crate::node::{Effect, Event, Node, Outbox};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 /// What the engine asks of a node beyond [`Node`].
 pub trait Machine: Node + Clone + Hash {
+    /// Begins a task, if this node is the administrator.
+    fn administer(&mut self, _now: Time, _task: &AdminTask, _out: &mut Outbox<'_>) {}
+
     /// Changes a byte of a batch on its disk; where, if there is such a log.
     fn corrupt(&mut self, _topic: &str, _partition: u32, _offset: Option<Offset>) -> Option<TopicPartition> {
         None
@@ -62,6 +66,10 @@ pub(super) struct Slot<N> {
     pub skew_us: i64,
     /// While it is paused: until when (`Time::MAX` if nobody knows).
     pub paused_until: Option<Time>,
+    /// It was asked to stop, and has not yet.
+    pub stopping: bool,
+    /// It starts again so long after it has stopped.
+    pub restart_after: Option<Duration>,
     /// When a planned start happens.
     pub start_at: Option<Time>,
     /// What came up during a pause.
@@ -122,6 +130,8 @@ impl<N: Machine> Engine<N> {
             timers: Timers::new(),
             skew_us: 0,
             paused_until: None,
+            stopping: false,
+            restart_after: None,
             start_at: None,
             waiting: Vec::new(),
         };
@@ -235,6 +245,15 @@ impl<N: Machine> Engine<N> {
                 self.pending -= 1;
                 self.slot(node).paused_until == Some(self.now) && self.resume(node, 0)
             }
+            What::Terminate(node) => {
+                self.pending -= 1;
+                let slot = self.slot(node);
+                let hears = slot.stopping && slot.paused_until.is_none();
+                if hears {
+                    self.run(node, 0, |it, now, out| it.on_shutdown(now, out));
+                }
+                hears
+            }
             What::Heal(from, to) => {
                 self.pending -= 1;
                 self.network.cut_ends(from, to, self.now) && self.heal(from, to, 0)
@@ -298,6 +317,7 @@ impl<N: Machine> Engine<N> {
                 slot.timers.set(node, timer, at, cause, &mut self.queue);
             }
             Effect::CancelTimer(timer) => self.slot_mut(node).timers.cancel(timer),
+            Effect::Exit => self.stopped(node, cause),
             Effect::Emit(_) => {}
         }
     }

@@ -49,6 +49,10 @@ pub fn node_files(world: &World, node: NodeId) -> Vec<NamedFile> {
         files.push(NamedFile::new(checkpoint::RECOVERY_POINTS, lines(&|log| Some(log.directory.recovery_point()))));
         files.push(NamedFile::new(checkpoint::HIGH_WATERMARKS, lines(&|log| Some(log.high_watermark))));
         files.push(NamedFile::new(checkpoint::LOG_START_OFFSETS, starts));
+        // The cleaner creates its file empty, and writes it when it has cleaned something.
+        let cleaned = found.iter().any(|log| log.directory.cleaned_to().is_some());
+        let cleaned = if cleaned { lines(&|log| log.directory.cleaned_to()) } else { String::new() };
+        files.push(NamedFile::new(checkpoint::CLEANER_OFFSETS, cleaned));
     }
     for log in &found {
         let own = directory_files(world, node, &log.directory);
@@ -93,9 +97,11 @@ fn metadata_log(world: &World, node: NodeId, controller: &Controller) -> Found {
 }
 
 fn beside_broker(broker: &Broker) -> Option<NamedFile> {
+    let disk = broker.disk();
     // A process that has just begun may not have opened all logs yet: what a crash left of them is still there.
-    let stopped = broker.disk().directories().all(|(_, log)| log.is_clean());
-    stopped.then(|| NamedFile::new(checkpoint::CLEAN_SHUTDOWN, checkpoint::clean_shutdown(broker.broker_epoch())))
+    let stopped = broker.is_running() && disk.directories().all(|(_, log)| log.is_clean());
+    let epoch = disk.clean_shutdown_epoch().or_else(|| stopped.then(|| broker.broker_epoch()))?;
+    Some(NamedFile::new(checkpoint::CLEAN_SHUTDOWN, checkpoint::clean_shutdown(epoch)))
 }
 
 fn directory_files(world: &World, node: NodeId, directory: &LogDirectory) -> Vec<NamedFile> {

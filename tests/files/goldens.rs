@@ -60,6 +60,7 @@ pub fn beside(directory: &str, partition: &str) -> Beside {
         clean_shutdown: names_in(directory).iter().any(|name| name == checkpoint::CLEAN_SHUTDOWN),
         recovery_point: line(directory, checkpoint::RECOVERY_POINTS, partition),
         log_start_offset: line(directory, checkpoint::LOG_START_OFFSETS, partition),
+        cleaned_to: None,
     }
 }
 

@@ -24,9 +24,9 @@ fn orders() -> Vec<NamedFile> {
     files_in("closed/orders-0")
 }
 
-const CLEAN: Beside = Beside { clean_shutdown: true, recovery_point: 60, log_start_offset: 7 };
+const CLEAN: Beside = Beside { clean_shutdown: true, recovery_point: 60, log_start_offset: 7, cleaned_to: None };
 /// A broker that was killed after it had flushed the first segment.
-const KILLED: Beside = Beside { clean_shutdown: false, recovery_point: 30, log_start_offset: 7 };
+const KILLED: Beside = Beside { clean_shutdown: false, recovery_point: 30, log_start_offset: 7, cleaned_to: None };
 
 fn change(files: &mut [NamedFile], name: &str, edit: impl FnOnce(&mut Vec<u8>)) {
     let file = files.iter_mut().find(|file| file.name == name).expect("it is there");
@@ -119,7 +119,7 @@ fn a_transaction_index_that_is_wrong_is_made_anew_with_its_segment() {
     let theirs = files_in("closed/money-0");
     let mut files = theirs.clone();
     change(&mut files, name, |bytes| bytes[18..26].copy_from_slice(&1_i64.to_be_bytes()));
-    let beside = Beside { clean_shutdown: true, recovery_point: 42, log_start_offset: 0 };
+    let beside = Beside { clean_shutdown: true, recovery_point: 42, log_start_offset: 0, cleaned_to: None };
     let opened = open("money-0", &files, beside).unwrap();
     assert!(findings(&opened)[0].starts_with(&format!("{name}, byte 0: lastOffset is ")), "{:?}", findings(&opened));
     let id = opened.topic_id.clone().unwrap();
@@ -251,7 +251,7 @@ fn check_harmed(partition: &str, harmed: &[NamedFile], beside: Beside) {
     let _ = (log.offset_for_timestamp(0), log.aborted_transactions(start, end));
     // What we make of it is sound: it comes back as it is.
     let rendered = render(&log.close(), "AAAAAAAAAAAAAAAAAAAAAQ");
-    let sound = Beside { clean_shutdown: true, recovery_point: end, log_start_offset: start };
+    let sound = Beside { clean_shutdown: true, recovery_point: end, log_start_offset: start, cleaned_to: None };
     let again = open(partition, &rendered, sound).expect("we wrote it ourselves");
     assert_eq!(findings(&again), [String::new(); 0]);
 }
@@ -270,7 +270,7 @@ proptest! {
     ) {
         let mut files = files_in(&format!("{golden}/{partition}"));
         harms.into_iter().for_each(|(which, harm)| inflict(&mut files, which, harm));
-        check_harmed(partition, &files, Beside { clean_shutdown: clean, recovery_point, log_start_offset });
+        check_harmed(partition, &files, Beside { clean_shutdown: clean, recovery_point, log_start_offset, cleaned_to: None });
     }
 
     #[test]

@@ -64,6 +64,7 @@ fn every_brokers_files_open_as_the_logs_they_were_made_from() {
                     clean_shutdown: beside.contains_key(checkpoint::CLEAN_SHUTDOWN),
                     recovery_point: line(&beside, checkpoint::RECOVERY_POINTS, &name).expect("every log has one"),
                     log_start_offset: line(&beside, checkpoint::LOG_START_OFFSETS, &name).unwrap_or(0),
+                    cleaned_to: line(&beside, checkpoint::CLEANER_OFFSETS, &name),
                 };
                 let config = broker.partition(*partition).map(|it| Rc::clone(it.log().config())).unwrap_or_default();
                 let read =

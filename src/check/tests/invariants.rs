@@ -194,9 +194,30 @@ fn a_new_leader_has_what_was_committed() {
     let mut fake = Fake::new();
     fake.append_to_all(&batch(0, 0, &[0]));
     fake.commit(0, 1);
-    fake.logs[1].truncate_to(0);
+    fake.logs[1].truncate_to(0, Time::ZERO);
     fake.change(&[1], 1, 1, false);
     assert_eq!(fake.lead(1, 1), [Invariant::CommittedSurvives]);
+}
+
+/// Each replica of a compacted topic is cleaned in its own time.
+#[test]
+fn compacted_replicas_may_differ_in_what_is_left_but_not_in_what_is_there() {
+    let compacted = |fake: &mut Fake| {
+        let mut config = (**fake.logs[0].config()).clone();
+        config.compact = true;
+        let config = Rc::new(config);
+        fake.logs.iter_mut().for_each(|log| log.set_config(config.clone()));
+    };
+    for (third, expected) in [(2, [].as_slice()), (9, &[Invariant::StrongIsr])] {
+        let mut fake = Fake::new();
+        compacted(&mut fake);
+        fake.append(0, batch(0, 0, &[0]));
+        fake.append(0, batch(1, 0, &[1, 2]));
+        fake.append(1, batch(0, 0, &[0]).emptied());
+        fake.append(1, batch(1, 0, &[1, third]));
+        fake.append(2, batch(1, 0, &[1, 2]));
+        assert_eq!(fake.commit(0, 3), expected);
+    }
 }
 
 #[test]
@@ -204,7 +225,7 @@ fn an_unclean_election_may_lose_what_was_committed() {
     let mut fake = Fake::new();
     fake.append_to_all(&batch(0, 0, &[0]));
     fake.commit(0, 1);
-    fake.logs[1].truncate_to(0);
+    fake.logs[1].truncate_to(0, Time::ZERO);
     fake.change(&[1], 1, 1, true);
     assert_eq!(fake.lead(1, 1), []);
     let acked = Event::Acked { record: RecordId(0), partition: TP, offset: 0 };
@@ -219,7 +240,7 @@ fn so_may_a_power_loss_of_the_last_in_sync_but_of_no_other() {
         fake.append_to_all(&batch(0, 0, &[0]));
         fake.commit(0, 1);
         fake.change(isr, -1, 1, false);
-        fake.logs[1].truncate_to(0);
+        fake.logs[1].truncate_to(0, Time::ZERO);
         fake.at(1, recovered.clone());
         fake.change(&[1], 1, 2, false);
         assert_eq!(fake.lead(1, 2), expected, "ISR {isr:?}");
@@ -234,7 +255,7 @@ fn what_is_acknowledged_is_on_every_replica_in_sync() {
     fake.append_to_all(&batch(0, 0, &[0]));
     fake.at(0, appended(batch(0, 0, &[0])));
     assert_eq!(fake.at(SHOP.0, acked.clone()), []);
-    fake.logs[2].truncate_to(0);
+    fake.logs[2].truncate_to(0, Time::ZERO);
     assert_eq!(fake.at(SHOP.0, acked.clone()), [Invariant::AckedSurvives]);
     fake.decide(&[0, 1], 0, 0);
     assert_eq!(fake.at(SHOP.0, acked.clone()), []);

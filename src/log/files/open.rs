@@ -22,6 +22,8 @@ pub struct Beside {
     pub recovery_point: Offset,
     /// Its line in `log-start-offset-checkpoint`, else 0.
     pub log_start_offset: Offset,
+    /// Its line in `cleaner-offset-checkpoint`.
+    pub cleaned_to: Option<Offset>,
 }
 
 /// A directory that was read. [`crate::log::UnifiedLog::open`] recovers the log in it.
@@ -56,6 +58,7 @@ pub fn open(
     directory.segments.clear();
     directory.log_start_offset = beside.log_start_offset.max(0);
     directory.clean_shutdown = beside.clean_shutdown;
+    directory.cleaned_to = beside.cleaned_to.filter(|cleaned| *cleaned >= 0);
     let mut opened = Opened { directory, topic_id: None, findings: Vec::new() };
     let files = opened.settle_left_overs(files)?;
     let mut segments: SortedMap<Offset, Parts<'_>> = SortedMap::new();
@@ -222,7 +225,6 @@ impl Opened {
             let start = directory.log_start_offset;
             directory.segments.push(Rc::new(Segment::new(start, config.index_interval_bytes, now)));
         }
-        directory.log_start_offset = directory.log_start_offset.max(directory.segments[0].base_offset());
         let end = directory.end_offset();
         directory.recovery_point = if beside.clean_shutdown { end } else { beside.recovery_point.clamp(0, end) };
     }

@@ -49,7 +49,7 @@ fn the_one_timestamp_of_a_snapshots_entry_is_that_of_the_last_batch_or_marker() 
     append(&mut log, 0, true);
     let later = NOW + Duration::from_millis(500);
     let marker = ControlRecord::marker_batch(true, 7, 0, 0, later.wall_clock_ms());
-    let context = AppendContext { transaction_version: 0, ..AppendContext::from(AppendOrigin::Coordinator) };
+    let context = AppendContext { transaction_version: Some(0), ..AppendContext::from(AppendOrigin::Coordinator) };
     log.append_as_leader_with(marker, 0, context, later).expect("the marker is fine");
     let files = render(&log.clone().close(), "AAAAAAAAAAAAAAAAAAAAAQ");
     let file = files.iter().find(|file| file.name == file_name(2, FileKind::Snapshot)).expect("close writes one");
@@ -57,7 +57,7 @@ fn the_one_timestamp_of_a_snapshots_entry_is_that_of_the_last_batch_or_marker() 
     assert_eq!(entry.last_timestamp, later.wall_clock_ms());
     assert_eq!(entry.batches()[0].timestamp, later.wall_clock_ms());
     // And so it comes back: what is in memory after a start is what the file says.
-    let beside = Beside { clean_shutdown: true, recovery_point: 2, log_start_offset: 0 };
+    let beside = Beside { clean_shutdown: true, recovery_point: 2, log_start_offset: 0, cleaned_to: None };
     let config = Rc::new(LogConfig::default());
     let opened = open(PARTITION, &files, beside, &config, NOW).expect("we wrote it");
     let (again, _) = UnifiedLog::open(opened.directory, config, 2, NOW);
@@ -76,6 +76,7 @@ fn a_log_whose_start_was_moved_to_its_end_comes_back_empty_there() {
         clean_shutdown: directory.is_clean(),
         recovery_point: directory.recovery_point(),
         log_start_offset: directory.checkpointed_log_start().expect("it is no segment's base"),
+        cleaned_to: None,
     };
     let config = Rc::new(LogConfig::default());
     let opened = open(PARTITION, &render(&directory, "AAAAAAAAAAAAAAAAAAAAAQ"), beside, &config, NOW).expect("sound");

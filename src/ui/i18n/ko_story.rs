@@ -37,6 +37,8 @@ pub fn what(what: &What) -> String {
     match what {
         What::Crash { node, back_after } => format!("{} 죽이기{}", node_name(node), for_while(back_after)),
         What::PowerLoss { node, back_after } => format!("{} 전원 차단{}", node_name(node), for_while(back_after)),
+        What::Shutdown { node, back_after } => format!("{} 정상 종료{}", node_name(node), for_while(back_after)),
+        What::Admin(task) => super::task(task),
         What::Restart { node } => format!("{} 다시 시작", node_name(node)),
         What::Pause { node, duration } => format!("{} 멈추기{}", node_name(node), for_while(duration)),
         What::Resume { node } => format!("{} 계속하기", node_name(node)),
@@ -70,6 +72,7 @@ pub fn verb(verb: &str) -> &'static str {
     match verb {
         "crash" => "죽이기",
         "power_loss" => "전원 차단",
+        "shutdown" => "정상 종료",
         "restart" => "다시 시작",
         "pause" => "멈추기",
         "resume" => "계속하기",
@@ -195,6 +198,13 @@ pub fn event(line: &Line) -> Sentence {
             (format!("{tp}에서 broker {leader}의 팔로워가 됨(epoch {leader_epoch})"), Tone::Plain)
         }
         Event::Truncated { from, to, .. } => (format!("{tp}: 오프셋 {from}에서 {to}까지 잘라 냄"), Tone::Bad),
+        Event::LogStartMoved { leader, offset, .. } => (
+            format!("{tp}: 이제 오프셋 {offset}에서 시작, 그 앞은 삭제됨"),
+            if *leader { Tone::Odd } else { Tone::Quiet },
+        ),
+        Event::Compacted { to, bytes, .. } => {
+            (format!("{tp}: 오프셋 {to}까지 compaction, {bytes}바이트 줄어듦"), Tone::Plain)
+        }
         Event::IsrChanged { isr, .. } => {
             (format!("{tp} ISR: {}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")), Tone::Odd)
         }
@@ -238,6 +248,9 @@ pub fn event(line: &Line) -> Sentence {
 fn fault(mark: &FaultMark, line: &Line) -> String {
     match mark {
         FaultMark::Crashed => "죽음(crash)".to_owned(),
+        FaultMark::ShuttingDown => "종료 요청을 받음(SIGTERM)".to_owned(),
+        FaultMark::Stopped => "정상적으로 종료됨".to_owned(),
+        FaultMark::Asked(api) => format!("{} 요청", api.name()),
         FaultMark::PowerLost => "전원이 꺼짐".to_owned(),
         FaultMark::Paused => "잠시 멈춤".to_owned(),
         FaultMark::Resumed => "다시 움직임".to_owned(),
