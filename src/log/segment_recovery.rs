@@ -84,7 +84,7 @@ pub(super) fn remove_stray_snapshots(directory: &mut LogDirectory) {
     let newest = directory.active().base_offset();
     let segments = &directory.segments;
     let begins = |offset: &Offset| segments.binary_search_by_key(offset, |segment| segment.base_offset()).is_ok();
-    let kept = directory.snapshots.keys().copied().filter(|offset| !begins(offset)).last();
+    let kept = directory.snapshots.keys().copied().rfind(|offset| !begins(offset));
     let kept = kept.filter(|offset| *offset > newest);
     directory.snapshots.retain(|offset, _| begins(offset) || Some(*offset) == kept);
 }
