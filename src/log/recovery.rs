@@ -30,7 +30,7 @@ impl UnifiedLog {
         let mut report = RecoveryReport { clean: directory.clean_shutdown, ..RecoveryReport::default() };
         let mut known_from = Offset::MAX;
         if !directory.clean_shutdown {
-            known_from = recover(&mut directory, &mut report);
+            known_from = recover(&mut directory, now, &mut report);
         }
         directory.clean_shutdown = false;
         let start = directory.start_offset();
@@ -107,7 +107,7 @@ impl UnifiedLog {
 
 /// Checks the batches from the recovery point's segment on, and cuts off from the first bad one. Returns where that segment
 /// begins: from there on what is known of producers is built anew, also from records below the log start.
-fn recover(directory: &mut LogDirectory, report: &mut RecoveryReport) -> Offset {
+fn recover(directory: &mut LogDirectory, now: Time, report: &mut RecoveryReport) -> Offset {
     let first = directory.floor_segment(directory.recovery_point).unwrap_or(0);
     let base = directory.segments[first].base_offset();
     directory.snapshots.retain(|&offset, _| offset <= base);
@@ -130,7 +130,7 @@ fn recover(directory: &mut LogDirectory, report: &mut RecoveryReport) -> Offset 
         if good == segment.batches().len() && segment.torn().is_none() {
             continue;
         }
-        report.lost_bytes += u64::from(Rc::make_mut(&mut directory.segments[index]).truncate_to_batch(good));
+        report.lost_bytes += u64::from(Rc::make_mut(&mut directory.segments[index]).truncate_to_batch(good, now));
         for behind in directory.segments.drain(index + 1..) {
             report.lost_bytes += u64::from(behind.size_in_bytes());
         }

@@ -4,6 +4,7 @@ mod cases;
 mod compaction;
 mod disk;
 mod model;
+mod model_compaction;
 mod producers;
 mod retention;
 mod transactions;
