@@ -17,7 +17,7 @@ unexport NO_COLOR
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-serve serve test lint fmt fmt-check clippy unit wasm dist browser bench clean
+.PHONY: help setup setup-serve serve test lint fmt fmt-check clippy unit wasm dist browser bench picture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ browser: dist ## the built page in a real browser
 
 bench: dist ## measure: native speed, the page's start, the page's size
 	@.ci/bench.sh
+
+picture: dist ## take the README's screenshot again
+	@node tests/browser/picture.mjs
 
 fmt: setup ## format the code
 	@cargo fmt
