@@ -7,6 +7,7 @@ mod model;
 mod model_compaction;
 mod producers;
 mod retention;
+mod segments;
 mod transactions;
 
 use super::*;
