@@ -13,7 +13,7 @@ use super::replica_manager::ReplicaManager;
 use super::request_queue::RequestQueue;
 use crate::base::{BrokerId, Duration, NodeId, Time};
 use crate::log::Disk;
-use crate::node::{Body, BrokerTimer, Channel, ConnectionId, Message, Outbox, Timer};
+use crate::node::{Body, BrokerTimer, Channel, ConnectionId, Event, Message, Outbox, Timer};
 use crate::protocol::{BrokerRegistrationRequest, ErrorCode, Request, Response};
 
 /// How long a forwarded request is tried.
@@ -31,20 +31,22 @@ pub struct Process {
     pub(super) forwarding: Forwarding,
     pub(super) group: GroupCoordinator,
     pub(super) producer_ids: ProducerIdManager,
+    /// Every append fails.
+    pub(super) disk_full: bool,
     /// When the timer for unanswered requests to the controller is due.
     controller_timer: Option<Time>,
 }
 
 impl Process {
     /// A process that has just started: it registers and reads the metadata.
-    pub fn start(setup: &BrokerSetup, now: Time, out: &mut Outbox<'_>) -> Self {
+    pub fn start(setup: &BrokerSetup, disk: &Disk, now: Time, out: &mut Outbox<'_>) -> Self {
         let config = &setup.config;
         let channel = |channel, timeout, retry| ControllerChannel::new(channel, &setup.controllers, timeout, retry);
         let registration = BrokerRegistrationRequest {
             broker: setup.id,
             cluster_id: setup.cluster_id.clone(),
             incarnation: out.random().next_u64(),
-            previous_broker_epoch: -1,
+            previous_broker_epoch: disk.clean_shutdown_epoch().unwrap_or(-1),
             rack: setup.rack.clone(),
         };
         let heartbeat = config.broker_heartbeat_interval_ms;
@@ -60,6 +62,7 @@ impl Process {
             forwarding: Forwarding::new(forwarding),
             group: GroupCoordinator::new(config),
             producer_ids: ProducerIdManager::default(),
+            disk_full: false,
             controller_timer: None,
         };
         process.lifecycle.communicate(now, -1, out);
@@ -81,6 +84,7 @@ impl Process {
             broker_epoch: self.lifecycle.broker_epoch(),
             config: &setup.config,
             image: self.loader.image(),
+            disk_full: self.disk_full,
             requests: &mut self.requests,
             out,
         };
@@ -186,6 +190,11 @@ impl Process {
     fn publish(&mut self, setup: &BrokerSetup, disk: &mut Disk, now: Time, out: &mut Outbox<'_>) {
         let first = !self.loader.is_published();
         if let Some(delta) = self.loader.publish(self.lifecycle.state() != BrokerState::Starting) {
+            if first {
+                disk.forget_clean_shutdown();
+                let (image, id) = (self.loader.image(), setup.id);
+                disk.remove_strays(|at| image.partition(at).is_some_and(|it| it.replicas.contains(&id)));
+            }
             let (mut ctx, replicas, _) = self.parts(setup, now, out);
             replicas.apply_delta(&delta, disk, &mut ctx);
         }
@@ -194,7 +203,7 @@ impl Process {
             self.lifecycle.set_ready_to_unfence(now, offset, out);
             self.start_rounds(setup, now, out);
         }
-        if self.lifecycle.state() == BrokerState::Running {
+        if matches!(self.lifecycle.state(), BrokerState::Running | BrokerState::PendingControlledShutdown) {
             self.requests.open();
         }
     }
@@ -207,6 +216,16 @@ impl Process {
             };
             out.set_timer(Timer::Broker(timer), now + first);
         }
+    }
+
+    /// Somebody wants the process to stop: first the controller moves its leaderships, unless that is switched off.
+    pub fn begin_shutdown(&mut self, setup: &BrokerSetup, now: Time, out: &mut Outbox<'_>) -> bool {
+        if setup.config.controlled_shutdown_enable {
+            let offset = self.loader.image().offset();
+            self.lifecycle.begin_controlled_shutdown(now, offset, out);
+            self.arm_controller_timer(out);
+        }
+        !setup.config.controlled_shutdown_enable || self.lifecycle.may_stop()
     }
 
     /// A timer is due.
@@ -225,6 +244,10 @@ impl Process {
             }
             BrokerTimer::Metadata => self.loader.fetch(now, setup.id, self.lifecycle.broker_epoch(), out),
             BrokerTimer::ControllerRequest => self.on_controller_timer(now, out),
+            BrokerTimer::HighWatermarkCheckpoint if self.disk_full => {
+                out.emit(Event::LogDirFailed);
+                out.halt();
+            }
             BrokerTimer::HighWatermarkCheckpoint => disk.write_high_watermarks(self.replicas.high_watermarks()),
             _ => self.on_data_timer(setup, now, timer, out),
         }
