@@ -83,7 +83,7 @@ fn partition_view(run: &Run, broker: &Broker, id: TopicPartition, name: Rc<str>,
         pending_isr: partition
             .filter(|partition| partition.pending_isr().is_some())
             .map(|partition| ids(partition.maximal_isr())),
-        log_start_offset: open.map_or_else(|| first_offset(log), UnifiedLog::log_start_offset),
+        log_start_offset: open.map_or_else(|| log.start_offset(), UnifiedLog::log_start_offset),
         log_end_offset: log.end_offset(),
         high_watermark,
         last_stable_offset: open.map_or(high_watermark, UnifiedLog::last_stable_offset),
@@ -176,10 +176,6 @@ pub fn stored_before(log: &LogDirectory, offset: Offset) -> Option<&StoredBatch>
         |segment: &Rc<crate::log::Segment>| segment.batches().partition_point(|it| it.batch.base_offset() < offset);
     let segment = log.segments().iter().rfind(|segment| before(segment) > 0)?;
     segment.batches().get(before(segment) - 1).map(Rc::as_ref)
-}
-
-fn first_offset(log: &LogDirectory) -> Offset {
-    log.segments().first().map_or(0, |segment| segment.base_offset())
 }
 
 /// How many records of the metadata log are shown.
