@@ -60,7 +60,10 @@ impl ReplicaManager {
         self.sessions.mark_dirty(id, |follower, then| partition.record_idle_fetch(follower, then));
         let transition = partition.apply(&registration, ctx);
         let (leads, leader) = (partition.is_leader(), partition.leader());
-        if leads {
+        // Whoever is about to stop follows no longer where it is not in sync anyway.
+        let gives_up = (leader == BrokerId::NONE || !registration.isr.contains(&ctx.id))
+            && ctx.image.broker(ctx.id).is_some_and(|me| me.in_controlled_shutdown);
+        if leads || gives_up {
             self.fetchers.remove(id);
         } else if transition.new_epoch {
             self.fetchers.remove(id);
