@@ -9,7 +9,7 @@ use crate::ui::state::{Action, Popover, Selection, Target};
 use crate::ui::words::{node_name, span};
 use delivery_lab::base::Duration;
 use delivery_lab::scenario::format::What;
-use delivery_lab::view::{ClusterView, MessageFate, NodeStatus};
+use delivery_lab::view::{ClusterView, MessageFate, NodeBody, NodeStatus};
 use std::rc::Rc;
 use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
@@ -222,7 +222,11 @@ fn deeds(target: Target, view: &ClusterView, t: &Texts, for_ms: u64) -> Vec<Deed
             let dead = matches!(status, NodeStatus::Crashed | NodeStatus::PoweredOff);
             let cut = view.links.iter().any(|link| link.cut && (link.a == id || link.b == id));
             let (of, back) = (|| node.clone(), duration);
-            vec![
+            let body = view.nodes.get(usize::from(id)).map(|node| &node.body);
+            let broker = matches!(body, Some(NodeBody::Broker(_)));
+            let shutdown = What::Shutdown { node: of(), back_after: back };
+            let shutdown = broker.then(|| deed(t.shutdown, t.shutdown_help, shutdown, runs));
+            let mut list = vec![
                 deed(t.crash, t.crash_help, What::Crash { node: of(), back_after: back }, !dead),
                 deed(
                     t.power_loss,
@@ -235,7 +239,9 @@ fn deeds(target: Target, view: &ClusterView, t: &Texts, for_ms: u64) -> Vec<Deed
                 deed(t.resume, "", What::Resume { node: of() }, status == NodeStatus::Paused),
                 deed(t.cut_off, t.cut_off_help, What::Partition { a: of(), b: None, duration }, !dead),
                 deed(t.heal, "", What::Heal { a: of(), b: None }, cut),
-            ]
+            ];
+            list.splice(1..1, shutdown);
+            list
         }
         Target::Link(a, b) => {
             let link = view.links.iter().find(|link| (link.a, link.b) == (a, b) || (link.b, link.a) == (a, b));
