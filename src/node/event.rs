@@ -2,7 +2,7 @@
 //! fault can wait for one. Nothing in the engine acts on them.
 
 use super::{ConnectionId, MessageId};
-use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, RecordId, Time, TopicPartition};
+use crate::base::{BrokerId, Duration, LeaderEpoch, NodeId, Offset, RecordId, Time, TopicPartition};
 use crate::protocol::{ApiKey, ErrorCode};
 use crate::record::RecordBatch;
 use std::rc::Rc;
@@ -85,6 +85,9 @@ pub enum Event {
     IsrChanged { partition: TopicPartition, isr: Rc<[BrokerId]>, partition_epoch: i32 },
     /// The leader asks the controller for this ISR.
     IsrProposed { partition: TopicPartition, isr: Rc<[BrokerId]> },
+    /// The disk failed a write: the log directory is offline, and since there is no other the broker halts
+    /// (`LogDirFailureChannel`).
+    LogDirFailed,
     /// A write was refused or failed after the append.
     ProduceRefused { partition: TopicPartition, error: ErrorCode },
     /// After a start: what recovery found; `lost` bytes were cut from the tail.
@@ -170,4 +173,10 @@ pub enum FaultMark {
     ClockSkewed(i64),
     /// Bytes on the disk were changed.
     Corrupted(TopicPartition),
+    /// Whatever touches the disk takes this much longer.
+    DiskSlowed(Duration),
+    /// The disk takes no more bytes.
+    DiskFull,
+    /// The disk works again as it should: there is room, and it is no slower than before.
+    DiskFreed,
 }

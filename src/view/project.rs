@@ -2,8 +2,10 @@
 //!
 //! Invariant: what equals the section shown before *is* the section shown before, so that a page skips it by pointer.
 
-use super::{ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, application, ledger, server};
-use crate::base::{NodeId, Time, TopicId, TopicPartition, sort_short};
+use super::{
+    ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, Trouble, application, ledger, server,
+};
+use crate::base::{Duration, NodeId, Time, TopicId, TopicPartition, sort_short};
 use crate::check::Run;
 use crate::node::MessageSummary;
 use crate::sim::{AnyNode, InFlight, Process, World};
@@ -105,7 +107,14 @@ fn node_view(run: &Run, id: NodeId, node: &AnyNode, old: Option<&NodeView>) -> N
         _ if world.process(id) == Process::Waiting => super::Activity::Idle,
         _ => doing,
     };
-    NodeView { id: id.0, name: Rc::clone(world.name(id)), status, doing, body }
+    let (full, slower) = world.disk(id);
+    let trouble = match () {
+        () if full => Some(Trouble::DiskFull),
+        () if slower > Duration::ZERO => Some(Trouble::DiskSlow),
+        () if world.clock_skew_ms(id) != 0 => Some(Trouble::WrongClock),
+        () => None,
+    };
+    NodeView { id: id.0, name: Rc::clone(world.name(id)), status, trouble, doing, body }
 }
 
 fn messages(world: &World, lost: &[LostMessage]) -> Vec<MessageView> {

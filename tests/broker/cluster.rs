@@ -29,6 +29,8 @@ pub struct Cluster {
     random: Prng,
     /// Responses to the client's requests, by correlation id.
     pub answers: BTreeMap<u32, Response>,
+    /// Connections of the client that a broker closed.
+    pub closed: Vec<(NodeId, Channel)>,
     pub events: Vec<(Time, NodeId, Event)>,
     correlation: u32,
     generations: BTreeMap<NodeId, u32>,
@@ -60,6 +62,7 @@ impl Cluster {
             timers: BTreeMap::new(),
             random: Prng::split(7, "cluster"),
             answers: BTreeMap::new(),
+            closed: Vec::new(),
             events: Vec::new(),
             correlation: 0,
             generations: BTreeMap::new(),
@@ -138,7 +141,8 @@ impl Cluster {
                     self.send(node, client, to.connection, to.correlation_id, Body::Response(response));
                 }
             }
-            Effect::Disconnect { .. } => {}
+            Effect::Disconnect { peer: CLIENT, channel } => self.closed.push((node, channel)),
+            Effect::Disconnect { .. } | Effect::Halt => {}
             Effect::SetTimer(timer, at) => {
                 self.sequence += 1;
                 self.timers.insert((node, timer), self.sequence);

@@ -228,7 +228,9 @@ impl Partition {
         replica: bool,
         isolation: IsolationLevel,
     ) -> ListOffsetsPartitionResponse {
-        let result = self.check_leader(request.current_leader_epoch).and_then(|()| {
+        let known = request.timestamp >= ListOffsetsPartition::EARLIEST_PENDING_UPLOAD;
+        let known = if known { Ok(()) } else { Err(ErrorCode::UnsupportedVersion) };
+        let result = known.and_then(|()| self.check_leader(request.current_leader_epoch)).and_then(|()| {
             let end = self.readable_end(replica, isolation);
             let lags = !replica && self.leader_epoch_start.is_some_and(|start| start > self.log.high_watermark());
             match request.timestamp {

@@ -291,6 +291,7 @@ impl Partition {
     ) -> Result<(), ErrorCode> {
         let id = self.id();
         if let (Some(first), Some(last)) = (part.records.first(), part.records.last()) {
+            ctx.check_disk()?;
             let (first, last) = (first.base_offset(), last.last_offset());
             let log = self.log();
             // The leader's log starts within a batch (DeleteRecords), and this one is empty.

@@ -56,6 +56,7 @@ fn replicas_come_before_others_go() {
     assert_eq!(lab.alter(0, wish).error, ErrorCode::NewLeaderElected);
     assert_eq!(lab.assignment(), (vec![3, 1, 2], vec![], vec![]));
     lab.expect(3, 1, 2, &[1, 2, 3]);
+    assert!(lab.events.iter().all(|event| !matches!(event, Event::PartitionChanged { unclean: true, .. })));
     assert_eq!(lab.ongoing(None), []);
 }
 
@@ -130,11 +131,13 @@ fn cancelling_must_not_lose_records() {
         lab.kill([0]);
         lab.expect(3, 1, 3, &[3]);
         assert_eq!(lab.assignment(), (vec![3, 4, 0, 1, 2], vec![3, 4], vec![0, 1, 2]));
+        lab.events.clear();
         let expected = if allowed { ErrorCode::None } else { ErrorCode::InvalidReplicaAssignment };
         assert_eq!(lab.reassign(None), expected);
         if allowed {
             assert_eq!(lab.assignment(), (vec![0, 1, 2], vec![], vec![]));
             lab.expect(1, 2, 4, &[1]);
+            assert!(matches!(lab.events[..], [Event::PartitionChanged { unclean: true, .. }]));
             assert_eq!(lab.partition().leader_recovery_state, LeaderRecoveryState::Recovering);
         } else {
             lab.expect(3, 1, 3, &[3]);
