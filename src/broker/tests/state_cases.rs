@@ -115,7 +115,7 @@ fn a_removed_topic_answers_who_waits() {
     assert!(!bench.responses.contains_key(&write) && !bench.responses.contains_key(&read));
     bench.follow(&[MetadataRecord::RemoveTopic { topic: ID.topic }]);
     assert_eq!(bench.responses[&write].error(), ErrorCode::NotLeaderOrFollower);
-    assert_eq!(bench.responses[&read].error(), ErrorCode::UnknownTopicOrPartition);
+    assert_eq!(bench.responses[&read].error(), ErrorCode::UnknownTopicId);
     assert!(bench.replicas.partition(ID).is_none());
 }
 
