@@ -227,3 +227,16 @@ fn a_failover_goes_on_while_a_partition_moves() {
     assert_eq!(lab.assignment(), (vec![3, 4, 2], vec![], vec![]));
     lab.expect(2, 2, 3, &[2, 3, 4]);
 }
+
+/// Kafka does not ask whether an eligible leader is still a replica (`PartitionChangeBuilder.maybePopulateTargetElr`).
+#[test]
+fn who_went_may_stay_among_the_eligible_but_is_not_elected() {
+    let mut lab = lab_with(&[("min.insync.replicas", "2")]);
+    assert_eq!(lab.reassign(Some(&[0])), ErrorCode::None);
+    assert_eq!(lab.assignment(), (vec![0], vec![], vec![]));
+    assert_eq!(lab.elr(), (vec![1, 2], vec![]), "two were the minimum, and one is left");
+    lab.kill([0]);
+    assert_eq!((lab.partition().leader, lab.partition().isr.len()), (BrokerId::NONE, 0));
+    lab.unfence(0);
+    assert_eq!(lab.partition().leader, BrokerId(0));
+}
