@@ -1,4 +1,4 @@
-//! The command line: `lab run | list | sweep | bench`.
+//! The command line: `lab run | list | sweep | export | dump | bench`.
 //!
 //! Exit codes: 0 the claimed guarantee held, 1 it broke (or an invariant did), 2 bad input.
 
@@ -7,7 +7,11 @@ use delivery_lab::scenario::{self, Mistake, Scenario, Trial, library, link};
 use delivery_lab::session::bench;
 use delivery_lab::session::report::Report;
 use delivery_lab::session::sweep;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+#[path = "lab/files.rs"]
+mod files;
 
 /// The engine makes many small things and forgets them: this one is quicker at it than the system's.
 #[global_allocator]
@@ -57,6 +61,47 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run a scenario and write every machine's files as Kafka would hold them: OUT/broker-0/orders-0/….
+    Export {
+        /// Id in the library, a file, or a link.
+        scenario: String,
+        /// The folder to write into; it is created.
+        #[arg(long)]
+        out: PathBuf,
+        /// Stop at this moment (milliseconds of the scenario) instead of its end.
+        #[arg(long, value_name = "MS")]
+        at: Option<u64>,
+        /// Only this node: broker-0, controller.
+        #[arg(long)]
+        node: Option<String>,
+        /// Only this partition: orders-0.
+        #[arg(long)]
+        partition: Option<String>,
+        /// Another seed.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Change a setting: acks=1. May be repeated.
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Print JSON instead of one line a file.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print what kafka-dump-log.sh prints of files: .log, .index, .timeindex, .txnindex, .snapshot.
+    Dump {
+        /// The files; of a folder, those in it.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The records of each batch too.
+        #[arg(long)]
+        deep_iteration: bool,
+        /// Their keys and values too.
+        #[arg(long)]
+        print_data_log: bool,
+        /// Values are records of the metadata log.
+        #[arg(long)]
+        cluster_metadata_decoder: bool,
+    },
     /// Measure the engine.
     Bench,
 }
@@ -69,6 +114,13 @@ fn main() -> ExitCode {
             Ok(true)
         }
         Command::Sweep { scenario, seeds, set, json } => run_sweep(&scenario, seeds, &set, json),
+        Command::Export { scenario, out, at, node, partition, seed, set, json } => {
+            let chosen = files::Chosen { at, node, partition };
+            load(&scenario, &set).and_then(|found| files::export(found, seed, &chosen, &out, json))
+        }
+        Command::Dump { files, deep_iteration, print_data_log, cluster_metadata_decoder } => {
+            files::dump(&files, deep_iteration, print_data_log, cluster_metadata_decoder)
+        }
         Command::Bench => {
             print!("{}", bench::measure(&mut Stopwatch::default()));
             Ok(true)

@@ -75,6 +75,16 @@ impl LogDirectory {
         self.recovery_point
     }
 
+    /// Its line in `log-start-offset-checkpoint`, if it has one: where its first segment begins, none is needed.
+    pub fn checkpointed_log_start(&self) -> Option<Offset> {
+        Some(self.log_start_offset).filter(|start| *start > self.segments[0].base_offset())
+    }
+
+    /// Its line in `cleaner-offset-checkpoint`, if it has one.
+    pub fn cleaned_to(&self) -> Option<Offset> {
+        self.cleaned_to
+    }
+
     /// Was it closed in an orderly way?
     pub fn is_clean(&self) -> bool {
         self.clean_shutdown

@@ -19,6 +19,9 @@ use crate::protocol::{ErrorCode, NewTopic};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
+/// `cluster.id`.
+pub const CLUSTER_ID: &str = "delivery-lab";
+
 /// All that a world is made of. Its fields decide everything that will ever happen in it.
 #[derive(Clone, Debug)]
 pub struct WorldSetup {
@@ -163,7 +166,7 @@ impl World {
     }
 
     fn cluster(setup: &WorldSetup, brokers: &[NodeId], controllers: &Rc<[NodeId]>) -> Vec<AnyNode> {
-        let cluster_id: Rc<str> = Rc::from("delivery-lab");
+        let cluster_id: Rc<str> = Rc::from(CLUSTER_ID);
         let config = &setup.broker_config;
         let broker = |node: &NodeId| {
             let (controllers, config) = (controllers.clone(), config.clone());

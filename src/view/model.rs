@@ -237,6 +237,8 @@ pub struct SegmentView {
     pub bytes: u64,
     /// How many batches.
     pub batches: u32,
+    /// Where the first of them begins.
+    pub first_batch: Option<i64>,
 }
 
 /// A producer as a partition knows it.

@@ -105,6 +105,7 @@ fn segment_view(segment: &crate::log::Segment) -> SegmentView {
         base_offset: segment.base_offset(),
         bytes: u64::from(segment.size_in_bytes()),
         batches: segment.batches().len() as u32,
+        first_batch: segment.batches().first().map(|stored| stored.batch.base_offset()),
     }
 }
 
@@ -167,6 +168,14 @@ pub fn stored_from(log: &LogDirectory, offset: Offset) -> impl Iterator<Item = &
         let from = batches.partition_point(|stored| stored.last_offset < offset);
         batches.iter_from(from).map(Rc::as_ref)
     })
+}
+
+/// The last batch that begins below `offset`.
+pub fn stored_before(log: &LogDirectory, offset: Offset) -> Option<&StoredBatch> {
+    let before =
+        |segment: &Rc<crate::log::Segment>| segment.batches().partition_point(|it| it.batch.base_offset() < offset);
+    let segment = log.segments().iter().rfind(|segment| before(segment) > 0)?;
+    segment.batches().get(before(segment) - 1).map(Rc::as_ref)
 }
 
 fn first_offset(log: &LogDirectory) -> Offset {

@@ -305,6 +305,13 @@ texts! {
     hex_of: fn(i64) -> String,
     hex_none: &'static str,
     cells_help: &'static str,
+    previous_batch: &'static str,
+    next_batch: &'static str,
+    batch_with_offset: &'static str,
+    first_batch_of: fn(&str) -> String,
+    download: &'static str,
+    download_file: fn(&str) -> String,
+    download_all: &'static str,
     // Help
     help: &'static str,
     help_title: &'static str,
