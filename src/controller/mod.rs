@@ -27,7 +27,7 @@ use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, Prng, SortedMap, Time};
 use crate::log::UnifiedLog;
 use crate::metadata::{FEATURES, MetadataDelta, MetadataImage, MetadataRecord, records_of};
 use crate::node::{Body, ConnectionId, ControllerTimer, Crash, Event, Message, Node, Outbox, Timer};
-use crate::protocol::{AllocateProducerIdsRequest, AllocateProducerIdsResponse, ErrorCode, LeaderRecoveryState};
+use crate::protocol::{AllocateProducerIdsRequest, AllocateProducerIdsResponse, ErrorCode};
 use crate::protocol::{Request, Response};
 use fetch::ParkedFetch;
 use heartbeats::Heartbeats;
@@ -132,9 +132,9 @@ impl Controller {
         let first = self.log.append(now, records, epoch);
         let mut delta = MetadataDelta::default();
         for (offset, record) in (first..).zip(records) {
-            let before = self.fenced_brokers_of(record);
+            let (before, unclean) = (self.fenced_brokers_of(record), self.elects_uncleanly(record));
             self.replayed.apply(offset, record, &mut delta);
-            self.tell(record, before, out);
+            self.tell(record, before, unclean, out);
         }
         self.answer_parked(now, out);
     }
@@ -148,7 +148,18 @@ impl Controller {
         Some((broker, !self.image().is_unfenced(broker)))
     }
 
-    fn tell(&self, record: &MetadataRecord, fenced_before: Option<(BrokerId, bool)>, out: &mut Outbox<'_>) {
+    fn elects_uncleanly(&self, record: &MetadataRecord) -> bool {
+        let MetadataRecord::PartitionChange(change) = record else { return false };
+        self.image().partition(change.partition).is_some_and(|before| before.elects_uncleanly(change))
+    }
+
+    fn tell(
+        &self,
+        record: &MetadataRecord,
+        fenced_before: Option<(BrokerId, bool)>,
+        unclean: bool,
+        out: &mut Outbox<'_>,
+    ) {
         if let Some((broker, before)) = fenced_before {
             match (before, !self.image().is_unfenced(broker)) {
                 (false, true) => out.emit(Event::BrokerFenced { broker }),
@@ -156,11 +167,9 @@ impl Controller {
                 _ => {}
             }
         }
-        let (at, unclean) = match record {
-            MetadataRecord::Partition(record) => (record.partition, false),
-            MetadataRecord::PartitionChange(change) => {
-                (change.partition, change.leader_recovery_state == Some(LeaderRecoveryState::Recovering))
-            }
+        let at = match record {
+            MetadataRecord::Partition(record) => record.partition,
+            MetadataRecord::PartitionChange(change) => change.partition,
             _ => return,
         };
         if let Some(partition) = self.image().partition(at) {

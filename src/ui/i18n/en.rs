@@ -169,6 +169,8 @@ pub static TEXTS: Texts = Texts {
     crash: "Crash",
     crash_help: "The process dies; its disk and page cache stay.",
     restart: "Start it again",
+    shutdown: "Shut down",
+    shutdown_help: "SIGTERM: the broker hands over what it leads, closes its logs and stops.",
     power_loss: "Power loss",
     power_loss_help: "The machine dies: only what was flushed stays.",
     slow_disk: "Slow disk: 1 s",

@@ -172,6 +172,8 @@ pub static TEXTS: Texts = Texts {
     crash: "죽이기 (crash)",
     crash_help: "프로세스가 죽습니다. 디스크와 페이지 캐시는 남습니다.",
     restart: "다시 시작",
+    shutdown: "정상 종료",
+    shutdown_help: "SIGTERM: 브로커가 리더십을 넘기고 로그를 닫은 뒤 종료됩니다.",
     power_loss: "전원 차단",
     power_loss_help: "장비가 꺼집니다. flush된 것만 남습니다.",
     slow_disk: "느린 디스크: 1 s",

@@ -221,6 +221,8 @@ texts! {
     crash: &'static str,
     crash_help: &'static str,
     restart: &'static str,
+    shutdown: &'static str,
+    shutdown_help: &'static str,
     power_loss: &'static str,
     power_loss_help: &'static str,
     slow_disk: &'static str,
