@@ -226,3 +226,13 @@ fn disk_full_halts_the_leader_and_loses_nothing() {
     assert_eq!(alone.partitions["orders-0"].leader, 0, "without copies everybody waits for that disk");
     assert!(alone.ledger.lost.is_empty());
 }
+
+#[test]
+fn clock_skew_deletes_before_the_time() {
+    let report = run("clock-skew-retention", &[]);
+    assert_eq!(report.ledger.acked, 40);
+    assert!(report.ledger.acked_lost.len() > 10 && !report.guarantee.holds);
+    assert!(met(&report, "billing", "OFFSET_OUT_OF_RANGE"), "where it stood there is nothing any more");
+    let cured = run("clock-skew-retention", &["orders.message.timestamp.type=LogAppendTime"]);
+    assert!(cured.ledger.lost.is_empty() && cured.guarantee.holds, "stamped by the clock that judges them");
+}

@@ -19,6 +19,7 @@ const FILES: &[(&str, &str)] = &[
     ("one-way-cut", include_str!("library/one-way-cut.json")),
     ("torn-tail", include_str!("library/torn-tail.json")),
     ("disk-full", include_str!("library/disk-full.json")),
+    ("clock-skew-retention", include_str!("library/clock-skew-retention.json")),
 ];
 
 /// The ids, in order.
