@@ -13,3 +13,5 @@ mod coordinator;
 mod replication;
 #[path = "broker/requests.rs"]
 mod requests;
+#[path = "broker/shutdown.rs"]
+mod shutdown;

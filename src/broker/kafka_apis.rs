@@ -43,7 +43,12 @@ impl Process {
                 }
                 Response::InitProducerId(response)
             }
-            Request::CreateTopics(request) => return self.forwarding.create_topics(now, context, request, out),
+            Request::CreateTopics(_)
+            | Request::CreatePartitions(_)
+            | Request::ElectLeaders(_)
+            | Request::IncrementalAlterConfigs(_)
+            | Request::AlterPartitionReassignments(_)
+            | Request::ListPartitionReassignments(_) => return self.forwarding.forward(now, context, request, out),
             // The controller's; a broker that gets one closes the connection, as for any API it does not offer.
             Request::AlterPartition(_)
             | Request::BrokerRegistration(_)

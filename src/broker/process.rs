@@ -39,14 +39,14 @@ pub struct Process {
 
 impl Process {
     /// A process that has just started: it registers and reads the metadata.
-    pub fn start(setup: &BrokerSetup, now: Time, out: &mut Outbox<'_>) -> Self {
+    pub fn start(setup: &BrokerSetup, disk: &Disk, now: Time, out: &mut Outbox<'_>) -> Self {
         let config = &setup.config;
         let channel = |channel, timeout, retry| ControllerChannel::new(channel, &setup.controllers, timeout, retry);
         let registration = BrokerRegistrationRequest {
             broker: setup.id,
             cluster_id: setup.cluster_id.clone(),
             incarnation: out.random().next_u64(),
-            previous_broker_epoch: -1,
+            previous_broker_epoch: disk.clean_shutdown_epoch().unwrap_or(-1),
             rack: setup.rack.clone(),
         };
         let heartbeat = config.broker_heartbeat_interval_ms;
@@ -190,6 +190,11 @@ impl Process {
     fn publish(&mut self, setup: &BrokerSetup, disk: &mut Disk, now: Time, out: &mut Outbox<'_>) {
         let first = !self.loader.is_published();
         if let Some(delta) = self.loader.publish(self.lifecycle.state() != BrokerState::Starting) {
+            if first {
+                disk.forget_clean_shutdown();
+                let (image, id) = (self.loader.image(), setup.id);
+                disk.remove_strays(|at| image.partition(at).is_some_and(|it| it.replicas.contains(&id)));
+            }
             let (mut ctx, replicas, _) = self.parts(setup, now, out);
             replicas.apply_delta(&delta, disk, &mut ctx);
         }
@@ -198,7 +203,7 @@ impl Process {
             self.lifecycle.set_ready_to_unfence(now, offset, out);
             self.start_rounds(setup, now, out);
         }
-        if self.lifecycle.state() == BrokerState::Running {
+        if matches!(self.lifecycle.state(), BrokerState::Running | BrokerState::PendingControlledShutdown) {
             self.requests.open();
         }
     }
@@ -211,6 +216,16 @@ impl Process {
             };
             out.set_timer(Timer::Broker(timer), now + first);
         }
+    }
+
+    /// Somebody wants the process to stop: first the controller moves its leaderships, unless that is switched off.
+    pub fn begin_shutdown(&mut self, setup: &BrokerSetup, now: Time, out: &mut Outbox<'_>) -> bool {
+        if setup.config.controlled_shutdown_enable {
+            let offset = self.loader.image().offset();
+            self.lifecycle.begin_controlled_shutdown(now, offset, out);
+            self.arm_controller_timer(out);
+        }
+        !setup.config.controlled_shutdown_enable || self.lifecycle.may_stop()
     }
 
     /// A timer is due.

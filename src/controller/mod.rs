@@ -6,15 +6,17 @@
 //!
 //! In Kafka: `QuorumController`, `ClusterControlManager`, `ReplicationControlManager`, `KafkaRaftClient`. On purpose
 //! different: no `NoOpRecord` each half second (the log speaks only when something happens); new topics are placed in
-//! order instead of at random. Left for later: the raft quorum, snapshots, eligible leader replicas (the builder keeps
-//! them, the feature is off), reassignment.
+//! order instead of at random. Left for later: the raft quorum, snapshots.
 
 mod cluster_control;
+mod configs;
+mod elections;
 mod fetch;
 mod heartbeats;
 mod metadata_log;
 mod partition_change;
 mod placer;
+mod reassignment;
 mod replication_control;
 #[cfg(test)]
 mod tests;
@@ -216,12 +218,43 @@ impl Controller {
                 let (records, response) = self.create_topics(&request);
                 (records, Response::CreateTopics(response))
             }
+            Request::CreatePartitions(request) => {
+                let (records, response) = self.create_partitions(&request);
+                (records, Response::CreatePartitions(response))
+            }
+            Request::ElectLeaders(request) => {
+                let (records, response) = self.elect_leaders(&request);
+                (records, Response::ElectLeaders(response))
+            }
+            Request::IncrementalAlterConfigs(request) => {
+                let (records, response) = self.alter_configs(&request);
+                (records, Response::IncrementalAlterConfigs(response))
+            }
+            Request::AlterPartitionReassignments(request) => {
+                let (records, response) = self.alter_partition_reassignments(&request);
+                (records, Response::AlterPartitionReassignments(response))
+            }
+            Request::ListPartitionReassignments(request) => {
+                (Vec::new(), Response::ListPartitionReassignments(self.list_partition_reassignments(&request)))
+            }
             Request::AllocateProducerIds(request) => {
                 let (records, response) = self.allocate_producer_ids(request);
                 (records, Response::AllocateProducerIds(response))
             }
             _ => return None,
         })
+    }
+
+    /// What a new cluster's log begins with: its features.
+    fn feature_levels(&self) -> Vec<MetadataRecord> {
+        let config = self.config();
+        let levels = FEATURES.iter().map(|feature| match feature.name {
+            "eligible.leader.replicas.version" => (feature.name, config.eligible_leader_replicas_version as i16),
+            "transaction.version" => (feature.name, config.transaction_version as i16),
+            name => (name, feature.level),
+        });
+        let set = levels.filter(|(_, level)| *level > 0);
+        set.map(|(name, level)| MetadataRecord::FeatureLevel { name: Rc::from(name), level }).collect()
     }
 
     /// Finds the time of the next round of elections.
@@ -290,9 +323,7 @@ impl Node for Controller {
         let parked = Vec::new();
         self.active = Some(Active { epoch, heartbeats, parked, preferred_election_at, unclean_election_at });
         if is_new {
-            let levels = FEATURES.iter().filter(|feature| feature.level > 0);
-            let record = |name: &str, level| MetadataRecord::FeatureLevel { name: Rc::from(name), level };
-            let records: Vec<_> = levels.map(|feature| record(feature.name, feature.level)).collect();
+            let records = self.feature_levels();
             self.commit(now, &records, out);
         }
         self.schedule_fencing(now, false, out);

@@ -145,6 +145,12 @@ pub struct MessageSummary {
 pub enum FaultMark {
     /// The process died.
     Crashed,
+    /// The process was asked to stop.
+    ShuttingDown,
+    /// It has stopped in an orderly way.
+    Stopped,
+    /// An administrator asks for something.
+    Asked(ApiKey),
     /// The machine lost power.
     PowerLost,
     /// It stopped for a while (GC pause, SIGSTOP).

@@ -36,6 +36,8 @@ pub enum Effect {
     SetTimer(Timer, Time),
     /// Forget a timer.
     CancelTimer(Timer),
+    /// End this process.
+    Exit,
     /// Tell what happened.
     Emit(Event),
     /// The process ends itself, after everything else that it wants done in this event (`Exit.halt`).
@@ -77,6 +79,11 @@ impl<'a> Outbox<'a> {
     /// Forgets a timer.
     pub fn cancel_timer(&mut self, timer: Timer) {
         self.effects.push(Effect::CancelTimer(timer));
+    }
+
+    /// Ends this process, in an orderly way as far as the node is concerned: whatever it wants to keep is on its disk.
+    pub fn exit(&mut self) {
+        self.effects.push(Effect::Exit);
     }
 
     /// Tells what happened, for ledger, timeline and checkers.

@@ -65,6 +65,11 @@ apis! {
     DeleteRecords = 21, DeleteRecordsRequest, DeleteRecordsResponse;
     InitProducerId = 22, InitProducerIdRequest, InitProducerIdResponse;
     OffsetForLeaderEpoch = 23, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
+    CreatePartitions = 37, CreatePartitionsRequest, CreatePartitionsResponse;
+    ElectLeaders = 43, ElectLeadersRequest, ElectLeadersResponse;
+    IncrementalAlterConfigs = 44, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+    AlterPartitionReassignments = 45, AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse;
+    ListPartitionReassignments = 46, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
     AlterPartition = 56, AlterPartitionRequest, AlterPartitionResponse;
     BrokerRegistration = 62, BrokerRegistrationRequest, BrokerRegistrationResponse;
     BrokerHeartbeat = 63, BrokerHeartbeatRequest, BrokerHeartbeatResponse;
@@ -89,6 +94,13 @@ impl Response {
             Response::DeleteRecords(r) => first(r.partitions.iter().map(|p| p.error)),
             Response::InitProducerId(r) => r.error,
             Response::OffsetForLeaderEpoch(r) => first(r.partitions.iter().map(|p| p.error)),
+            Response::CreatePartitions(r) => first(r.topics.iter().map(|t| t.error)),
+            Response::ElectLeaders(r) => first(std::iter::once(r.error).chain(r.partitions.iter().map(|p| p.error))),
+            Response::IncrementalAlterConfigs(r) => first(r.resources.iter().map(|(_, error)| *error)),
+            Response::AlterPartitionReassignments(r) => {
+                first(std::iter::once(r.error).chain(r.partitions.iter().map(|p| p.error)))
+            }
+            Response::ListPartitionReassignments(r) => r.error,
             Response::AlterPartition(r) => first(std::iter::once(r.error).chain(r.partitions.iter().map(|p| p.error))),
             Response::BrokerRegistration(r) => r.error,
             Response::BrokerHeartbeat(r) => r.error,

@@ -4,6 +4,7 @@
 //! the Lab reads them. Departures from Kafka: topics are named by [`TopicId`](crate::base::TopicId) wherever a request
 //! carries a topic id or, in older versions, its name; fields that concern security and quotas are absent.
 
+mod admin;
 mod api;
 mod controller;
 mod coordinator;
@@ -14,6 +15,7 @@ mod metadata;
 mod offsets;
 mod produce;
 
+pub use admin::*;
 pub use api::{ApiKey, Request, Response};
 pub use controller::*;
 pub use coordinator::*;

@@ -5,6 +5,7 @@
 
 use crate::base::config::Properties;
 use crate::base::{Duration, Time};
+use crate::sim::AdminTask;
 use std::rc::Rc;
 
 /// A whole scenario.
@@ -59,6 +60,8 @@ pub struct Text {
 pub struct Cluster {
     /// How many brokers.
     pub brokers: u32,
+    /// `broker.rack` of each broker, over and over; none for a cluster in one place.
+    pub racks: Vec<Rc<str>>,
     /// Broker settings, for all of them.
     pub config: Properties,
 }
@@ -250,6 +253,10 @@ pub enum What {
     Crash { node: Rc<str>, back_after: Option<Duration> },
     /// The machine loses power, and may come back after a while.
     PowerLoss { node: Rc<str>, back_after: Option<Duration> },
+    /// The process is asked to stop (SIGTERM), and may come back so long after it has stopped.
+    Shutdown { node: Rc<str>, back_after: Option<Duration> },
+    /// An administrator asks for something.
+    Admin(AdminTask),
     /// The process starts again.
     Restart { node: Rc<str> },
     /// The process stops for a while.
@@ -294,7 +301,7 @@ impl Default for Scenario {
         Scenario {
             id: None,
             seed: 1,
-            cluster: Cluster { brokers: 3, config: Properties::new() },
+            cluster: Cluster { brokers: 3, racks: Vec::new(), config: Properties::new() },
             topics: Vec::new(),
             network: Network { latency: (Duration::from_micros(500), Duration::from_micros(2_000)) },
             producers: Vec::new(),

@@ -3,6 +3,7 @@
 
 use super::admin::Admin;
 use super::engine::Machine;
+use super::task::AdminTask;
 use crate::app::{ConsumerApp, ProducerApp};
 use crate::base::{NodeId, Offset, Prng, Time, TopicPartition};
 use crate::broker::Broker;
@@ -70,12 +71,22 @@ impl Node for AnyNode {
         each!(self, node => node.on_timer(now, timer, out));
     }
 
+    fn on_shutdown(&mut self, now: Time, out: &mut Outbox<'_>) {
+        each!(self, node => node.on_shutdown(now, out));
+    }
+
     fn on_crash(&mut self, now: Time, crash: Crash, random: &mut Prng) {
         each!(self, node => node.on_crash(now, crash, random));
     }
 }
 
 impl Machine for AnyNode {
+    fn administer(&mut self, now: Time, task: &AdminTask, out: &mut Outbox<'_>) {
+        if let AnyNode::Admin(admin) = self {
+            Rc::make_mut(admin).begin(now, task.clone(), out);
+        }
+    }
+
     fn corrupt(&mut self, log: Option<(&str, u32)>, offset: Option<Offset>, luck: &mut Prng) -> Option<TopicPartition> {
         let AnyNode::Broker(broker) = self else { return None };
         let partition = match log {

@@ -10,6 +10,7 @@ use super::plan::Plan;
 use super::post::Post;
 use super::queue::{Entry, Queue, What};
 use super::summary::Tracer;
+use super::task::AdminTask;
 use super::timers::Timers;
 use crate::base::{Duration, NodeId, Offset, Prng, Time, TopicPartition};
 use crate::node::{Effect, Event, Node, Outbox};
@@ -18,6 +19,9 @@ use std::rc::Rc;
 
 /// What the engine asks of a node beyond [`Node`].
 pub trait Machine: Node + Clone + Hash {
+    /// Begins a task, if this node is the administrator.
+    fn administer(&mut self, _now: Time, _task: &AdminTask, _out: &mut Outbox<'_>) {}
+
     /// Changes a byte of a batch on its disk; where, if there is such a batch. What is left open is decided by `luck`.
     fn corrupt(
         &mut self,
@@ -72,6 +76,10 @@ pub(super) struct Slot<N> {
     pub skew_us: i64,
     /// While it is paused: until when (`Time::MAX` if nobody knows).
     pub paused_until: Option<Time>,
+    /// It was asked to stop, and has not yet.
+    pub stopping: bool,
+    /// It starts again so long after it has stopped.
+    pub restart_after: Option<Duration>,
     /// When a planned start happens.
     pub start_at: Option<Time>,
     /// What came up during a pause.
@@ -158,6 +166,8 @@ impl<N: Machine> Engine<N> {
             timers: Timers::new(),
             skew_us: 0,
             paused_until: None,
+            stopping: false,
+            restart_after: None,
             start_at: None,
             waiting: Vec::new(),
             disk: DiskTrouble::NONE,
@@ -272,6 +282,15 @@ impl<N: Machine> Engine<N> {
                 self.pending -= 1;
                 self.slot(node).paused_until == Some(self.now) && self.resume(node, 0)
             }
+            What::Terminate(node) => {
+                self.pending -= 1;
+                let slot = self.slot(node);
+                let hears = slot.stopping && slot.paused_until.is_none();
+                if hears {
+                    self.run(node, 0, |it, now, out| it.on_shutdown(now, out));
+                }
+                hears
+            }
             What::Heal(from, to) => {
                 self.pending -= 1;
                 self.network.cut_ends(from, to, self.now) && self.heal(from, to, 0)
@@ -347,6 +366,7 @@ impl<N: Machine> Engine<N> {
                 slot.timers.set(node, timer, at, cause, &mut self.queue);
             }
             Effect::CancelTimer(timer) => self.slot_mut(node).timers.cancel(timer),
+            Effect::Exit => self.stopped(node, cause),
             Effect::Emit(_) | Effect::Halt => {}
         }
     }

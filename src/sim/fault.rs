@@ -1,5 +1,6 @@
 //! Faults as data: what happens, and what it waits for.
 
+use super::task::AdminTask;
 use crate::base::{Duration, NodeId, Offset, Time};
 use crate::node::{Body, Event, MessageId};
 use crate::protocol::ApiKey;
@@ -148,6 +149,15 @@ pub enum Action {
         /// Which.
         node: NodeId,
     },
+    /// The process is asked to stop (SIGTERM): a broker first hands over what it leads.
+    Shutdown {
+        /// Which.
+        node: NodeId,
+        /// It starts again so long after it has stopped.
+        restart_after: Option<Duration>,
+    },
+    /// An administrator asks for something.
+    Admin(AdminTask),
     /// The machine dies: what was not flushed is gone, and its peers hear nothing at all.
     PowerLoss {
         /// Which.

@@ -5,13 +5,14 @@ use super::world::World;
 use crate::app::ConsumerApp;
 use crate::base::{Offset, TopicPartition};
 
-/// Nobody waits for anything: no fault, start, resumption or healing is planned; every application that runs is done; and
+/// Nobody waits for anything: no fault, start, resumption or healing is planned, no shutdown or move is under way; every application that runs is done; and
 /// every consumer that runs has read all that its partitions' leaders hold. Dead applications do not count.
 pub(super) fn is_quiet(world: &World) -> bool {
     let runs = |node| world.process(node) == Process::Running;
     world.pending() == 0
         && world.producers().all(|(node, app)| app.is_done() || !runs(node))
         && world.consumers().all(|(node, app)| !runs(node) || app.is_done() && has_read_all(world, app))
+        && world.is_settled()
 }
 
 /// Its position is at the end of every partition that has a leader.

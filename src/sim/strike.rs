@@ -5,6 +5,7 @@ use super::fault::Action;
 use super::network::State;
 use super::post::{HELD, Parcel};
 use super::queue::What;
+use super::task::AdminTask;
 use super::transport::Target;
 use crate::base::{Duration, NodeId, Prng, Time, sort_short};
 use crate::node::{ConnectionId, Crash, Event, FaultMark};
@@ -18,6 +19,8 @@ impl<N: Machine> Engine<N> {
         }
         match *action {
             Action::Crash { node, restart_after } => self.crash(node, Crash::Process, restart_after, cause),
+            Action::Shutdown { node, restart_after } => self.shutdown(node, restart_after, cause),
+            Action::Admin(ref task) => self.administer(task, cause),
             Action::PowerLoss { node, restart_after } => self.crash(node, Crash::PowerLoss, restart_after, cause),
             Action::Restart { node } => self.start(node, cause),
             Action::Pause { node, duration } => self.pause(node, duration, cause),
@@ -109,22 +112,54 @@ impl<N: Machine> Engine<N> {
 
     // ---- processes ----
 
+    /// The last node is the administrator.
+    fn administer(&mut self, task: &AdminTask, cause: u64) -> bool {
+        let Some(admin) = self.node_ids().last() else { return false };
+        let asked = self.record(admin, cause, Event::Fault(FaultMark::Asked(task.api())));
+        self.run(admin, asked, |it, now, out| it.administer(now, task, out));
+        true
+    }
+
+    fn shutdown(&mut self, node: NodeId, restart_after: Option<Duration>, cause: u64) -> bool {
+        let slot = self.slot_mut(node);
+        if slot.process != Process::Running {
+            return false;
+        }
+        (slot.stopping, slot.restart_after) = (true, restart_after);
+        self.record(node, cause, Event::Fault(FaultMark::ShuttingDown));
+        // Not at once: the node may be in the middle of something that struck this fault.
+        self.plan_for(self.now, What::Terminate(node));
+        true
+    }
+
+    /// The process has ended by itself.
+    pub fn stopped(&mut self, node: NodeId, cause: u64) {
+        let restart_after = self.slot(node).restart_after;
+        self.end(node, Crash::Process, FaultMark::Stopped, restart_after, cause);
+    }
+
     fn crash(&mut self, node: NodeId, crash: Crash, restart_after: Option<Duration>, cause: u64) -> bool {
+        let process = self.slot(node).process;
+        let can = process == Process::Running || process == Process::Crashed && crash == Crash::PowerLoss;
+        if can {
+            let mark = if crash == Crash::Process { FaultMark::Crashed } else { FaultMark::PowerLost };
+            self.end(node, crash, mark, restart_after, cause);
+        }
+        can
+    }
+
+    fn end(&mut self, node: NodeId, crash: Crash, mark: FaultMark, restart_after: Option<Duration>, cause: u64) {
         let now = self.now;
         let slot = self.slot_mut(node);
         let was_running = slot.process == Process::Running;
-        let can = was_running || slot.process == Process::Crashed && crash == Crash::PowerLoss;
-        if !can {
-            return false;
-        }
         let clock = slot.clock(now);
         slot.process = if crash == Crash::Process { Process::Crashed } else { Process::PoweredOff };
         slot.timers.clear();
         slot.waiting.clear();
         slot.paused_until = None;
         slot.start_at = None;
+        slot.stopping = false;
         slot.node.on_crash(clock, crash, &mut slot.random);
-        let mark = if crash == Crash::Process { FaultMark::Crashed } else { FaultMark::PowerLost };
         let mark = self.record(node, cause, Event::Fault(mark));
         if was_running {
             for id in self.network.connections_of(node) {
@@ -142,7 +177,6 @@ impl<N: Machine> Engine<N> {
         if let Some(after) = restart_after {
             self.start_at(node, now + after);
         }
-        true
     }
 
     /// What becomes of a connection when one end dies.
@@ -188,6 +222,9 @@ impl<N: Machine> Engine<N> {
         slot.paused_until = None;
         for entry in slot.waiting.drain(..) {
             self.queue.postpone(entry, now);
+        }
+        if slot.stopping {
+            self.plan_for(now, What::Terminate(node));
         }
         self.mark(node, cause, FaultMark::Resumed)
     }

@@ -26,6 +26,8 @@ pub struct WorldSetup {
     pub seed: u64,
     /// How many brokers: nodes 0, 1, ….
     pub brokers: u16,
+    /// `broker.rack` of each broker, over and over; none for a cluster in one place.
+    pub racks: Vec<Rc<str>>,
     /// How many controllers: the nodes after the brokers.
     pub controllers: u16,
     /// Settings of every broker and controller.
@@ -141,7 +143,7 @@ impl World {
         let mut nodes = Self::cluster(&setup, &brokers, &controllers);
         nodes.extend(setup.producers.iter().map(|app| AnyNode::Producer(Rc::new(ProducerApp::new(app.clone())))));
         nodes.extend(setup.consumers.iter().map(|app| AnyNode::Consumer(Rc::new(ConsumerApp::new(app.clone())))));
-        nodes.push(AnyNode::Admin(Rc::new(Admin::new(controllers, &setup.topics))));
+        nodes.push(AnyNode::Admin(Rc::new(Admin::new(brokers, controllers, &setup.topics))));
         names.push(Rc::from("admin"));
 
         let mut engine = Engine::new(setup.seed, &names, nodes, setup.network);
@@ -166,7 +168,8 @@ impl World {
         let broker = |node: &NodeId| {
             let (controllers, config) = (controllers.clone(), config.clone());
             let id = BrokerId::from(*node);
-            let setup = BrokerSetup { id, controllers, config, cluster_id: cluster_id.clone(), rack: None };
+            let rack = setup.racks.get(usize::from(node.0) % setup.racks.len().max(1)).cloned();
+            let setup = BrokerSetup { id, controllers, config, cluster_id: cluster_id.clone(), rack };
             AnyNode::Broker(Rc::new(Broker::new(setup)))
         };
         let controller = |node: &NodeId| {
@@ -251,6 +254,14 @@ impl World {
     /// Whether a consumer's positions are at the end of all that can be read.
     pub fn has_read_all(&self, app: &ConsumerApp) -> bool {
         super::quiet::has_read_all(self, app)
+    }
+
+    /// No process is about to stop, no partition on the move, and the administrator has all answers.
+    pub(super) fn is_settled(&self) -> bool {
+        let stopping = self.engine.nodes.iter().any(|slot| slot.stopping);
+        let asking = self.nodes().any(|(_, node)| matches!(node, AnyNode::Admin(admin) if !admin.is_idle()));
+        let moves = |controller: &Controller| controller.image().partitions().any(|(_, it)| it.is_reassigning());
+        !stopping && !asking && !self.controller().is_some_and(moves)
     }
 
     /// How many faults, starts, resumptions and healings are planned.

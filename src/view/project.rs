@@ -118,8 +118,10 @@ fn node_view(run: &Run, id: NodeId, node: &AnyNode, old: Option<&NodeView>) -> N
 }
 
 fn messages(world: &World, lost: &[LostMessage]) -> Vec<MessageView> {
-    let flying = world.in_flight().filter_map(|message| Some(message_view(&message, message.summary?)));
-    let lost = lost.iter().map(|lost| MessageView {
+    let shown = |from: NodeId, to: NodeId| usize::from(from.0.max(to.0)) < world.names().len() - 1;
+    let flying = world.in_flight().filter(|message| shown(message.from, message.to));
+    let flying = flying.filter_map(|message| Some(message_view(&message, message.summary?)));
+    let lost = lost.iter().filter(|lost| shown(lost.from, lost.to)).map(|lost| MessageView {
         arrives_us: Some(lost.lost.us_since_origin()),
         fate: MessageFate::Lost,
         ..summary_view(lost.id, lost.from, lost.to, lost.sent, &lost.summary)

@@ -9,8 +9,8 @@ use super::definition::{
 };
 use super::reader::{Reader, settings};
 use super::{
-    BrokerCompressionType, CleanupPolicy, ConfigException, ConfigNote, NoteKind, Properties, ServerAssignor,
-    TimestampType,
+    BrokerCompressionType, CleanupPolicy, ConfigException, ConfigNote, NoteKind, Properties, ReplicaSelector,
+    ServerAssignor, TimestampType,
 };
 use crate::base::{Duration, Ratio};
 
@@ -54,6 +54,9 @@ settings! {
             "The pause after a failed fetch of a follower.";
         replica_socket_timeout_ms: Duration = "30000", INT_MS, AtLeast(0), High,
             "How long a follower waits for the answer to a fetch.";
+        replica_selector_class: ReplicaSelector = "org.apache.kafka.common.replica.LeaderSelector",
+            ConfigKind::Choice(ReplicaSelector::NAMES), Any, Medium,
+            "Which replica consumers are sent to: the leader, or one in their own rack (client.rack).";
         replica_high_watermark_checkpoint_interval_ms: Duration = "5000", LONG_MS, AtLeast(0), High,
             "How often high watermarks are saved to disk.";
         num_replica_fetchers: u32 = "1", INT, AtLeast(1), High,
@@ -308,7 +311,6 @@ pub(super) const IGNORED: &[&str] = &[
     "process.roles",
     "queued.max.requests",
     "remote.",
-    "replica.selector.class",
     "replica.socket.receive.buffer.bytes",
     "sasl.",
     "security.",

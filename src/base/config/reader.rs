@@ -10,7 +10,6 @@ use std::fmt::Display;
 /// Settings that are checked as Kafka checks them, but that nothing acts upon yet.
 const NOT_YET: &[&str] = &[
     "connections.max.idle.ms",
-    "controlled.shutdown.enable",
     "file.delete.delay.ms",
     "flush.ms",
     "group.instance.id",

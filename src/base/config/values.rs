@@ -72,6 +72,16 @@ choice! {
 }
 
 choice! {
+    /// Which replica a consumer is sent to (`replica.selector.class`).
+    ReplicaSelector {
+        /// The leader, always.
+        Leader = "org.apache.kafka.common.replica.LeaderSelector",
+        /// One in the consumer's own rack (KIP-392).
+        RackAware = "org.apache.kafka.common.replica.RackAwareReplicaSelector",
+    }
+}
+
+choice! {
     /// Which protocol a group speaks (`group.protocol`).
     GroupProtocol {
         /// KIP-848: the coordinator assigns, in heartbeats.

@@ -141,6 +141,7 @@ impl ReplicaManager {
         let id = part.partition;
         let Some(partition) = self.partition_mut(id) else { return };
         let before = (partition.log().log_start_offset(), partition.log().log_end_offset());
+        let seen_by_consumers = (before.0, partition.log().high_watermark());
         match partition.append_as_follower(&part, leader_epoch, ctx) {
             Ok(()) => {
                 let (end, epoch) = end_of(partition.log());
@@ -148,6 +149,10 @@ impl ReplicaManager {
                     && let Some(fetcher) = self.fetchers.fetcher_mut(leader)
                 {
                     fetcher.moved(id, end, epoch);
+                }
+                let log = self.partition(id).map(Partition::log);
+                if log.is_some_and(|log| (log.log_start_offset(), log.high_watermark()) != seen_by_consumers) {
+                    self.follower_moved(id, ctx);
                 }
             }
             Err(ErrorCode::CorruptMessage | ErrorCode::InvalidRecord) => self.back_off(leader, id, ctx),
@@ -167,6 +172,7 @@ impl ReplicaManager {
         let target = truncation_offset(partition.log(), end);
         partition.truncate_to(target, ctx);
         self.resume(leader, id);
+        self.follower_moved(id, ctx);
     }
 
     /// Fetches on from the end of the log, which has been cut.
@@ -191,6 +197,7 @@ impl ReplicaManager {
         if leader_end < partition.log().log_end_offset() {
             partition.truncate_to(leader_end, ctx);
             self.resume(leader, id);
+            self.follower_moved(id, ctx);
             return false;
         }
         let correlation = self.fetchers.next_correlation();
@@ -216,6 +223,7 @@ impl ReplicaManager {
             partition.truncate_fully_and_start_at(leader_start, ctx);
         }
         self.resume(leader, id);
+        self.follower_moved(id, ctx);
     }
 
     /// The answer to a probe, if it is still wanted and good.

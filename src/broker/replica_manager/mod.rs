@@ -100,6 +100,11 @@ impl ReplicaManager {
         self.partitions.into_values().map(|partition| Rc::unwrap_or_clone(partition).into_log().into_directory())
     }
 
+    /// All logs, closed in an orderly way.
+    pub fn into_closed_directories(self) -> impl Iterator<Item = LogDirectory> {
+        self.partitions.into_values().map(|partition| Rc::unwrap_or_clone(partition).into_log().close())
+    }
+
     /// News for the group coordinator since the last call.
     pub fn take_coordinator_news(&mut self) -> Vec<CoordinatorNews> {
         std::mem::take(&mut self.coordinator_news)
@@ -138,6 +143,14 @@ impl ReplicaManager {
         self.complete_deletes(id, ctx);
         if self.coordinates(id) {
             self.coordinator_news.push(CoordinatorNews::Advanced(id));
+        }
+    }
+
+    /// The high watermark of a partition followed here moved, or its log was cut: consumers that read here learn of it.
+    pub fn follower_moved(&mut self, id: TopicPartition, ctx: &mut Context<'_, '_>) {
+        if self.sessions.watchers(id).is_some() {
+            self.touch(id);
+            self.complete_fetches(id, false, ctx);
         }
     }
 

@@ -71,11 +71,15 @@ impl Bench {
     }
 
     pub fn register(&mut self, broker: i32, fenced: bool, in_controlled_shutdown: bool) {
+        self.register_in(None, broker, fenced, in_controlled_shutdown);
+    }
+
+    pub fn register_in(&mut self, rack: Option<&str>, broker: i32, fenced: bool, in_controlled_shutdown: bool) {
         self.follow(&[MetadataRecord::RegisterBroker(RegisterBrokerRecord {
             broker: BrokerId(broker),
             incarnation: 1,
             broker_epoch: i64::from(100 + broker),
-            rack: None,
+            rack: rack.map(Into::into),
             fenced,
             in_controlled_shutdown,
         })]);
@@ -129,7 +133,7 @@ impl Bench {
                 Effect::Request { to, correlation_id, request, .. } => self.sent.push((to, correlation_id, request)),
                 Effect::Disconnect { .. } => self.closed += 1,
                 Effect::Emit(event) => self.events.push(event),
-                Effect::SetTimer(..) | Effect::CancelTimer(_) | Effect::Halt => {}
+                Effect::SetTimer(..) | Effect::CancelTimer(_) | Effect::Halt | Effect::Exit => {}
             }
         }
         result

@@ -64,6 +64,7 @@ pub fn setup(producers: Vec<ProducerAppSetup>, consumers: Vec<ConsumerAppSetup>)
     WorldSetup {
         seed: 42,
         brokers: 3,
+        racks: Vec::new(),
         controllers: 1,
         broker_config: Rc::new(BrokerConfig::parse(&Properties::new()).expect("defaults are good")),
         topics: vec![orders],

@@ -424,7 +424,7 @@ impl<N: Node> Fake<N> {
             }
             Effect::Emit(event) => self.events.push(event),
             Effect::Disconnect { .. } => self.queue.retain(|_, arrival| matches!(arrival.body, Body::Request(_))),
-            Effect::Respond { .. } | Effect::Halt => unreachable!("clients neither respond nor halt"),
+            Effect::Respond { .. } | Effect::Halt | Effect::Exit => unreachable!("clients neither respond nor exit"),
         }
     }
 

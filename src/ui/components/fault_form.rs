@@ -5,6 +5,7 @@ use crate::ui::hooks::use_texts;
 use delivery_lab::base::{Duration, Time};
 use delivery_lab::protocol::ApiKey;
 use delivery_lab::scenario::format::{EventWord, Fault, What, When};
+use delivery_lab::sim::AdminTask;
 use std::rc::Rc;
 use yew::prelude::*;
 
@@ -34,11 +35,14 @@ struct Draft {
     one_way: bool,
     partition: String,
     offset: String,
+    /// What an administrator asks for is kept as it is; files and links can say it.
+    task: Option<AdminTask>,
 }
 
 /// The verbs, and whether they strike a message.
 const VERBS: &[(&str, bool)] = &[
     ("crash", false),
+    ("shutdown", false),
     ("power_loss", false),
     ("restart", false),
     ("pause", false),
@@ -82,6 +86,7 @@ impl Draft {
             one_way: false,
             partition: String::new(),
             offset: String::new(),
+            task: None,
         };
         let Some(fault) = fault else { return draft };
         match &fault.when {
@@ -107,6 +112,8 @@ impl Draft {
         match what {
             What::Crash { node, back_after } => set("crash", node, *back_after),
             What::PowerLoss { node, back_after } => set("power_loss", node, *back_after),
+            What::Shutdown { node, back_after } => set("shutdown", node, *back_after),
+            What::Admin(task) => (self.verb, self.task) = (task.verb().into(), Some(task.clone())),
             What::Restart { node } => set("restart", node, None),
             What::Pause { node, duration } => set("pause", node, *duration),
             What::Resume { node } => set("resume", node, None),
@@ -170,8 +177,12 @@ impl Draft {
         let by = || number(&self.by_ms, "by.ms").map(Duration::from_millis);
         let node: Rc<str> = (&*self.node).into();
         let what = match &*self.verb {
+            verb if self.task.as_ref().is_some_and(|task| task.verb() == verb) => {
+                What::Admin(self.task.clone().ok_or("fault-do")?)
+            }
             "crash" => What::Crash { node, back_after: span()? },
             "power_loss" => What::PowerLoss { node, back_after: span()? },
+            "shutdown" => What::Shutdown { node, back_after: span()? },
             "restart" => What::Restart { node },
             "pause" => What::Pause { node, duration: span()? },
             "resume" => What::Resume { node },
@@ -239,7 +250,8 @@ pub fn FaultForm(props: &FormProps) -> Html {
     let kinds = ApiKey::ALL.iter().flat_map(|api| [same(api.request_name()), same(api.response_name())]).collect();
     let events = EventWord::WORDS.iter().map(|(word, _)| same(word)).collect();
     let verbs = VERBS.iter().filter(|(_, message)| !message || draft.when == "message");
-    let verbs = verbs.map(|(verb, _)| ((*verb).to_owned(), (t.verb)(verb).to_owned())).collect();
+    let verbs = verbs.map(|(verb, _)| ((*verb).to_owned(), (t.verb)(verb).to_owned()));
+    let verbs = verbs.chain(draft.task.as_ref().map(|task| (task.verb().to_owned(), task.verb().to_owned()))).collect();
     let whens = vec![
         ("at".into(), t.fault_at_ms.into()),
         ("message".into(), t.fault_on_message.into()),
@@ -276,7 +288,7 @@ pub fn FaultForm(props: &FormProps) -> Html {
             }
             if draft.when != "at" { { input(t.fault_nth, "nth", &draft.nth, |it, value| it.nth = value) } }
             { choose(t.fault_do, "fault-do", verb, verbs, |it, value| it.verb = value) }
-            if !draft.strikes_message() { { choose(t.fault_node, "fault-node", &draft.node, nodes(None), |it, value| it.node = value) } }
+            if !draft.strikes_message() && draft.task.as_ref().is_none_or(|task| task.verb() != verb) { { choose(t.fault_node, "fault-node", &draft.node, nodes(None), |it, value| it.node = value) } }
             if matches!(verb, "partition" | "heal" | "slow") {
                 { choose(t.fault_to, "fault-other", &draft.other, nodes(Some(t.everyone)), |it, value| it.other = value) }
             }
@@ -288,7 +300,7 @@ pub fn FaultForm(props: &FormProps) -> Html {
                 { input(t.offset, "offset", &draft.offset, |it, value| it.offset = value) }
             }
             if matches!(verb, "slow" | "delay" | "skew_clock" | "slow_disk") { { input(t.fault_by_ms, "by.ms", &draft.by_ms, |it, value| it.by_ms = value) } }
-            if matches!(verb, "crash" | "power_loss" | "pause" | "partition" | "slow" | "slow_disk" | "full_disk") {
+            if matches!(verb, "crash" | "shutdown" | "power_loss" | "pause" | "partition" | "slow" | "slow_disk" | "full_disk") {
                 { input(t.fault_for_ms, "for.ms", &draft.for_ms, |it, value| it.for_ms = value) }
             }
             if let Some(field) = *problem {

@@ -159,6 +159,8 @@ fn verb(what: &What) -> &'static str {
     match what {
         What::Crash { .. } => "crash",
         What::PowerLoss { .. } => "power_loss",
+        What::Shutdown { .. } => "shutdown",
+        What::Admin(task) => task.verb(),
         What::Restart { .. } => "restart",
         What::Pause { .. } => "pause",
         What::Resume { .. } => "resume",

@@ -43,6 +43,10 @@ pub fn what(what: &What) -> String {
     match what {
         What::Crash { node, back_after } => format!("crash {}{}", node_name(node), for_while(back_after)),
         What::PowerLoss { node, back_after } => format!("power loss at {}{}", node_name(node), for_while(back_after)),
+        What::Shutdown { node, back_after } => {
+            format!("stop {} in an orderly way{}", node_name(node), for_while(back_after))
+        }
+        What::Admin(task) => super::task(task),
         What::Restart { node } => format!("start {} again", node_name(node)),
         What::Pause { node, duration } => format!("pause {}{}", node_name(node), for_while(duration)),
         What::Resume { node } => format!("resume {}", node_name(node)),
@@ -91,6 +95,7 @@ pub fn verb(verb: &str) -> &'static str {
     match verb {
         "crash" => "crash",
         "power_loss" => "power loss",
+        "shutdown" => "stop in an orderly way",
         "restart" => "start again",
         "pause" => "pause",
         "resume" => "resume",
@@ -267,6 +272,9 @@ pub fn event(line: &Line) -> Sentence {
 fn fault(mark: &FaultMark, line: &Line) -> String {
     match mark {
         FaultMark::Crashed => "crashed".to_owned(),
+        FaultMark::ShuttingDown => "is asked to stop (SIGTERM)".to_owned(),
+        FaultMark::Stopped => "has stopped in an orderly way".to_owned(),
+        FaultMark::Asked(api) => format!("asks for {}", api.name()),
         FaultMark::PowerLost => "lost power".to_owned(),
         FaultMark::Paused => "stopped for a while".to_owned(),
         FaultMark::Resumed => "goes on".to_owned(),

@@ -37,6 +37,8 @@ pub fn what(what: &What) -> String {
     match what {
         What::Crash { node, back_after } => format!("{} 죽이기{}", node_name(node), for_while(back_after)),
         What::PowerLoss { node, back_after } => format!("{} 전원 차단{}", node_name(node), for_while(back_after)),
+        What::Shutdown { node, back_after } => format!("{} 정상 종료{}", node_name(node), for_while(back_after)),
+        What::Admin(task) => super::task(task),
         What::Restart { node } => format!("{} 다시 시작", node_name(node)),
         What::Pause { node, duration } => format!("{} 멈추기{}", node_name(node), for_while(duration)),
         What::Resume { node } => format!("{} 계속하기", node_name(node)),
@@ -85,6 +87,7 @@ pub fn verb(verb: &str) -> &'static str {
     match verb {
         "crash" => "죽이기",
         "power_loss" => "전원 차단",
+        "shutdown" => "정상 종료",
         "restart" => "다시 시작",
         "pause" => "멈추기",
         "resume" => "계속하기",
@@ -264,6 +267,9 @@ pub fn event(line: &Line) -> Sentence {
 fn fault(mark: &FaultMark, line: &Line) -> String {
     match mark {
         FaultMark::Crashed => "죽음(crash)".to_owned(),
+        FaultMark::ShuttingDown => "종료 요청을 받음(SIGTERM)".to_owned(),
+        FaultMark::Stopped => "정상적으로 종료됨".to_owned(),
+        FaultMark::Asked(api) => format!("{} 요청", api.name()),
         FaultMark::PowerLost => "전원이 꺼짐".to_owned(),
         FaultMark::Paused => "잠시 멈춤".to_owned(),
         FaultMark::Resumed => "다시 움직임".to_owned(),

@@ -8,7 +8,9 @@ mod ko_story;
 use super::lines::Line;
 use super::why::Why;
 use delivery_lab::base::config::ConfigNote;
+use delivery_lab::protocol::ElectionType;
 use delivery_lab::scenario::format::{Text, What, When};
+use delivery_lab::sim::AdminTask;
 use delivery_lab::view::{Activity, LinkView, MarkKind, NodeStatus, RowStatus, Trouble};
 use std::rc::Rc;
 
@@ -344,5 +346,35 @@ pub fn ends_in_consonant(word: &str) -> bool {
         Some('0' | '1' | '3' | '6' | '7' | '8') => true,
         Some('l' | 'm' | 'n' | 'L' | 'M' | 'N') => true,
         _ => false,
+    }
+}
+
+/// What an administrator asks for, as Kafka's own tools would be called.
+fn task(task: &AdminTask) -> String {
+    let about = |topic: &Option<Rc<str>>| topic.as_ref().map_or_else(String::new, |topic| format!(" --topic {topic}"));
+    match task {
+        AdminTask::ElectLeaders { election, topic, partition } => {
+            let kind = if *election == ElectionType::Preferred { "preferred" } else { "unclean" };
+            let partition = partition.map_or_else(String::new, |partition| format!(" --partition {partition}"));
+            format!("kafka-leader-election --election-type {kind}{}{partition}", about(topic))
+        }
+        AdminTask::CreatePartitions { topic, count } => {
+            format!("kafka-topics --alter --topic {topic} --partitions {count}")
+        }
+        AdminTask::Reassign { topic, partition, replicas: Some(replicas) } => {
+            let ids: Vec<String> = replicas.iter().map(ToString::to_string).collect();
+            format!("kafka-reassign-partitions --execute {topic}-{partition}: [{}]", ids.join(","))
+        }
+        AdminTask::Reassign { topic, partition, replicas: None } => {
+            format!("kafka-reassign-partitions --cancel {topic}-{partition}")
+        }
+        AdminTask::DeleteRecords { topic, partition, offset } => {
+            let offset = offset.map_or_else(|| "high watermark".to_owned(), |offset| offset.to_string());
+            format!("kafka-delete-records {topic}-{partition} < {offset}")
+        }
+        AdminTask::AlterConfig { topic, config } => {
+            let set: Vec<String> = config.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            format!("kafka-configs --alter{} --add-config {}", about(topic), set.join(","))
+        }
     }
 }
