@@ -1,8 +1,11 @@
 //! Every scenario of the library runs and ends as its story says.
 
+use delivery_lab::base::Duration;
+use delivery_lab::check::Life;
 use delivery_lab::node::Event;
 use delivery_lab::scenario::{self, Scenario, Trial, library};
 use delivery_lab::session::report::Report;
+use std::rc::Rc;
 
 fn run(id: &str, set: &[&str]) -> Report {
     let mut scenario = library::get(id).expect("it is in the library");
@@ -172,6 +175,28 @@ fn s14_auto_commit_shows_both() {
     assert!(!report.ledger.duplicated.is_empty(), "the inline loop repeats");
     let inline = run("auto-commit-truth", &["handed-over.hand.over=inline"]);
     assert!(inline.ledger.lost.is_empty(), "an inline loop never loses");
+}
+
+/// How long the slowest record waited between `send()` and its ack.
+fn slowest_ack(id: &str, set: &[&str]) -> Duration {
+    let mut scenario = library::get(id).expect("it is in the library");
+    set.iter().for_each(|one| scenario::set(&mut scenario, one).expect("a valid setting"));
+    let mut trial = Trial::new(&scenario).expect("a valid scenario");
+    trial.finish();
+    let waited = |life: &Rc<Life>| Some(life.acked?.at.since(life.sent_at?));
+    trial.run.ledger.lives().filter_map(|(_, life)| waited(life)).max().expect("some were acked")
+}
+
+#[test]
+fn rolling_restart_is_noticed_by_nobody() {
+    let report = run("rolling-restart", &[]);
+    assert_eq!((report.ledger.acked, report.ledger.appended), (100, 100));
+    assert!(report.ledger.lost.is_empty() && report.ledger.duplicated.is_empty());
+    assert!(!met(&report, "shop", "NOT_ENOUGH_REPLICAS") && !met(&report, "shop", "REQUEST_TIMED_OUT"));
+    assert_eq!(report.partitions["orders-0"].isr.len(), 3);
+    assert!(slowest_ack("rolling-restart", &[]) < Duration::from_millis(500));
+    let abrupt = slowest_ack("rolling-restart", &["cluster.controlled.shutdown.enable=false"]);
+    assert!(abrupt > Duration::from_millis(1_000), "until the controller misses the leader: {abrupt:?}");
 }
 
 #[test]

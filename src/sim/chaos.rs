@@ -75,7 +75,7 @@ impl Chaos<'_> {
         let at = Time::ORIGIN + Duration(self.random.below((self.horizon.0 * 2 / 3).max(1)));
         let long = Duration(self.random.between(self.horizon.0 / 200, (self.horizon.0 / 4).max(1)));
         let duration = Some(long);
-        let action = match self.random.below(24) {
+        let action = match self.random.below(25) {
             0..=3 => Action::Crash { node: self.broker(), restart_after: duration },
             4 => Action::Crash { node: self.application(), restart_after: duration },
             5 => Action::Crash { node: self.controller(), restart_after: duration },
@@ -110,6 +110,7 @@ impl Chaos<'_> {
                 Action::SlowDisk { node, by, duration }
             }
             18 => Action::FullDisk { node: self.broker(), duration },
+            19 => Action::Shutdown { node: self.broker(), restart_after: duration },
             _ => return self.strike_message(long),
         };
         self.add(Trigger::At(at), action);
