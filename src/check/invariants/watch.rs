@@ -20,6 +20,11 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// The leader epoch of the controller's last decision.
+    pub fn last_epoch(&self) -> Option<LeaderEpoch> {
+        self.epochs.map(|(leader_epoch, _)| leader_epoch)
+    }
+
     /// The controller decided; the epochs of its decision before.
     pub fn decided(&mut self, leader_epoch: LeaderEpoch, partition_epoch: i32) -> Option<(LeaderEpoch, i32)> {
         self.epochs.replace((leader_epoch, partition_epoch))
