@@ -1,24 +1,27 @@
 //! A broker's connections to the controller, one per purpose (Kafka's `NodeToControllerChannelManager`).
 //!
 //! Each channel has one request in flight and a queue behind it. A request that meets a broken connection, a timeout or
-//! `NOT_CONTROLLER` is sent again, to the next controller, until its retry time is over; then its sender is told.
+//! `NOT_CONTROLLER` is sent again, to whoever the metadata log says is the controller then, until its retry time is over;
+//! then its sender is told.
 //! Invariant: an answer counts only if its correlation id is that of the request in flight.
 
 use crate::base::{Duration, NodeId, Time};
 use crate::node::{Channel, Outbox};
 use crate::protocol::Request;
 use std::collections::VecDeque;
-use std::rc::Rc;
 
 const RECONNECT_BACKOFF: Duration = Duration::from_millis(50);
+/// How often it looks for a controller while none is known.
+const NO_CONTROLLER_BACKOFF: Duration = Duration::from_millis(100);
 
 /// One channel.
 #[derive(Clone, Hash, Debug)]
 pub struct ControllerChannel {
     channel: Channel,
-    controllers: Rc<[NodeId]>,
-    /// Which of them to ask.
-    target: u32,
+    /// The active controller as the metadata log has it.
+    known: Option<NodeId>,
+    /// The one that is asked, until it turns out not to answer.
+    target: Option<NodeId>,
     /// How long a request may stay unanswered.
     request_timeout: Duration,
     /// How long it is tried again; none for ever.
@@ -47,14 +50,14 @@ impl ControllerChannel {
     /// A channel with nothing to send.
     pub fn new(
         channel: Channel,
-        controllers: &Rc<[NodeId]>,
+        known: Option<NodeId>,
         request_timeout: Duration,
         retry_timeout: Option<Duration>,
     ) -> Self {
         ControllerChannel {
             channel,
-            controllers: Rc::clone(controllers),
-            target: 0,
+            known,
+            target: None,
             request_timeout: retry_timeout.map_or(request_timeout, |retry| retry.min(request_timeout)),
             retry_timeout,
             correlation: 0,
@@ -64,9 +67,10 @@ impl ControllerChannel {
         }
     }
 
-    /// The controller asked at present.
-    pub fn controller(&self) -> NodeId {
-        self.controllers[self.target as usize % self.controllers.len()]
+    /// There is another active controller, or none.
+    pub fn set_controller(&mut self, now: Time, known: Option<NodeId>, out: &mut Outbox<'_>) {
+        self.known = known;
+        self.pump(now, out);
     }
 
     /// Sends a request, or queues it.
@@ -82,16 +86,16 @@ impl ControllerChannel {
         Some(in_flight.queued.request)
     }
 
-    /// The answer was `NOT_CONTROLLER`: asks the next one.
+    /// The answer was `NOT_CONTROLLER`: asks whoever is known then.
     pub fn not_controller(&mut self, now: Time, request: Request) {
-        self.target = self.target.wrapping_add(1);
+        self.target = None;
         self.queue.push_front(Queued { request, created: now });
         self.backoff_until = Some(now + RECONNECT_BACKOFF);
     }
 
     /// The connection to `peer` broke.
     pub fn disconnected(&mut self, now: Time, peer: NodeId) {
-        if peer == self.controller()
+        if Some(peer) == self.target
             && let Some(in_flight) = self.in_flight.take()
         {
             self.retry_later(now, in_flight.queued);
@@ -102,7 +106,7 @@ impl ControllerChannel {
     /// were given up.
     pub fn on_timer(&mut self, now: Time, out: &mut Outbox<'_>) -> Option<Request> {
         if let Some(in_flight) = self.in_flight.take_if(|in_flight| in_flight.deadline <= now) {
-            out.disconnect(self.controller(), self.channel);
+            out.disconnect(self.target.expect("invariant: somebody was asked"), self.channel);
             self.retry_later(now, in_flight.queued);
         }
         let given_up = match (self.queue.front(), self.retry_timeout) {
@@ -123,13 +127,8 @@ impl ControllerChannel {
         }
     }
 
-    /// Whether something waits or is in flight.
-    pub fn is_busy(&self) -> bool {
-        self.in_flight.is_some() || !self.queue.is_empty()
-    }
-
     fn retry_later(&mut self, now: Time, queued: Queued) {
-        self.target = self.target.wrapping_add(1);
+        self.target = None;
         self.queue.push_front(queued);
         self.backoff_until = Some(now + RECONNECT_BACKOFF);
     }
@@ -139,9 +138,17 @@ impl ControllerChannel {
             return;
         }
         self.backoff_until = None;
+        if self.queue.is_empty() {
+            return;
+        }
+        self.target = self.target.or(self.known);
+        let Some(target) = self.target else {
+            self.backoff_until = Some(now + NO_CONTROLLER_BACKOFF);
+            return;
+        };
         let Some(queued) = self.queue.pop_front() else { return };
         self.correlation = self.correlation.wrapping_add(1);
-        out.request(self.controller(), self.channel, self.correlation, queued.request.clone());
+        out.request(target, self.channel, self.correlation, queued.request.clone());
         let deadline = now + self.request_timeout;
         self.in_flight = Some(InFlight { correlation: self.correlation, deadline, queued });
     }

@@ -9,12 +9,13 @@
 //! a process that has just come back is not yet the one that the ISR speaks of.
 
 use super::ledger::Ledger;
+use super::raft::{Quorum, RaftWatch};
 use super::watch::Watch;
 use crate::app::ProducerAppSetup;
 use crate::base::config::Acks;
 use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, RecordId, SortedMap, Time, TopicPartition, Vector};
 use crate::log::UnifiedLog;
-use crate::metadata::{MetadataImage, PartitionRegistration};
+use crate::metadata::{CLUSTER_METADATA, MetadataImage, PartitionRegistration};
 use crate::node::Event;
 use crate::sim::{Recorded, World};
 use std::rc::Rc;
@@ -34,6 +35,16 @@ pub enum Invariant {
     CommittedSurvives,
     /// What acks=all acknowledged is in the log of every in-sync replica.
     AckedSurvives,
+    /// The quorum of controllers elects one leader an epoch.
+    OneLeaderAnEpoch,
+    /// What the quorum has committed is in the log of every later leader.
+    LeaderCompleteness,
+    /// Metadata logs that share a batch share all before it.
+    LogMatching,
+    /// What the quorum has committed never changes and is never cut off.
+    CommittedMetadata,
+    /// After all faults are healed, a controller is active.
+    ControllerReturns,
     /// After all faults are healed, every partition has a leader.
     LeaderReturns,
     /// After all faults are healed, every replica is in sync again.
@@ -52,6 +63,11 @@ impl Invariant {
             Invariant::LeaderInIsr => "leader-in-isr",
             Invariant::CommittedSurvives => "committed-survives",
             Invariant::AckedSurvives => "acked-survives",
+            Invariant::OneLeaderAnEpoch => "one-leader-an-epoch",
+            Invariant::LeaderCompleteness => "leader-completeness",
+            Invariant::LogMatching => "log-matching",
+            Invariant::CommittedMetadata => "committed-metadata",
+            Invariant::ControllerReturns => "controller-returns",
             Invariant::LeaderReturns => "leader-returns",
             Invariant::IsrReturns => "isr-returns",
             Invariant::ClientsEnd => "clients-end",
@@ -82,6 +98,7 @@ pub struct Invariants {
     violations: Vector<Violation>,
     /// Producers with acks=all.
     acks_all: Rc<[NodeId]>,
+    raft: Rc<RaftWatch>,
 }
 
 /// What the invariants need to see of a cluster.
@@ -109,7 +126,7 @@ impl Invariants {
     /// Nothing seen yet.
     pub fn new(producers: &[ProducerAppSetup]) -> Self {
         let acks_all = producers.iter().filter(|app| app.config.acks == Acks::All).map(|app| app.node).collect();
-        Invariants { watches: SortedMap::new(), violations: Vector::new(), acks_all }
+        Invariants { watches: SortedMap::new(), violations: Vector::new(), acks_all, raft: Rc::default() }
     }
 
     /// What did not hold.
@@ -118,9 +135,19 @@ impl Invariants {
     }
 
     /// Looks at what a step has touched.
-    pub fn check(&mut self, cluster: &impl Cluster, ledger: &Ledger, events: &[Recorded]) {
+    pub fn check(&mut self, cluster: &(impl Cluster + Quorum), ledger: &Ledger, events: &[Recorded]) {
         for it in events {
             match &it.event {
+                Event::QuorumChanged { .. }
+                | Event::HighWatermark { partition: CLUSTER_METADATA, .. }
+                | Event::Truncated { partition: CLUSTER_METADATA, .. } => {
+                    let violations = &mut self.violations;
+                    Rc::make_mut(&mut self.raft).check(cluster, it, &mut |violation| {
+                        if violations.len() < MOST {
+                            violations.push(violation);
+                        }
+                    });
+                }
                 Event::Appended { partition, .. } | Event::HighWatermark { partition, leader: false, .. } => {
                     self.check_offsets(cluster, it, *partition);
                 }
@@ -329,7 +356,7 @@ fn first_difference(leader: &UnifiedLog, member: &UnifiedLog, from: Offset, to: 
 
 impl Cluster for World {
     fn image(&self) -> &MetadataImage {
-        self.controller().expect("invariant: a world has a controller").image()
+        World::image(self).expect("invariant: a world has a controller")
     }
 
     fn replica(&self, broker: BrokerId, partition: TopicPartition) -> Option<Replica<'_>> {

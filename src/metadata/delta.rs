@@ -1,5 +1,6 @@
 //! What some records changed: what a broker must react to.
 
+use super::MetadataImage;
 use crate::base::{BrokerId, TopicId, TopicPartition};
 
 /// What changed between two images. Nothing is named twice.
@@ -25,6 +26,16 @@ impl MetadataDelta {
             && self.removed_topics.is_empty()
             && self.changed_configs.is_empty()
             && self.changed_brokers.is_empty()
+    }
+
+    /// Adds what a whole new image lacks of an old one.
+    pub(super) fn compare(&mut self, old: &MetadataImage, new: &MetadataImage) {
+        for (topic, _) in old.topics().filter(|(topic, _)| new.topic(*topic).is_none()) {
+            add(&mut self.removed_topics, topic);
+        }
+        for broker in old.brokers().keys().filter(|broker| new.broker(**broker).is_none()) {
+            add(&mut self.changed_brokers, *broker);
+        }
     }
 
     pub(super) fn partition(&mut self, partition: TopicPartition) {

@@ -64,7 +64,11 @@ apis! {
     CreateTopics = 19, CreateTopicsRequest, CreateTopicsResponse;
     InitProducerId = 22, InitProducerIdRequest, InitProducerIdResponse;
     OffsetForLeaderEpoch = 23, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
+    Vote = 52, VoteRequest, VoteResponse;
+    BeginQuorumEpoch = 53, BeginQuorumEpochRequest, BeginQuorumEpochResponse;
+    EndQuorumEpoch = 54, EndQuorumEpochRequest, EndQuorumEpochResponse;
     AlterPartition = 56, AlterPartitionRequest, AlterPartitionResponse;
+    FetchSnapshot = 59, FetchSnapshotRequest, FetchSnapshotResponse;
     BrokerRegistration = 62, BrokerRegistrationRequest, BrokerRegistrationResponse;
     BrokerHeartbeat = 63, BrokerHeartbeatRequest, BrokerHeartbeatResponse;
     AllocateProducerIds = 67, AllocateProducerIdsRequest, AllocateProducerIdsResponse;
@@ -87,6 +91,10 @@ impl Response {
             Response::CreateTopics(r) => first(r.topics.iter().map(|t| t.error)),
             Response::InitProducerId(r) => r.error,
             Response::OffsetForLeaderEpoch(r) => first(r.partitions.iter().map(|p| p.error)),
+            Response::Vote(r) => r.error,
+            Response::BeginQuorumEpoch(r) => r.error,
+            Response::EndQuorumEpoch(r) => r.error,
+            Response::FetchSnapshot(r) => r.error,
             Response::AlterPartition(r) => first(std::iter::once(r.error).chain(r.partitions.iter().map(|p| p.error))),
             Response::BrokerRegistration(r) => r.error,
             Response::BrokerHeartbeat(r) => r.error,

@@ -12,6 +12,7 @@ mod fetch;
 mod metadata;
 mod offsets;
 mod produce;
+mod quorum;
 
 pub use api::{ApiKey, Request, Response};
 pub use controller::*;
@@ -21,3 +22,4 @@ pub use fetch::*;
 pub use metadata::*;
 pub use offsets::*;
 pub use produce::*;
+pub use quorum::*;

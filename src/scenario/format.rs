@@ -59,6 +59,8 @@ pub struct Text {
 pub struct Cluster {
     /// How many brokers.
     pub brokers: u32,
+    /// How many controllers: 1 or 3.
+    pub controllers: u32,
     /// Broker settings, for all of them.
     pub config: Properties,
 }
@@ -287,7 +289,7 @@ impl Default for Scenario {
         Scenario {
             id: None,
             seed: 1,
-            cluster: Cluster { brokers: 3, config: Properties::new() },
+            cluster: Cluster { brokers: 3, controllers: 1, config: Properties::new() },
             topics: Vec::new(),
             network: Network { latency: (Duration::from_micros(500), Duration::from_micros(2_000)) },
             producers: Vec::new(),

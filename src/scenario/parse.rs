@@ -62,7 +62,11 @@ fn read_scenario(r: &mut Reader<'_>) -> Scenario {
 }
 
 fn read_cluster(r: &mut Reader<'_>) -> Cluster {
-    Cluster { brokers: r.number("brokers", 3, 1, 9) as u32, config: r.properties("config") }
+    Cluster {
+        brokers: r.number("brokers", 3, 1, 9) as u32,
+        controllers: r.number("controllers", 1, 1, 3) as u32,
+        config: r.properties("config"),
+    }
 }
 
 fn read_topic(r: &mut Reader<'_>) -> Topic {

@@ -17,6 +17,9 @@ pub fn to_json(scenario: &Scenario) -> Value {
     if scenario.cluster != default.cluster {
         let mut cluster = Map::new();
         cluster.insert("brokers".into(), json!(scenario.cluster.brokers));
+        if scenario.cluster.controllers != default.cluster.controllers {
+            cluster.insert("controllers".into(), json!(scenario.cluster.controllers));
+        }
         settings(&mut cluster, "config", &scenario.cluster.config);
         out.insert("cluster".into(), Value::Object(cluster));
     }

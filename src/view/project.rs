@@ -72,8 +72,7 @@ pub fn partition_name(world: &World, partition: TopicPartition) -> Rc<str> {
     if let Some(topic) = own {
         return Rc::from(format!("{}-{index}", topic.name));
     }
-    let image = world.controller().map(crate::controller::Controller::image);
-    let name = image.and_then(|image| image.topic_name(TopicId(topic))).unwrap_or(match topic {
+    let name = world.image().and_then(|image| image.topic_name(TopicId(topic))).unwrap_or(match topic {
         0 => crate::metadata::CLUSTER_METADATA_TOPIC,
         _ => "?",
     });

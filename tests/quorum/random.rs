@@ -1,0 +1,60 @@
+//! Random faults of controllers, over many seeds (Kafka's `RaftEventSimulationTest`). Raft's properties are checked after
+//! every event; when all is healed, there must be an active controller, and the cluster must be whole.
+
+use crate::lab::{Lab, setup};
+use delivery_lab::base::{Duration, NodeId, Prng, Time};
+use delivery_lab::sim::{Action, Fault};
+
+/// Faults begin within this much of the origin.
+const HORIZON_MS: u64 = 20_000;
+
+fn faults(seed: u64, brokers: u16) -> Vec<Fault> {
+    let mut random = Prng::split(seed, "quorum faults");
+    let count = random.between(3, 9) as u32;
+    let fault = |id| {
+        let at = Time::ORIGIN + Duration::from_millis(random.below(HORIZON_MS));
+        let duration = Some(Duration::from_millis(random.between(100, 8_000)));
+        let mut controller = || NodeId(brokers + random.below(3) as u16);
+        let (node, other) = (controller(), controller());
+        let action = match random.below(8) {
+            0 | 1 => Action::Crash { node, restart_after: duration },
+            2 => Action::PowerLoss { node, restart_after: duration },
+            3 => Action::Pause { node, duration },
+            4 => Action::Partition { a: node, b: None, duration, symmetric: random.below(2) == 0 },
+            5 | 6 if node != other => {
+                Action::Partition { a: node, b: Some(other), duration, symmetric: random.below(2) == 0 }
+            }
+            _ => {
+                let broker = NodeId(random.below(u64::from(brokers)) as u16);
+                Action::Crash { node: broker, restart_after: duration }
+            }
+        };
+        Fault::at(id, at, action)
+    };
+    (0..count).map(fault).collect()
+}
+
+fn run(seed: u64) {
+    let mut setup = setup(seed, 200, &[]);
+    setup.faults = faults(seed, setup.brokers);
+    let text = format!("{:?}", setup.faults);
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut lab = Lab::of(setup);
+        lab.pass(HORIZON_MS + 9_000);
+        lab.finish();
+        assert_eq!(lab.run.final_verdict().acked_lost.len(), 0, "with two of three in sync, nothing acked is lost");
+    }));
+    assert!(outcome.is_ok(), "seed {seed}: {text}");
+}
+
+fn seeds() -> std::ops::Range<u64> {
+    match std::env::var("QUORUM_SEEDS").ok().and_then(|text| text.parse().ok()) {
+        Some(count) => 0..count,
+        None => 0..60,
+    }
+}
+
+#[test]
+fn can_make_progress_after_random_crashes_pauses_and_partitions() {
+    seeds().for_each(run);
+}
