@@ -8,3 +8,5 @@ mod failover;
 mod lab;
 #[path = "quorum/random.rs"]
 mod random;
+#[path = "quorum/snapshots.rs"]
+mod snapshots;

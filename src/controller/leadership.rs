@@ -28,6 +28,7 @@ impl Controller {
             self.renounce(out);
         }
         self.follow_log(out);
+        self.maybe_snapshot(now);
         if let (None, Some((epoch, start))) = (&self.active, leadership)
             && self.committed.next_offset() > start
         {

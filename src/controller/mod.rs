@@ -35,6 +35,7 @@ use crate::raft::{RaftClient, RaftSetup};
 use heartbeats::Heartbeats;
 use leadership::{refuse, standby_response};
 use replay::{Deferred, Replayed};
+use snapshot::Generator;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -68,8 +69,8 @@ pub struct Controller {
     told: Offset,
     /// What was known to be committed at the end of the former life, until this one knows as much. For inspection.
     before: Option<MetadataImage>,
-    /// When and where the last snapshot was written.
-    snapshots: snapshot::Generator,
+    /// When the next snapshot is due.
+    generator: Generator,
 }
 
 /// What dies with its leadership.
@@ -96,7 +97,7 @@ impl Controller {
             active: None,
             told: 0,
             before: None,
-            snapshots: snapshot::Generator::default(),
+            generator: Generator::default(),
         }
     }
 
@@ -173,8 +174,12 @@ impl Controller {
                 decided.apply(offset, record, &mut delta);
             }
         }
+        if alone {
+            self.generator.bytes += u64::from(batch.size_in_bytes());
+        }
         self.raft.append(now, batch, out);
         self.follow_log(out);
+        self.maybe_snapshot(now);
     }
 
     /// Whether `broker` is registered in this epoch; `STALE_BROKER_EPOCH` if not.
@@ -260,6 +265,7 @@ impl Node for Controller {
     /// Finds its place in the quorum. Who is alone leads at once, and replays the log.
     fn on_start(&mut self, now: Time, out: &mut Outbox<'_>) {
         self.committed = Replayed::default();
+        self.generator = Generator { bytes: 0, since: now };
         self.raft.start(now, out);
         self.settle(now, out);
     }

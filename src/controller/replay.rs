@@ -69,7 +69,7 @@ impl Controller {
     }
 
     fn replay_up_to(&mut self, end: Offset, out: &mut Outbox<'_>) {
-        self.load_snapshot();
+        self.maybe_load_snapshot();
         let is_leader = self.raft.leadership().is_some();
         let from = self.committed.next_offset();
         let log = self.raft.log().log();
@@ -81,6 +81,7 @@ impl Controller {
                 self.apply_committed(*offset, record, is_leader, &mut delta, out);
             }
             self.committed.image.advance(batch.last_offset());
+            self.generator.bytes += u64::from(batch.size_in_bytes());
         }
     }
 

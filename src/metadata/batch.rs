@@ -4,7 +4,6 @@ use super::wire::WireError;
 use super::{MetadataDelta, MetadataImage, MetadataRecord};
 use crate::base::{LeaderEpoch, Offset};
 use crate::record::{BatchBuilder, RecordBatch};
-use bytes::Bytes;
 
 /// A batch of the metadata log that cannot be read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -48,26 +47,6 @@ impl MetadataImage {
             self.apply(offset, &record, delta);
         }
         self.advance(batch.last_offset());
-        Ok(())
-    }
-
-    /// Becomes what a snapshot of everything before `end_offset` says. What is gone by it, `delta` names as gone.
-    pub fn load_snapshot(
-        &mut self,
-        end_offset: Offset,
-        bytes: Bytes,
-        delta: &mut MetadataDelta,
-    ) -> Result<(), MetadataError> {
-        let batches = RecordBatch::parse_all(bytes).map_err(|_| MetadataError::Batch(end_offset))?;
-        let mut loaded = MetadataImage::default();
-        for batch in &batches {
-            for (_, record) in records_of(batch)? {
-                loaded.apply(end_offset - 1, &record, delta);
-            }
-        }
-        loaded.advance(end_offset - 1);
-        delta.compare(self, &loaded);
-        *self = loaded;
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ mod features;
 mod image;
 mod partition;
 mod records;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod uuid;
@@ -29,6 +30,7 @@ pub use records::{
     BrokerRegistrationChangeRecord, ConfigRecord, ConfigResource, MetadataRecord, PartitionChangeRecord,
     PartitionRecord, RegisterBrokerRecord,
 };
+pub use snapshot::snapshot_records;
 pub use uuid::Uuid;
 
 use crate::base::{TopicId, TopicPartition};
