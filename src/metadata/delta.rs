@@ -31,7 +31,7 @@ impl MetadataDelta {
     /// Of what a snapshot says, keeps what differs from an old image, and adds what is gone.
     pub(super) fn compare(&mut self, old: &MetadataImage, new: &MetadataImage) {
         self.changed_partitions.retain(|partition| old.partition(*partition) != new.partition(*partition));
-        self.created_topics.retain(|topic| old.topic(*topic).is_none());
+        self.created_topics.retain(|topic| old.topic(*topic).is_none() && new.topic(*topic).is_some());
         self.removed_topics.clear();
         let gone = old.topics().map(|(topic, _)| topic).filter(|topic| new.topic(*topic).is_none());
         self.removed_topics.extend(gone);

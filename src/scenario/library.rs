@@ -11,6 +11,7 @@ const FILES: &[(&str, &str)] = &[
     ("commit-first", include_str!("library/commit-first.json")),
     ("commit-after", include_str!("library/commit-after.json")),
     ("auto-commit-truth", include_str!("library/auto-commit-truth.json")),
+    ("controller-failover", include_str!("library/controller-failover.json")),
 ];
 
 /// The ids, in order.

@@ -7,6 +7,7 @@ mod lanes;
 mod ledger;
 mod model;
 mod project;
+mod quorum;
 mod server;
 mod verdict;
 

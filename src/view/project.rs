@@ -2,7 +2,9 @@
 //!
 //! Invariant: what equals the section shown before *is* the section shown before, so that a page skips it by pointer.
 
-use super::{ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, application, ledger, server};
+use super::{
+    ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, application, ledger, quorum, server,
+};
 use crate::base::{NodeId, Time, TopicId, TopicPartition, sort_short};
 use crate::check::Run;
 use crate::node::MessageSummary;
@@ -93,7 +95,7 @@ fn node_view(run: &Run, id: NodeId, node: &AnyNode, old: Option<&NodeView>) -> N
     };
     let (doing, body) = match node {
         AnyNode::Broker(broker) => server::broker(run, broker, old),
-        AnyNode::Controller(controller) => server::controller(controller),
+        AnyNode::Controller(controller) => quorum::controller(controller, world.now(), old),
         AnyNode::Producer(app) => application::producer(run, app),
         AnyNode::Consumer(app) => application::consumer(run, app),
         _ => unreachable!("invariant: the world's own client is not shown"),

@@ -124,6 +124,7 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::Starting => "starting".to_owned(),
         Activity::Serving { leads, follows } => format!("leads {leads}, follows {follows}"),
         Activity::Controlling { alive } => format!("{alive} brokers alive"),
+        Activity::Standby { role, epoch } => format!("{role}, epoch {epoch}"),
     }
 }
 

@@ -120,6 +120,7 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::Starting => "시작하는 중".to_owned(),
         Activity::Serving { leads, follows } => format!("리더 {leads}, 팔로워 {follows}"),
         Activity::Controlling { alive } => format!("브로커 {alive}대 작동 중"),
+        Activity::Standby { role, epoch } => format!("{role}, epoch {epoch}"),
     }
 }
 
