@@ -3,6 +3,8 @@
 
 #[path = "broker/chaos.rs"]
 mod chaos;
+#[path = "broker/cleanup.rs"]
+mod cleanup;
 #[path = "broker/cluster.rs"]
 mod cluster;
 #[path = "broker/coordinator.rs"]
@@ -11,3 +13,5 @@ mod coordinator;
 mod replication;
 #[path = "broker/requests.rs"]
 mod requests;
+#[path = "broker/shutdown.rs"]
+mod shutdown;

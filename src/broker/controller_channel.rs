@@ -153,3 +153,103 @@ impl ControllerChannel {
         self.in_flight = Some(InFlight { correlation: self.correlation, deadline, queued });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Prng;
+    use crate::node::Effect;
+    use crate::protocol::CreateTopicsRequest;
+
+    const A: NodeId = NodeId(7);
+    const B: NodeId = NodeId(8);
+
+    struct Lab {
+        channel: ControllerChannel,
+        now: Time,
+        sent: Vec<(NodeId, u32)>,
+        closed: Vec<NodeId>,
+    }
+
+    impl Lab {
+        fn new(known: Option<NodeId>) -> Lab {
+            let (timeout, retry) = (Duration::from_millis(1_000), Some(Duration::from_millis(5_000)));
+            let channel = ControllerChannel::new(Channel::Forwarding, known, timeout, retry);
+            Lab { channel, now: Time(0), sent: Vec::new(), closed: Vec::new() }
+        }
+
+        fn run<R>(&mut self, run: impl FnOnce(&mut ControllerChannel, Time, &mut Outbox<'_>) -> R) -> R {
+            let (mut effects, mut random) = (Vec::new(), Prng::split(1, "channel"));
+            let result = run(&mut self.channel, self.now, &mut Outbox::new(&mut effects, &mut random));
+            for effect in effects {
+                match effect {
+                    Effect::Request { to, correlation_id, .. } => self.sent.push((to, correlation_id)),
+                    Effect::Disconnect { peer, .. } => self.closed.push(peer),
+                    other => panic!("{other:?}"),
+                }
+            }
+            result
+        }
+
+        fn send(&mut self) {
+            let request = Request::CreateTopics(CreateTopicsRequest { topics: Vec::new() });
+            self.run(|channel, now, out| channel.send(now, request, out));
+        }
+
+        fn pass(&mut self, ms: u64) -> Option<Request> {
+            self.now += Duration::from_millis(ms);
+            self.run(ControllerChannel::on_timer)
+        }
+    }
+
+    #[test]
+    fn test_requests_wait_until_there_is_a_controller() {
+        let mut lab = Lab::new(None);
+        lab.send();
+        lab.pass(100);
+        assert!(lab.sent.is_empty());
+        lab.run(|channel, now, out| channel.set_controller(now, Some(A), out));
+        lab.pass(100);
+        assert_eq!(lab.sent, [(A, 1)]);
+    }
+
+    #[test]
+    fn test_controller_changed_after_not_controller() {
+        let mut lab = Lab::new(Some(A));
+        lab.send();
+        let request = lab.run(|channel, now, out| channel.answered(now, 1, out)).expect("it was in flight");
+        lab.run(|channel, now, out| {
+            channel.not_controller(now, request);
+            channel.set_controller(now, Some(B), out);
+        });
+        lab.pass(50);
+        assert_eq!(lab.sent, [(A, 1), (B, 2)]);
+    }
+
+    #[test]
+    fn test_request_in_flight_stays_with_its_controller_until_the_connection_breaks() {
+        let mut lab = Lab::new(Some(A));
+        lab.send();
+        lab.run(|channel, now, out| channel.set_controller(now, Some(B), out));
+        lab.pass(50);
+        assert_eq!(lab.sent, [(A, 1)]);
+        lab.run(|channel, now, _| channel.disconnected(now, A));
+        lab.pass(50);
+        assert_eq!(lab.sent, [(A, 1), (B, 2)]);
+        assert_eq!(lab.run(|channel, now, out| channel.answered(now, 1, out)), None, "that answer is stale");
+    }
+
+    #[test]
+    fn test_request_timeout_closes_the_connection_and_retry_timeout_gives_up() {
+        let mut lab = Lab::new(Some(A));
+        lab.send();
+        lab.pass(1_000);
+        assert_eq!(lab.closed, [A]);
+        for _ in 0..3 {
+            lab.pass(50);
+            assert_eq!(lab.pass(1_000), None);
+        }
+        lab.pass(50);
+        assert!(lab.pass(1_000).is_some(), "five seconds are over");
+    }
+}

@@ -40,6 +40,8 @@ pub struct FetchSession {
     pub replica: Option<FetchReplica>,
     /// Up to where this fetcher may read.
     pub isolation: IsolationLevel,
+    /// Where this consumer is (`client.rack`).
+    pub rack: Option<Rc<str>>,
     /// When its last request came.
     pub last_fetch: Time,
     /// The next response carries all partitions.
@@ -107,6 +109,7 @@ impl FetchSessions {
         session.last_fetch = now;
         session.isolation = request.isolation;
         session.replica = request.replica;
+        session.rack = request.rack.clone();
         for partition in &request.partitions {
             if session.update(partition) {
                 watch(&mut self.watchers, partition.partition, session.id);
@@ -134,6 +137,7 @@ impl FetchSessions {
             epoch: 1,
             replica: request.replica,
             isolation: request.isolation,
+            rack: request.rack.clone(),
             last_fetch: now,
             full: true,
             partitions: SortedMap::new(),

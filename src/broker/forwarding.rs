@@ -1,4 +1,4 @@
-//! What a broker asks the controller for on behalf of others: topics that clients create, the topic of the group
+//! What a broker asks the controller for on behalf of others: what administrators want, the topic of the group
 //! coordinator, blocks of producer ids (Kafka's `ForwardingManager`, `AutoTopicCreationManager`).
 
 use super::controller_channel::ControllerChannel;
@@ -36,15 +36,9 @@ impl Forwarding {
         Forwarding { channel, origins: VecDeque::new(), creating_offsets_topic: false }
     }
 
-    /// Passes a client's CreateTopics on.
-    pub fn create_topics(
-        &mut self,
-        now: Time,
-        from: RequestContext,
-        request: CreateTopicsRequest,
-        out: &mut Outbox<'_>,
-    ) {
-        self.send(now, Origin::Client(from), Request::CreateTopics(request), out);
+    /// Passes a client's request on.
+    pub fn forward(&mut self, now: Time, from: RequestContext, request: Request, out: &mut Outbox<'_>) {
+        self.send(now, Origin::Client(from), request, out);
     }
 
     /// Creates `__consumer_offsets`, unless that is under way.
@@ -100,9 +94,11 @@ impl Forwarding {
                 let topics = request.topics.iter().map(timed_out).collect();
                 requests.respond(to, Response::CreateTopics(CreateTopicsResponse { topics }), out);
             }
+            // Kafka answers `REQUEST_TIMED_OUT`, which a client treats as it does a broken connection.
+            (Some(Origin::Client(to)), _) => requests.close(to, out),
             (Some(Origin::ProducerIds), _) => ids.failed(now),
             (Some(Origin::OffsetsTopic), _) => self.creating_offsets_topic = false,
-            _ => {}
+            (None, _) => {}
         }
     }
 }

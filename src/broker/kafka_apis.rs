@@ -21,6 +21,7 @@ impl Process {
         let response = match request {
             Request::Produce(request) => return replicas.handle_produce(context, &request, &mut ctx),
             Request::Fetch(request) => return replicas.handle_fetch(context, &request, &mut ctx),
+            Request::DeleteRecords(request) => return replicas.handle_delete_records(context, &request, &mut ctx),
             Request::OffsetCommit(request) => return group.commit(context, &request, replicas, &mut ctx),
             Request::OffsetFetch(request) => return group.fetch(context, &request, replicas, &mut ctx),
             Request::ListOffsets(request) => Response::ListOffsets(replicas.list_offsets(&request, &ctx)),
@@ -42,7 +43,12 @@ impl Process {
                 }
                 Response::InitProducerId(response)
             }
-            Request::CreateTopics(request) => return self.forwarding.create_topics(now, context, request, out),
+            Request::CreateTopics(_)
+            | Request::CreatePartitions(_)
+            | Request::ElectLeaders(_)
+            | Request::IncrementalAlterConfigs(_)
+            | Request::AlterPartitionReassignments(_)
+            | Request::ListPartitionReassignments(_) => return self.forwarding.forward(now, context, request, out),
             // The controller's; a broker that gets one closes the connection, as for any API it does not offer.
             Request::AlterPartition(_)
             | Request::Vote(_)

@@ -2,7 +2,10 @@
 //!
 //! It registers, then sends heartbeats: every 10 ms until the controller finds that it has caught up with the metadata,
 //! then every `broker.heartbeat.interval.ms`. It asks to be unfenced once its logs are loaded. Legal transitions:
-//! Starting → Recovery → Running; a crash starts over with a new incarnation.
+//! Starting → Recovery → Running → PendingControlledShutdown; a crash starts over with a new incarnation.
+//!
+//! Who wants to stop says so in each heartbeat, until the controller has moved its leaderships and the other brokers know;
+//! after five minutes it stops all the same.
 
 use super::controller_channel::ControllerChannel;
 use crate::base::{BrokerId, Duration, Time};
@@ -11,6 +14,11 @@ use crate::protocol::{
     BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, Request,
 };
 use std::rc::Rc;
+
+/// The second heartbeat of a controlled shutdown comes sooner than others.
+const SOON: Duration = Duration::from_millis(50);
+/// How long a broker waits for the controller's leave to stop (`BrokerServer.shutdown`).
+const PATIENCE: Duration = Duration::from_millis(300_000);
 
 /// How far a broker has come.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -21,6 +29,8 @@ pub enum BrokerState {
     Recovery,
     /// It serves.
     Running,
+    /// It serves, and waits for the controller's leave to stop.
+    PendingControlledShutdown,
 }
 
 /// The broker's dealings with the controller about itself.
@@ -34,6 +44,11 @@ pub struct Lifecycle {
     fenced: bool,
     in_flight: bool,
     hurry: bool,
+    /// Since a controlled shutdown began: when patience ends.
+    give_up_at: Option<Time>,
+    /// The controller has answered a heartbeat that asked for leave.
+    heard_in_shutdown: bool,
+    may_stop: bool,
     /// Registration and heartbeats.
     pub channel: ControllerChannel,
 }
@@ -50,6 +65,9 @@ impl Lifecycle {
             fenced: true,
             in_flight: false,
             hurry: false,
+            give_up_at: None,
+            heard_in_shutdown: false,
+            may_stop: false,
             channel,
         }
     }
@@ -78,8 +96,27 @@ impl Lifecycle {
         self.registration.broker
     }
 
+    /// Whether the process may stop now.
+    pub fn may_stop(&self) -> bool {
+        self.may_stop
+    }
+
+    /// Asks the controller for leave to stop; who does not serve needs none.
+    pub fn begin_controlled_shutdown(&mut self, now: Time, metadata_offset: i64, out: &mut Outbox<'_>) {
+        match self.state {
+            BrokerState::PendingControlledShutdown => {}
+            BrokerState::Running => {
+                self.state = BrokerState::PendingControlledShutdown;
+                self.give_up_at = Some(now + PATIENCE);
+                self.communicate(now, metadata_offset, out);
+            }
+            BrokerState::Starting | BrokerState::Recovery => self.may_stop = true,
+        }
+    }
+
     /// Registers, or sends the next heartbeat.
     pub fn communicate(&mut self, now: Time, metadata_offset: i64, out: &mut Outbox<'_>) {
+        self.may_stop |= self.give_up_at.is_some_and(|at| at <= now);
         if self.in_flight {
             self.hurry = true;
             return;
@@ -92,7 +129,7 @@ impl Lifecycle {
                 broker_epoch,
                 current_metadata_offset: metadata_offset,
                 want_fence: !self.ready_to_unfence,
-                want_shut_down: false,
+                want_shut_down: self.state == BrokerState::PendingControlledShutdown,
             }),
         };
         self.channel.send(now, request, out);
@@ -136,6 +173,11 @@ impl Lifecycle {
                     self.state = BrokerState::Running;
                 }
                 self.schedule(now, self.heartbeat_interval, out);
+            }
+            BrokerState::PendingControlledShutdown => {
+                self.may_stop |= response.should_shut_down;
+                let first = !std::mem::replace(&mut self.heard_in_shutdown, true);
+                self.schedule(now, if first { SOON } else { self.heartbeat_interval }, out);
             }
         }
     }

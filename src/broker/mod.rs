@@ -47,7 +47,7 @@ use crate::base::{BrokerId, NodeId, Prng, Time, TopicPartition};
 use crate::coordinator::group::OffsetsShard;
 use crate::log::{Disk, LogDirectory};
 use crate::metadata::MetadataImage;
-use crate::node::{ConnectionId, Crash, Message, Node, Outbox, Timer};
+use crate::node::{ConnectionId, Crash, Event, Message, Node, Outbox, Timer};
 use process::Process;
 use std::rc::Rc;
 
@@ -164,22 +164,62 @@ impl Broker {
         self.process.iter().flat_map(|process| process.group.shards())
     }
 
+    fn stop_if_allowed(&mut self, out: &mut Outbox<'_>) {
+        if self.process.as_ref().is_some_and(|process| process.lifecycle.may_stop()) {
+            self.stop(out);
+        }
+    }
+
+    /// The orderly end of the process: high watermarks are written, logs closed, and the broker's epoch is left behind for
+    /// the next process to show (KIP-966).
+    fn stop(&mut self, out: &mut Outbox<'_>) {
+        let Some(process) = self.process.take() else { return };
+        self.last_image = process.loader.image().clone();
+        self.disk.write_high_watermarks(process.replicas.high_watermarks());
+        let registered = Some(process.lifecycle.broker_epoch()).filter(|epoch| *epoch >= 0);
+        // A process that never opened its logs leaves them as they are.
+        if let Some(epoch) = registered.filter(|_| process.loader.is_published()) {
+            self.disk.write_clean_shutdown(epoch);
+        }
+        for directory in process.replicas.into_closed_directories() {
+            self.disk.put(directory);
+        }
+        out.exit();
+    }
+
     /// Flips a byte of the batch at `offset` of one of its logs: a fault of the disk. Says whether there is such a batch.
     pub fn corrupt(&mut self, id: TopicPartition, offset: i64, byte: usize) -> bool {
         let partition = self.process.as_mut().and_then(|process| process.replicas.partition_mut(id));
-        partition.is_some_and(|partition| partition.log_mut().corrupt(offset, byte))
+        match partition {
+            Some(partition) => partition.log_mut().corrupt(offset, byte),
+            None => self.disk.corrupt(id, offset, byte),
+        }
+    }
+
+    /// Its disk takes no more bytes, or takes them again: a fault.
+    pub fn set_disk_full(&mut self, full: bool) {
+        self.disk.set_full(full);
+        if let Some(process) = &mut self.process {
+            process.disk_full = full;
+        }
     }
 }
 
 impl Node for Broker {
     fn on_start(&mut self, now: Time, out: &mut Outbox<'_>) {
         assert!(self.process.is_none(), "invariant: a machine runs one broker process");
-        self.process = Some(Process::start(&self.setup, now, out));
+        if self.disk.is_full() {
+            // Recovery has to write, too.
+            out.emit(Event::LogDirFailed);
+            return out.halt();
+        }
+        self.process = Some(Process::start(&self.setup, &self.disk, now, out));
     }
 
     fn on_message(&mut self, now: Time, from: NodeId, message: Message, out: &mut Outbox<'_>) {
         if let Some(process) = &mut self.process {
             process.on_message(&self.setup, &mut self.disk, now, from, message, out);
+            self.stop_if_allowed(out);
         }
     }
 
@@ -192,6 +232,15 @@ impl Node for Broker {
     fn on_timer(&mut self, now: Time, timer: Timer, out: &mut Outbox<'_>) {
         if let (Some(process), Timer::Broker(timer)) = (&mut self.process, timer) {
             process.on_timer(&self.setup, &mut self.disk, now, timer, out);
+            self.stop_if_allowed(out);
+        }
+    }
+
+    fn on_shutdown(&mut self, now: Time, out: &mut Outbox<'_>) {
+        if let Some(process) = &mut self.process
+            && process.begin_shutdown(&self.setup, now, out)
+        {
+            self.stop(out);
         }
     }
 

@@ -13,7 +13,7 @@ use super::replica_manager::ReplicaManager;
 use super::request_queue::RequestQueue;
 use crate::base::{BrokerId, Duration, NodeId, Time};
 use crate::log::Disk;
-use crate::node::{Body, BrokerTimer, Channel, ConnectionId, Message, Outbox, Timer};
+use crate::node::{Body, BrokerTimer, Channel, ConnectionId, Event, Message, Outbox, Timer};
 use crate::protocol::{BrokerRegistrationRequest, ErrorCode, Request, Response};
 
 /// How long a forwarded request is tried.
@@ -31,13 +31,15 @@ pub struct Process {
     pub(super) forwarding: Forwarding,
     pub(super) group: GroupCoordinator,
     pub(super) producer_ids: ProducerIdManager,
+    /// Every append fails.
+    pub(super) disk_full: bool,
     /// When the timer for unanswered requests to the controller is due.
     controller_timer: Option<Time>,
 }
 
 impl Process {
     /// A process that has just started: it registers and reads the metadata.
-    pub fn start(setup: &BrokerSetup, now: Time, out: &mut Outbox<'_>) -> Self {
+    pub fn start(setup: &BrokerSetup, disk: &Disk, now: Time, out: &mut Outbox<'_>) -> Self {
         let config = &setup.config;
         let loader = MetadataLoader::new(setup.id, &setup.controllers, config);
         let channel = |channel, timeout, retry| ControllerChannel::new(channel, loader.controller(), timeout, retry);
@@ -45,7 +47,7 @@ impl Process {
             broker: setup.id,
             cluster_id: setup.cluster_id.clone(),
             incarnation: out.random().next_u64(),
-            previous_broker_epoch: -1,
+            previous_broker_epoch: disk.clean_shutdown_epoch().unwrap_or(-1),
             rack: setup.rack.clone(),
         };
         let heartbeat = config.broker_heartbeat_interval_ms;
@@ -60,6 +62,7 @@ impl Process {
             forwarding: Forwarding::new(forwarding),
             group: GroupCoordinator::new(config),
             producer_ids: ProducerIdManager::default(),
+            disk_full: false,
             controller_timer: None,
         };
         process.lifecycle.communicate(now, -1, out);
@@ -81,6 +84,7 @@ impl Process {
             broker_epoch: self.lifecycle.broker_epoch(),
             config: &setup.config,
             image: self.loader.image(),
+            disk_full: self.disk_full,
             requests: &mut self.requests,
             out,
         };
@@ -214,6 +218,11 @@ impl Process {
     fn publish(&mut self, setup: &BrokerSetup, disk: &mut Disk, now: Time, out: &mut Outbox<'_>) {
         let first = !self.loader.is_published();
         if let Some(delta) = self.loader.publish(self.lifecycle.state() != BrokerState::Starting) {
+            if first {
+                disk.forget_clean_shutdown();
+                let (image, id) = (self.loader.image(), setup.id);
+                disk.remove_strays(|at| image.partition(at).is_some_and(|it| it.replicas.contains(&id)));
+            }
             let (mut ctx, replicas, _) = self.parts(setup, now, out);
             replicas.apply_delta(&delta, disk, &mut ctx);
         }
@@ -222,15 +231,29 @@ impl Process {
             self.lifecycle.set_ready_to_unfence(now, offset, out);
             self.start_rounds(setup, now, out);
         }
-        if self.lifecycle.state() == BrokerState::Running {
+        if matches!(self.lifecycle.state(), BrokerState::Running | BrokerState::PendingControlledShutdown) {
             self.requests.open();
         }
     }
 
     fn start_rounds(&self, setup: &BrokerSetup, now: Time, out: &mut Outbox<'_>) {
-        for timer in [BrokerTimer::IsrShrink, BrokerTimer::HighWatermarkCheckpoint] {
-            out.set_timer(Timer::Broker(timer), now + round(setup, timer));
+        for timer in ROUNDS {
+            let first = match timer {
+                BrokerTimer::Retention | BrokerTimer::LogStartCheckpoint => setup.config.log_initial_task_delay_ms,
+                _ => round(setup, timer),
+            };
+            out.set_timer(Timer::Broker(timer), now + first);
         }
+    }
+
+    /// Somebody wants the process to stop: first the controller moves its leaderships, unless that is switched off.
+    pub fn begin_shutdown(&mut self, setup: &BrokerSetup, now: Time, out: &mut Outbox<'_>) -> bool {
+        if setup.config.controlled_shutdown_enable {
+            let offset = self.loader.image().offset();
+            self.lifecycle.begin_controlled_shutdown(now, offset, out);
+            self.arm_controller_timer(out);
+        }
+        !setup.config.controlled_shutdown_enable || self.lifecycle.may_stop()
     }
 
     /// A timer is due.
@@ -248,10 +271,14 @@ impl Process {
                 self.lifecycle.communicate(now, offset, out);
             }
             BrokerTimer::ControllerRequest => self.on_controller_timer(now, out),
+            BrokerTimer::HighWatermarkCheckpoint if self.disk_full => {
+                out.emit(Event::LogDirFailed);
+                out.halt();
+            }
             BrokerTimer::HighWatermarkCheckpoint => disk.write_high_watermarks(self.replicas.high_watermarks()),
             _ => self.on_data_timer(setup, now, timer, out),
         }
-        if matches!(timer, BrokerTimer::IsrShrink | BrokerTimer::HighWatermarkCheckpoint) {
+        if ROUNDS.contains(&timer) {
             out.set_timer(Timer::Broker(timer), now + round(setup, timer));
         }
         self.settle(setup, now, out);
@@ -265,6 +292,10 @@ impl Process {
             BrokerTimer::Purgatory => replicas.on_purgatory_timer(&mut ctx),
             BrokerTimer::Fetcher => replicas.on_fetcher_timer(&mut ctx),
             BrokerTimer::Housekeeping => group.on_timer(&mut ctx),
+            BrokerTimer::Retention => replicas.delete_old_segments(false, &mut ctx),
+            BrokerTimer::Cleaner => replicas.clean_logs(&mut ctx),
+            BrokerTimer::ProducerExpiry => replicas.expire_producers(&ctx),
+            BrokerTimer::LogStartCheckpoint => replicas.checkpoint_log_starts(),
             _ => {}
         }
     }
@@ -318,9 +349,27 @@ impl Process {
     }
 }
 
+/// What is done from time to time.
+const ROUNDS: [BrokerTimer; 6] = [
+    BrokerTimer::IsrShrink,
+    BrokerTimer::HighWatermarkCheckpoint,
+    BrokerTimer::Retention,
+    BrokerTimer::Cleaner,
+    BrokerTimer::ProducerExpiry,
+    BrokerTimer::LogStartCheckpoint,
+];
+
+/// How often.
 fn round(setup: &BrokerSetup, timer: BrokerTimer) -> Duration {
-    match timer {
-        BrokerTimer::IsrShrink => Duration((setup.config.replica_lag_time_max_ms.0 / 2).max(1_000)),
-        _ => Duration(setup.config.replica_high_watermark_checkpoint_interval_ms.0.max(1_000)),
-    }
+    let config = &setup.config;
+    let pause = match timer {
+        BrokerTimer::IsrShrink => config.replica_lag_time_max_ms.0 / 2,
+        BrokerTimer::Retention => config.log_retention_check_interval_ms.0,
+        BrokerTimer::Cleaner => config.log_cleaner_backoff_ms.0,
+        BrokerTimer::ProducerExpiry => config.producer_id_expiration_check_interval_ms.0,
+        BrokerTimer::LogStartCheckpoint => config.log_flush_start_offset_checkpoint_interval_ms.0,
+        _ => config.replica_high_watermark_checkpoint_interval_ms.0,
+    };
+    // Time has to go on between two rounds.
+    Duration(pause.max(1_000))
 }

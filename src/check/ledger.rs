@@ -238,7 +238,8 @@ impl Ledger {
     }
 
     /// A new leader's log, which is now the log: whatever it holds replaces the picture. `event` is its
-    /// `BecameLeader`. Batches that the picture has already are not opened again.
+    /// `BecameLeader`. Batches that the picture has already are not opened again. Records that the new leader has deleted or
+    /// compacted away stay in the picture: they were not lost.
     pub fn replace_log<'a>(
         &mut self,
         event: &Recorded,
@@ -250,13 +251,7 @@ impl Ledger {
             return;
         }
         let picture = self.log_mut(partition).clone();
-        let is_same = |batch: &RecordBatch| {
-            let entry = picture.entries.get(picture.place(batch.base_offset()));
-            entry.is_some_and(|entry| {
-                entry.offset <= batch.last_offset()
-                    && (entry.crc, entry.leader_epoch) == (batch.crc(), batch.leader_epoch())
-            })
-        };
+        let is_same = |batch: &RecordBatch| picture.knows(batch) || picture.knows_records_of(batch);
         let mut new = log.skip_while(|batch| is_same(batch) || batch.is_control()).peekable();
         let Some(first) = new.peek().map(|batch| batch.base_offset()) else { return };
         let cut = self.log_mut(partition).cut(first);

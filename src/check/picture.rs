@@ -1,6 +1,8 @@
 //! One partition's log as the present leader holds it.
 
+use super::ledger::records_with_offsets;
 use crate::base::{LeaderEpoch, NodeId, Offset, RecordId, Vector};
+use crate::record::RecordBatch;
 
 /// A generated record in a log.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -44,6 +46,23 @@ impl LogPicture {
     /// The place of the first entry at or above `offset`.
     pub(super) fn place(&self, offset: Offset) -> usize {
         self.entries.partition_point(|entry| entry.offset < offset)
+    }
+
+    /// Whether that very batch stands here.
+    pub(super) fn knows(&self, batch: &RecordBatch) -> bool {
+        self.entries.get(self.place(batch.base_offset())).is_some_and(|entry| {
+            entry.offset <= batch.last_offset()
+                && (entry.crc, entry.leader_epoch) == (batch.crc(), batch.leader_epoch())
+        })
+    }
+
+    /// Whether all that is left of the batch stands here: it may have been compacted.
+    pub(super) fn knows_records_of(&self, batch: &RecordBatch) -> bool {
+        records_with_offsets(batch).all(|(offset, record)| {
+            self.entries.get(self.place(offset)).is_some_and(|entry| {
+                (entry.offset, entry.record, entry.leader_epoch) == (offset, record, batch.leader_epoch())
+            })
+        })
     }
 
     /// Cuts off all at or above `offset`, and gives back what that was.

@@ -10,7 +10,7 @@
 use super::heartbeats::Heartbeats;
 use super::{Active, Controller};
 use crate::base::{LeaderEpoch, Time};
-use crate::metadata::{FEATURES, MetadataRecord};
+use crate::metadata::FEATURES;
 use crate::node::{ControllerTimer, Event, Outbox, RequestContext, Timer};
 use crate::protocol::{AllocateProducerIdsResponse, AlterPartitionResponse, BrokerHeartbeatResponse};
 use crate::protocol::{BrokerRegistrationResponse, CreateTopicsResponse, ErrorCode, NewTopicResult, Request, Response};
@@ -34,6 +34,9 @@ impl Controller {
         {
             self.claim(now, epoch, out);
         }
+        if self.stops_by.is_some_and(|by| self.raft.may_stop() || by <= now) {
+            out.exit();
+        }
     }
 
     /// Gives every unfenced broker a new session. An empty log gets the features of the cluster first.
@@ -56,9 +59,7 @@ impl Controller {
             out.emit(Event::ControllerActive { epoch });
         }
         if self.image().feature_level(FEATURES[0].name) == 0 {
-            let levels = FEATURES.iter().filter(|feature| feature.level > 0);
-            let record = |name: &str, level| MetadataRecord::FeatureLevel { name: Rc::from(name), level };
-            let records: Vec<_> = levels.map(|feature| record(feature.name, feature.level)).collect();
+            let records = self.feature_levels();
             self.commit(now, &records, out);
         }
         self.schedule_fencing(now, false, out);

@@ -11,13 +11,14 @@
 //!
 //! In Kafka: `QuorumController`, `ClusterControlManager`, `ReplicationControlManager`. On purpose different: no `NoOpRecord`
 //! each half second (the log speaks only when something happens); new topics are placed in order instead of at random.
-//! Left for later: eligible leader replicas (the builder keeps them, the feature is off), reassignment.
-
 mod cluster_control;
+mod configs;
+mod elections;
 mod heartbeats;
 mod leadership;
 mod partition_change;
 mod placer;
+mod reassignment;
 mod replay;
 mod replication_control;
 mod snapshot;
@@ -26,9 +27,9 @@ mod tests;
 mod topics;
 
 use crate::base::config::BrokerConfig;
-use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, Prng, Time};
+use crate::base::{BrokerId, Duration, LeaderEpoch, NodeId, Offset, Prng, Time};
 use crate::log::UnifiedLog;
-use crate::metadata::{CLUSTER_METADATA, MetadataDelta, MetadataImage, MetadataRecord, batch_of};
+use crate::metadata::{CLUSTER_METADATA, FEATURES, MetadataDelta, MetadataImage, MetadataRecord, batch_of};
 use crate::node::{Body, ConnectionId, ControllerTimer, Crash, Message, Node, Outbox, RequestContext, Timer};
 use crate::protocol::{AllocateProducerIdsRequest, AllocateProducerIdsResponse, ErrorCode, Request, Response};
 use crate::raft::{RaftClient, RaftSetup};
@@ -41,6 +42,9 @@ use std::rc::Rc;
 
 /// How many producer ids a broker gets at once (`ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE`).
 const PRODUCER_ID_BLOCK_SIZE: u32 = 1_000;
+
+/// How long a controller that stops looks for a successor (`KafkaRaftManager.shutdown`).
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(5_000);
 
 /// What a controller is told at its birth.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -69,6 +73,8 @@ pub struct Controller {
     told: Offset,
     /// What was known to be committed at the end of the former life, until this one knows as much. For inspection.
     before: Option<MetadataImage>,
+    /// It has been asked to stop, and has until then to hand its leadership over.
+    stops_by: Option<Time>,
     /// When the next snapshot is due.
     generator: Generator,
 }
@@ -97,6 +103,7 @@ impl Controller {
             active: None,
             told: 0,
             before: None,
+            stops_by: None,
             generator: Generator::default(),
         }
     }
@@ -225,6 +232,25 @@ impl Controller {
                 let (records, response) = self.create_topics(&request);
                 (records, Response::CreateTopics(response))
             }
+            Request::CreatePartitions(request) => {
+                let (records, response) = self.create_partitions(&request);
+                (records, Response::CreatePartitions(response))
+            }
+            Request::ElectLeaders(request) => {
+                let (records, response) = self.elect_leaders(&request);
+                (records, Response::ElectLeaders(response))
+            }
+            Request::IncrementalAlterConfigs(request) => {
+                let (records, response) = self.alter_configs(&request);
+                (records, Response::IncrementalAlterConfigs(response))
+            }
+            Request::AlterPartitionReassignments(request) => {
+                let (records, response) = self.alter_partition_reassignments(&request);
+                (records, Response::AlterPartitionReassignments(response))
+            }
+            Request::ListPartitionReassignments(request) => {
+                (Vec::new(), Response::ListPartitionReassignments(self.list_partition_reassignments(&request)))
+            }
             Request::AllocateProducerIds(request) => {
                 let (records, response) = self.allocate_producer_ids(request);
                 (records, Response::AllocateProducerIds(response))
@@ -250,6 +276,18 @@ impl Controller {
             // As a server does that is asked for an API it does not have.
             None => out.disconnect(context.connection.client, context.connection.channel),
         }
+    }
+
+    /// What a new cluster's log begins with: its features.
+    fn feature_levels(&self) -> Vec<MetadataRecord> {
+        let config = self.config();
+        let levels = FEATURES.iter().map(|feature| match feature.name {
+            "eligible.leader.replicas.version" => (feature.name, config.eligible_leader_replicas_version as i16),
+            "transaction.version" => (feature.name, config.transaction_version as i16),
+            name => (name, feature.level),
+        });
+        let set = levels.filter(|(_, level)| *level > 0);
+        set.map(|(name, level)| MetadataRecord::FeatureLevel { name: Rc::from(name), level }).collect()
     }
 
     /// Finds the time of the next round of elections.
@@ -299,9 +337,17 @@ impl Node for Controller {
         self.settle(now, out);
     }
 
+    /// A leader tells the others that it resigns, and ends when it has learned of its successor, or after a while.
+    fn on_shutdown(&mut self, now: Time, out: &mut Outbox<'_>) {
+        self.stops_by = Some(now + SHUTDOWN_TIMEOUT);
+        self.raft.resign();
+        self.settle(now, out);
+    }
+
     /// The log is forced to disk with each append, as raft demands: even a power loss takes nothing from it.
     fn on_crash(&mut self, now: Time, crash: Crash, random: &mut Prng) {
         self.active = None;
+        self.stops_by = None;
         self.before = Some(self.committed_image().clone());
         self.committed = Replayed::default();
         self.raft.crash(now, crash, random);

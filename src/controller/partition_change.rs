@@ -2,9 +2,10 @@
 //!
 //! Invariants: without eligible leader replicas the ISR never becomes empty, its last member stays though it is gone; a
 //! record that names a leader begins an epoch, one that only changes the ISR does not; an unclean election sets the ISR to
-//! the new leader alone and marks it as recovering.
+//! the new leader alone and marks it as recovering; a reassignment is complete, and disappears, with the first change after
+//! which every added replica is in the ISR and somebody stays in it.
 //!
-//! In Kafka: `PartitionChangeBuilder`. Left out: reassignment of replicas.
+//! In Kafka: `PartitionChangeBuilder`, `PartitionReassignmentReplicas`.
 
 use crate::base::{BrokerId, TopicPartition, sort_short};
 use crate::metadata::{PartitionChangeRecord, PartitionRegistration};
@@ -31,6 +32,9 @@ pub(super) struct PartitionChange<'a> {
     min_isr: Option<usize>,
     isr: Vec<BrokerId>,
     elr: Vec<BrokerId>,
+    replicas: Vec<BrokerId>,
+    removing: Vec<BrokerId>,
+    adding: Vec<BrokerId>,
     recovery_state: LeaderRecoveryState,
     unclean_shutdown: Option<BrokerId>,
 }
@@ -50,6 +54,9 @@ impl<'a> PartitionChange<'a> {
             min_isr: None,
             isr: partition.isr.clone(),
             elr: partition.elr.clone(),
+            replicas: partition.replicas.clone(),
+            removing: partition.removing_replicas.clone(),
+            adding: partition.adding_replicas.clone(),
             recovery_state: partition.leader_recovery_state,
             unclean_shutdown: None,
         }
@@ -60,9 +67,20 @@ impl<'a> PartitionChange<'a> {
         self
     }
 
-    /// Keeps eligible leader replicas (KIP-966); None while the feature is off.
-    pub(super) fn eligible_leader_replicas(mut self, min_isr: Option<u32>) -> Self {
-        self.min_isr = min_isr.map(|min| (min as usize).min(self.partition.replicas.len()));
+    /// Keeps eligible leader replicas (KIP-966) while the ISR is smaller than this; None while the feature is off.
+    pub(super) fn eligible_leader_replicas(mut self, min_isr: Option<usize>) -> Self {
+        self.min_isr = min_isr;
+        self
+    }
+
+    /// Another assignment: the replicas, those of them that are to go and those that are to come.
+    pub(super) fn assignment(
+        mut self,
+        replicas: Vec<BrokerId>,
+        removing: Vec<BrokerId>,
+        adding: Vec<BrokerId>,
+    ) -> Self {
+        (self.replicas, self.removing, self.adding) = (replicas, removing, adding);
         self
     }
 
@@ -85,18 +103,42 @@ impl<'a> PartitionChange<'a> {
     /// The record of the change; None if nothing changes.
     pub(super) fn build(mut self) -> Option<PartitionChangeRecord> {
         let mut record = PartitionChangeRecord::none(self.at);
+        self.complete_reassignment();
         self.populate_elr();
         self.elect(&mut record);
+        if record.leader.is_none() && !includes(&self.replicas, &self.partition.replicas) {
+            // Who goes must learn of it from a new epoch.
+            record.leader = Some(self.partition.leader);
+        }
         self.record_elr(&mut record);
         let may_set_isr = !self.isr.is_empty() || self.min_isr.is_some();
         if record.isr.is_none() && may_set_isr && self.isr != self.partition.isr {
             record.isr = Some(std::mem::take(&mut self.isr));
         }
         self.record_last_known_leader(&mut record);
+        self.record_assignment(&mut record);
         if self.recovery_state != self.partition.leader_recovery_state {
             record.leader_recovery_state = Some(self.recovery_state);
         }
         (!record.is_empty()).then_some(record)
+    }
+
+    /// Once those who were to come are in sync, those who were to go are gone.
+    fn complete_reassignment(&mut self) {
+        if self.removing.is_empty() && self.adding.is_empty() {
+            return;
+        }
+        let stays = |replica: &BrokerId| !self.removing.contains(replica);
+        let isr: Vec<_> = self.isr.iter().copied().filter(stays).collect();
+        let replicas: Vec<_> = self.replicas.iter().copied().filter(stays).collect();
+        // With fewer replicas than before, all that stay must be in sync: completing must not make the ISR too small.
+        let shrinks = self.adding.len() < self.removing.len();
+        let waits = isr.is_empty() || replicas.is_empty() || !includes(&isr, &self.adding);
+        if !waits && !(shrinks && !includes(&isr, &replicas)) {
+            (self.isr, self.replicas) = (isr, replicas);
+            self.removing.clear();
+            self.adding.clear();
+        }
     }
 
     /// Replicas that leave an ISR which is already too small are still known to have every committed record.
@@ -132,7 +174,7 @@ impl<'a> PartitionChange<'a> {
     }
 
     fn winner(&self) -> (BrokerId, bool) {
-        let replicas = &self.partition.replicas;
+        let replicas = &self.replicas;
         let preferred = replicas.first().filter(|_| self.election == Election::Preferred);
         let clean = preferred
             .into_iter()
@@ -183,4 +225,16 @@ impl<'a> PartitionChange<'a> {
             _ => {}
         }
     }
+
+    fn record_assignment(&mut self, record: &mut PartitionChangeRecord) {
+        let change = |new: &mut Vec<BrokerId>, old: &Vec<BrokerId>| (new != old).then(|| std::mem::take(new));
+        let old = self.partition;
+        record.replicas = change(&mut self.replicas, &old.replicas).filter(|replicas| !replicas.is_empty());
+        record.removing_replicas = change(&mut self.removing, &old.removing_replicas);
+        record.adding_replicas = change(&mut self.adding, &old.adding_replicas);
+    }
+}
+
+fn includes(set: &[BrokerId], subset: &[BrokerId]) -> bool {
+    subset.iter().all(|member| set.contains(member))
 }

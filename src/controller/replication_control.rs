@@ -1,17 +1,13 @@
-//! Partitions change: leaders ask for another ISR, brokers leave and return, elections are held.
+//! Partitions change: leaders ask for another ISR, brokers leave and return.
 //!
 //! In Kafka: `ReplicationControlManager`.
 
 use super::Controller;
 use super::partition_change::{Election, PartitionChange};
-use crate::base::{BrokerId, Time, TopicPartition};
+use crate::base::{BrokerId, TopicPartition};
 use crate::metadata::{MetadataRecord, PartitionChangeRecord, PartitionRegistration};
-use crate::node::Outbox;
 use crate::protocol::{AlterPartition, AlterPartitionRequest, AlterPartitionResponse, AlterPartitionResult};
 use crate::protocol::{BrokerState, ErrorCode, LeaderRecoveryState};
-
-/// The most elections of one round (`MAX_ELECTIONS_PER_IMBALANCE`).
-const MAX_ELECTIONS_PER_ROUND: usize = 1_000;
 
 impl Controller {
     /// Leaders ask for other ISRs.
@@ -111,17 +107,20 @@ impl Controller {
     }
 
     /// A change of a partition, by the rules of its topic.
-    fn change<'a>(
+    pub(super) fn change<'a>(
         &self,
         at: TopicPartition,
         partition: &'a PartitionRegistration,
         acceptable: &'a dyn Fn(BrokerId) -> bool,
     ) -> PartitionChange<'a> {
         let election = if self.may_elect_uncleanly(at) { Election::Unclean } else { Election::Online };
-        let elr = self.image().feature_level("eligible.leader.replicas.version") > 0;
-        PartitionChange::new(at, partition, acceptable)
-            .election(election)
-            .eligible_leader_replicas(elr.then(|| self.min_isr(at)))
+        let min_isr = self.keeps_eligible_leaders().then(|| self.min_isr(at));
+        PartitionChange::new(at, partition, acceptable).election(election).eligible_leader_replicas(min_isr)
+    }
+
+    /// The feature `eligible.leader.replicas.version` is on (KIP-966).
+    pub(super) fn keeps_eligible_leaders(&self) -> bool {
+        self.image().feature_level("eligible.leader.replicas.version") > 0
     }
 
     fn topic_setting(&self, at: TopicPartition, key: &str) -> Option<&str> {
@@ -130,15 +129,17 @@ impl Controller {
         topic.config.get(key).or_else(cluster).map(String::as_str)
     }
 
-    fn may_elect_uncleanly(&self, at: TopicPartition) -> bool {
+    pub(super) fn may_elect_uncleanly(&self, at: TopicPartition) -> bool {
         let default = self.config().unclean_leader_election_enable;
         let set = self.topic_setting(at, "unclean.leader.election.enable");
         set.map_or(default, |value| value.eq_ignore_ascii_case("true"))
     }
 
-    fn min_isr(&self, at: TopicPartition) -> u32 {
+    /// `min.insync.replicas`, but not more than the topic's first partition has replicas.
+    fn min_isr(&self, at: TopicPartition) -> usize {
         let set = self.topic_setting(at, "min.insync.replicas").and_then(|value| value.parse().ok());
-        set.unwrap_or(self.config().min_insync_replicas)
+        let replicas = self.image().partition(TopicPartition::new(at.topic, 0)).map_or(0, |first| first.replicas.len());
+        set.unwrap_or(self.config().min_insync_replicas as usize).min(replicas)
     }
 
     /// The broker is on its way out: it leaves every ISR and leads no more.
@@ -158,16 +159,16 @@ impl Controller {
         clean: bool,
         records: &mut Vec<MetadataRecord>,
     ) {
-        if clean || self.image().feature_level("eligible.leader.replicas.version") == 0 {
+        if clean || !self.keeps_eligible_leaders() {
             return self.remove_from_isrs(broker, records);
         }
         let acceptable = |replica| replica != broker && self.image().is_active(replica);
-        for (at, partition) in self.image().partitions() {
-            if partition.isr.contains(&broker) || partition.elr.contains(&broker) {
-                let change = self.change(at, partition, &acceptable);
-                let change = change.isr(without(&partition.isr, broker)).unclean_shutdown(broker);
-                records.extend(change.build().map(MetadataRecord::PartitionChange));
-            }
+        let in_isr = self.image().partitions().filter(|(_, partition)| partition.isr.contains(&broker));
+        let in_elr = self.image().partitions().filter(|(_, partition)| partition.elr.contains(&broker));
+        for (at, partition) in in_isr.chain(in_elr) {
+            let change = self.change(at, partition, &acceptable);
+            let change = change.isr(without(&partition.isr, broker)).unclean_shutdown(broker);
+            records.extend(change.build().map(MetadataRecord::PartitionChange));
         }
     }
 
@@ -178,42 +179,6 @@ impl Controller {
             let change = self.change(at, partition, &acceptable).build();
             records.extend(change.map(MetadataRecord::PartitionChange));
         }
-    }
-
-    /// The periodic rounds: leadership back to preferred replicas; unclean elections where they are allowed.
-    pub(super) fn hold_elections(&mut self, now: Time, out: &mut Outbox<'_>) {
-        if self.active().preferred_election_at.is_some_and(|at| at <= now) {
-            let records = self.elect_preferred_leaders();
-            self.commit(now, &records, out);
-            self.active().preferred_election_at = Some(now + self.config().leader_imbalance_check_interval_seconds);
-        }
-        if self.active().unclean_election_at <= now {
-            let records = self.elect_unclean_leaders();
-            self.commit(now, &records, out);
-            self.active().unclean_election_at = now + self.config().unclean_leader_election_interval_ms;
-        }
-        self.schedule_elections(out);
-    }
-
-    fn elect_preferred_leaders(&self) -> Vec<MetadataRecord> {
-        let acceptable = |replica| self.image().is_active(replica);
-        let imbalanced = self.image().partitions().filter(|(_, partition)| !partition.has_preferred_leader());
-        imbalanced
-            .filter_map(|(at, partition)| self.change(at, partition, &acceptable).election(Election::Preferred).build())
-            .take(MAX_ELECTIONS_PER_ROUND)
-            .map(MetadataRecord::PartitionChange)
-            .collect()
-    }
-
-    fn elect_unclean_leaders(&self) -> Vec<MetadataRecord> {
-        let acceptable = |replica| self.image().is_active(replica);
-        let leaderless = self.image().partitions().filter(|(_, partition)| !partition.has_leader());
-        leaderless
-            .filter(|(at, _)| self.may_elect_uncleanly(*at))
-            .filter_map(|(at, partition)| self.change(at, partition, &acceptable).build())
-            .take(MAX_ELECTIONS_PER_ROUND)
-            .map(MetadataRecord::PartitionChange)
-            .collect()
     }
 }
 

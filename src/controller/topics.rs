@@ -1,13 +1,14 @@
-//! Topics are born: names, settings and numbers are checked, replicas placed, records written.
+//! Topics are born, and grow: names, settings and numbers are checked, replicas placed, records written.
 //!
-//! In Kafka: `ReplicationControlManager.createTopics`, `org.apache.kafka.common.internals.Topic`.
+//! In Kafka: `ReplicationControlManager.createTopics` and `createPartitions`, `org.apache.kafka.common.internals.Topic`.
 
 use super::Controller;
 use super::placer::ReplicaPlacer;
 use crate::base::config::TopicConfig;
 use crate::base::{BrokerId, TopicId, TopicPartition};
 use crate::metadata::{ConfigRecord, ConfigResource, MetadataRecord, PartitionRegistration};
-use crate::protocol::{CreateTopicsRequest, CreateTopicsResponse, ErrorCode, NewTopic, NewTopicResult};
+use crate::protocol::{CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse};
+use crate::protocol::{ErrorCode, NewPartitions, NewTopic, NewTopicResult};
 use std::rc::Rc;
 
 const MAX_NAME_LENGTH: usize = 249;
@@ -94,13 +95,7 @@ impl Controller {
             -1 => self.config().num_partitions,
             number => u32::try_from(number).ok().filter(|number| *number > 0).ok_or(ErrorCode::InvalidPartitions)?,
         };
-        let mut placer = ReplicaPlacer::new(self.image());
-        (0..partitions)
-            .map(|_| {
-                let replicas = placer.place(replication_factor).ok_or(ErrorCode::InvalidReplicationFactor)?;
-                self.new_partition(replicas).ok_or(ErrorCode::InvalidReplicationFactor)
-            })
-            .collect()
+        self.place_all(0, partitions, replication_factor)
     }
 
     fn place_by_hand(&self, topic: &NewTopic) -> Result<Vec<PartitionRegistration>, ErrorCode> {
@@ -108,16 +103,64 @@ impl Controller {
             return Err(ErrorCode::InvalidRequest);
         }
         let factor = topic.assignments[0].len();
-        let is_valid = |replicas: &Vec<BrokerId>| {
-            let registered = replicas.iter().all(|replica| self.image().broker(*replica).is_some());
-            let once = (1..replicas.len()).all(|index| !replicas[..index].contains(&replicas[index]));
-            !replicas.is_empty() && replicas.len() == factor && registered && once
+        topic.assignments.iter().map(|replicas| self.place_one_by_hand(replicas, factor)).collect()
+    }
+
+    fn place_one_by_hand(&self, replicas: &[BrokerId], factor: usize) -> Result<PartitionRegistration, ErrorCode> {
+        self.validate_assignment(replicas, Some(factor))?;
+        self.new_partition(replicas.to_vec()).ok_or(ErrorCode::InvalidReplicaAssignment)
+    }
+
+    /// Gives topics more partitions; each topic has its own answer.
+    pub(super) fn create_partitions(
+        &self,
+        request: &CreatePartitionsRequest,
+    ) -> (Vec<MetadataRecord>, CreatePartitionsResponse) {
+        let mut records = Vec::new();
+        let mut topics = Vec::with_capacity(request.topics.len());
+        for topic in &request.topics {
+            let twice = request.topics.iter().filter(|other| other.name == topic.name).count() > 1;
+            let grown = if twice { Err(ErrorCode::InvalidRequest) } else { self.grow(topic) };
+            let error = match grown {
+                Ok(partitions) => {
+                    records.extend(partitions);
+                    ErrorCode::None
+                }
+                Err(error) => error,
+            };
+            topics.push(NewTopicResult { name: topic.name.clone(), error });
+        }
+        (records, CreatePartitionsResponse { topics })
+    }
+
+    fn grow(&self, topic: &NewPartitions) -> Result<Vec<MetadataRecord>, ErrorCode> {
+        let id = self.image().topic_id(&topic.name).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        let before = self.image().partition_count(id);
+        let additional = u32::try_from(topic.count).ok().and_then(|count| count.checked_sub(before));
+        let additional = additional.filter(|more| *more > 0).ok_or(ErrorCode::InvalidPartitions)?;
+        let first = self.image().partition(TopicPartition::new(id, 0)).ok_or(ErrorCode::UnknownServerError)?;
+        let factor = first.replicas.len();
+        let partitions: Vec<PartitionRegistration> = match &topic.assignments {
+            Some(assignments) if assignments.len() != additional as usize => {
+                return Err(ErrorCode::InvalidReplicaAssignment);
+            }
+            Some(assignments) => {
+                assignments.iter().map(|replicas| self.place_one_by_hand(replicas, factor)).collect::<Result<_, _>>()?
+            }
+            None => self.place_all(before, additional, factor)?,
         };
-        let place = |replicas: &Vec<BrokerId>| {
-            let replicas = Some(replicas).filter(|replicas| is_valid(replicas))?;
-            self.new_partition(replicas.clone())
+        let record = |(index, partition): (u32, PartitionRegistration)| {
+            MetadataRecord::Partition(partition.to_record(TopicPartition::new(id, index)))
         };
-        topic.assignments.iter().map(place).collect::<Option<_>>().ok_or(ErrorCode::InvalidReplicaAssignment)
+        Ok((before..).zip(partitions).map(record).collect())
+    }
+
+    /// Places partitions `first`, `first` + 1, … where they would be had they come with the others.
+    fn place_all(&self, first: u32, count: u32, factor: usize) -> Result<Vec<PartitionRegistration>, ErrorCode> {
+        let mut placer = ReplicaPlacer::new(self.image());
+        (0..first).for_each(|_| drop(placer.place(factor)));
+        let one = |_| self.new_partition(placer.place(factor)?);
+        (0..count).map(one).collect::<Option<_>>().ok_or(ErrorCode::InvalidReplicationFactor)
     }
 
     /// Active replicas are in sync with an empty log; None if there is none.

@@ -29,8 +29,8 @@ pub struct AppendContext {
     pub origin: AppendOrigin,
     /// Of a transaction's first batch: what [`UnifiedLog::start_verification`] gave.
     pub verification: Option<VerificationGuard>,
-    /// Of a marker: the transaction's version (0, 1 or 2).
-    pub transaction_version: u8,
+    /// Of a marker: the transaction's version (0, 1 or 2). A leader has to know it; a follower cannot.
+    pub transaction_version: Option<u8>,
 }
 
 /// What became of an append.
@@ -52,7 +52,7 @@ pub struct AppendInfo {
 
 impl From<AppendOrigin> for AppendContext {
     fn from(origin: AppendOrigin) -> Self {
-        AppendContext { origin, verification: None, transaction_version: 2 }
+        AppendContext { origin, verification: None, transaction_version: None }
     }
 }
 
@@ -166,8 +166,8 @@ impl UnifiedLog {
         let used = active.size_in_bytes();
         let waited = active.time_waited_for_roll(now.wall_clock_ms(), max_timestamp);
         if used > config.segment_bytes - size
-            || (used > 0 && waited > config.segment_ms)
-            || (used > 0 && active.indexes_full(config.segment_index_bytes))
+            || (used > 0 && waited > config.max_segment_ms())
+            || active.indexes_full(config.segment_index_bytes)
             || last_offset - active.base_offset() > i64::from(i32::MAX)
         {
             self.roll(first_offset.max(self.log_end_offset), now);
@@ -177,14 +177,17 @@ impl UnifiedLog {
 
     /// Begins a new segment; the old ones are flushed, and the producers' state is written.
     pub fn roll(&mut self, base_offset: Offset, now: Time) {
+        let segment = Rc::new(Segment::new(base_offset, self.config.index_interval_bytes, now));
         if self.directory.active().base_offset() == base_offset {
-            return;
+            // An index without room for a single entry is full from the start (KAFKA-6388).
+            assert_eq!(self.directory.active().size_in_bytes(), 0, "invariant: offsets rise from segment to segment");
+            self.directory.segments.pop();
+        } else {
+            self.directory.active_mut().become_inactive();
+            self.directory.flush();
+            self.directory.recovery_point = base_offset;
         }
-        self.directory.active_mut().become_inactive();
-        self.directory.flush();
-        self.directory.recovery_point = base_offset;
-        let segment = Segment::new(base_offset, self.config.index_interval_bytes, now);
-        self.directory.segments.push(Rc::new(segment));
+        self.directory.segments.push(segment);
         self.producer_state.set_end_offset(base_offset);
         self.take_snapshot();
     }

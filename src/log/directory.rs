@@ -20,10 +20,12 @@ pub struct LogDirectory {
     pub(super) epochs: EpochCache,
     /// `.snapshot` files by offset.
     pub(super) snapshots: SortedMap<Offset, Snapshot>,
-    /// Its line in `log-start-offset-checkpoint`.
+    /// Its line in `log-start-offset-checkpoint`; 0 if it has none, because the log starts where its first segment does.
     pub(super) log_start_offset: Offset,
     /// Its line in `recovery-point-offset-checkpoint`: before it, all is flushed.
     pub(super) recovery_point: Offset,
+    /// Its line in `cleaner-offset-checkpoint`: before it, all is compacted.
+    pub(super) cleaned_to: Option<Offset>,
     /// `.kafka_cleanshutdown`: the log was closed in an orderly way.
     pub(super) clean_shutdown: bool,
 }
@@ -38,6 +40,7 @@ impl LogDirectory {
             snapshots: SortedMap::new(),
             log_start_offset: 0,
             recovery_point: 0,
+            cleaned_to: None,
             clean_shutdown: false,
         }
     }
@@ -95,13 +98,31 @@ impl LogDirectory {
         self.segments.partition_point(|segment| segment.base_offset() <= offset).checked_sub(1)
     }
 
+    /// Where the log starts, as a restart would find it.
+    pub fn start_offset(&self) -> Offset {
+        self.log_start_offset.max(self.segments[0].base_offset())
+    }
+
     /// Deletes everything; one empty segment at `offset` remains.
     pub(super) fn begin_anew_at(&mut self, offset: Offset, index_interval: u32, now: Time) {
         self.segments = vec![Rc::new(Segment::new(offset, index_interval, now))];
         self.epochs.clear();
         self.snapshots.clear();
-        self.log_start_offset = offset;
         self.recovery_point = self.recovery_point.min(offset);
+    }
+
+    /// The first `count` segments are replaced. Snapshots go with the segments whose base goes.
+    pub(super) fn replace_head(&mut self, count: usize, new: Vec<Rc<Segment>>) {
+        let stays = |base: Offset| new.iter().any(|segment| segment.base_offset() == base);
+        for old in self.segments[..count].iter().filter(|old| !stays(old.base_offset())) {
+            self.snapshots.remove(&old.base_offset());
+        }
+        self.segments.splice(..count, new);
+    }
+
+    /// What was compacted may have been cut off.
+    pub(super) fn limit_cleaned(&mut self, offset: Offset) {
+        self.cleaned_to = self.cleaned_to.map(|cleaned| cleaned.min(offset));
     }
 
     /// Forces everything to the medium.
@@ -111,6 +132,17 @@ impl LogDirectory {
                 Rc::make_mut(segment).flush();
             }
         }
+    }
+
+    /// Flips a byte of the batch that holds `offset`: a fault of the disk. Says whether there is one.
+    pub fn corrupt(&mut self, offset: Offset, byte: usize) -> bool {
+        let Some(index) = self.floor_segment(offset) else { return false };
+        let segment = Rc::make_mut(&mut self.segments[index]);
+        let at = segment.first_ending_at(offset);
+        let Some(stored) = segment.batches().get(at) else { return false };
+        let corrupted = stored.batch.corrupted(byte);
+        segment.replace(at, corrupted);
+        true
     }
 
     /// The machine loses power: what is in the page cache only is gone. The write that was under way may be torn.

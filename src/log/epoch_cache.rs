@@ -53,7 +53,7 @@ impl EpochCache {
     /// entry begins. Above the last: unknown.
     pub fn end_offset_for(&self, epoch: LeaderEpoch, log_end_offset: Offset) -> EpochEndOffset {
         let unknown = EpochEndOffset { epoch: -1, end_offset: -1 };
-        if epoch < 0 {
+        if epoch == -1 {
             return unknown;
         }
         if self.entries.last().is_some_and(|latest| latest.epoch == epoch) {
@@ -71,9 +71,9 @@ impl EpochCache {
         after.checked_sub(1).map(|index| self.entries[index].epoch)
     }
 
-    /// The log ends at `offset` now: forget the epochs that begin there or later.
+    /// The log ends at `offset` now: forget the epochs that begin there or later. Not if it is unknown (−1).
     pub fn truncate_from_end(&mut self, offset: Offset) {
-        while self.entries.last().is_some_and(|entry| entry.start_offset >= offset) {
+        while offset >= 0 && self.entries.last().is_some_and(|entry| entry.start_offset >= offset) {
             self.entries.pop();
         }
     }
@@ -141,6 +141,68 @@ mod tests {
     #[test]
     fn a_known_epoch_keeps_its_start() {
         assert_eq!(listed(&cache(&[(2, 6), (2, 10)])), [(2, 6)]);
+        assert_eq!(listed(&cache(&[(2, 6), (2, 6)])), [(2, 6)]);
+    }
+
+    #[test]
+    fn an_earlier_start_of_the_same_epoch_truncates() {
+        let cache = cache(&[(5, 11), (6, 12), (7, 13), (7, 12)]);
+        assert_eq!(listed(&cache), [(5, 11), (7, 12)]);
+        assert_eq!((end(&cache, 5), end(&cache, 6)), ((5, 12), (5, 12)));
+    }
+
+    #[test]
+    fn leaders_change_many_times() {
+        let mut cache = cache(&[(0, 0), (1, 0)]);
+        let end_at = |cache: &EpochCache, epoch, log_end| {
+            let end = cache.end_offset_for(epoch, log_end);
+            (end.epoch, end.end_offset)
+        };
+        assert_eq!((end_at(&cache, 1, 0), end_at(&cache, 0, 0)), ((1, 0), (0, 0)), "epoch 0 has written nothing");
+        assert_eq!(end_at(&cache, 1, 5), (1, 5));
+        cache.assign(2, 5);
+        assert_eq!((end_at(&cache, 2, 10), end_at(&cache, 1, 10), end_at(&cache, 0, 10)), ((2, 10), (1, 5), (0, 0)));
+        assert_eq!(listed(&cache), [(1, 0), (2, 5)]);
+    }
+
+    #[test]
+    fn clearing_the_earliest() {
+        let cases: [(Offset, &[(LeaderEpoch, Offset)]); 8] = [
+            (-1, &[(2, 6), (3, 8), (4, 11)]),
+            (1, &[(2, 6), (3, 8), (4, 11)]),
+            (6, &[(2, 6), (3, 8), (4, 11)]),
+            (7, &[(2, 7), (3, 8), (4, 11)]),
+            (8, &[(3, 8), (4, 11)]),
+            (9, &[(3, 9), (4, 11)]),
+            (11, &[(4, 11)]),
+            (15, &[(4, 15)]),
+        ];
+        for (offset, left) in cases {
+            let mut cache = cache(&[(2, 6), (3, 8), (4, 11)]);
+            cache.truncate_from_start(offset);
+            assert_eq!(listed(&cache), left, "log start {offset}");
+        }
+        let mut empty = EpochCache::default();
+        empty.truncate_from_start(7);
+        empty.truncate_from_end(7);
+        assert_eq!((listed(&empty), empty.latest()), (vec![], None));
+    }
+
+    #[test]
+    fn clearing_the_latest() {
+        let cases: [(Offset, usize); 7] = [(-1, 3), (12, 3), (11, 2), (9, 2), (8, 1), (6, 0), (0, 0)];
+        for (offset, left) in cases {
+            let mut cache = cache(&[(2, 6), (3, 8), (4, 11)]);
+            cache.truncate_from_end(offset);
+            assert_eq!(listed(&cache), [(2, 6), (3, 8), (4, 11)][..left], "log end {offset}");
+        }
+    }
+
+    #[test]
+    fn the_epoch_at_an_offset() {
+        let cache = cache(&[(0, 10), (1, 20), (5, 30)]);
+        let found = [25, 20, 30, 50, 5].map(|offset| cache.epoch_for_offset(offset));
+        assert_eq!(found, [Some(1), Some(1), Some(5), Some(5), None]);
     }
 
     #[test]

@@ -8,13 +8,16 @@
 //! overlap; leader epochs never fall from one batch to the next in the epoch cache; a clone costs next to nothing.
 //!
 //! In Kafka: `UnifiedLog`, `LocalLog`, `LogSegment`, `LogLoader`, `LogValidator`, `ProducerStateManager`,
-//! `LeaderEpochFileCache`.
+//! `LeaderEpochFileCache`, `LogCleanerManager`, `Cleaner`.
 //!
 //! On purpose different from Kafka: batches are kept as values with their byte positions, not as one stretch of bytes;
-//! the log start offset and the recovery point reach the disk at once; a segment that was rolled is flushed at once
-//! (Kafka does so in the background within milliseconds); compressed batches are trusted to hold what their header says.
+//! the recovery point reaches the disk at once; a segment that was rolled is flushed at once (Kafka does so in the background
+//! within milliseconds); leaders refuse compressed batches, and one that is on the disk all the same is kept unopened.
 
 mod append;
+mod cleanable;
+mod cleaned_transactions;
+mod cleaner;
 mod config;
 mod directory;
 mod disk;
@@ -24,6 +27,7 @@ mod producer_entry;
 mod producer_state;
 mod read;
 mod recovery;
+mod retention;
 mod segment;
 mod truncate;
 mod unified_log;
@@ -33,6 +37,7 @@ mod validate;
 mod tests;
 
 pub use append::{AppendContext, AppendInfo, AppendOrigin};
+pub use cleanable::LogToClean;
 pub use config::LogConfig;
 pub use directory::LogDirectory;
 pub use disk::Disk;

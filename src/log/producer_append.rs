@@ -150,7 +150,9 @@ fn marker(batch: &RecordBatch, current: ProducerEntry, context: &AppendContext) 
     };
     let epoch = batch.producer_epoch();
     if context.origin != AppendOrigin::Replication {
-        check_marker_epoch(epoch, &current, context.transaction_version)?;
+        let version = context.transaction_version;
+        let version = version.expect("invariant: who ends a transaction knows its version");
+        check_marker_epoch(epoch, &current, version)?;
         if coordinator_epoch < current.coordinator_epoch {
             return Err(ErrorCode::TransactionCoordinatorFenced);
         }

@@ -168,6 +168,13 @@ impl ProducerState {
         self.end_offset = self.end_offset.max(offset);
     }
 
+    /// Is there anybody that [`Self::remove_expired`] would forget?
+    pub(super) fn has_expired(&self, now_ms: i64, config: &LogConfig) -> bool {
+        let limit = config.producer_id_expiration_ms;
+        self.producers.values().any(|entry| is_expired(entry, now_ms, limit))
+            || self.verifications.values().any(|entry| now_ms.saturating_sub(entry.since_ms) >= limit)
+    }
+
     /// Forgets producers without an open transaction that were silent for too long.
     pub(super) fn remove_expired(&mut self, now_ms: i64, config: &LogConfig) {
         let limit = config.producer_id_expiration_ms;

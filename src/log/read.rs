@@ -1,6 +1,6 @@
 //! Reading: by offset, by timestamp, and the index of aborted transactions.
 
-use super::UnifiedLog;
+use super::{AbortedTxn, UnifiedLog};
 use crate::base::{LeaderEpoch, Offset};
 use crate::protocol::{AbortedTransaction, ErrorCode};
 use crate::record::RecordBatch;
@@ -46,7 +46,10 @@ impl UnifiedLog {
 
     /// The first record with a timestamp of at least `timestamp`: timestamp, offset, leader epoch.
     pub fn offset_for_timestamp(&self, timestamp: i64) -> Option<(i64, Offset, LeaderEpoch)> {
-        let start = self.log_start_offset();
+        self.first_since(timestamp, self.log_start_offset())
+    }
+
+    fn first_since(&self, timestamp: i64, start: Offset) -> Option<(i64, Offset, LeaderEpoch)> {
         let segment = self.directory.segments.iter().find(|segment| segment.max_timestamp() >= timestamp)?;
         for stored in segment.batches().iter_from(segment.first_ending_at(start)) {
             let batch = &stored.batch;
@@ -62,21 +65,27 @@ impl UnifiedLog {
         None
     }
 
-    /// The first record that has the largest timestamp of all.
+    /// The first record that has the largest timestamp of all. As in Kafka, it may lie below the log's start: segments
+    /// remember their largest timestamp whatever of them may still be read.
     pub fn offset_of_max_timestamp(&self) -> Option<(i64, Offset, LeaderEpoch)> {
         let largest = self.directory.segments.iter().map(|segment| segment.max_timestamp()).max()?;
-        if largest < 0 { None } else { self.offset_for_timestamp(largest) }
+        if largest < 0 { None } else { self.first_since(largest, 0) }
     }
 
     /// The aborted transactions that a read_committed reader of `from..upper` has to know, by the transaction indexes.
     pub fn aborted_transactions(&self, from: Offset, upper: Offset) -> Vec<AbortedTransaction> {
+        let named = |it: AbortedTxn| AbortedTransaction { producer_id: it.producer_id, first_offset: it.first_offset };
+        self.aborted_txns(from, upper).into_iter().map(named).collect()
+    }
+
+    /// The entries of the transaction indexes that overlap `from..upper`.
+    pub(super) fn aborted_txns(&self, from: Offset, upper: Offset) -> Vec<AbortedTxn> {
         let mut found = Vec::new();
         let Some(first_segment) = self.directory.floor_segment(from) else { return found };
         for segment in &self.directory.segments[first_segment..] {
             for aborted in segment.txn_index().iter() {
                 if aborted.last_offset >= from && aborted.first_offset < upper {
-                    let (producer_id, first_offset) = (aborted.producer_id, aborted.first_offset);
-                    found.push(AbortedTransaction { producer_id, first_offset });
+                    found.push(*aborted);
                 }
                 if aborted.last_stable_offset >= upper {
                     return found;

@@ -28,30 +28,32 @@ impl UnifiedLog {
         now: Time,
     ) -> (UnifiedLog, RecoveryReport) {
         let mut report = RecoveryReport { clean: directory.clean_shutdown, ..RecoveryReport::default() };
+        let mut known_from = Offset::MAX;
         if !directory.clean_shutdown {
-            recover(&mut directory, &mut report);
+            known_from = recover(&mut directory, &mut report);
         }
         directory.clean_shutdown = false;
-        let start = directory.log_start_offset;
+        let start = directory.start_offset();
         if directory.end_offset() < start {
             // Nothing that may be read is left.
             directory.begin_anew_at(start, config.index_interval_bytes, now);
         }
         let end = directory.end_offset();
         directory.epochs.truncate_from_end(end);
-        directory.epochs.truncate_from_start(start);
-        directory.recovery_point = directory.recovery_point.min(end);
+        directory.epochs.truncate_from_start(directory.log_start_offset);
+        directory.recovery_point = directory.recovery_point.clamp(start, end);
         report.log_end_offset = end;
         let mut log = UnifiedLog {
             directory,
             config,
+            log_start_offset: start,
             log_end_offset: end,
             high_watermark: 0,
             first_unstable_offset: None,
             producer_state: ProducerState::default(),
         };
         // Kafka recovers into a snapshot and loads that one, so that a producer's last batch alone is recognised afterwards.
-        log.reload_producers(end, now.wall_clock_ms());
+        log.reload_producers(known_from.min(start), end, now.wall_clock_ms());
         log.take_snapshot();
         let snapshot = log.producer_state.snapshot();
         log.producer_state.load(end, &snapshot, now.wall_clock_ms(), &log.config);
@@ -61,25 +63,26 @@ impl UnifiedLog {
     }
 
     /// After a truncation to `end`: the nearest snapshot not after it, and the batches since.
-    pub(super) fn rebuild_producer_state(&mut self, end: Offset) {
+    pub(super) fn rebuild_producer_state(&mut self, end: Offset, now_ms: i64) {
         if self.producer_state.is_empty() && self.producer_state.end_offset() >= end {
             // There was nobody to know before; truncating made nobody known.
             self.directory.snapshots.retain(|&offset, _| offset <= end);
             self.producer_state.reset(end);
         } else {
-            self.reload_producers(end, i64::MIN);
+            self.reload_producers(self.log_start_offset, end, now_ms);
         }
         self.take_snapshot();
     }
 
-    /// Producers silent for too long at `now_ms` are left out of snapshots.
-    fn reload_producers(&mut self, end: Offset, now_ms: i64) {
+    /// From the newest snapshot, or if there is none from the batches after `from`. Producers silent for too long at `now_ms`
+    /// are left out of snapshots.
+    fn reload_producers(&mut self, from: Offset, end: Offset, now_ms: i64) {
         let start = self.log_start_offset();
         let directory = &mut self.directory;
         directory.snapshots.retain(|&offset, _| offset <= end && offset > start);
         match directory.snapshots.last_key_value() {
             Some((&offset, snapshot)) => self.producer_state.load(offset, snapshot, now_ms, &self.config),
-            None => self.producer_state.reset(start),
+            None => self.producer_state.reset(from),
         }
         let from = self.producer_state.end_offset();
         let batches: Vec<RecordBatch> =
@@ -102,9 +105,12 @@ impl UnifiedLog {
     }
 }
 
-/// Checks the batches from the recovery point's segment on, and cuts off from the first bad one.
-fn recover(directory: &mut LogDirectory, report: &mut RecoveryReport) {
+/// Checks the batches from the recovery point's segment on, and cuts off from the first bad one. Returns where that segment
+/// begins: from there on what is known of producers is built anew, also from records below the log start.
+fn recover(directory: &mut LogDirectory, report: &mut RecoveryReport) -> Offset {
     let first = directory.floor_segment(directory.recovery_point).unwrap_or(0);
+    let base = directory.segments[first].base_offset();
+    directory.snapshots.retain(|&offset, _| offset <= base);
     for index in first..directory.segments.len() {
         let segment = &directory.segments[index];
         let mut next_offset = segment.base_offset();
@@ -130,4 +136,5 @@ fn recover(directory: &mut LogDirectory, report: &mut RecoveryReport) {
         }
         break;
     }
+    base
 }

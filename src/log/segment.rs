@@ -126,6 +126,25 @@ impl Segment {
         self.max_timestamp
     }
 
+    /// The largest timestamp in it; if there is none, when it was last written to.
+    pub fn largest_timestamp(&self) -> i64 {
+        if self.max_timestamp >= 0 { self.max_timestamp } else { self.last_modified_ms() }
+    }
+
+    fn last_modified_ms(&self) -> i64 {
+        self.last_written().map_or(self.created_ms, Time::wall_clock_ms)
+    }
+
+    /// When its last batch was written.
+    pub(super) fn last_written(&self) -> Option<Time> {
+        self.batches.last().map(|stored| stored.written_at)
+    }
+
+    /// The largest timestamp of its first batch.
+    pub(super) fn first_timestamp(&self) -> Option<i64> {
+        self.first_timestamp
+    }
+
     /// The sparse offset index.
     pub fn offset_index(&self) -> &Vector<OffsetIndexEntry> {
         &self.offset_index

@@ -13,6 +13,7 @@ use std::rc::Rc;
 pub struct UnifiedLog {
     pub(super) directory: LogDirectory,
     pub(super) config: Rc<LogConfig>,
+    pub(super) log_start_offset: Offset,
     /// May lie behind the last batch's end: a truncation into the middle of a batch takes all of it.
     pub(super) log_end_offset: Offset,
     pub(super) high_watermark: Offset,
@@ -27,6 +28,7 @@ impl UnifiedLog {
         UnifiedLog {
             directory: LogDirectory::new(partition, &config, now),
             config,
+            log_start_offset: 0,
             log_end_offset: 0,
             high_watermark: 0,
             first_unstable_offset: None,
@@ -43,6 +45,7 @@ impl UnifiedLog {
     pub fn close(mut self) -> LogDirectory {
         self.take_snapshot();
         self.flush();
+        self.checkpoint_log_start();
         self.directory.clean_shutdown = true;
         self.directory
     }
@@ -69,7 +72,7 @@ impl UnifiedLog {
 
     /// The first offset that may be read.
     pub fn log_start_offset(&self) -> Offset {
-        self.directory.log_start_offset
+        self.log_start_offset
     }
 
     /// The next offset to be written.
@@ -121,11 +124,28 @@ impl UnifiedLog {
         if offset <= self.log_start_offset() {
             return Ok(false);
         }
-        self.directory.log_start_offset = offset;
+        self.log_start_offset = offset;
+        self.directory.recovery_point = self.directory.recovery_point.max(offset);
         self.directory.epochs.truncate_from_start(offset);
         self.producer_state.on_log_start(offset);
         self.update_first_unstable_offset();
         Ok(true)
+    }
+
+    /// Is the log start offset not yet on disk?
+    pub fn log_start_is_unwritten(&self) -> bool {
+        self.directory.log_start_offset != self.log_start_line()
+    }
+
+    /// Writes the log's line of `log-start-offset-checkpoint`. A crash before that brings a start back that
+    /// DeleteRecords had moved, as far as the segments are still there.
+    pub fn checkpoint_log_start(&mut self) {
+        self.directory.log_start_offset = self.log_start_line();
+    }
+
+    fn log_start_line(&self) -> Offset {
+        let first = self.directory.segments[0].base_offset();
+        if self.log_start_offset > first { self.log_start_offset } else { 0 }
     }
 
     /// Notes that `epoch` begins at `start_offset`: what a new leader does before it appends.
@@ -200,6 +220,11 @@ impl UnifiedLog {
         self.producer_state.ongoing_transactions()
     }
 
+    /// Is there a producer to forget?
+    pub fn has_expired_producers(&self, now: Time) -> bool {
+        self.producer_state.has_expired(now.wall_clock_ms(), &self.config)
+    }
+
     /// Forgets producers that were silent for `producer.id.expiration.ms`.
     pub fn remove_expired_producers(&mut self, now: Time) {
         let config = Rc::clone(&self.config);
@@ -216,13 +241,7 @@ impl UnifiedLog {
 
     /// Flips a byte of the batch that holds `offset`: a fault of the disk. Says whether there is one.
     pub fn corrupt(&mut self, offset: Offset, byte: usize) -> bool {
-        let Some(index) = self.directory.floor_segment(offset) else { return false };
-        let segment = Rc::make_mut(&mut self.directory.segments[index]);
-        let at = segment.first_ending_at(offset);
-        let Some(stored) = segment.batches().get(at) else { return false };
-        let corrupted = stored.batch.corrupted(byte);
-        segment.replace(at, corrupted);
-        true
+        self.directory.corrupt(offset, byte)
     }
 
     pub(super) fn update_first_unstable_offset(&mut self) {

@@ -1,4 +1,6 @@
 //! What a leader demands of a batch before it takes it (`LogValidator`).
+//!
+//! Departure: compressed batches are refused, with the error that Kafka has for codecs which a partition does not support.
 
 use super::{AppendOrigin, LogConfig};
 use crate::base::config::TimestampType;
@@ -15,8 +17,11 @@ pub(super) fn validate(
     if origin == AppendOrigin::Client {
         validate_header(batch)?;
     }
-    let max_timestamp =
-        if batch.codec() == 0 { validate_records(batch, config, now_ms)? } else { batch.max_timestamp() };
+    if batch.codec() != 0 {
+        // Its records cannot be looked at.
+        return Err(ErrorCode::UnsupportedCompressionType);
+    }
+    let max_timestamp = validate_records(batch, config, now_ms)?;
     match config.timestamp_type {
         TimestampType::CreateTime => Ok((TimestampType::CreateTime, max_timestamp)),
         TimestampType::LogAppendTime => Ok((TimestampType::LogAppendTime, now_ms)),

@@ -47,6 +47,11 @@ impl MetadataRecord {
                 MetadataRecord::ProducerIds { broker, broker_epoch, next_producer_id }
             }
             types::BROKER_REGISTRATION_CHANGE => registration_change(&mut r)?,
+            types::CLEAR_ELR => {
+                let topic = Some(r.compact_string()?).filter(|topic| !topic.is_empty());
+                r.skip_tagged_fields()?;
+                MetadataRecord::ClearElr { topic }
+            }
             types::NO_OP => {
                 r.skip_tagged_fields()?;
                 MetadataRecord::NoOp

@@ -25,6 +25,7 @@ pub(super) mod types {
     pub const PRODUCER_IDS: (u32, u32) = (15, 0);
     pub const BROKER_REGISTRATION_CHANGE: (u32, u32) = (17, 3);
     pub const NO_OP: (u32, u32) = (20, 0);
+    pub const CLEAR_ELR: (u32, u32) = (28, 0);
 }
 
 impl MetadataRecord {
@@ -66,6 +67,10 @@ impl MetadataRecord {
                 w.no_tagged_fields();
             }
             MetadataRecord::BrokerRegistrationChange(record) => registration_change(&mut w, record),
+            MetadataRecord::ClearElr { topic } => {
+                w.compact_string(topic.as_deref().unwrap_or(""));
+                w.no_tagged_fields();
+            }
             MetadataRecord::NoOp => w.no_tagged_fields(),
         }
         Bytes::from(w.into_bytes())
@@ -83,6 +88,7 @@ impl MetadataRecord {
             MetadataRecord::FeatureLevel { .. } => types::FEATURE_LEVEL,
             MetadataRecord::ProducerIds { .. } => types::PRODUCER_IDS,
             MetadataRecord::BrokerRegistrationChange(_) => types::BROKER_REGISTRATION_CHANGE,
+            MetadataRecord::ClearElr { .. } => types::CLEAR_ELR,
             MetadataRecord::NoOp => types::NO_OP,
         }
     }

@@ -13,14 +13,14 @@ pub struct Feature {
     pub level: i16,
 }
 
-/// What a broker of Kafka 4.3 supports. Departure from Kafka: `eligible.leader.replicas.version` is off, since the
-/// controller here does not keep eligible leader replicas yet.
+/// What a broker of Kafka 4.3 supports, and the levels `kafka-storage format` gives a new cluster. Two of these can be set
+/// as the cluster's settings.
 pub const FEATURES: &[Feature] = &[
     Feature { name: "metadata.version", min: 7, max: 30, level: 30 },
     Feature { name: "kraft.version", min: 0, max: 1, level: 0 },
     Feature { name: "transaction.version", min: 0, max: 2, level: 2 },
     Feature { name: "group.version", min: 0, max: 1, level: 1 },
-    Feature { name: "eligible.leader.replicas.version", min: 0, max: 1, level: 0 },
+    Feature { name: "eligible.leader.replicas.version", min: 0, max: 1, level: 1 },
     Feature { name: "share.version", min: 0, max: 1, level: 1 },
     Feature { name: "streams.version", min: 0, max: 1, level: 1 },
 ];

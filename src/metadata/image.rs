@@ -1,7 +1,8 @@
 //! The cluster at some offset of the metadata log.
 
 use super::records::{BrokerRegistrationChangeRecord, ConfigRecord, ConfigResource, MetadataRecord};
-use super::{CLUSTER_METADATA, CLUSTER_METADATA_TOPIC, MetadataDelta, PartitionRegistration, RegisterBrokerRecord};
+use super::{CLUSTER_METADATA, CLUSTER_METADATA_TOPIC, MetadataDelta};
+use super::{PartitionChangeRecord, PartitionRegistration, RegisterBrokerRecord};
 use crate::base::config::Properties;
 use crate::base::{BrokerId, Offset, ProducerId, SortedMap, TopicId, TopicPartition};
 use std::cmp::Ordering;
@@ -170,19 +171,14 @@ impl MetadataImage {
                 self.put_partition(record.partition, PartitionRegistration::from_record(record), delta);
             }
             MetadataRecord::Config(record) => self.set_config(record, delta),
-            MetadataRecord::PartitionChange(change) => {
-                if let Some(old) = self.partition(change.partition) {
-                    let mut new = PartitionRegistration::clone(old);
-                    new.merge(change);
-                    self.put_partition(change.partition, new, delta);
-                }
-            }
+            MetadataRecord::PartitionChange(change) => self.apply_change(change, delta),
             MetadataRecord::RemoveTopic { topic } => self.remove_topic(*topic, delta),
             MetadataRecord::FeatureLevel { name, level } => {
                 Rc::make_mut(&mut self.features).insert(name.clone(), *level);
             }
             MetadataRecord::ProducerIds { next_producer_id, .. } => self.next_producer_id = *next_producer_id,
             MetadataRecord::BrokerRegistrationChange(change) => self.change_registration(change, delta),
+            MetadataRecord::ClearElr { topic } => self.clear_elr(topic.as_deref(), delta),
             MetadataRecord::NoOp => {}
         }
     }
@@ -240,6 +236,28 @@ impl MetadataImage {
             Ordering::Greater => return,
         }
         delta.partition(at);
+    }
+
+    /// Partitions that remember nobody are left alone.
+    fn clear_elr(&mut self, topic: Option<&str>, delta: &mut MetadataDelta) {
+        let named = topic.and_then(|name| self.topic_id(name));
+        let remembers =
+            |partition: &PartitionRegistration| !partition.elr.is_empty() || !partition.last_known_elr.is_empty();
+        let partitions = self.partitions().filter(|(at, _)| topic.is_none() || Some(at.topic) == named);
+        let cleared: Vec<_> = partitions.filter(|(_, partition)| remembers(partition)).map(|(at, _)| at).collect();
+        for at in cleared {
+            let mut change = PartitionChangeRecord::none(at);
+            (change.elr, change.last_known_elr) = (Some(Vec::new()), Some(Vec::new()));
+            self.apply_change(&change, delta);
+        }
+    }
+
+    fn apply_change(&mut self, change: &PartitionChangeRecord, delta: &mut MetadataDelta) {
+        if let Some(old) = self.partition(change.partition) {
+            let mut new = PartitionRegistration::clone(old);
+            new.merge(change);
+            self.put_partition(change.partition, new, delta);
+        }
     }
 
     fn set_config(&mut self, record: &ConfigRecord, delta: &mut MetadataDelta) {

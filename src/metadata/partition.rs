@@ -105,6 +105,11 @@ impl PartitionRegistration {
         self.partition_epoch += 1;
     }
 
+    /// Whether a reassignment is under way.
+    pub fn is_reassigning(&self) -> bool {
+        !self.adding_replicas.is_empty() || !self.removing_replicas.is_empty()
+    }
+
     /// Whether somebody leads.
     pub fn has_leader(&self) -> bool {
         self.leader != BrokerId::NONE

@@ -56,6 +56,11 @@ pub enum MetadataRecord {
     },
     /// A broker was fenced, unfenced, or begins its controlled shutdown.
     BrokerRegistrationChange(BrokerRegistrationChangeRecord),
+    /// The eligible leader replicas of a topic, or of all topics, are forgotten (KIP-966).
+    ClearElr {
+        /// The topic, by name; none for all.
+        topic: Option<Rc<str>>,
+    },
     /// Keeps the log moving.
     NoOp,
 }

@@ -100,6 +100,8 @@ fn what_is_written_is_read() {
         config(Some("2")),
         config(None),
         MetadataRecord::RemoveTopic { topic: TopicId(1) },
+        MetadataRecord::ClearElr { topic: Some(Rc::from("orders")) },
+        MetadataRecord::ClearElr { topic: None },
         MetadataRecord::NoOp,
     ]);
     for record in &records {
@@ -158,6 +160,25 @@ fn epochs_move_as_records_say() {
     image.apply(5, &MetadataRecord::PartitionChange(same_leader), &mut delta);
     let partition = image.partition(PARTITION).expect("it exists");
     assert_eq!((partition.leader_epoch, partition.partition_epoch), (1, 2));
+}
+
+#[test]
+fn eligible_leaders_are_forgotten_where_there_are_any() {
+    let (mut image, _) = applied(&with_topic());
+    let mut change = PartitionChangeRecord::none(PARTITION);
+    (change.elr, change.last_known_elr) = (Some(ids([1])), Some(ids([0])));
+    image.apply(4, &MetadataRecord::PartitionChange(change.clone()), &mut MetadataDelta::default());
+    for topic in [Some("orders"), None, Some("payments")] {
+        let (mut image, mut delta) = (image.clone(), MetadataDelta::default());
+        image.apply(5, &MetadataRecord::ClearElr { topic: topic.map(Rc::from) }, &mut delta);
+        let partition = image.partition(PARTITION).expect("it exists");
+        let forgotten = partition.elr.is_empty() && partition.last_known_elr.is_empty();
+        assert_eq!(
+            (forgotten, partition.partition_epoch),
+            if topic == Some("payments") { (false, 1) } else { (true, 2) }
+        );
+        assert_eq!(delta.changed_partitions.len(), usize::from(forgotten), "the others are left alone");
+    }
 }
 
 #[test]

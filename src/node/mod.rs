@@ -34,6 +34,10 @@ pub trait Node {
     fn on_disconnect(&mut self, now: Time, peer: NodeId, connection: ConnectionId, out: &mut Outbox<'_>);
     /// A timer set through the outbox is due.
     fn on_timer(&mut self, now: Time, timer: Timer, out: &mut Outbox<'_>);
-    /// The process dies: forget all that is not durable. No outbox: the dead do not speak.
+    /// The process is asked to stop (SIGTERM). It ends with [`Outbox::exit`], now or later.
+    fn on_shutdown(&mut self, _now: Time, out: &mut Outbox<'_>) {
+        out.exit();
+    }
+    /// The process dies, or has ended by [`Outbox::exit`]: forget all that is not durable. No outbox: the dead do not speak.
     fn on_crash(&mut self, now: Time, crash: Crash, random: &mut Prng);
 }

@@ -36,8 +36,12 @@ pub enum Effect {
     SetTimer(Timer, Time),
     /// Forget a timer.
     CancelTimer(Timer),
+    /// End this process.
+    Exit,
     /// Tell what happened.
     Emit(Event),
+    /// The process ends itself, after everything else that it wants done in this event (`Exit.halt`).
+    Halt,
 }
 
 /// Collects effects, and lends the node its own random stream.
@@ -77,9 +81,19 @@ impl<'a> Outbox<'a> {
         self.effects.push(Effect::CancelTimer(timer));
     }
 
+    /// Ends this process, in an orderly way as far as the node is concerned: whatever it wants to keep is on its disk.
+    pub fn exit(&mut self) {
+        self.effects.push(Effect::Exit);
+    }
+
     /// Tells what happened, for ledger, timeline and checkers.
     pub fn emit(&mut self, event: Event) {
         self.effects.push(Effect::Emit(event));
+    }
+
+    /// Ends the process, after everything else it wants done in this event.
+    pub fn halt(&mut self) {
+        self.effects.push(Effect::Halt);
     }
 
     /// The node's own random stream.

@@ -28,8 +28,16 @@ pub enum BrokerTimer {
     Fetcher,
     /// Write the high watermarks to disk.
     HighWatermarkCheckpoint,
-    /// Retention, expiry and other rounds.
+    /// The group coordinator's deadlines.
     Housekeeping,
+    /// Delete old segments (every `log.retention.check.interval.ms`).
+    Retention,
+    /// Compact logs (every `log.cleaner.backoff.ms`).
+    Cleaner,
+    /// Forget silent producers (every `producer.id.expiration.check.interval.ms`).
+    ProducerExpiry,
+    /// Write the log start offsets to disk.
+    LogStartCheckpoint,
 }
 
 /// A controller's timers.

@@ -62,8 +62,14 @@ apis! {
     OffsetFetch = 9, OffsetFetchRequest, OffsetFetchResponse;
     FindCoordinator = 10, FindCoordinatorRequest, FindCoordinatorResponse;
     CreateTopics = 19, CreateTopicsRequest, CreateTopicsResponse;
+    DeleteRecords = 21, DeleteRecordsRequest, DeleteRecordsResponse;
     InitProducerId = 22, InitProducerIdRequest, InitProducerIdResponse;
     OffsetForLeaderEpoch = 23, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse;
+    CreatePartitions = 37, CreatePartitionsRequest, CreatePartitionsResponse;
+    ElectLeaders = 43, ElectLeadersRequest, ElectLeadersResponse;
+    IncrementalAlterConfigs = 44, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+    AlterPartitionReassignments = 45, AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse;
+    ListPartitionReassignments = 46, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
     Vote = 52, VoteRequest, VoteResponse;
     BeginQuorumEpoch = 53, BeginQuorumEpochRequest, BeginQuorumEpochResponse;
     EndQuorumEpoch = 54, EndQuorumEpochRequest, EndQuorumEpochResponse;
@@ -89,8 +95,16 @@ impl Response {
             Response::OffsetFetch(r) => first(std::iter::once(r.error).chain(r.partitions.iter().map(|p| p.error))),
             Response::FindCoordinator(r) => r.error,
             Response::CreateTopics(r) => first(r.topics.iter().map(|t| t.error)),
+            Response::DeleteRecords(r) => first(r.partitions.iter().map(|p| p.error)),
             Response::InitProducerId(r) => r.error,
             Response::OffsetForLeaderEpoch(r) => first(r.partitions.iter().map(|p| p.error)),
+            Response::CreatePartitions(r) => first(r.topics.iter().map(|t| t.error)),
+            Response::ElectLeaders(r) => first(std::iter::once(r.error).chain(r.partitions.iter().map(|p| p.error))),
+            Response::IncrementalAlterConfigs(r) => first(r.resources.iter().map(|(_, error)| *error)),
+            Response::AlterPartitionReassignments(r) => {
+                first(std::iter::once(r.error).chain(r.partitions.iter().map(|p| p.error)))
+            }
+            Response::ListPartitionReassignments(r) => r.error,
             Response::Vote(r) => r.error,
             Response::BeginQuorumEpoch(r) => r.error,
             Response::EndQuorumEpoch(r) => r.error,

@@ -4,9 +4,11 @@
 //! the Lab reads them. Departures from Kafka: topics are named by [`TopicId`](crate::base::TopicId) wherever a request
 //! carries a topic id or, in older versions, its name; fields that concern security and quotas are absent.
 
+mod admin;
 mod api;
 mod controller;
 mod coordinator;
+mod delete_records;
 mod error_code;
 mod fetch;
 mod metadata;
@@ -14,9 +16,11 @@ mod offsets;
 mod produce;
 mod quorum;
 
+pub use admin::*;
 pub use api::{ApiKey, Request, Response};
 pub use controller::*;
 pub use coordinator::*;
+pub use delete_records::*;
 pub use error_code::ErrorCode;
 pub use fetch::*;
 pub use metadata::*;

@@ -154,7 +154,7 @@ impl RaftLog {
     // ---- cutting ----
 
     /// Cuts the end off, so that the log agrees with a leader whose `diverging` epoch ends there; where it ends now.
-    pub(super) fn truncate_to_end_offset(&mut self, diverging: EpochEndOffset) -> Offset {
+    pub(super) fn truncate_to_end_offset(&mut self, diverging: EpochEndOffset, now: Time) -> Offset {
         let to = if diverging.epoch == 0 {
             diverging.end_offset.min(self.end_offset())
         } else {
@@ -162,13 +162,13 @@ impl RaftLog {
             if own.epoch == diverging.epoch { own.end_offset.min(diverging.end_offset) } else { own.end_offset }
         };
         assert!(to >= self.high_watermark(), "invariant: what is committed is not cut off");
-        self.log.truncate_to(to);
+        self.log.truncate_to(to, now);
         to
     }
 
     /// Ends the log before the batch at `offset`, which the disk has damaged.
-    pub(super) fn cut(&mut self, offset: Offset) {
-        self.log.truncate_to(offset);
+    pub(super) fn cut(&mut self, offset: Offset, now: Time) {
+        self.log.truncate_to(offset, now);
     }
 
     /// The first batch that the disk has damaged.
@@ -203,7 +203,7 @@ impl RaftLog {
     pub(super) fn install_snapshot(&mut self, snapshot: Snapshot) {
         let id = snapshot.id;
         assert!(id.end_offset >= self.high_watermark(), "invariant: a snapshot takes nothing committed away");
-        self.log.truncate_fully_and_start_at(id.end_offset);
+        self.log.truncate_fully_and_start_at(id.end_offset, snapshot.timestamp);
         self.snapshots.clear();
         self.keep_snapshot(snapshot);
     }
@@ -224,6 +224,7 @@ impl RaftLog {
             let next = *self.snapshots.first_key_value().expect("invariant: there were two").0;
             // Snapshots stand at or below the high watermark, so this cannot be refused.
             let _ = self.log.maybe_advance_log_start_offset(next.end_offset);
+            self.log.checkpoint_log_start();
         }
     }
 }

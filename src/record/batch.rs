@@ -252,6 +252,39 @@ impl RecordBatch {
         })
     }
 
+    /// What compaction leaves if no record stays: a header, which still tells offsets, sequences and the maximal timestamp.
+    pub fn emptied(&self) -> RecordBatch {
+        let mut bytes = self.bytes[..super::BATCH_OVERHEAD].to_vec();
+        let kept = attribute::LOG_APPEND_TIME | attribute::TRANSACTIONAL | attribute::CONTROL;
+        put(&mut bytes, at::LENGTH, ((super::BATCH_OVERHEAD - super::LOG_OVERHEAD) as i32).to_be_bytes());
+        put(&mut bytes, at::ATTRIBUTES, (self.attributes() & kept).to_be_bytes());
+        put(&mut bytes, at::BASE_TIMESTAMP, super::NO_TIMESTAMP.to_be_bytes());
+        put(&mut bytes, at::RECORD_COUNT, 0_i32.to_be_bytes());
+        write_crc(&mut bytes);
+        RecordBatch { bytes: bytes.into() }
+    }
+
+    /// What compaction leaves if these records stay (there is at least one, all of this batch, uncompressed): they keep
+    /// their offsets and timestamps, and the batch its first and last offset and its sequences.
+    pub fn retaining(&self, records: &[Record], delete_horizon: Option<i64>) -> RecordBatch {
+        let first_timestamp = records.first().map_or(super::NO_TIMESTAMP, |record| record.timestamp);
+        let mut builder = super::BatchBuilder::new(first_timestamp)
+            .base_offset(self.base_offset())
+            .leader_epoch(self.leader_epoch())
+            .producer(self.producer_id(), self.producer_epoch(), self.base_sequence())
+            .transactional(self.is_transactional())
+            .control(self.is_control())
+            .timestamp_type(self.timestamp_type());
+        if let Some(horizon) = delete_horizon {
+            builder = builder.delete_horizon(horizon);
+        }
+        for record in records {
+            let delta = (record.offset - self.base_offset()) as i32;
+            builder.append_at(delta, record.timestamp, record.key.as_deref(), record.value.as_deref(), &record.headers);
+        }
+        builder.build_to(self.last_offset_delta())
+    }
+
     /// The batch with the byte at `index` flipped: a fault of the disk. The CRC is left as it was.
     pub fn corrupted(&self, index: usize) -> RecordBatch {
         let first = at::ATTRIBUTES;

@@ -91,9 +91,29 @@ impl BatchBuilder {
         }
     }
 
+    /// From when the cleaner may drop tombstones or marker; the base timestamp tells it. To be set before any record.
+    pub(super) fn delete_horizon(mut self, horizon: i64) -> Self {
+        self.set_attribute(attribute::DELETE_HORIZON, true);
+        self.base_timestamp = horizon;
+        self
+    }
+
     /// Adds a record; its offset delta is returned.
     pub fn append(&mut self, timestamp: i64, key: Option<&[u8]>, value: Option<&[u8]>, headers: &[Header]) -> i32 {
         let offset_delta = self.count;
+        self.append_at(offset_delta, timestamp, key, value, headers);
+        offset_delta
+    }
+
+    /// Adds a record at an offset of its own, above those before it.
+    pub(super) fn append_at(
+        &mut self,
+        offset_delta: i32,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[Header],
+    ) {
         let timestamp_delta = timestamp.wrapping_sub(self.base_timestamp);
         let size = body_size(offset_delta, timestamp_delta, key, value, headers);
         let out = &mut self.bytes;
@@ -111,7 +131,6 @@ impl BatchBuilder {
         }
         self.count += 1;
         self.max_timestamp = self.max_timestamp.max(timestamp);
-        offset_delta
     }
 
     /// How many records there are.
@@ -154,7 +173,13 @@ impl BatchBuilder {
     }
 
     /// Writes the header. Panics if there are no records.
-    pub fn build(mut self) -> RecordBatch {
+    pub fn build(self) -> RecordBatch {
+        let last_offset_delta = self.count - 1;
+        self.build_to(last_offset_delta)
+    }
+
+    /// As [`Self::build`], for a batch that lost its last records.
+    pub(super) fn build_to(mut self, last_offset_delta: i32) -> RecordBatch {
         assert!(self.count > 0, "invariant: a batch is built from at least one record");
         let bytes = &mut self.bytes;
         let length = (bytes.len() - LOG_OVERHEAD) as i32;
@@ -163,7 +188,7 @@ impl BatchBuilder {
         put(bytes, at::LEADER_EPOCH, self.leader_epoch.to_be_bytes());
         bytes[at::MAGIC] = 2;
         put(bytes, at::ATTRIBUTES, self.attributes.to_be_bytes());
-        put(bytes, at::LAST_OFFSET_DELTA, (self.count - 1).to_be_bytes());
+        put(bytes, at::LAST_OFFSET_DELTA, last_offset_delta.to_be_bytes());
         put(bytes, at::BASE_TIMESTAMP, self.base_timestamp.to_be_bytes());
         put(bytes, at::MAX_TIMESTAMP, self.max_timestamp.to_be_bytes());
         put(bytes, at::PRODUCER_ID, self.producer_id.to_be_bytes());

@@ -8,7 +8,7 @@
 //!
 //! In Kafka: `DefaultRecordBatch`, `DefaultRecord`, `MemoryRecordsBuilder`, `ControlRecordType`, `EndTransactionMarker`.
 //!
-//! On purpose different from Kafka: older magics are refused; compressed records are not opened (yet).
+//! On purpose different from Kafka: older magics are refused; compressed records are not opened.
 
 mod batch;
 mod builder;

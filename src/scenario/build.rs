@@ -7,7 +7,7 @@ use crate::base::config::{BrokerConfig, ConfigException, ConsumerConfig, Produce
 use crate::base::{Duration, NodeId, RecordId, SortedMap};
 use crate::metadata::is_internal_topic;
 use crate::protocol::NewTopic;
-use crate::sim::{Action, EventKind, Fault, MessageKind, NetworkSetup, Trigger, WorldSetup};
+use crate::sim::{Action, AdminTask, EventKind, Fault, MessageKind, NetworkSetup, Trigger, WorldSetup};
 use std::rc::Rc;
 
 /// Ids for names: brokers first, then controllers, then applications in the order of the scenario.
@@ -78,6 +78,11 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
     let consumers = consumers(scenario, &names, &brokers, &mut mistakes);
     let faults = scenario.faults.iter().enumerate();
     let faults = faults.map(|(i, f)| fault(i as u32, f, &names, &format!("faults[{i}]"), &mut mistakes)).collect();
+    for (i, fault) in scenario.faults.iter().enumerate() {
+        if let What::Admin(task) = &fault.what {
+            check_task(task, scenario, &broker_config, &format!("faults[{i}]"), &mut mistakes);
+        }
+    }
     if !mistakes.0.is_empty() {
         return Err(mistakes.0);
     }
@@ -85,6 +90,7 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
     let setup = WorldSetup {
         seed: scenario.seed,
         brokers: scenario.cluster.brokers as u16,
+        racks: scenario.cluster.racks.clone(),
         controllers: scenario.cluster.controllers as u16,
         broker_config: Rc::new(broker_config),
         topics,
@@ -249,6 +255,31 @@ fn fault(id: u32, fault: &format::Fault, names: &Names, place: &str, mistakes: &
     Fault { id, trigger, action: action(&fault.what, names, place, mistakes) }
 }
 
+/// What the cluster may refuse when the time comes is let pass: only names and settings are checked.
+fn check_task(task: &AdminTask, scenario: &Scenario, broker: &BrokerConfig, place: &str, mistakes: &mut Mistakes) {
+    let place = |key: &str| format!("{place}.{key}");
+    if let Some(topic) = task.topic() {
+        known_topic(scenario, &place("topic"), topic, mistakes);
+    }
+    match task {
+        AdminTask::Reassign { replicas: Some(replicas), .. } => {
+            let brokers = scenario.cluster.brokers;
+            for stranger in replicas.iter().filter(|id| id.0 as u32 >= brokers) {
+                mistakes
+                    .add(place("replicas"), format!("there is no broker {stranger}; ids here: 0 to {}", brokers - 1));
+            }
+        }
+        AdminTask::AlterConfig { topic: Some(_), config } => {
+            let set = config.iter().filter(|(_, value)| !value.is_empty());
+            let set = set.map(|(key, value)| (key.clone(), value.clone())).collect();
+            if let Err(errors) = TopicConfig::parse_with(&set, broker) {
+                errors.into_iter().for_each(|error| mistakes.add(place("config"), error.message));
+            }
+        }
+        _ => {}
+    }
+}
+
 fn event_kind(word: EventWord) -> EventKind {
     match word {
         EventWord::Appended => EventKind::Appended,
@@ -265,11 +296,13 @@ fn action(what: &What, names: &Names, place: &str, mistakes: &mut Mistakes) -> A
     match what {
         What::Crash { node, back_after } => Action::Crash { node: id(node), restart_after: *back_after },
         What::PowerLoss { node, back_after } => Action::PowerLoss { node: id(node), restart_after: *back_after },
+        What::Shutdown { node, back_after } => Action::Shutdown { node: id(node), restart_after: *back_after },
+        What::Admin(task) => Action::Admin(task.clone()),
         What::Restart { node } => Action::Restart { node: id(node) },
         What::Pause { node, duration } => Action::Pause { node: id(node), duration: *duration },
         What::Resume { node } => Action::Resume { node: id(node) },
-        What::Partition { a, b, duration } => {
-            Action::Partition { a: id(a), b: b.as_ref().map(id), duration: *duration, symmetric: true }
+        What::Partition { a, b, one_way, duration } => {
+            Action::Partition { a: id(a), b: b.as_ref().map(id), duration: *duration, symmetric: !one_way }
         }
         What::Heal { a, b } => Action::Heal { a: id(a), b: b.as_ref().map(id) },
         What::Reset => Action::Reset,
@@ -279,5 +312,21 @@ fn action(what: &What, names: &Names, place: &str, mistakes: &mut Mistakes) -> A
             Action::Slow { a: a.as_ref().map(&mut id), b: b.as_ref().map(id), by: *by, duration: *duration }
         }
         What::SkewClock { node, by_ms } => Action::SkewClock { node: id(node), by_ms: *by_ms },
+        What::Corrupt { node, partition, offset } => {
+            let node = id(node);
+            let log = partition.as_ref().map(|name| partition_of(name, place, mistakes));
+            Action::Corrupt { node, log, offset: *offset }
+        }
+        What::SlowDisk { node, by, duration } => Action::SlowDisk { node: id(node), by: *by, duration: *duration },
+        What::FullDisk { node, duration } => Action::FullDisk { node: id(node), duration: *duration },
     }
+}
+
+/// `orders-0`: topic and partition.
+fn partition_of(name: &str, place: &str, mistakes: &mut Mistakes) -> (Rc<str>, u32) {
+    let parts = name.rsplit_once('-').and_then(|(topic, partition)| Some((Rc::from(topic), partition.parse().ok()?)));
+    parts.unwrap_or_else(|| {
+        mistakes.add(place, format!("\"{name}\" is no partition; one is called like \"orders-0\""));
+        (Rc::from(name), 0)
+    })
 }

@@ -3,8 +3,9 @@
 use super::build::build;
 use super::format::*;
 use super::reader::{Mistake, Mistakes, ROOT, Reader};
-use crate::base::{Duration, Time};
-use crate::protocol::ApiKey;
+use crate::base::{BrokerId, Duration, Time};
+use crate::protocol::{ApiKey, ElectionType};
+use crate::sim::AdminTask;
 use std::rc::Rc;
 
 /// The format's version.
@@ -62,11 +63,9 @@ fn read_scenario(r: &mut Reader<'_>) -> Scenario {
 }
 
 fn read_cluster(r: &mut Reader<'_>) -> Cluster {
-    Cluster {
-        brokers: r.number("brokers", 3, 1, 9) as u32,
-        controllers: r.number("controllers", 1, 1, 3) as u32,
-        config: r.properties("config"),
-    }
+    let brokers = r.number("brokers", 3, 1, 9) as u32;
+    let controllers = r.number("controllers", 1, 1, 3) as u32;
+    Cluster { brokers, racks: r.texts("racks"), controllers, config: r.properties("config") }
 }
 
 fn read_topic(r: &mut Reader<'_>) -> Topic {
@@ -207,19 +206,48 @@ fn read_trigger(r: &mut Reader<'_>) -> Option<When> {
 }
 
 /// The verbs, for messages.
-const VERBS: &str = "crash, restart, power_loss, pause, resume, partition, heal, reset, stall, delay, slow, skew_clock";
+const VERBS: &[&str] = &[
+    "crash",
+    "shutdown",
+    "restart",
+    "power_loss",
+    "pause",
+    "resume",
+    "partition",
+    "heal",
+    "reset",
+    "stall",
+    "delay",
+    "slow",
+    "skew_clock",
+    "corrupt",
+    "slow_disk",
+    "full_disk",
+    "elect_leaders",
+    "create_partitions",
+    "reassign",
+    "alter_config",
+    "delete_records",
+];
+
+/// More partitions than a topic may have here.
+const ALL_PARTITIONS: u64 = 64;
+
+const ELECTIONS: &[(&str, ElectionType)] =
+    &[("preferred", ElectionType::Preferred), ("unclean", ElectionType::Unclean)];
 
 fn read_what(r: &mut Reader<'_>) -> Option<What> {
     let verb = r.name("do");
     Some(match &*verb {
         "crash" => What::Crash { node: r.name("node"), back_after: r.millis("for.ms") },
         "power_loss" => What::PowerLoss { node: r.name("node"), back_after: r.millis("for.ms") },
+        "shutdown" => What::Shutdown { node: r.name("node"), back_after: r.millis("for.ms") },
         "restart" => What::Restart { node: r.name("node") },
         "pause" => What::Pause { node: r.name("node"), duration: r.millis("for.ms") },
         "resume" => What::Resume { node: r.name("node") },
         "partition" => {
             let (a, b) = read_ends(r)?;
-            What::Partition { a, b, duration: r.millis("for.ms") }
+            What::Partition { a, b, one_way: r.flag("one.way", false), duration: r.millis("for.ms") }
         }
         "heal" => {
             let (a, b) = read_ends(r)?;
@@ -239,11 +267,69 @@ fn read_what(r: &mut Reader<'_>) -> Option<What> {
             }
         }
         "skew_clock" => What::SkewClock { node: r.name("node"), by_ms: r.signed("by.ms").unwrap_or(0) },
-        other => {
-            r.mistake(format!("unknown verb \"{other}\"; known: {VERBS}"));
-            return None;
-        }
+        "corrupt" => What::Corrupt { node: r.name("node"), partition: r.text("partition"), offset: r.signed("offset") },
+        "slow_disk" => What::SlowDisk {
+            node: r.name("node"),
+            by: r.millis("by.ms").unwrap_or(Duration::from_millis(1_000)),
+            duration: r.millis("for.ms"),
+        },
+        "full_disk" => What::FullDisk { node: r.name("node"), duration: r.millis("for.ms") },
+        other => match read_task(other, r) {
+            Some(task) => What::Admin(task),
+            None => {
+                let near = crate::base::config::suggest::nearest(other, VERBS.iter().copied());
+                let hint =
+                    near.map_or_else(|| format!("known: {}", VERBS.join(", ")), |it| format!("did you mean \"{it}\"?"));
+                r.mistake(format!("unknown verb \"{other}\"; {hint}"));
+                return None;
+            }
+        },
     })
+}
+
+/// What an administrator asks for.
+fn read_task(verb: &str, r: &mut Reader<'_>) -> Option<AdminTask> {
+    Some(match verb {
+        "elect_leaders" => {
+            let partition = Some(r.number("partition", ALL_PARTITIONS, 0, ALL_PARTITIONS - 1) as u32);
+            let partition = partition.filter(|partition| u64::from(*partition) < ALL_PARTITIONS);
+            let task = AdminTask::ElectLeaders {
+                election: r.word("type", ELECTIONS, ElectionType::Preferred),
+                topic: r.text("topic"),
+                partition,
+            };
+            if partition.is_some() && task.topic().is_none() {
+                r.mistake("\"partition\" needs a \"topic\"");
+            }
+            task
+        }
+        "create_partitions" => AdminTask::CreatePartitions {
+            topic: r.name("topic"),
+            count: match r.number("count", 0, 1, 64) {
+                0 => {
+                    r.mistake("\"count\" is missing: how many partitions the topic is to have");
+                    1
+                }
+                count => count as u32,
+            },
+        },
+        "reassign" => AdminTask::Reassign {
+            topic: r.name("topic"),
+            partition: read_partition(r),
+            replicas: r.numbers("replicas").map(|ids| ids.into_iter().map(|id| BrokerId(id as i32)).collect()),
+        },
+        "alter_config" => AdminTask::AlterConfig { topic: r.text("topic"), config: r.properties("config") },
+        "delete_records" => AdminTask::DeleteRecords {
+            topic: r.name("topic"),
+            partition: read_partition(r),
+            offset: r.signed("offset"),
+        },
+        _ => return None,
+    })
+}
+
+fn read_partition(r: &mut Reader<'_>) -> u32 {
+    r.number("partition", 0, 0, ALL_PARTITIONS - 1) as u32
 }
 
 /// `"between": ["broker-0", "broker-1"]`, or `"node": "broker-0"` for all its links.

@@ -131,6 +131,14 @@ impl<'a> Reader<'a> {
         texts.or_else(|| self.bad(key, "a list of texts", &value)).unwrap_or_default()
     }
 
+    /// Small whole numbers.
+    pub fn numbers(&mut self, key: &'static str) -> Option<Vec<u16>> {
+        let value = self.take(key)?;
+        let number = |item: &Value| item.as_u64().and_then(|number| u16::try_from(number).ok());
+        let numbers = value.as_array().and_then(|items| items.iter().map(number).collect());
+        numbers.or_else(|| self.bad(key, "a list of whole numbers", &value))
+    }
+
     pub fn word<T: Copy>(&mut self, key: &'static str, words: &[(&'static str, T)], default: T) -> T {
         self.optional_word(key, words).unwrap_or(default)
     }

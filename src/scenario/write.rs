@@ -2,8 +2,10 @@
 
 use super::format::*;
 use super::parse::VERSION;
-use crate::base::Duration;
 use crate::base::config::Properties;
+use crate::base::{BrokerId, Duration};
+use crate::protocol::ElectionType;
+use crate::sim::AdminTask;
 use serde_json::{Map, Number, Value, json};
 use std::rc::Rc;
 
@@ -17,6 +19,8 @@ pub fn to_json(scenario: &Scenario) -> Value {
     if scenario.cluster != default.cluster {
         let mut cluster = Map::new();
         cluster.insert("brokers".into(), json!(scenario.cluster.brokers));
+        let racks = &scenario.cluster.racks;
+        insert(&mut cluster, "racks", (!racks.is_empty()).then(|| json!(racks)));
         if scenario.cluster.controllers != default.cluster.controllers {
             cluster.insert("controllers".into(), json!(scenario.cluster.controllers));
         }
@@ -130,6 +134,8 @@ fn what(out: &mut Map<String, Value>, what: &What) {
     let (verb, node, span) = match what {
         What::Crash { node, back_after } => ("crash", Some(node), *back_after),
         What::PowerLoss { node, back_after } => ("power_loss", Some(node), *back_after),
+        What::Shutdown { node, back_after } => ("shutdown", Some(node), *back_after),
+        What::Admin(task) => (task.verb(), None, None),
         What::Restart { node } => ("restart", Some(node), None),
         What::Pause { node, duration } => ("pause", Some(node), *duration),
         What::Resume { node } => ("resume", Some(node), None),
@@ -140,19 +146,54 @@ fn what(out: &mut Map<String, Value>, what: &What) {
         What::Delay { .. } => ("delay", None, None),
         What::Slow { duration, .. } => ("slow", None, *duration),
         What::SkewClock { node, .. } => ("skew_clock", Some(node), None),
+        What::Corrupt { node, .. } => ("corrupt", Some(node), None),
+        What::SlowDisk { node, duration, .. } => ("slow_disk", Some(node), *duration),
+        What::FullDisk { node, duration } => ("full_disk", Some(node), *duration),
     };
     out.insert("do".into(), json!(verb));
     insert(out, "node", node.map(|node| json!(node)));
     insert(out, "for.ms", span.map(millis));
     match what {
-        What::Partition { a, b, .. } | What::Heal { a, b } => ends(out, Some(a), b.as_ref()),
+        What::Partition { a, b, one_way, .. } => {
+            ends(out, Some(a), b.as_ref());
+            insert(out, "one.way", one_way.then_some(Value::Bool(true)));
+        }
+        What::Heal { a, b } => ends(out, Some(a), b.as_ref()),
         What::Slow { a, b, by, .. } => {
             ends(out, a.as_ref(), b.as_ref());
             out.insert("by.ms".into(), millis(*by));
         }
+        What::Admin(it) => task(out, it),
         What::Delay { by } => drop(out.insert("by.ms".into(), millis(*by))),
+        What::SlowDisk { by, .. } => drop(out.insert("by.ms".into(), millis(*by))),
+        What::Corrupt { partition, offset, .. } => {
+            insert(out, "partition", partition.as_deref().map(Value::from));
+            insert(out, "offset", offset.map(Value::from));
+        }
         What::SkewClock { by_ms, .. } => drop(out.insert("by.ms".into(), json!(by_ms))),
         _ => {}
+    }
+}
+
+fn task(out: &mut Map<String, Value>, task: &AdminTask) {
+    insert(out, "topic", task.topic().map(|topic| json!(topic)));
+    match task {
+        AdminTask::ElectLeaders { election, partition, .. } => {
+            let word = if *election == ElectionType::Preferred { "preferred" } else { "unclean" };
+            out.insert("type".into(), json!(word));
+            insert(out, "partition", partition.map(Value::from));
+        }
+        AdminTask::CreatePartitions { count, .. } => drop(out.insert("count".into(), json!(count))),
+        AdminTask::Reassign { partition, replicas, .. } => {
+            out.insert("partition".into(), json!(partition));
+            let ids = |replicas: &Vec<BrokerId>| replicas.iter().map(|id| Value::from(id.0)).collect();
+            insert(out, "replicas", replicas.as_ref().map(ids));
+        }
+        AdminTask::AlterConfig { config, .. } => settings(out, "config", config),
+        AdminTask::DeleteRecords { partition, offset, .. } => {
+            out.insert("partition".into(), json!(partition));
+            insert(out, "offset", offset.map(Value::from));
+        }
     }
 }
 

@@ -65,7 +65,8 @@ impl Session {
     /// The lanes of a span of time, as far as the cursor's branch has been run.
     pub fn timeline(&mut self, from_us: u64, to_us: u64) -> Rc<TimelineView> {
         let (from, to) = (Time::from_origin_us(from_us), Time::from_origin_us(to_us));
-        let mut lanes = Lanes::default();
+        let admin = self.trial().run.world.names().len() as u16 - 1;
+        let mut lanes = Lanes { admin, ..Lanes::default() };
         for recorded in
             self.entries_between(Time(from.0.saturating_sub(LONGEST_FLIGHT.0)), to).iter().flat_map(|c| c.iter())
         {
@@ -143,13 +144,19 @@ fn concerns(event: &Event, record: RecordId, last_topic: u32) -> bool {
 /// The timeline while it is being put together.
 #[derive(Default)]
 struct Lanes {
+    /// The world's own client, which has no lane.
+    admin: u16,
     arrows: SortedMap<u64, ArrowView>,
     marks: Vec<MarkView>,
 }
 
 impl Lanes {
     fn add(&mut self, recorded: &Recorded, from: Time) {
+        if recorded.node.0 == self.admin {
+            return;
+        }
         match &recorded.event {
+            Event::MessageSent { to, .. } if to.0 == self.admin => {}
             Event::MessageSent { message, to, summary, .. } => {
                 let arrow = ArrowView {
                     id: message.0,

@@ -16,6 +16,7 @@ mod queue;
 mod quiet;
 mod strike;
 mod summary;
+mod task;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -27,4 +28,5 @@ pub use engine::{Machine, Process, Recorded};
 pub use fault::{Action, EventKind, Fault, MessageKind, Trigger};
 pub use network::{Link, NetworkSetup};
 pub use summary::records_of;
+pub use task::AdminTask;
 pub use world::{BootError, InFlight, Step, World, WorldSetup};

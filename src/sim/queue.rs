@@ -17,10 +17,14 @@ pub(super) enum What {
     Timer(NodeId, Timer),
     /// A fault of the plan takes effect.
     Fault(u32),
+    /// A process hears that it is to stop.
+    Terminate(NodeId),
     /// A pause ends.
     Resume(NodeId),
     /// A cut link works again.
     Heal(NodeId, NodeId),
+    /// There is room on a full disk again.
+    FreeDisk(NodeId),
 }
 
 /// What is to happen when.

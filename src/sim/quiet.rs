@@ -5,16 +5,18 @@ use super::world::World;
 use crate::app::ConsumerApp;
 use crate::base::{Offset, TopicPartition};
 
-/// Nobody waits for anything: no fault, start, resumption or healing is planned; every application that runs is done; and
+/// Nobody waits for anything: no fault, start, resumption or healing is planned, no shutdown or move is under way; every application that runs is done; and
 /// every consumer that runs has read all that its partitions' leaders hold. Dead applications do not count.
 pub(super) fn is_quiet(world: &World) -> bool {
     let runs = |node| world.process(node) == Process::Running;
     world.pending() == 0
         && world.producers().all(|(node, app)| app.is_done() || !runs(node))
         && world.consumers().all(|(node, app)| !runs(node) || app.is_done() && has_read_all(world, app))
+        && world.is_settled()
 }
 
-fn has_read_all(world: &World, app: &ConsumerApp) -> bool {
+/// Its position is at the end of every partition that has a leader.
+pub(super) fn has_read_all(world: &World, app: &ConsumerApp) -> bool {
     let (Some(client), Some(image)) = (app.client(), world.image()) else { return false };
     let read_up_to = |partition, end| client.positions().any(|position| position == (partition, end));
     app.setup().topics.iter().filter_map(|name| image.topic_id(name)).all(|topic| {

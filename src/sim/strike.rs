@@ -5,8 +5,9 @@ use super::fault::Action;
 use super::network::State;
 use super::post::{HELD, Parcel};
 use super::queue::What;
+use super::task::AdminTask;
 use super::transport::Target;
-use crate::base::{Duration, NodeId, Time, sort_short};
+use crate::base::{Duration, NodeId, Prng, Time, sort_short};
 use crate::node::{ConnectionId, Crash, Event, FaultMark};
 
 impl<N: Machine> Engine<N> {
@@ -18,6 +19,8 @@ impl<N: Machine> Engine<N> {
         }
         match *action {
             Action::Crash { node, restart_after } => self.crash(node, Crash::Process, restart_after, cause),
+            Action::Shutdown { node, restart_after } => self.shutdown(node, restart_after, cause),
+            Action::Admin(ref task) => self.administer(task, cause),
             Action::PowerLoss { node, restart_after } => self.crash(node, Crash::PowerLoss, restart_after, cause),
             Action::Restart { node } => self.start(node, cause),
             Action::Pause { node, duration } => self.pause(node, duration, cause),
@@ -29,12 +32,25 @@ impl<N: Machine> Engine<N> {
                 self.slot_mut(node).skew_us = by_ms.saturating_mul(1_000);
                 self.mark(node, cause, FaultMark::ClockSkewed(by_ms))
             }
-            Action::Corrupt { node, ref topic, partition, offset } => {
-                let hit = self.slot_mut(node).node.corrupt(topic, partition, offset);
+            Action::Corrupt { node, ref log, offset } => {
+                // A stream of its own: the node's chance stays as it is.
+                let mut luck = Prng::split(self.now.0 ^ self.next_event, "corrupt");
+                let log = log.as_ref().map(|(topic, partition)| (&**topic, *partition));
+                let hit = self.slot_mut(node).node.corrupt(log, offset, &mut luck);
                 hit.is_some_and(|partition| self.mark(node, cause, FaultMark::Corrupted(partition)))
             }
+            Action::SlowDisk { node, by, duration } => {
+                let until = self.until(duration);
+                self.slot_mut(node).disk.slow(by, until);
+                self.mark(node, cause, FaultMark::DiskSlowed(by))
+            }
+            Action::FullDisk { node, duration } => self.fill_disk(node, duration, cause),
             Action::Reset | Action::Stall | Action::Delay { .. } => false,
         }
+    }
+
+    fn until(&self, duration: Option<Duration>) -> Time {
+        duration.map_or(Time::MAX, |duration| self.now + duration)
     }
 
     fn mark(&mut self, node: NodeId, cause: u64, mark: FaultMark) -> bool {
@@ -96,22 +112,54 @@ impl<N: Machine> Engine<N> {
 
     // ---- processes ----
 
+    /// The last node is the administrator.
+    fn administer(&mut self, task: &AdminTask, cause: u64) -> bool {
+        let Some(admin) = self.node_ids().last() else { return false };
+        let asked = self.record(admin, cause, Event::Fault(FaultMark::Asked(task.api())));
+        self.run(admin, asked, |it, now, out| it.administer(now, task, out));
+        true
+    }
+
+    fn shutdown(&mut self, node: NodeId, restart_after: Option<Duration>, cause: u64) -> bool {
+        let slot = self.slot_mut(node);
+        if slot.process != Process::Running {
+            return false;
+        }
+        (slot.stopping, slot.restart_after) = (true, restart_after);
+        self.record(node, cause, Event::Fault(FaultMark::ShuttingDown));
+        // Not at once: the node may be in the middle of something that struck this fault.
+        self.plan_for(self.now, What::Terminate(node));
+        true
+    }
+
+    /// The process has ended by itself.
+    pub fn stopped(&mut self, node: NodeId, cause: u64) {
+        let restart_after = self.slot(node).restart_after;
+        self.end(node, Crash::Process, FaultMark::Stopped, restart_after, cause);
+    }
+
     fn crash(&mut self, node: NodeId, crash: Crash, restart_after: Option<Duration>, cause: u64) -> bool {
+        let process = self.slot(node).process;
+        let can = process == Process::Running || process == Process::Crashed && crash == Crash::PowerLoss;
+        if can {
+            let mark = if crash == Crash::Process { FaultMark::Crashed } else { FaultMark::PowerLost };
+            self.end(node, crash, mark, restart_after, cause);
+        }
+        can
+    }
+
+    fn end(&mut self, node: NodeId, crash: Crash, mark: FaultMark, restart_after: Option<Duration>, cause: u64) {
         let now = self.now;
         let slot = self.slot_mut(node);
         let was_running = slot.process == Process::Running;
-        let can = was_running || slot.process == Process::Crashed && crash == Crash::PowerLoss;
-        if !can {
-            return false;
-        }
         let clock = slot.clock(now);
         slot.process = if crash == Crash::Process { Process::Crashed } else { Process::PoweredOff };
         slot.timers.clear();
         slot.waiting.clear();
         slot.paused_until = None;
         slot.start_at = None;
+        slot.stopping = false;
         slot.node.on_crash(clock, crash, &mut slot.random);
-        let mark = if crash == Crash::Process { FaultMark::Crashed } else { FaultMark::PowerLost };
         let mark = self.record(node, cause, Event::Fault(mark));
         if was_running {
             for id in self.network.connections_of(node) {
@@ -129,7 +177,6 @@ impl<N: Machine> Engine<N> {
         if let Some(after) = restart_after {
             self.start_at(node, now + after);
         }
-        true
     }
 
     /// What becomes of a connection when one end dies.
@@ -156,7 +203,7 @@ impl<N: Machine> Engine<N> {
     }
 
     fn pause(&mut self, node: NodeId, duration: Option<Duration>, cause: u64) -> bool {
-        let until = duration.map_or(Time::MAX, |duration| self.now + duration);
+        let until = self.until(duration);
         let slot = self.slot_mut(node);
         if slot.process != Process::Running || slot.paused_until.is_some_and(|already| already >= until) {
             return false;
@@ -176,7 +223,57 @@ impl<N: Machine> Engine<N> {
         for entry in slot.waiting.drain(..) {
             self.queue.postpone(entry, now);
         }
+        if slot.stopping {
+            self.plan_for(now, What::Terminate(node));
+        }
         self.mark(node, cause, FaultMark::Resumed)
+    }
+
+    // ---- disks ----
+
+    fn fill_disk(&mut self, node: NodeId, duration: Option<Duration>, cause: u64) -> bool {
+        let until = self.until(duration);
+        let slot = self.slot_mut(node);
+        if slot.disk.full_until.is_some_and(|already| already >= until) || !slot.node.set_disk_full(true) {
+            return false;
+        }
+        slot.disk.full_until = Some(until);
+        if duration.is_some() {
+            self.plan_for(until, What::FreeDisk(node));
+        }
+        self.mark(node, cause, FaultMark::DiskFull)
+    }
+
+    /// There is room again; whoever made it starts the process that had ended itself.
+    pub fn free_disk(&mut self, node: NodeId, cause: u64) -> bool {
+        let slot = self.slot_mut(node);
+        slot.disk.full_until = None;
+        slot.node.set_disk_full(false);
+        let starts = std::mem::take(&mut slot.disk.halted) && slot.process == Process::Crashed;
+        self.mark(node, cause, FaultMark::DiskFreed);
+        if starts && self.slot(node).start_at.is_none() {
+            self.start(node, cause);
+        }
+        true
+    }
+
+    /// Whatever is wrong with a node's disk is so no more, except for bytes that changed.
+    fn mend_disk(&mut self, node: NodeId, cause: u64) -> bool {
+        let now = self.now;
+        let disk = &mut self.slot_mut(node).disk;
+        let was_slow = disk.slower_by(now) > Duration::ZERO;
+        disk.slow(Duration::ZERO, Time::ZERO);
+        if disk.full_until.is_some() {
+            return self.free_disk(node, cause);
+        }
+        was_slow && self.mark(node, cause, FaultMark::DiskFreed)
+    }
+
+    /// A process ends itself.
+    pub fn halt(&mut self, node: NodeId, cause: u64) {
+        if self.crash(node, Crash::Process, None, cause) {
+            self.slot_mut(node).disk.halted = true;
+        }
     }
 
     // ---- links ----
@@ -205,7 +302,7 @@ impl<N: Machine> Engine<N> {
         symmetric: bool,
         cause: u64,
     ) -> bool {
-        let until = duration.map_or(Time::MAX, |duration| self.now + duration);
+        let until = self.until(duration);
         let links = if symmetric { self.both_ways(Some(a), b) } else { self.links(Some(a), b) };
         for &(from, to) in &links {
             self.network.cut(from, to, until);
@@ -220,9 +317,14 @@ impl<N: Machine> Engine<N> {
     fn heal_both_ways(&mut self, a: NodeId, b: Option<NodeId>, cause: u64) -> bool {
         let mut healed = false;
         for (from, to) in self.both_ways(Some(a), b) {
-            healed |= self.network.link(from, to).is_cut(self.now) && self.heal(from, to, cause);
+            let quickened = self.network.quicken(from, to, self.now);
+            if self.network.link(from, to).is_cut(self.now) {
+                healed |= self.heal(from, to, cause);
+            } else if quickened {
+                healed |= self.mark(from, cause, FaultMark::LinkHealed(to));
+            }
         }
-        healed
+        healed | (b.is_none() && self.mend_disk(a, cause))
     }
 
     /// The link works again.
@@ -241,7 +343,7 @@ impl<N: Machine> Engine<N> {
         duration: Option<Duration>,
         cause: u64,
     ) -> bool {
-        let until = duration.map_or(Time::MAX, |duration| self.now + duration);
+        let until = self.until(duration);
         for (from, to) in self.both_ways(a, b) {
             self.network.slow(from, to, by, until);
         }

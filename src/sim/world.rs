@@ -11,7 +11,7 @@ use super::network::{Link, NetworkSetup};
 use super::post::{Content, HELD};
 use crate::app::{ConsumerApp, ConsumerAppSetup, ProducerApp, ProducerAppSetup};
 use crate::base::config::BrokerConfig;
-use crate::base::{BrokerId, NodeId, StateHash, Time, TopicId};
+use crate::base::{BrokerId, Duration, NodeId, StateHash, Time, TopicId};
 use crate::broker::{Broker, BrokerSetup};
 use crate::controller::{Controller, ControllerSetup};
 use crate::metadata::MetadataImage;
@@ -27,6 +27,8 @@ pub struct WorldSetup {
     pub seed: u64,
     /// How many brokers: nodes 0, 1, ….
     pub brokers: u16,
+    /// `broker.rack` of each broker, over and over; none for a cluster in one place.
+    pub racks: Vec<Rc<str>>,
     /// How many controllers: the nodes after the brokers.
     pub controllers: u16,
     /// Settings of every broker and controller.
@@ -142,7 +144,7 @@ impl World {
         let mut nodes = Self::cluster(&setup, &brokers, &controllers);
         nodes.extend(setup.producers.iter().map(|app| AnyNode::Producer(Rc::new(ProducerApp::new(app.clone())))));
         nodes.extend(setup.consumers.iter().map(|app| AnyNode::Consumer(Rc::new(ConsumerApp::new(app.clone())))));
-        nodes.push(AnyNode::Admin(Rc::new(Admin::new(controllers, &setup.topics))));
+        nodes.push(AnyNode::Admin(Rc::new(Admin::new(brokers, controllers, &setup.topics))));
         names.push(Rc::from("admin"));
 
         let mut engine = Engine::new(setup.seed, &names, nodes, setup.network);
@@ -167,7 +169,8 @@ impl World {
         let broker = |node: &NodeId| {
             let (controllers, config) = (controllers.clone(), config.clone());
             let id = BrokerId::from(*node);
-            let setup = BrokerSetup { id, controllers, config, cluster_id: cluster_id.clone(), rack: None };
+            let rack = setup.racks.get(usize::from(node.0) % setup.racks.len().max(1)).cloned();
+            let setup = BrokerSetup { id, controllers, config, cluster_id: cluster_id.clone(), rack };
             AnyNode::Broker(Rc::new(Broker::new(setup)))
         };
         let controller = |node: &NodeId| {
@@ -250,6 +253,19 @@ impl World {
         super::quiet::is_quiet(self)
     }
 
+    /// No process is about to stop, no partition on the move, and the administrator has all answers.
+    pub(super) fn is_settled(&self) -> bool {
+        let stopping = self.engine.nodes.iter().any(|slot| slot.stopping);
+        let asking = self.nodes().any(|(_, node)| matches!(node, AnyNode::Admin(admin) if !admin.is_idle()));
+        let moves = |controller: &Controller| controller.image().partitions().any(|(_, it)| it.is_reassigning());
+        !stopping && !asking && !self.controller().is_some_and(moves)
+    }
+
+    /// Whether a consumer's positions are at the end of all that can be read.
+    pub fn has_read_all(&self, app: &ConsumerApp) -> bool {
+        super::quiet::has_read_all(self, app)
+    }
+
     /// How many faults, starts, resumptions and healings are planned.
     pub fn pending(&self) -> u32 {
         self.engine.pending
@@ -310,6 +326,12 @@ impl World {
     /// By how many milliseconds a node's clock is wrong.
     pub fn clock_skew_ms(&self, node: NodeId) -> i64 {
         self.engine.slot(node).skew_us / 1_000
+    }
+
+    /// Whether a node's disk is full, and how much slower it is than it should be.
+    pub fn disk(&self, node: NodeId) -> (bool, Duration) {
+        let disk = &self.engine.slot(node).disk;
+        (disk.full_until.is_some(), disk.slower_by(self.now()))
     }
 
     /// The link from one node to another.

@@ -55,9 +55,9 @@ impl Line {
     }
 }
 
-/// The nodes' names, by id.
+/// The nodes' names, by id; the last one is the administrator, whom the picture does not show.
 pub fn names(view: &ClusterView) -> Rc<[Rc<str>]> {
-    view.nodes.iter().map(|node| node.name.clone()).collect()
+    view.nodes.iter().map(|node| node.name.clone()).chain([Rc::from("admin")]).collect()
 }
 
 fn partition_of(event: &Event) -> Option<TopicPartition> {
@@ -77,6 +77,8 @@ fn partition_of(event: &Event) -> Option<TopicPartition> {
         | Event::BecameLeader { partition, .. }
         | Event::BecameFollower { partition, .. }
         | Event::Truncated { partition, .. }
+        | Event::LogStartMoved { partition, .. }
+        | Event::Compacted { partition, .. }
         | Event::IsrChanged { partition, .. }
         | Event::IsrProposed { partition, .. }
         | Event::ProduceRefused { partition, .. }

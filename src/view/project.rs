@@ -3,9 +3,9 @@
 //! Invariant: what equals the section shown before *is* the section shown before, so that a page skips it by pointer.
 
 use super::{
-    ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, application, ledger, quorum, server,
+    ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, Trouble, application, ledger, quorum, server,
 };
-use crate::base::{NodeId, Time, TopicId, TopicPartition, sort_short};
+use crate::base::{Duration, NodeId, Time, TopicId, TopicPartition, sort_short};
 use crate::check::Run;
 use crate::node::MessageSummary;
 use crate::sim::{AnyNode, InFlight, Process, World};
@@ -106,12 +106,21 @@ fn node_view(run: &Run, id: NodeId, node: &AnyNode, old: Option<&NodeView>) -> N
         _ if world.process(id) == Process::Waiting => super::Activity::Idle,
         _ => doing,
     };
-    NodeView { id: id.0, name: Rc::clone(world.name(id)), status, doing, body }
+    let (full, slower) = world.disk(id);
+    let trouble = match () {
+        () if full => Some(Trouble::DiskFull),
+        () if slower > Duration::ZERO => Some(Trouble::DiskSlow),
+        () if world.clock_skew_ms(id) != 0 => Some(Trouble::WrongClock),
+        () => None,
+    };
+    NodeView { id: id.0, name: Rc::clone(world.name(id)), status, trouble, doing, body }
 }
 
 fn messages(world: &World, lost: &[LostMessage]) -> Vec<MessageView> {
-    let flying = world.in_flight().filter_map(|message| Some(message_view(&message, message.summary?)));
-    let lost = lost.iter().map(|lost| MessageView {
+    let shown = |from: NodeId, to: NodeId| usize::from(from.0.max(to.0)) < world.names().len() - 1;
+    let flying = world.in_flight().filter(|message| shown(message.from, message.to));
+    let flying = flying.filter_map(|message| Some(message_view(&message, message.summary?)));
+    let lost = lost.iter().filter(|lost| shown(lost.from, lost.to)).map(|lost| MessageView {
         arrives_us: Some(lost.lost.us_since_origin()),
         fate: MessageFate::Lost,
         ..summary_view(lost.id, lost.from, lost.to, lost.sent, &lost.summary)

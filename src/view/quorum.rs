@@ -129,6 +129,7 @@ fn in_words(record: &MetadataRecord) -> String {
             let stops = if it.in_controlled_shutdown { "in controlled shutdown" } else { "" };
             format!("BrokerRegistrationChange: {} {change}{stops}", it.broker)
         }
+        MetadataRecord::ClearElr { topic } => format!("ClearElr: {}", topic.as_deref().unwrap_or("all topics")),
         MetadataRecord::NoOp => "NoOp".to_owned(),
     }
 }

@@ -29,10 +29,13 @@ pub struct Cluster {
     random: Prng,
     /// Responses to the client's requests, by correlation id.
     pub answers: BTreeMap<u32, Response>,
+    /// Connections of the client that a broker closed.
+    pub closed: Vec<(NodeId, Channel)>,
     pub events: Vec<(Time, NodeId, Event)>,
     correlation: u32,
     generations: BTreeMap<NodeId, u32>,
     pub steps: u64,
+    controller_is_cut_off: bool,
 }
 
 impl Cluster {
@@ -61,10 +64,12 @@ impl Cluster {
             timers: BTreeMap::new(),
             random: Prng::split(7, "cluster"),
             answers: BTreeMap::new(),
+            closed: Vec::new(),
             events: Vec::new(),
             correlation: 0,
             generations: BTreeMap::new(),
             steps: 0,
+            controller_is_cut_off: false,
         };
         cluster.with(CONTROLLER, |node, now, out| node.on_start(now, out));
         for id in ids {
@@ -138,7 +143,8 @@ impl Cluster {
                     self.send(node, client, to.connection, to.correlation_id, Body::Response(response));
                 }
             }
-            Effect::Disconnect { .. } => {}
+            Effect::Disconnect { peer: CLIENT, channel } => self.closed.push((node, channel)),
+            Effect::Disconnect { .. } | Effect::Halt => {}
             Effect::SetTimer(timer, at) => {
                 self.sequence += 1;
                 self.timers.insert((node, timer), self.sequence);
@@ -148,6 +154,7 @@ impl Cluster {
             Effect::CancelTimer(timer) => {
                 self.timers.remove(&(node, timer));
             }
+            Effect::Exit => self.end_connections(BrokerId::from(node)),
             Effect::Emit(event) => self.events.push((self.now, node, event)),
         }
     }
@@ -158,6 +165,9 @@ impl Cluster {
     }
 
     fn is_running(&self, node: NodeId) -> bool {
+        if node == CONTROLLER && self.controller_is_cut_off {
+            return false;
+        }
         self.brokers.get(&BrokerId::from(node)).is_none_or(Broker::is_running)
     }
 
@@ -222,9 +232,23 @@ impl Cluster {
     }
 
     pub fn crash(&mut self, broker: i32, crash: Crash) {
-        let node = BrokerId(broker).node();
         let (now, random) = (self.now, &mut self.random);
         self.brokers.get_mut(&BrokerId(broker)).expect("a broker").on_crash(now, crash, random);
+        self.end_connections(BrokerId(broker));
+    }
+
+    /// The broker is asked to stop.
+    pub fn shut_down(&mut self, broker: i32) {
+        self.with(BrokerId(broker).node(), |node, now, out| node.on_shutdown(now, out));
+    }
+
+    /// From now on nothing reaches the controller.
+    pub fn cut_off_controller(&mut self) {
+        self.controller_is_cut_off = true;
+    }
+
+    fn end_connections(&mut self, broker: BrokerId) {
+        let (node, now) = (broker.node(), self.now);
         self.timers.retain(|(owner, _), _| *owner != node);
         // Everyone who had a connection hears of it.
         let peers: Vec<NodeId> = self.brokers.keys().map(|id| id.node()).chain([CONTROLLER]).collect();

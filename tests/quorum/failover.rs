@@ -46,6 +46,19 @@ fn brokers_keep_producing_while_the_active_controller_is_dead() {
 }
 
 #[test]
+fn a_controller_that_stops_in_an_orderly_way_is_missed_for_a_moment_only() {
+    let mut lab = Lab::new(200);
+    lab.pass(1_000);
+    let (active, began) = (lab.active(), lab.now());
+    lab.strike(Action::Shutdown { node: active, restart_after: BACK });
+    lab.until_active_is_not(active);
+    let missed = lab.now().since(began);
+    assert!(missed < Duration::from_millis(500), "no timeout had to pass, but {} ms did", missed.as_millis());
+    assert!(!lab.run.world.is_alive(active) || lab.controller(active).epoch().is_none());
+    lab.finish();
+}
+
+#[test]
 fn a_power_loss_of_the_active_controller_takes_nothing_committed() {
     let mut lab = Lab::new(100);
     lab.pass(1_000);

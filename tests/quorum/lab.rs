@@ -41,6 +41,7 @@ pub fn setup(seed: u64, records: u32, settings: &[(&str, &str)]) -> WorldSetup {
     WorldSetup {
         seed,
         brokers: 3,
+        racks: Vec::new(),
         controllers: 3,
         broker_config: Rc::new(BrokerConfig::parse(&properties(settings)).expect("good settings")),
         topics: vec![orders],

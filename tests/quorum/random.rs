@@ -17,7 +17,7 @@ fn faults(seed: u64, brokers: u16) -> Vec<Fault> {
         let duration = Some(Duration::from_millis(random.between(100, 8_000)));
         let mut controller = || NodeId(brokers + random.below(3) as u16);
         let (node, other) = (controller(), controller());
-        let action = match random.below(8) {
+        let action = match random.below(9) {
             0 | 1 => Action::Crash { node, restart_after: duration },
             2 => Action::PowerLoss { node, restart_after: duration },
             3 => Action::Pause { node, duration },
@@ -25,6 +25,7 @@ fn faults(seed: u64, brokers: u16) -> Vec<Fault> {
             5 | 6 if node != other => {
                 Action::Partition { a: node, b: Some(other), duration, symmetric: random.below(2) == 0 }
             }
+            7 => Action::Shutdown { node, restart_after: duration },
             _ => {
                 let broker = NodeId(random.below(u64::from(brokers)) as u16);
                 Action::Crash { node: broker, restart_after: duration }

@@ -9,8 +9,8 @@ use super::definition::{
 };
 use super::reader::{Reader, settings};
 use super::{
-    BrokerCompressionType, CleanupPolicy, ConfigException, ConfigNote, NoteKind, Properties, ServerAssignor,
-    TimestampType,
+    BrokerCompressionType, CleanupPolicy, ConfigException, ConfigNote, NoteKind, Properties, ReplicaSelector,
+    ServerAssignor, TimestampType,
 };
 use crate::base::{Duration, Ratio};
 
@@ -54,6 +54,9 @@ settings! {
             "The pause after a failed fetch of a follower.";
         replica_socket_timeout_ms: Duration = "30000", INT_MS, AtLeast(0), High,
             "How long a follower waits for the answer to a fetch.";
+        replica_selector_class: ReplicaSelector = "org.apache.kafka.common.replica.LeaderSelector",
+            ConfigKind::Choice(ReplicaSelector::NAMES), Any, Medium,
+            "Which replica consumers are sent to: the leader, or one in their own rack (client.rack).";
         replica_high_watermark_checkpoint_interval_ms: Duration = "5000", LONG_MS, AtLeast(0), High,
             "How often high watermarks are saved to disk.";
         num_replica_fetchers: u32 = "1", INT, AtLeast(1), High,
@@ -106,6 +109,8 @@ settings! {
             "How often it is checked whether a log must be forced to disk.";
         log_flush_offset_checkpoint_interval_ms: Duration = "60000", INT_MS, AtLeast(0), High,
             "How often the point is saved from which a crashed broker must check its logs.";
+        log_flush_start_offset_checkpoint_interval_ms: Duration = "60000", INT_MS, AtLeast(0), High,
+            "How often the points are saved at which logs start.";
         log_initial_task_delay_ms: Duration = "30000", LONG_MS, AtLeast(0), Low,
             "How long after its start a broker begins with retention, flushing and checkpoints.";
         log_message_timestamp_type: TimestampType = "CreateTime", ConfigKind::Choice(TimestampType::NAMES), Any, Medium,
@@ -316,7 +321,6 @@ pub(super) const IGNORED: &[&str] = &[
     "process.roles",
     "queued.max.requests",
     "remote.",
-    "replica.selector.class",
     "replica.socket.receive.buffer.bytes",
     "sasl.",
     "security.",
@@ -347,6 +351,7 @@ impl BrokerConfig {
         let mut reader = Reader::new(properties, KEYS, IGNORED);
         let mut config = Self::read(&mut reader, None);
         config.fix_namesakes(&mut reader);
+        reader.refuse_codec(config.compression_type.is_codec());
         config.check_replication(&mut reader);
         config.check_group_ranges(&mut reader);
         config.check_share_group_ranges(&mut reader);

@@ -119,6 +119,7 @@ impl ProducerConfig {
             [config.retry_backoff_ms, config.retry_backoff_max_ms],
             [config.reconnect_backoff_ms, config.reconnect_backoff_max_ms],
         );
+        reader.refuse_codec(config.compression_type != CompressionType::None);
         config.fix_idempotence(&mut reader);
         config.fix_delivery_timeout(&mut reader);
         config.client_id = config.client_id.filter(|id| !id.is_empty());

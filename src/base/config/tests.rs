@@ -118,6 +118,22 @@ fn consumers_have_kafkas_defaults() {
     assert_eq!(strategy, [Assignor::Range, Assignor::CooperativeSticky]);
 }
 
+/// Records are not compressed in the lab: a clear word instead of a setting without effect.
+#[test]
+fn codecs_are_refused_everywhere() {
+    let set = |codec| props(&[("compression.type", codec)]);
+    let message = "Records are not compressed in the lab.";
+    let producer = ProducerConfig::parse(&set("gzip")).expect_err("a codec");
+    assert_eq!(producer[0].to_string(), message);
+    assert_eq!(TopicConfig::parse(&set("gzip")).expect_err("a codec")[0].to_string(), message);
+    assert_eq!(BrokerConfig::parse(&set("gzip")).expect_err("a codec")[0].to_string(), message);
+    assert!(ProducerConfig::parse(&set("none")).is_ok());
+    for fine in ["producer", "uncompressed"] {
+        assert!(TopicConfig::parse(&set(fine)).is_ok() && BrokerConfig::parse(&set(fine)).is_ok());
+        assert_eq!(TopicConfig::notes(&set(fine)), []);
+    }
+}
+
 #[test]
 fn topics_have_kafkas_defaults() {
     let expected = "

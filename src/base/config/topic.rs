@@ -134,6 +134,7 @@ impl TopicConfig {
     fn build<'a>(properties: &'a Properties, broker: &BrokerConfig) -> (Self, Reader<'a>) {
         let mut reader = Reader::new(properties, KEYS, IGNORED);
         let config = Self::read(&mut reader, Some(&Self::from_broker(broker)));
+        reader.refuse_codec(reader.is_set("compression.type") && config.compression_type.is_codec());
         let (least, most) = (config.min_compaction_lag_ms, config.max_compaction_lag_ms);
         reader.require(least <= most, "min.compaction.lag.ms", least.as_millis(), || {
             format!(

@@ -72,6 +72,16 @@ choice! {
 }
 
 choice! {
+    /// Which replica a consumer is sent to (`replica.selector.class`).
+    ReplicaSelector {
+        /// The leader, always.
+        Leader = "org.apache.kafka.common.replica.LeaderSelector",
+        /// One in the consumer's own rack (KIP-392).
+        RackAware = "org.apache.kafka.common.replica.RackAwareReplicaSelector",
+    }
+}
+
+choice! {
     /// Which protocol a group speaks (`group.protocol`).
     GroupProtocol {
         /// KIP-848: the coordinator assigns, in heartbeats.
@@ -210,6 +220,11 @@ impl CompressionType {
 }
 
 impl BrokerCompressionType {
+    /// Whether the log is compressed whatever comes.
+    pub const fn is_codec(self) -> bool {
+        !matches!(self, BrokerCompressionType::Producer | BrokerCompressionType::Uncompressed)
+    }
+
     /// What a batch that came compressed with `source` is stored as.
     pub const fn target(self, source: CompressionType) -> CompressionType {
         match self {

@@ -6,7 +6,7 @@ use crate::broker::context::Context;
 use crate::broker::replica::FollowerState;
 use crate::log::{AppendInfo, AppendOrigin};
 use crate::node::Event;
-use crate::protocol::ErrorCode;
+use crate::protocol::{DeleteRecordsPartition, ErrorCode};
 use crate::record::RecordBatch;
 
 impl Partition {
@@ -25,6 +25,7 @@ impl Partition {
         if acks == -1 && self.isr.len() < self.effective_min_isr() {
             return Err(ErrorCode::NotEnoughReplicas);
         }
+        ctx.check_disk()?;
         let info = self.log.append_as_leader(batch.clone(), self.leader_epoch, origin, ctx.now)?;
         let (partition, batch) = (self.id, info.batch.clone());
         ctx.out.emit(if info.duplicate {
@@ -34,6 +35,31 @@ impl Partition {
         });
         let advanced = self.maybe_advance_high_watermark(ctx);
         Ok((info, advanced))
+    }
+
+    /// Moves the log start offset for DeleteRecords. Returns the offset asked for and the low watermark.
+    pub fn delete_records(&mut self, offset: Offset, ctx: &mut Context<'_, '_>) -> Result<(Offset, Offset), ErrorCode> {
+        if !self.is_leader() {
+            return Err(ErrorCode::NotLeaderOrFollower);
+        }
+        if self.log.config().compact && !self.log.config().delete {
+            return Err(ErrorCode::PolicyViolation);
+        }
+        let asked = match offset {
+            DeleteRecordsPartition::HIGH_WATERMARK => self.log.high_watermark(),
+            negative if negative < 0 => return Err(ErrorCode::OffsetOutOfRange),
+            offset => offset,
+        };
+        if self.log.maybe_advance_log_start_offset(asked)? {
+            self.emit_log_start(ctx);
+        }
+        Ok((asked, self.low_watermark(ctx)))
+    }
+
+    /// The smallest log start offset of this leader and the followers that live, in sync or not.
+    pub fn low_watermark(&self, ctx: &Context<'_, '_>) -> Offset {
+        let alive = self.followers.iter().filter(|follower| ctx.alive_broker_epoch(follower.broker).is_some());
+        alive.map(|follower| follower.log_start_offset).fold(self.log.log_start_offset(), Offset::min)
     }
 
     /// The high watermark is where all of the maximal ISR have got to, and every follower that is about to join it.

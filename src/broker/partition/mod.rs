@@ -277,6 +277,12 @@ impl Partition {
         ctx.out.emit(Event::IsrChanged { partition: self.id, isr, partition_epoch });
     }
 
+    /// Tells that the log start offset moved.
+    pub fn emit_log_start(&self, ctx: &mut Context<'_, '_>) {
+        let (partition, leader, offset) = (self.id, self.is_leader(), self.log.log_start_offset());
+        ctx.out.emit(Event::LogStartMoved { partition, leader, offset });
+    }
+
     fn emit_high_watermark(&self, ctx: &mut Context<'_, '_>) {
         let (partition, leader, offset) = (self.id, self.is_leader(), self.log.high_watermark());
         ctx.out.emit(Event::HighWatermark { partition, leader, offset });

@@ -4,6 +4,7 @@ use super::Partition;
 use crate::base::config::IsolationLevel;
 use crate::base::{BrokerId, LeaderEpoch, Offset};
 use crate::broker::context::Context;
+use crate::broker::replica::FollowerState;
 use crate::protocol::{
     AlterPartition, EpochEndOffset, ErrorCode, FetchPartition, FetchPartitionResponse, FetchReplica,
     ListOffsetsPartition, ListOffsetsPartitionResponse,
@@ -82,7 +83,7 @@ impl Partition {
         options: ReadOptions,
         ctx: &mut Context<'_, '_>,
     ) -> Result<FetchRead, ErrorCode> {
-        self.check_leader(request.current_leader_epoch)?;
+        self.check_may_fetch(request, options.replica.is_some())?;
         if let Some(replica) = options.replica
             && self.follower(replica.id).is_none()
         {
@@ -90,12 +91,7 @@ impl Partition {
             return Err(if known { ErrorCode::UnknownLeaderEpoch } else { ErrorCode::NotLeaderOrFollower });
         }
         // What the response says was so before this very fetch moved anything.
-        let mut response = FetchPartitionResponse {
-            high_watermark: self.log.high_watermark(),
-            last_stable_offset: self.log.last_stable_offset(),
-            log_start_offset: self.log.log_start_offset(),
-            ..empty_response(request)
-        };
+        let mut response = self.offsets_response(request);
         let log_end = self.log.log_end_offset();
         response.diverging_epoch = self.diverging_epoch(request)?;
         if response.diverging_epoch.is_some() {
@@ -116,6 +112,51 @@ impl Partition {
             self.record_fetch(request, replica, log_end, &mut read, ctx)?;
         }
         Ok(read)
+    }
+
+    /// Followers fetch from the leader only, consumers from any replica (KIP-392); the epoch must be this one's.
+    pub fn check_may_fetch(&self, request: &FetchPartition, follower: bool) -> Result<(), ErrorCode> {
+        match follower {
+            true => self.check_leader(request.current_leader_epoch),
+            false => self.check_leader_epoch(request.current_leader_epoch),
+        }
+    }
+
+    fn offsets_response(&self, request: &FetchPartition) -> FetchPartitionResponse {
+        FetchPartitionResponse {
+            high_watermark: self.log.high_watermark(),
+            last_stable_offset: self.log.last_stable_offset(),
+            log_start_offset: self.log.log_start_offset(),
+            ..empty_response(request)
+        }
+    }
+
+    /// Sends a consumer in `rack` elsewhere, if a replica in sync there has what it asks for (`RackAwareReplicaSelector`):
+    /// the most caught-up one, of those the one with the greatest id. A leader in that rack serves by itself.
+    pub fn redirect(&self, request: &FetchPartition, rack: &str, ctx: &Context<'_, '_>) -> Option<FetchRead> {
+        let is_there = |broker: BrokerId| {
+            let registration = ctx.image.broker(broker).filter(|registration| !registration.fenced);
+            registration.is_some_and(|registration| registration.rack.as_deref() == Some(rack))
+        };
+        if !self.is_leader() || is_there(self.local) {
+            return None;
+        }
+        let can_serve = |follower: &&FollowerState| {
+            self.isr.contains(&follower.broker)
+                && follower.log_end_offset >= request.fetch_offset
+                && follower.log_start_offset <= request.fetch_offset
+                && is_there(follower.broker)
+        };
+        let best = self
+            .followers
+            .iter()
+            .filter(can_serve)
+            .max_by_key(|follower| (follower.log_end_offset, follower.last_caught_up_time, follower.broker))?;
+        if let Err(error) = self.check_leader_epoch(request.current_leader_epoch) {
+            return Some(FetchRead::failed(request, error));
+        }
+        let response = FetchPartitionResponse { preferred_read_replica: best.broker, ..self.offsets_response(request) };
+        Some(FetchRead { response, bytes: 0, advanced: false, wish: None })
     }
 
     /// The end of what this fetcher may see.
@@ -174,6 +215,7 @@ impl Partition {
     ) -> bool {
         !response.error.is_error()
             && response.diverging_epoch.is_none()
+            && response.preferred_read_replica == BrokerId::NONE
             && response.high_watermark == self.log.high_watermark()
             && response.log_start_offset == self.log.log_start_offset()
             && request.fetch_offset == self.readable_end(replica.is_some(), isolation)
@@ -187,7 +229,9 @@ impl Partition {
         replica: bool,
         isolation: IsolationLevel,
     ) -> ListOffsetsPartitionResponse {
-        let result = self.check_leader(request.current_leader_epoch).and_then(|()| {
+        let known = request.timestamp >= ListOffsetsPartition::EARLIEST_PENDING_UPLOAD;
+        let known = if known { Ok(()) } else { Err(ErrorCode::UnsupportedVersion) };
+        let result = known.and_then(|()| self.check_leader(request.current_leader_epoch)).and_then(|()| {
             let end = self.readable_end(replica, isolation);
             let lags = !replica && self.leader_epoch_start.is_some_and(|start| start > self.log.high_watermark());
             match request.timestamp {

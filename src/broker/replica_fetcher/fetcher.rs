@@ -139,10 +139,18 @@ impl Fetcher {
             state.fetch_offset = offset;
             state.last_fetched_epoch = epoch;
             state.probing = false;
-            if !state.changed && state.delayed_until.is_none() {
-                state.changed = true;
-                self.changed.push(partition);
-            }
+            self.log_start_moved(partition);
+        }
+    }
+
+    /// The local log starts elsewhere now, which the leader is to hear with the next fetch.
+    pub(super) fn log_start_moved(&mut self, partition: TopicPartition) {
+        if let Some(state) = self.partitions.get_mut(&partition)
+            && !state.changed
+            && state.delayed_until.is_none()
+        {
+            state.changed = true;
+            self.changed.push(partition);
         }
     }
 

@@ -140,14 +140,19 @@ impl ReplicaManager {
     ) {
         let id = part.partition;
         let Some(partition) = self.partition_mut(id) else { return };
-        let before = partition.log().log_end_offset();
+        let before = (partition.log().log_start_offset(), partition.log().log_end_offset());
+        let seen_by_consumers = (before.0, partition.log().high_watermark());
         match partition.append_as_follower(&part, leader_epoch, ctx) {
             Ok(()) => {
                 let (end, epoch) = end_of(partition.log());
-                if end != before
+                if (partition.log().log_start_offset(), end) != before
                     && let Some(fetcher) = self.fetchers.fetcher_mut(leader)
                 {
                     fetcher.moved(id, end, epoch);
+                }
+                let log = self.partition(id).map(Partition::log);
+                if log.is_some_and(|log| (log.log_start_offset(), log.high_watermark()) != seen_by_consumers) {
+                    self.follower_moved(id, ctx);
                 }
             }
             Err(ErrorCode::CorruptMessage | ErrorCode::InvalidRecord) => self.back_off(leader, id, ctx),
@@ -167,6 +172,7 @@ impl ReplicaManager {
         let target = truncation_offset(partition.log(), end);
         partition.truncate_to(target, ctx);
         self.resume(leader, id);
+        self.follower_moved(id, ctx);
     }
 
     /// Fetches on from the end of the log, which has been cut.
@@ -191,6 +197,7 @@ impl ReplicaManager {
         if leader_end < partition.log().log_end_offset() {
             partition.truncate_to(leader_end, ctx);
             self.resume(leader, id);
+            self.follower_moved(id, ctx);
             return false;
         }
         let correlation = self.fetchers.next_correlation();
@@ -216,6 +223,7 @@ impl ReplicaManager {
             partition.truncate_fully_and_start_at(leader_start, ctx);
         }
         self.resume(leader, id);
+        self.follower_moved(id, ctx);
     }
 
     /// The answer to a probe, if it is still wanted and good.
@@ -282,7 +290,14 @@ impl Partition {
         ctx: &mut Context<'_, '_>,
     ) -> Result<(), ErrorCode> {
         let id = self.id();
-        if !part.records.is_empty() {
+        if let (Some(first), Some(last)) = (part.records.first(), part.records.last()) {
+            ctx.check_disk()?;
+            let (first, last) = (first.base_offset(), last.last_offset());
+            let log = self.log();
+            // The leader's log starts within a batch (DeleteRecords), and this one is empty.
+            if log.is_empty() && first < log.log_end_offset() && last >= log.log_end_offset() {
+                self.truncate_fully_and_start_at(first, ctx);
+            }
             let end = self.log().log_end_offset();
             let appended = self.log_mut().append_as_follower(&part.records, leader_epoch, ctx.now)?;
             let last = appended.map_or(end - 1, |info| info.last_offset);
@@ -296,14 +311,16 @@ impl Partition {
             ctx.out.emit(Event::HighWatermark { partition: id, leader: false, offset });
         }
         // Fails only if the leader's log start is beyond the local high watermark; the next round tries again.
-        let _ = self.log_mut().maybe_advance_log_start_offset(part.log_start_offset);
+        if self.log_mut().maybe_advance_log_start_offset(part.log_start_offset) == Ok(true) {
+            self.emit_log_start(ctx);
+        }
         Ok(())
     }
 
     /// Cuts the log at `offset`.
     pub fn truncate_to(&mut self, offset: Offset, ctx: &mut Context<'_, '_>) {
         let (partition, from) = (self.id(), self.log().log_end_offset());
-        if self.log_mut().truncate_to(offset) {
+        if self.log_mut().truncate_to(offset, ctx.now) {
             ctx.out.emit(Event::Truncated { partition, from, to: offset });
         }
     }
@@ -311,7 +328,7 @@ impl Partition {
     /// Throws everything away and starts at `offset`.
     fn truncate_fully_and_start_at(&mut self, offset: Offset, ctx: &mut Context<'_, '_>) {
         let (partition, from) = (self.id(), self.log().log_end_offset());
-        self.log_mut().truncate_fully_and_start_at(offset);
+        self.log_mut().truncate_fully_and_start_at(offset, ctx.now);
         ctx.out.emit(Event::Truncated { partition, from, to: offset });
     }
 }

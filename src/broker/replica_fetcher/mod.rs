@@ -88,6 +88,15 @@ impl ReplicaFetchers {
         }
     }
 
+    /// The log start offset of a partition followed here moved.
+    pub fn log_start_moved(&mut self, partition: TopicPartition) {
+        if let Some(leader) = self.leaders.get(&partition).copied()
+            && let Some(fetcher) = self.fetcher_mut(leader)
+        {
+            fetcher.log_start_moved(partition);
+        }
+    }
+
     fn fail(&mut self, partition: TopicPartition) {
         self.remove(partition);
         self.failed.insert(partition);

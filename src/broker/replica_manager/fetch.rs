@@ -1,7 +1,8 @@
 //! Fetch: read what may have news, answer or park, and wake what is parked.
 
 use super::ReplicaManager;
-use crate::base::{Offset, TopicPartition};
+use crate::base::config::ReplicaSelector;
+use crate::base::{BrokerId, Offset, TopicPartition};
 use crate::broker::context::Context;
 use crate::broker::fetch_session::ParkedFetch;
 use crate::broker::partition::{FetchRead, ReadOptions};
@@ -29,10 +30,7 @@ impl ReplicaManager {
             Ok(session) => session,
             Err(error) => return refuse(context, error, ctx),
         };
-        let max_bytes = match request.replica {
-            Some(_) => request.max_bytes,
-            None => request.max_bytes.min(ctx.config.fetch_max_bytes),
-        };
+        let max_bytes = request.max_bytes.min(ctx.config.fetch_max_bytes);
         let min_bytes = request.min_bytes.min(max_bytes);
         let deadline = ctx.now + request.max_wait;
         let parked = ParkedFetch { context, deadline, min_bytes, max_bytes };
@@ -64,16 +62,20 @@ impl ReplicaManager {
         pass.dirty = state.take_dirty();
         pass.reads.reserve(pass.dirty.len());
         let (replica, isolation) = (state.replica, state.isolation);
+        let rack_aware = replica.is_none() && ctx.config.replica_selector_class == ReplicaSelector::RackAware;
+        let rack = if rack_aware { state.rack.clone() } else { None };
         let mut wishes = false;
         for at in 0..pass.dirty.len() {
             let id = pass.dirty[at];
             let Some(request) = self.sessions.get(session).and_then(|state| state.request(id)) else { continue };
             let max_bytes = fetch.max_bytes.saturating_sub(pass.bytes);
             let options = ReadOptions { replica, isolation, max_bytes, min_one: pass.bytes == 0, first };
+            let elsewhere = rack.as_deref().and_then(|rack| self.partition(id)?.redirect(&request, rack, ctx));
             let mut read = match self.partition_mut(id) {
+                Some(_) if elsewhere.is_some() => elsewhere.expect("invariant: checked just now"),
                 Some(partition) => partition.fetch(&request, options, ctx),
                 None => {
-                    let mut read = FetchRead::failed(&request, ctx.not_hosted(id));
+                    let mut read = FetchRead::failed(&request, ctx.not_hosted_by_id(id));
                     if read.response.error == ErrorCode::NotLeaderOrFollower {
                         read.response.current_leader = ctx.leader_in_metadata(id);
                     }
@@ -81,13 +83,18 @@ impl ReplicaManager {
                 }
             };
             pass.bytes += read.bytes;
-            pass.urgent |= read.response.error.is_error() || read.response.diverging_epoch.is_some();
+            pass.urgent |= read.response.error.is_error()
+                || read.response.diverging_epoch.is_some()
+                || read.response.preferred_read_replica != BrokerId::NONE;
             if let Some(wish) = read.wish.take() {
                 self.submit(id, wish);
                 wishes = true;
             }
             if read.advanced {
                 self.advanced(id, ctx);
+            } else if first && replica.is_some() {
+                // The follower may have told of a later log start.
+                self.complete_deletes(id, ctx);
             }
             pass.reads.push(read);
         }
@@ -147,7 +154,7 @@ impl ReplicaManager {
         let (Some(parked), Some(request)) = (state.parked, state.request(changed)) else { return false };
         let follower = state.replica.is_some();
         let Some(partition) = self.partition(changed) else { return true };
-        if partition.check_leader(request.current_leader_epoch).is_err() || parked.deadline <= ctx.now {
+        if partition.check_may_fetch(&request, follower).is_err() || parked.deadline <= ctx.now {
             return true;
         }
         let end = partition.readable_end(follower, state.isolation);

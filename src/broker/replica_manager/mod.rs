@@ -4,12 +4,15 @@
 //! [`ReplicaManager::advanced`] or [`ReplicaManager::leadership_changed`] afterwards: these look at what waits for it, and
 //! at nothing else. No event walks all partitions, except the timers that are there for that.
 
+mod delete_records;
 mod fetch;
 mod isr;
 mod offsets;
 mod produce;
+mod rounds;
 mod state_change;
 
+use self::delete_records::DelayedDelete;
 use super::alter_partition::AlterPartitionManager;
 use super::context::Context;
 use super::fetch_session::FetchSessions;
@@ -28,6 +31,7 @@ pub struct ReplicaManager {
     pub(super) partitions: SortedMap<TopicPartition, Rc<Partition>>,
     sessions: FetchSessions,
     produce: ProducePurgatory,
+    deletes: Vec<DelayedDelete>,
     /// The follower's side.
     pub fetchers: ReplicaFetchers,
     /// The leader's dealings with the controller.
@@ -57,6 +61,7 @@ impl ReplicaManager {
             partitions: SortedMap::new(),
             sessions: FetchSessions::new(config.max_incremental_fetch_session_cache_slots),
             produce: ProducePurgatory::default(),
+            deletes: Vec::new(),
             fetchers: ReplicaFetchers::new(id),
             alter_partition,
             purgatory_timer: None,
@@ -95,6 +100,11 @@ impl ReplicaManager {
         self.partitions.into_values().map(|partition| Rc::unwrap_or_clone(partition).into_log().into_directory())
     }
 
+    /// All logs, closed in an orderly way.
+    pub fn into_closed_directories(self) -> impl Iterator<Item = LogDirectory> {
+        self.partitions.into_values().map(|partition| Rc::unwrap_or_clone(partition).into_log().close())
+    }
+
     /// News for the group coordinator since the last call.
     pub fn take_coordinator_news(&mut self) -> Vec<CoordinatorNews> {
         std::mem::take(&mut self.coordinator_news)
@@ -130,8 +140,17 @@ impl ReplicaManager {
         self.touch(id);
         self.complete_produces(id, ctx);
         self.complete_fetches(id, false, ctx);
+        self.complete_deletes(id, ctx);
         if self.coordinates(id) {
             self.coordinator_news.push(CoordinatorNews::Advanced(id));
+        }
+    }
+
+    /// The high watermark of a partition followed here moved, or its log was cut: consumers that read here learn of it.
+    pub fn follower_moved(&mut self, id: TopicPartition, ctx: &mut Context<'_, '_>) {
+        if self.sessions.watchers(id).is_some() {
+            self.touch(id);
+            self.complete_fetches(id, false, ctx);
         }
     }
 
@@ -141,6 +160,7 @@ impl ReplicaManager {
         self.complete_produces(id, ctx);
         self.complete_fetches(id, true, ctx);
         self.complete_fetches(id, false, ctx);
+        self.complete_deletes(id, ctx);
         if self.coordinates(id) {
             let leads = self.partition(id).is_some_and(Partition::is_leader);
             let news = if leads { CoordinatorNews::Elected } else { CoordinatorNews::Resigned };
@@ -152,10 +172,12 @@ impl ReplicaManager {
     pub fn on_purgatory_timer(&mut self, ctx: &mut Context<'_, '_>) {
         self.purgatory_timer = None;
         self.expire_produces(ctx);
+        self.expire_deletes(ctx);
         while let Some(session) = self.sessions.expired(ctx.now) {
             self.complete_fetch(session, ctx);
         }
-        let earliest = [self.sessions.deadline(), self.produce.deadline()].into_iter().flatten().min();
+        let earliest =
+            [self.sessions.deadline(), self.produce.deadline(), self.deletes_deadline()].into_iter().flatten().min();
         if let Some(deadline) = earliest {
             self.arm_purgatory(deadline, ctx.out);
         }

@@ -71,11 +71,15 @@ impl Bench {
     }
 
     pub fn register(&mut self, broker: i32, fenced: bool, in_controlled_shutdown: bool) {
+        self.register_in(None, broker, fenced, in_controlled_shutdown);
+    }
+
+    pub fn register_in(&mut self, rack: Option<&str>, broker: i32, fenced: bool, in_controlled_shutdown: bool) {
         self.follow(&[MetadataRecord::RegisterBroker(RegisterBrokerRecord {
             broker: BrokerId(broker),
             incarnation: 1,
             broker_epoch: i64::from(100 + broker),
-            rack: None,
+            rack: rack.map(Into::into),
             fenced,
             in_controlled_shutdown,
         })]);
@@ -116,6 +120,7 @@ impl Bench {
             broker_epoch: 101,
             config: &self.config,
             image: &self.image,
+            disk_full: false,
             requests: &mut self.queue,
             out: &mut out,
         };
@@ -128,7 +133,7 @@ impl Bench {
                 Effect::Request { to, correlation_id, request, .. } => self.sent.push((to, correlation_id, request)),
                 Effect::Disconnect { .. } => self.closed += 1,
                 Effect::Emit(event) => self.events.push(event),
-                Effect::SetTimer(..) | Effect::CancelTimer(_) => {}
+                Effect::SetTimer(..) | Effect::CancelTimer(_) | Effect::Exit | Effect::Halt => {}
             }
         }
         result
@@ -147,6 +152,7 @@ impl Bench {
         self.run(|replicas, _, ctx| match &request {
             Request::Produce(request) => replicas.handle_produce(context, request, ctx),
             Request::Fetch(request) => replicas.handle_fetch(context, request, ctx),
+            Request::DeleteRecords(request) => replicas.handle_delete_records(context, request, ctx),
             other => panic!("not for the replica manager: {other:?}"),
         });
         generation

@@ -312,11 +312,14 @@ fn a_fetch_waits_for_its_minimum_of_bytes() {
 fn a_parked_fetch_ends_with_leadership() {
     let mut bench = Bench::new(&[]);
     bench.register_partition(1, 5, 1, &[1, 2], &[1, 2]);
-    let request = super::requests::fetch(ID, 0, crate::protocol::FetchSession::INITIAL);
+    let mut request = super::requests::fetch(ID, 0, crate::protocol::FetchSession::INITIAL);
+    let indifferent = bench.request(Request::Fetch(request.clone()));
+    request.partitions[0].current_leader_epoch = 5;
     let waiting = bench.request(Request::Fetch(request));
     bench.register_partition(2, 6, 2, &[1, 2], &[1, 2]);
     let Response::Fetch(response) = &bench.responses[&waiting] else { panic!() };
-    assert_eq!(response.partitions[0].error, ErrorCode::NotLeaderOrFollower);
+    assert_eq!(response.partitions[0].error, ErrorCode::FencedLeaderEpoch);
+    assert!(!bench.responses.contains_key(&indifferent), "a consumer that names no epoch may read from a follower");
     assert_eq!(response.partitions[0].current_leader.map(|leader| leader.epoch), Some(6));
 }
 

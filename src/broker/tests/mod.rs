@@ -4,4 +4,5 @@
 mod bench;
 mod follower_cases;
 mod leader_cases;
+mod rack_cases;
 mod requests;

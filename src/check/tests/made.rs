@@ -64,6 +64,7 @@ pub fn setup(producers: Vec<ProducerAppSetup>, consumers: Vec<ConsumerAppSetup>)
     WorldSetup {
         seed: 42,
         brokers: 3,
+        racks: Vec::new(),
         controllers: 1,
         broker_config: Rc::new(BrokerConfig::parse(&Properties::new()).expect("defaults are good")),
         topics: vec![orders],
@@ -72,6 +73,14 @@ pub fn setup(producers: Vec<ProducerAppSetup>, consumers: Vec<ConsumerAppSetup>)
         consumers,
         faults: Vec::new(),
     }
+}
+
+/// Twenty records through a cluster in which nothing goes wrong.
+pub fn calm() -> WorldSetup {
+    setup(
+        vec![producer(&[], 20)],
+        vec![consumer(&[("enable.auto.commit", "false"), ("auto.offset.reset", "earliest")], CommitMode::AfterSync)],
+    )
 }
 
 /// A batch of these records at that place in the log.

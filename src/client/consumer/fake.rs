@@ -425,7 +425,9 @@ impl<N: Node> Fake<N> {
             }
             Effect::Emit(event) => self.events.push(event),
             Effect::Disconnect { .. } => self.queue.retain(|_, arrival| matches!(arrival.body, Body::Request(_))),
-            Effect::Respond { .. } => unreachable!("clients do not respond"),
+            Effect::Respond { .. } | Effect::Exit | Effect::Halt => {
+                unreachable!("clients neither respond nor exit")
+            }
         }
     }
 

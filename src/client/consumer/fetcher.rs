@@ -5,7 +5,8 @@
 //! records it is not asked for others either (they would fall out of its session); a position moves only when its
 //! records are returned, and past what is skipped. In Kafka: `AbstractFetch`, `FetchBuffer`, `FetchCollector`.
 //!
-//! Absent: fetching from followers (KIP-392).
+//! A leader may name a nearer replica (KIP-392): it is read from until `metadata.max.age.ms` is over, it fails, the leader
+//! changes, or it does not have what is asked for; then the leader is asked again.
 
 use super::completed_fetch::CompletedFetch;
 use super::fetch_session::{FetchSessionHandler, SessionRequest};
@@ -13,7 +14,7 @@ use super::io::{Io, Pending};
 use super::subscription::{FetchPosition, Subscription};
 use super::{ConsumerRecord, leader_of};
 use crate::base::config::ConsumerConfig;
-use crate::base::{NodeId, SortedMap, TopicPartition};
+use crate::base::{BrokerId, NodeId, SortedMap, TopicPartition};
 use crate::client::network_client::Outcome;
 use crate::node::{Channel, ClientError};
 use crate::protocol::{ErrorCode, FetchPartition, FetchRequest, FetchResponse, Request, Response};
@@ -69,7 +70,8 @@ impl Fetcher {
     // ---- asking ----
 
     /// Asks every broker that has nothing to answer for the partitions it leads.
-    pub(super) fn send(&mut self, config: &ConsumerConfig, subscription: &Subscription, io: &mut Io<'_, '_>) {
+    pub(super) fn send(&mut self, config: &ConsumerConfig, subscription: &mut Subscription, io: &mut Io<'_, '_>) {
+        leave_lost_replicas(subscription, io);
         for (node, wanted) in self.wanted(config, subscription, io) {
             if !io.ready(node, Channel::Consumer) {
                 continue;
@@ -87,22 +89,26 @@ impl Fetcher {
         subscription: &Subscription,
         io: &mut Io<'_, '_>,
     ) -> SortedMap<NodeId, Vec<FetchPartition>> {
-        let leader = |tp| subscription.position(tp).and_then(|position| position.leader.id);
+        let now = io.now;
+        let source = |tp| {
+            let leader = subscription.position(tp)?.leader.id?;
+            Some(subscription.get(tp)?.preferred_read_replica(now).unwrap_or(leader))
+        };
         let buffered: Vec<TopicPartition> = self.buffered().map(CompletedFetch::partition).collect();
         let fetchable = |tp: &&TopicPartition| subscription.is_fetchable(**tp);
-        let busy: Vec<_> = buffered.iter().filter(fetchable).filter_map(|tp| leader(*tp)).collect();
+        let busy: Vec<_> = buffered.iter().filter(fetchable).filter_map(|tp| source(*tp)).collect();
         let mut wanted: SortedMap<NodeId, Vec<FetchPartition>> = SortedMap::new();
         for (tp, state) in subscription.iter() {
             let Some(position) = state.position().filter(|_| state.is_fetchable()) else { continue };
             if buffered.contains(&tp) {
                 continue;
             }
-            let Some(leader) = position.leader.id else {
+            let Some(source) = source(tp) else {
                 io.net.metadata.request_update(false);
                 continue;
             };
-            let node = leader.node();
-            if busy.contains(&leader) || self.in_flight.contains(&node) || io.is_unavailable(node, Channel::Consumer) {
+            let node = source.node();
+            if busy.contains(&source) || self.in_flight.contains(&node) || io.is_unavailable(node, Channel::Consumer) {
                 continue;
             }
             wanted.entry(node).or_default().push(fetch_partition(tp, position, config));
@@ -124,6 +130,9 @@ impl Fetcher {
         let Some(session) = self.sessions.get_mut(&node) else { return };
         let Outcome::Response(Response::Fetch(response)) = outcome else {
             session.handle_error();
+            for partition in session.partitions() {
+                subscription.clear_preferred(partition.partition);
+            }
             return;
         };
         if !session.handle_response(&response) {
@@ -171,7 +180,7 @@ impl Fetcher {
             match self.next_in_line.take().filter(|fetch| !fetch.is_consumed()) {
                 None => {
                     let Some(mut fetch) = self.buffer.pop_front() else { return Ok(()) };
-                    match initialize(&mut fetch, subscription, io) {
+                    match initialize(&mut fetch, config, subscription, io) {
                         Ok(true) => self.next_in_line = Some(fetch),
                         Ok(false) => {}
                         Err(error) => {
@@ -225,6 +234,21 @@ fn request(config: &ConsumerConfig, session: SessionRequest) -> FetchRequest {
     }
 }
 
+/// Replicas that metadata do not show as alive are not read from any longer (`selectReadReplica`).
+fn leave_lost_replicas(subscription: &mut Subscription, io: &mut Io<'_, '_>) {
+    let metadata = &io.net.metadata;
+    let is_online = |tp: TopicPartition, replica: BrokerId| {
+        let offline = metadata.partition(tp).is_none_or(|partition| partition.offline.contains(&replica));
+        !offline && metadata.brokers().contains(&replica)
+    };
+    let preferring = subscription.iter().filter_map(|(tp, state)| Some((tp, state.preferred_read_replica(io.now)?)));
+    let lost: Vec<_> = preferring.filter(|(tp, replica)| !is_online(*tp, *replica)).map(|(tp, _)| tp).collect();
+    for tp in lost {
+        subscription.clear_preferred(tp);
+        io.net.metadata.request_update(false);
+    }
+}
+
 /// A consumer tells the leader epoch it knows, but not the epoch of the last record it read.
 fn fetch_partition(partition: TopicPartition, position: &FetchPosition, config: &ConsumerConfig) -> FetchPartition {
     FetchPartition {
@@ -254,6 +278,7 @@ fn learn_leaders(response: &FetchResponse, subscription: &mut Subscription, io: 
 /// Looks at a completed fetch for the first time. False if nothing can be read from it.
 fn initialize(
     fetch: &mut CompletedFetch,
+    config: &ConsumerConfig,
     subscription: &mut Subscription,
     io: &mut Io<'_, '_>,
 ) -> Result<bool, ClientError> {
@@ -275,6 +300,9 @@ fn initialize(
     }
     let response = fetch.response();
     subscription.log_offsets(tp, response.high_watermark, response.last_stable_offset, response.log_start_offset);
+    if response.preferred_read_replica != BrokerId::NONE {
+        subscription.prefer(tp, response.preferred_read_replica, io.now + config.metadata_max_age_ms);
+    }
     fetch.set_initialized();
     Ok(true)
 }
@@ -293,7 +321,12 @@ fn on_error(
         | ErrorCode::OffsetNotAvailable
         | ErrorCode::UnknownTopicOrPartition
         | ErrorCode::UnknownTopicId
-        | ErrorCode::InconsistentTopicId => io.net.metadata.request_update(false),
+        | ErrorCode::InconsistentTopicId => {
+            io.net.metadata.request_update(false);
+            subscription.clear_preferred(fetch.partition());
+        }
+        // The follower does not have it; the leader is asked.
+        ErrorCode::OffsetOutOfRange if subscription.clear_preferred(fetch.partition()) => {}
         // Answers an old question: the position has moved since.
         ErrorCode::OffsetOutOfRange if position.offset != fetch.next_fetch_offset() => {}
         ErrorCode::OffsetOutOfRange if subscription.has_default_reset() => {

@@ -236,7 +236,7 @@ impl Consumer {
         };
         if polled.is_ok() {
             let mut io = Io { net: &mut self.net, now, out, wake: &mut wake };
-            self.fetcher.send(&self.config, &self.subscription, &mut io);
+            self.fetcher.send(&self.config, &mut self.subscription, &mut io);
         }
         self.background(now, out, wake);
         match polled {
@@ -326,15 +326,19 @@ impl Consumer {
 
     fn learn_assignment(&mut self) {
         let metadata = &self.net.metadata;
-        if self.subscription.is_empty() {
+        let changed = self.seen_metadata != metadata.update_version();
+        if changed || self.subscription.is_empty() {
             let mut partitions = Vec::new();
             for name in &self.topics {
                 let Some(topic) = metadata.topic_id(name).and_then(|id| metadata.topic(id)) else { return };
                 partitions.extend(topic.partitions.iter().map(|p| TopicPartition::new(topic.topic, p.partition)));
             }
-            self.subscription.assign(partitions);
+            // Topics may have grown since.
+            if partitions.len() > self.subscription.len() {
+                self.subscription.assign(partitions);
+            }
         }
-        if self.seen_metadata != metadata.update_version() {
+        if changed {
             self.seen_metadata = metadata.update_version();
             let assigned: Vec<TopicPartition> = self.subscription.iter().map(|(tp, _)| tp).collect();
             for tp in assigned {
@@ -378,7 +382,12 @@ impl Consumer {
         wake: &mut Option<Time>,
     ) -> Result<fetcher::Collected, ClientError> {
         let mut io = Io { net: &mut self.net, now, out, wake };
-        self.fetcher.collect(&self.config, &mut self.subscription, &mut io)
+        let collected = self.fetcher.collect(&self.config, &mut self.subscription, &mut io);
+        if collected.is_ok() && !self.subscription.has_all_positions() {
+            // A position was out of range. Kafka's loop within poll() comes by here again at once.
+            offset_lookup::send_resets(&self.config, &mut self.subscription, &mut io);
+        }
+        collected
     }
 
     fn tell_delivered(&self, records: &[ConsumerRecord], out: &mut Outbox<'_>) {

@@ -91,6 +91,8 @@ pub struct PartitionState {
     paused: bool,
     reset: Option<AutoOffsetReset>,
     retry_at: Option<Time>,
+    /// Read from there instead of from the leader, until then (KIP-392).
+    preferred: Option<(BrokerId, Time)>,
     committed: Option<Offset>,
     high_watermark: Offset,
     last_stable_offset: Offset,
@@ -105,6 +107,7 @@ impl PartitionState {
             paused: false,
             reset: None,
             retry_at: None,
+            preferred: None,
             committed: None,
             high_watermark: -1,
             last_stable_offset: -1,
@@ -145,6 +148,11 @@ impl PartitionState {
     /// As the last fetch told, −1 before.
     pub fn log_start_offset(&self) -> Offset {
         self.log_start_offset
+    }
+
+    /// The replica to read from instead of the leader, if there is one.
+    pub fn preferred_read_replica(&self, now: Time) -> Option<BrokerId> {
+        self.preferred.filter(|(_, expires)| now <= *expires).map(|(replica, _)| replica)
     }
 
     /// It may be read and committed.
@@ -210,6 +218,11 @@ impl Subscription {
 
     fn get_mut(&mut self, tp: TopicPartition) -> Option<&mut PartitionState> {
         self.partitions.iter_mut().find(|(known, _)| *known == tp).map(|(_, state)| state)
+    }
+
+    /// How many partitions are assigned.
+    pub fn len(&self) -> usize {
+        self.partitions.len()
     }
 
     /// Nothing is assigned.
@@ -341,6 +354,7 @@ impl Subscription {
         let Some(position) = state.position else { return };
         if leader.id.is_some() && position.leader != leader {
             Self::validate(state, FetchPosition { leader, ..position });
+            state.preferred = None;
         }
     }
 
@@ -385,6 +399,18 @@ impl Subscription {
                 *known = told;
             }
         }
+    }
+
+    /// The leader says that this replica is nearer; it says so again after `expires`.
+    pub(super) fn prefer(&mut self, tp: TopicPartition, replica: BrokerId, expires: Time) {
+        if let Some(state) = self.get_mut(tp) {
+            state.preferred = Some((replica, expires));
+        }
+    }
+
+    /// Back to the leader; whether another replica was preferred.
+    pub(super) fn clear_preferred(&mut self, tp: TopicPartition) -> bool {
+        self.get_mut(tp).is_some_and(|state| state.preferred.take().is_some())
     }
 
     /// Its turn is over: others are asked for first.

@@ -83,7 +83,7 @@ fn a_new_incarnation_is_fenced_and_leaves_every_isr() {
 
 #[test]
 fn sessions_end_one_at_a_time_and_oldest_first() {
-    let mut lab = Lab::cluster(3);
+    let mut lab = Lab::cluster_without_elr(3, &[]);
     lab.events.clear();
     lab.pass(500);
     lab.heartbeat(0);

@@ -6,7 +6,7 @@ const UNCLEAN: &[(&str, &str)] = &[("unclean.leader.election.enable", "true")];
 
 #[test]
 fn two_quick_failovers() {
-    let mut lab = Lab::cluster(3);
+    let mut lab = Lab::cluster_without_elr(3, &[]);
     lab.kill([0]);
     lab.expect(1, 1, 1, &[1, 2]);
     lab.kill([1]);
@@ -17,7 +17,7 @@ fn two_quick_failovers() {
 
 #[test]
 fn only_the_last_in_sync_replica_ends_a_clean_outage() {
-    let mut lab = Lab::cluster(3);
+    let mut lab = Lab::cluster_without_elr(3, &[]);
     lab.kill([0, 1, 2]);
     lab.join(0);
     lab.expect(-1, 3, 3, &[2]);
@@ -45,7 +45,7 @@ fn who_is_out_of_sync_is_passed_over() {
 
 #[test]
 fn d8_unclean_leader_election() {
-    let mut lab = Lab::cluster_with(3, UNCLEAN);
+    let mut lab = Lab::cluster_without_elr(3, UNCLEAN);
     lab.set_isr(&[0]);
     lab.kill([1, 2, 0]);
     lab.expect(-1, 1, 2, &[0]);
@@ -74,7 +74,7 @@ fn d8_an_unclean_election_takes_place_at_once_when_the_last_one_leaves() {
 
 #[test]
 fn without_permission_there_is_no_unclean_election() {
-    let mut lab = Lab::cluster(3);
+    let mut lab = Lab::cluster_without_elr(3, &[]);
     lab.set_isr(&[0]);
     lab.kill([0]);
     lab.expect(-1, 1, 2, &[0]);
@@ -106,52 +106,112 @@ fn d5_leadership_returns_to_the_preferred_replica() {
 }
 
 #[test]
-fn d9_eligible_leader_replicas_when_all_die_at_once() {
-    // The builder alone: the feature itself is off.
-    let mut partition = PartitionRegistration::new(ids([1, 2, 3, 4]), ids([1, 2, 3, 4]));
-    let nobody = |_: BrokerId| false;
-    let change = partition_change::PartitionChange::new(P, &partition, &nobody).isr(Vec::new());
-    let change = change.eligible_leader_replicas(Some(3)).build().expect("a change");
-    partition.merge(&change);
-    assert_eq!((partition.leader, partition.isr.len()), (BrokerId::NONE, 0));
-    assert_eq!((&partition.elr, &partition.last_known_elr), (&ids([1, 2, 3, 4]), &ids([1])));
+fn d5_elect_preferred_leaders() {
+    use ElectionType::Preferred;
+    let mut lab = Lab::with(&[("auto.leader.rebalance.enable", "false")]);
+    (0..3).for_each(|broker| lab.join(broker));
+    assert_eq!(lab.create("orders", 3, 3, &[]), ErrorCode::None);
+    assert_eq!(
+        lab.elect(Preferred, &[0, 1, 7]),
+        [ErrorCode::ElectionNotNeeded, ErrorCode::ElectionNotNeeded, ErrorCode::UnknownTopicOrPartition]
+    );
+    // Broker 0 begins its controlled shutdown: it leads no more, and may not lead again yet.
+    lab.heartbeat_with(0, |request| request.want_shut_down = true);
+    lab.expect(1, 1, 1, &[1, 2]);
+    let end = lab.controller.log_end_offset();
+    assert_eq!(lab.elect(Preferred, &[0]), [ErrorCode::PreferredLeaderNotAvailable]);
+    assert_eq!(lab.controller.log_end_offset(), end, "no record");
+    lab.heartbeat(1);
+    lab.heartbeat(2);
+    assert!(lab.heartbeat_with(0, |request| request.want_shut_down = true).should_shut_down);
+    lab.pass(9_500);
+    lab.heartbeat(1);
+    lab.heartbeat(2);
+    lab.join_after_clean_stop(0);
+    assert_eq!(lab.elect(Preferred, &[0]), [ErrorCode::PreferredLeaderNotAvailable], "not in sync yet");
+    lab.set_isr(&[1, 2, 0]);
+    assert_eq!(lab.elect(Preferred, &[0, 1]), [ErrorCode::None, ErrorCode::ElectionNotNeeded]);
+    lab.expect(0, 2, 3, &[1, 2, 0]);
 }
 
 #[test]
-fn d9_the_last_known_leader_returns_after_unclean_stops() {
-    let mut partition = PartitionRegistration::new(ids([1, 2]), ids([1]));
-    let nobody = |_: BrokerId| false;
-    let change = partition_change::PartitionChange::new(P, &partition, &nobody).isr(Vec::new());
-    let change = change.unclean_shutdown(BrokerId(1)).eligible_leader_replicas(Some(1)).build().expect("a change");
-    partition.merge(&change);
-    assert_eq!((partition.isr.len(), partition.elr.len(), &partition.last_known_elr), (0, 0, &ids([1])));
-    let second = |broker| broker == BrokerId(2);
-    let change = partition_change::PartitionChange::new(P, &partition, &second);
-    assert_eq!(change.eligible_leader_replicas(Some(1)).build(), None, "2 never had it all");
-    let both = |_: BrokerId| true;
-    let change = partition_change::PartitionChange::new(P, &partition, &both);
-    partition.merge(&change.eligible_leader_replicas(Some(1)).build().expect("an election"));
-    assert_eq!((partition.leader, &partition.isr, partition.last_known_elr.len()), (BrokerId(1), &ids([1]), 0));
-    assert_eq!(partition.leader_recovery_state, LeaderRecoveryState::Recovering);
+fn d5_all_partitions_are_asked_at_once() {
+    let mut lab = Lab::with(&[("auto.leader.rebalance.enable", "false")]);
+    (0..2).for_each(|broker| lab.join(broker));
+    assert_eq!(lab.create("orders", 4, 2, &[]), ErrorCode::None);
+    lab.kill([0]);
+    let ask = |lab: &mut Lab| {
+        let request = ElectLeadersRequest { election: ElectionType::Preferred, partitions: None };
+        match lab.call(1, Request::ElectLeaders(request)) {
+            Response::ElectLeaders(response) => {
+                response.partitions.iter().map(|result| (result.partition, result.error)).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let unavailable = ErrorCode::PreferredLeaderNotAvailable;
+    assert_eq!(ask(&mut lab), [(0, unavailable), (2, unavailable)], "those that need no election are left out");
+    lab.join(0);
+    lab.set_isr(&[1, 0]);
+    assert_eq!(ask(&mut lab), [(0, ErrorCode::None), (2, unavailable)]);
+    lab.expect(0, 2, 3, &[1, 0]);
 }
 
 #[test]
-fn eligible_leader_replicas_are_kept_when_the_feature_is_on() {
-    let mut partition = PartitionRegistration::new(ids([1, 2, 3, 4]), ids([1, 2, 3, 4]));
-    let dead = std::cell::Cell::new(0);
-    let acceptable = |broker: BrokerId| broker.0 > dead.get();
-    for broker in 1..=4 {
-        dead.set(broker);
-        let isr = partition.isr.iter().copied().filter(|member| member.0 != broker).collect();
-        let change = partition_change::PartitionChange::new(P, &partition, &acceptable);
-        let change = change.isr(isr).eligible_leader_replicas(Some(3)).build().expect("a change");
-        partition.merge(&change);
-    }
-    assert_eq!((partition.leader, partition.isr.len()), (BrokerId::NONE, 0));
-    assert_eq!((&partition.elr, &partition.last_known_elr), (&ids([2, 3, 4]), &ids([4])));
-    dead.set(2);
-    let change = partition_change::PartitionChange::new(P, &partition, &acceptable);
-    partition.merge(&change.eligible_leader_replicas(Some(3)).build().expect("an election"));
-    assert_eq!((partition.leader, &partition.isr, &partition.elr), (BrokerId(3), &ids([3]), &ids([2, 4])));
-    assert_eq!(partition.leader_recovery_state, LeaderRecoveryState::Recovered, "that was a clean election");
+fn d6_preferred_election_does_not_trigger_unclean_election() {
+    let mut lab = Lab::cluster_without_elr(3, UNCLEAN);
+    lab.set_isr(&[0]);
+    // All are fenced at once: the ISR keeps its last member, and nobody leads.
+    lab.kill([2, 1, 0]);
+    lab.expect(-1, 1, 2, &[0]);
+    // A controller that knew nothing of unclean elections: only then can 1 come back without leading.
+    let mut replayed = lab.controller.committed.image.clone();
+    let unfence = crate::metadata::BrokerRegistrationChangeRecord {
+        broker: BrokerId(1),
+        broker_epoch: lab.epochs[&BrokerId(1)],
+        fenced: Some(false),
+        in_controlled_shutdown: false,
+    };
+    let record = MetadataRecord::BrokerRegistrationChange(unfence);
+    replayed.apply(lab.controller.log_end_offset(), &record, &mut MetadataDelta::default());
+    lab.controller.committed.image = replayed;
+    let end = lab.controller.log_end_offset();
+    assert_eq!(lab.elect(ElectionType::Preferred, &[0]), [ErrorCode::PreferredLeaderNotAvailable]);
+    assert_eq!(lab.controller.log_end_offset(), end, "no record");
+    assert_eq!(lab.elect(ElectionType::Unclean, &[0]), [ErrorCode::None]);
+    lab.expect(1, 2, 3, &[1]);
+}
+
+#[test]
+fn d8_an_unclean_election_by_request_needs_no_permission() {
+    let mut lab = Lab::cluster_without_elr(3, &[]);
+    lab.set_isr(&[0]);
+    lab.kill([0, 1, 2]);
+    assert_eq!(lab.elect(ElectionType::Unclean, &[0]), [ErrorCode::EligibleLeadersNotAvailable]);
+    lab.join(2);
+    lab.expect(-1, 1, 2, &[0]);
+    assert_eq!(lab.elect(ElectionType::Unclean, &[0]), [ErrorCode::None]);
+    lab.expect(2, 2, 3, &[2]);
+    assert_eq!(lab.partition().leader_recovery_state, LeaderRecoveryState::Recovering);
+    assert_eq!(lab.elect(ElectionType::Unclean, &[0]), [ErrorCode::ElectionNotNeeded], "somebody leads");
+}
+
+#[test]
+fn d8_unclean_elections_are_held_from_time_to_time_once_they_are_allowed() {
+    let mut lab = Lab::cluster_without_elr(2, &[]);
+    lab.set_isr(&[0]);
+    lab.kill([0]);
+    lab.expect(-1, 1, 2, &[0]);
+    let rounds = |lab: &mut Lab, seconds: u32| {
+        for _ in 0..seconds {
+            lab.pass(1_000);
+            lab.heartbeat(1);
+        }
+    };
+    rounds(&mut lab, 310);
+    lab.expect(-1, 1, 2, &[0]);
+    assert_eq!(lab.alter_config(&[("unclean.leader.election.enable", Some("true"))]), ErrorCode::None);
+    lab.expect(-1, 1, 2, &[0]);
+    rounds(&mut lab, 310);
+    lab.expect(1, 2, 3, &[1]);
 }

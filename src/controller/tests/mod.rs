@@ -2,8 +2,12 @@
 
 mod cluster;
 mod elections;
+mod eligible_leaders;
+mod growth;
 mod metadata_log;
 mod partitions;
+mod quorum;
+mod reassignment;
 
 use super::*;
 use crate::base::config::Properties;
@@ -60,7 +64,16 @@ impl Lab {
     }
 
     fn cluster_with(brokers: i32, topic_config: &[(&str, &str)]) -> Lab {
-        let mut lab = Lab::with(&[]);
+        Lab::cluster_of(brokers, &[], topic_config)
+    }
+
+    /// A cluster that keeps no eligible leader replicas.
+    fn cluster_without_elr(brokers: i32, topic_config: &[(&str, &str)]) -> Lab {
+        Lab::cluster_of(brokers, &[("eligible.leader.replicas.version", "0")], topic_config)
+    }
+
+    fn cluster_of(brokers: i32, config: &[(&str, &str)], topic_config: &[(&str, &str)]) -> Lab {
+        let mut lab = Lab::with(config);
         (0..brokers).for_each(|broker| lab.join(broker));
         assert_eq!(lab.create("orders", 1, brokers as i16, topic_config), ErrorCode::None);
         lab
@@ -162,6 +175,49 @@ impl Lab {
     fn join(&mut self, broker: i32) {
         assert_eq!(self.register(broker).error, ErrorCode::None);
         assert!(!self.heartbeat(broker).is_fenced);
+    }
+
+    /// The same process is heard of again.
+    fn unfence(&mut self, broker: i32) {
+        assert!(!self.heartbeat(broker).is_fenced);
+    }
+
+    /// As [`Lab::join`], and the process before it had stopped in an orderly way.
+    fn join_after_clean_stop(&mut self, broker: i32) {
+        self.incarnations += 1;
+        let response = self.registration(broker, self.incarnations, self.epochs[&BrokerId(broker)]);
+        assert_eq!(response.error, ErrorCode::None);
+        self.epochs.insert(BrokerId(broker), response.broker_epoch);
+        assert!(!self.heartbeat(broker).is_fenced);
+    }
+
+    fn elect(&mut self, election: ElectionType, partitions: &[u32]) -> Vec<ErrorCode> {
+        let partitions = vec![TopicPartitions { topic: Rc::from("orders"), partitions: partitions.to_vec() }];
+        let request = ElectLeadersRequest { election, partitions: Some(partitions) };
+        match self.call(0, Request::ElectLeaders(request)) {
+            Response::ElectLeaders(response) => response.partitions.iter().map(|result| result.error).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Changes the settings of the topic.
+    fn alter_config(&mut self, changes: &[(&str, Option<&str>)]) -> ErrorCode {
+        let changes = changes.iter().map(|(key, value)| (Rc::from(*key), value.map(Rc::from))).collect();
+        self.alter_configs(AlterConfigs { resource: Configurable::Topic(Rc::from("orders")), changes })
+    }
+
+    fn alter_configs(&mut self, asked: AlterConfigs) -> ErrorCode {
+        let request = IncrementalAlterConfigsRequest { resources: vec![asked] };
+        match self.call(0, Request::IncrementalAlterConfigs(request)) {
+            Response::IncrementalAlterConfigs(response) => response.resources[0].1,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Eligible and last known leaders.
+    fn elr(&self) -> (Vec<i32>, Vec<i32>) {
+        let ids = |brokers: &[BrokerId]| brokers.iter().map(|broker| broker.0).collect();
+        (ids(&self.partition().elr), ids(&self.partition().last_known_elr))
     }
 
     /// These brokers fall silent, one after the other, until their sessions end; the others go on.

@@ -13,11 +13,11 @@ fn b2_high_watermark_maintenance() {
     assert_eq!(log.set_high_watermark(5), 3, "capped at the log's end");
     replicate(&mut log, &plain(3), 3, 0);
     assert_eq!(log.set_high_watermark(6), 6);
-    assert!(log.truncate_to(3));
+    assert!(log.truncate_to(3, NOW));
     assert_eq!((log.high_watermark(), log.log_end_offset()), (3, 3));
     append(&mut log, plain(3));
     assert_eq!((log.high_watermark(), log.log_end_offset()), (3, 6));
-    log.truncate_fully_and_start_at(4);
+    log.truncate_fully_and_start_at(4, NOW);
     assert_eq!((log.log_start_offset(), log.log_end_offset(), log.high_watermark()), (4, 4, 4));
 }
 
@@ -36,11 +36,11 @@ fn the_high_watermark_never_falls_by_advancing() {
 fn b3_truncate_to_end_offset_clears_epoch_cache() {
     for target in [29, 30] {
         let mut log = empty_log();
-        log.truncate_fully_and_start_at(27);
+        log.truncate_fully_and_start_at(27, NOW);
         log.append_as_leader(plain(2), 19, AppendOrigin::Client, NOW).unwrap();
         log.assign_epoch_start_offset(20, 29);
         assert_eq!(log.latest_epoch(), Some(20));
-        assert!(!log.truncate_to(target));
+        assert!(!log.truncate_to(target, NOW));
         assert_eq!(log.log_end_offset(), 29);
         assert_eq!(log.epoch_entries(), [EpochEntry { epoch: 19, start_offset: 27 }]);
     }
@@ -80,6 +80,33 @@ fn refusals_come_in_kafkas_order() {
     keyless.append(now_ms() + 2_000, Some(b"k"), Some(b"v"), &[]);
     assert_eq!(refused(&mut log, keyless.build()), ErrorCode::InvalidTimestamp);
     assert_eq!((log.log_end_offset(), log.latest_epoch()), (0, None), "nothing happened so far");
+}
+
+/// The batch, claiming that its records are compressed.
+fn compressed(batch: &RecordBatch, codec: u8) -> RecordBatch {
+    let mut bytes = batch.bytes().to_vec();
+    bytes[22] |= codec;
+    let crc = crate::record::crc32c(&bytes[21..]);
+    bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+    RecordBatch::parse(bytes.into()).unwrap().0
+}
+
+#[test]
+fn a_leader_refuses_compressed_batches_and_a_follower_keeps_them() {
+    for codec in 1..=4 {
+        let batch = compressed(&plain(2), codec);
+        assert!(batch.validate_crc());
+        for origin in [AppendOrigin::Client, AppendOrigin::Coordinator] {
+            let mut log = empty_log();
+            let refused = log.append_as_leader(batch.clone(), 0, origin, NOW).unwrap_err();
+            assert_eq!((refused, log.log_end_offset()), (ErrorCode::UnsupportedCompressionType, 0));
+        }
+        let mut log = empty_log();
+        replicate(&mut log, &batch, 0, 0);
+        assert_eq!(log.read(0, u32::MAX, 2, true).unwrap().len(), 1);
+    }
+    let corrupt = compressed(&plain(2), 1).corrupted(50);
+    assert_eq!(client(&mut empty_log(), corrupt), Err(ErrorCode::CorruptMessage), "that is seen first");
 }
 
 #[test]
@@ -169,9 +196,9 @@ fn a_segment_rolls_by_size_and_a_read_stays_in_it() {
     assert_eq!(base_offsets(&log), [0, 1, 2, 3, 4]);
     assert_eq!(log.directory().recovery_point(), 4, "what was rolled is flushed");
     assert_eq!(log.directory().snapshot_offsets().collect::<Vec<_>>(), [2, 4]);
-    assert!(log.truncate_to(3));
+    assert!(log.truncate_to(3, NOW));
     assert_eq!(base_offsets(&log), [0, 1, 2]);
-    assert!(log.truncate_to(0));
+    assert!(log.truncate_to(0, NOW));
     assert_eq!((base_offsets(&log), log.segments().len()), (vec![], 1));
 }
 
@@ -207,7 +234,7 @@ fn truncation_into_a_batch_takes_all_of_it() {
     let mut log = empty_log();
     append(&mut log, plain(2));
     append(&mut log, plain(4));
-    assert!(log.truncate_to(4));
+    assert!(log.truncate_to(4, NOW));
     assert_eq!((log.log_end_offset(), base_offsets(&log)), (4, vec![0]));
     assert_eq!(log.read(3, 100, 4, true), Ok(vec![]));
     let info = append(&mut log, plain(1));

@@ -1,7 +1,7 @@
 //! Crash, power loss, torn and corrupted batches.
 
 use super::*;
-use crate::base::{Duration, Prng, StateHash};
+use crate::base::{Prng, StateHash};
 
 fn reopened(log: UnifiedLog, high_watermark: Offset) -> (UnifiedLog, RecoveryReport) {
     let config = log.config().clone();
@@ -128,6 +128,7 @@ fn a_log_that_lost_all_above_its_start_begins_anew_there() {
     append(&mut log, plain(4));
     log.set_high_watermark(4);
     log.maybe_advance_log_start_offset(3).unwrap();
+    log.checkpoint_log_start();
     let config = log.config().clone();
     let mut directory = log.into_directory();
     directory.power_loss(NOW, &mut Prng::split(1, "disk"));

@@ -1,13 +1,15 @@
 //! Kafka's own cases by their numbers, and the log against a model.
 
 mod cases;
+mod compaction;
 mod disk;
 mod model;
 mod producers;
+mod retention;
 mod transactions;
 
 use super::*;
-use crate::base::{Offset, Time, TopicId, TopicPartition};
+use crate::base::{Duration, Offset, Time, TopicId, TopicPartition};
 use crate::protocol::ErrorCode;
 use crate::record::{BatchBuilder, ControlRecord, RecordBatch};
 use std::rc::Rc;
@@ -69,6 +71,7 @@ fn end(log: &mut UnifiedLog, producer_id: i64, commit: bool) -> Result<AppendInf
 }
 
 fn append_marker(log: &mut UnifiedLog, batch: RecordBatch, transaction_version: u8) -> Result<AppendInfo, ErrorCode> {
+    let transaction_version = Some(transaction_version);
     let context = AppendContext { transaction_version, ..AppendContext::from(AppendOrigin::Coordinator) };
     log.append_as_leader_with(batch, 0, context, NOW)
 }
@@ -76,6 +79,24 @@ fn append_marker(log: &mut UnifiedLog, batch: RecordBatch, transaction_version: 
 fn replicate(log: &mut UnifiedLog, batch: &RecordBatch, offset: Offset, epoch: i32) {
     let batch = batch.with_offset_and_epoch(offset, epoch);
     log.append_as_follower(&[batch], epoch, NOW).expect("the append is fine").expect("it is not left out");
+}
+
+/// All that was appended is replicated.
+fn commit(log: &mut UnifiedLog) {
+    log.set_high_watermark(log.log_end_offset());
+}
+
+fn later(millis: u64) -> Time {
+    NOW + Duration::from_millis(millis)
+}
+
+/// Where the segments begin.
+fn bases(log: &UnifiedLog) -> Vec<Offset> {
+    log.segments().iter().map(|segment| segment.base_offset()).collect()
+}
+
+fn epochs(log: &UnifiedLog) -> Vec<(i32, Offset)> {
+    log.epoch_entries().iter().map(|entry| (entry.epoch, entry.start_offset)).collect()
 }
 
 /// Everything a reader could get, by base offset.

@@ -1,7 +1,7 @@
 //! The log against a list of batches, under random appends, truncations, reads, crashes and power losses.
 
 use super::*;
-use crate::base::{Duration, Prng};
+use crate::base::Prng;
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -122,11 +122,11 @@ fn step(log: &mut UnifiedLog, model: &mut Model, action: Action, config: &Rc<Log
         }
         Action::Truncate { back } => {
             let to = (model.end - back).max(0);
-            assert_eq!(log.truncate_to(to), to < model.end);
+            assert_eq!(log.truncate_to(to, NOW), to < model.end);
             model.truncate(to);
         }
         Action::TruncateFully { at } => {
-            log.truncate_fully_and_start_at(at);
+            log.truncate_fully_and_start_at(at, NOW);
             model.batches.clear();
             (model.start, model.end, model.high_watermark) = (at, at, at);
             model.flushed = model.flushed.min(at);

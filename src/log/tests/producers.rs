@@ -1,7 +1,6 @@
 //! Idempotence: duplicates, sequences, epochs.
 
 use super::*;
-use crate::base::Duration;
 
 fn replicated(last_sequence: i32) -> UnifiedLog {
     let mut log = empty_log();
@@ -116,12 +115,12 @@ fn truncation_forgets_what_it_cut_off() {
     for sequence in 0..4 {
         append(&mut log, idempotent(0, sequence, 1));
     }
-    log.truncate_to(2);
+    log.truncate_to(2, NOW);
     assert_eq!(last_sequence(&log), 1);
     assert!(append(&mut log, idempotent(0, 0, 1)).duplicate, "replayed batches are recognised");
     let info = append(&mut log, idempotent(0, 2, 1));
     assert_eq!((info.first_offset, info.duplicate), (2, false));
-    log.truncate_fully_and_start_at(9);
+    log.truncate_fully_and_start_at(9, NOW);
     assert!(log.producer_state().entry(1).is_none());
 }
 
@@ -135,7 +134,7 @@ fn truncation_below_a_snapshot_uses_the_one_before() {
         append(&mut log, idempotent(0, sequence, 1));
     }
     assert_eq!(log.directory().snapshot_offsets().collect::<Vec<_>>(), [2, 4]);
-    log.truncate_to(3);
+    log.truncate_to(3, NOW);
     assert_eq!(last_sequence(&log), 2);
     assert_eq!(log.producer_state().entry(1).unwrap().batches().len(), 2, "one of the snapshot, one replayed");
 }

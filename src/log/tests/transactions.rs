@@ -14,7 +14,7 @@ fn a6_no_plain_append_in_a_transaction() {
 #[test]
 fn a8_first_unstable_offset() {
     let mut log = empty_log();
-    log.truncate_fully_and_start_at(99);
+    log.truncate_fully_and_start_at(99, NOW);
     let open = |log: &UnifiedLog| log.producer_state().first_undecided_offset();
     let unstable = |log: &UnifiedLog| log.producer_state().first_unstable_offset();
     append(&mut log, transactional(1, 0, 6));
@@ -109,7 +109,7 @@ fn a_transaction_unknown_to_its_coordinator_is_refused() {
 #[test]
 fn a20_empty_transactions_are_skipped() {
     let mut log = empty_log();
-    log.truncate_fully_and_start_at(16);
+    log.truncate_fully_and_start_at(16, NOW);
     append(&mut log, transactional(1, 0, 5));
     for commit in [true, true, false] {
         end(&mut log, 1, commit).unwrap();

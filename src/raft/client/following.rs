@@ -47,7 +47,7 @@ impl RaftClient {
     fn follow(&mut self, now: Time, partition: &FetchPartitionResponse, out: &mut Outbox<'_>) {
         if let Some(diverging) = partition.diverging_epoch {
             let from = self.log.end_offset();
-            let to = self.log.truncate_to_end_offset(diverging);
+            let to = self.log.truncate_to_end_offset(diverging, now);
             if to < from {
                 out.emit(Event::Truncated { partition: self.setup.partition, from, to });
             }

@@ -71,7 +71,7 @@ impl RaftClient {
     /// The process starts, and goes on from what it finds on the disk. A voter that is alone leads at once.
     pub fn start(&mut self, now: Time, out: &mut Outbox<'_>) {
         if let Some(offset) = self.log.damaged() {
-            self.log.cut(offset);
+            self.log.cut(offset, now);
         }
         let config = &self.setup.config;
         let requests = RequestManager::new(
@@ -231,6 +231,11 @@ impl RaftClient {
             }
             _ => None,
         }
+    }
+
+    /// Whether nobody waits for it: it follows, or is alone.
+    pub fn may_stop(&self) -> bool {
+        self.is_only_voter() || self.election.leader.is_some_and(|leader| leader != self.setup.node)
     }
 
     /// Whether there is nobody else to agree with.

@@ -116,7 +116,7 @@ impl Lab {
                 Effect::SetTimer(crate::node::Timer::Controller(crate::node::ControllerTimer::Quorum), at) => {
                     self.timer = Some(at);
                 }
-                Effect::SetTimer(..) | Effect::CancelTimer(_) => {}
+                Effect::SetTimer(..) | Effect::CancelTimer(_) | Effect::Exit | Effect::Halt => {}
                 Effect::Emit(event) => self.events.push(event),
                 Effect::Disconnect { peer, .. } => self.disconnected.push(peer),
             }

@@ -37,13 +37,21 @@ pub fn what(what: &What) -> String {
     match what {
         What::Crash { node, back_after } => format!("{} 죽이기{}", node_name(node), for_while(back_after)),
         What::PowerLoss { node, back_after } => format!("{} 전원 차단{}", node_name(node), for_while(back_after)),
+        What::Shutdown { node, back_after } => format!("{} 정상 종료{}", node_name(node), for_while(back_after)),
+        What::Admin(task) => super::task(task),
         What::Restart { node } => format!("{} 다시 시작", node_name(node)),
         What::Pause { node, duration } => format!("{} 멈추기{}", node_name(node), for_while(duration)),
         What::Resume { node } => format!("{} 계속하기", node_name(node)),
-        What::Partition { a, b: Some(b), duration } => {
+        What::Partition { a, b: Some(b), one_way: true, duration } => {
+            format!("{} → {} 끊기{}", node_name(a), node_name(b), for_while(duration))
+        }
+        What::Partition { a, b: None, one_way: true, duration } => {
+            format!("{}가 보내는 모든 것 버리기{}", node_name(a), for_while(duration))
+        }
+        What::Partition { a, b: Some(b), duration, .. } => {
             format!("{} – {} 끊기{}", node_name(a), node_name(b), for_while(duration))
         }
-        What::Partition { a, b: None, duration } => format!("{} 고립{}", node_name(a), for_while(duration)),
+        What::Partition { a, b: None, duration, .. } => format!("{} 고립{}", node_name(a), for_while(duration)),
         What::Heal { a, b: Some(b) } => format!("{} – {} 잇기", node_name(a), node_name(b)),
         What::Heal { a, b: None } => format!("{}의 모든 링크 잇기", node_name(a)),
         What::Reset => "연결 끊기(reset)".to_owned(),
@@ -59,6 +67,15 @@ pub fn what(what: &What) -> String {
             )
         }
         What::SkewClock { node, by_ms } => format!("{}의 시계를 {by_ms} ms 옮기기", node_name(node)),
+        What::Corrupt { node, partition, offset } => {
+            let offset = offset.map_or_else(String::new, |it| format!(" 오프셋 {it}의"));
+            let partition = partition.as_ref().map_or_else(String::new, |it| format!(" {it}"));
+            format!("{} 디스크에서{partition}{offset} 바이트 뒤집기", node_name(node))
+        }
+        What::SlowDisk { node, by, duration } => {
+            format!("{}의 디스크를 {} 느리게{}", node_name(node), span(by.0), for_while(duration))
+        }
+        What::FullDisk { node, duration } => format!("{}의 디스크 채우기{}", node_name(node), for_while(duration)),
     }
 }
 
@@ -70,6 +87,7 @@ pub fn verb(verb: &str) -> &'static str {
     match verb {
         "crash" => "죽이기",
         "power_loss" => "전원 차단",
+        "shutdown" => "정상 종료",
         "restart" => "다시 시작",
         "pause" => "멈추기",
         "resume" => "계속하기",
@@ -77,6 +95,9 @@ pub fn verb(verb: &str) -> &'static str {
         "heal" => "링크 잇기",
         "slow" => "링크 느리게",
         "skew_clock" => "시계 옮기기",
+        "corrupt" => "디스크의 바이트 뒤집기",
+        "slow_disk" => "느린 디스크",
+        "full_disk" => "가득 찬 디스크",
         "reset" => "연결 끊기",
         "stall" => "멈춰 세우기",
         _ => "늦추기",
@@ -196,6 +217,13 @@ pub fn event(line: &Line) -> Sentence {
             (format!("{tp}에서 broker {leader}의 팔로워가 됨(epoch {leader_epoch})"), Tone::Plain)
         }
         Event::Truncated { from, to, .. } => (format!("{tp}: 오프셋 {from}에서 {to}까지 잘라 냄"), Tone::Bad),
+        Event::LogStartMoved { leader, offset, .. } => (
+            format!("{tp}: 이제 오프셋 {offset}에서 시작, 그 앞은 삭제됨"),
+            if *leader { Tone::Odd } else { Tone::Quiet },
+        ),
+        Event::Compacted { to, bytes, .. } => {
+            (format!("{tp}: 오프셋 {to}까지 compaction, {bytes}바이트 줄어듦"), Tone::Plain)
+        }
         Event::IsrChanged { isr, .. } => {
             (format!("{tp} ISR: {}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")), Tone::Odd)
         }
@@ -203,6 +231,7 @@ pub fn event(line: &Line) -> Sentence {
             format!("{tp} ISR 제안: {}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")),
             Tone::Quiet,
         ),
+        Event::LogDirFailed => ("디스크에 쓸 수 없어 스스로 멈춤".to_owned(), Tone::Bad),
         Event::ProduceRefused { error, .. } => (format!("{tp} 쓰기 거부: {}", error.name()), Tone::Bad),
         Event::LogRecovered { log_end_offset, lost_bytes, .. } => {
             let lost = if *lost_bytes > 0 { format!(", {lost_bytes}바이트 유실") } else { String::new() };
@@ -244,6 +273,9 @@ pub fn event(line: &Line) -> Sentence {
 fn fault(mark: &FaultMark, line: &Line) -> String {
     match mark {
         FaultMark::Crashed => "죽음(crash)".to_owned(),
+        FaultMark::ShuttingDown => "종료 요청을 받음(SIGTERM)".to_owned(),
+        FaultMark::Stopped => "정상적으로 종료됨".to_owned(),
+        FaultMark::Asked(api) => format!("{} 요청", api.name()),
         FaultMark::PowerLost => "전원이 꺼짐".to_owned(),
         FaultMark::Paused => "잠시 멈춤".to_owned(),
         FaultMark::Resumed => "다시 움직임".to_owned(),
@@ -256,5 +288,8 @@ fn fault(mark: &FaultMark, line: &Line) -> String {
         FaultMark::Slowed(None) => "모든 링크가 느려짐".to_owned(),
         FaultMark::ClockSkewed(ms) => format!("시계가 {ms} ms 옮겨짐"),
         FaultMark::Corrupted(_) => format!("디스크에서 {}의 바이트가 바뀜", line.partition),
+        FaultMark::DiskSlowed(by) => format!("디스크가 {} 느려짐", span(by.0)),
+        FaultMark::DiskFull => "디스크가 가득 참".to_owned(),
+        FaultMark::DiskFreed => "디스크가 다시 제대로 동작함".to_owned(),
     }
 }

@@ -8,8 +8,10 @@ mod ko_story;
 use super::lines::Line;
 use super::why::Why;
 use delivery_lab::base::config::ConfigNote;
+use delivery_lab::protocol::ElectionType;
 use delivery_lab::scenario::format::{Text, What, When};
-use delivery_lab::view::{Activity, LinkView, MarkKind, NodeStatus, RowStatus};
+use delivery_lab::sim::AdminTask;
+use delivery_lab::view::{Activity, LinkView, MarkKind, NodeStatus, RowStatus, Trouble};
 use std::rc::Rc;
 
 /// The languages.
@@ -198,6 +200,7 @@ texts! {
     sink_of: fn(&str) -> String,
     activity: fn(&Activity, u64) -> String,
     status: fn(NodeStatus) -> &'static str,
+    trouble: fn(Trouble) -> &'static str,
     acknowledges: fn(&str) -> String,
     message_label: fn(&MessageWords<'_>) -> String,
     link_label: fn(&str, &str) -> String,
@@ -220,6 +223,18 @@ texts! {
     restart: &'static str,
     power_loss: &'static str,
     power_loss_help: &'static str,
+    slow_disk: &'static str,
+    slow_disk_help: &'static str,
+    full_disk: &'static str,
+    full_disk_help: &'static str,
+    corrupt: &'static str,
+    corrupt_help: &'static str,
+    cut_one_way: fn(&str, &str) -> String,
+    fault_ways: &'static str,
+    both_ways: &'static str,
+    one_way: &'static str,
+    topic_partition: &'static str,
+    offset: &'static str,
     pause_node: &'static str,
     pause_help: &'static str,
     resume: &'static str,
@@ -331,5 +346,35 @@ pub fn ends_in_consonant(word: &str) -> bool {
         Some('0' | '1' | '3' | '6' | '7' | '8') => true,
         Some('l' | 'm' | 'n' | 'L' | 'M' | 'N') => true,
         _ => false,
+    }
+}
+
+/// What an administrator asks for, as Kafka's own tools would be called.
+fn task(task: &AdminTask) -> String {
+    let about = |topic: &Option<Rc<str>>| topic.as_ref().map_or_else(String::new, |topic| format!(" --topic {topic}"));
+    match task {
+        AdminTask::ElectLeaders { election, topic, partition } => {
+            let kind = if *election == ElectionType::Preferred { "preferred" } else { "unclean" };
+            let partition = partition.map_or_else(String::new, |partition| format!(" --partition {partition}"));
+            format!("kafka-leader-election --election-type {kind}{}{partition}", about(topic))
+        }
+        AdminTask::CreatePartitions { topic, count } => {
+            format!("kafka-topics --alter --topic {topic} --partitions {count}")
+        }
+        AdminTask::Reassign { topic, partition, replicas: Some(replicas) } => {
+            let ids: Vec<String> = replicas.iter().map(ToString::to_string).collect();
+            format!("kafka-reassign-partitions --execute {topic}-{partition}: [{}]", ids.join(","))
+        }
+        AdminTask::Reassign { topic, partition, replicas: None } => {
+            format!("kafka-reassign-partitions --cancel {topic}-{partition}")
+        }
+        AdminTask::DeleteRecords { topic, partition, offset } => {
+            let offset = offset.map_or_else(|| "high watermark".to_owned(), |offset| offset.to_string());
+            format!("kafka-delete-records {topic}-{partition} < {offset}")
+        }
+        AdminTask::AlterConfig { topic, config } => {
+            let set: Vec<String> = config.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            format!("kafka-configs --alter{} --add-config {}", about(topic), set.join(","))
+        }
     }
 }
