@@ -200,7 +200,7 @@ mod tests {
         fake.append(1, 2, "b");
         assert_eq!(fake.commit(0, 1), []);
         assert_eq!(fake.commit(1, 1), [Invariant::CommittedMetadata]);
-        let cut = Event::Truncated { partition: CLUSTER_METADATA, from: 1, to: 0 };
+        let cut = Event::Truncated { partition: CLUSTER_METADATA, from: 1, to: 0, records: Rc::new([]) };
         assert_eq!(fake.at(0, cut.clone()), [Invariant::CommittedMetadata]);
         assert_eq!(fake.at(2, cut), []);
     }

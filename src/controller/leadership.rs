@@ -12,8 +12,10 @@ use super::{Active, Controller};
 use crate::base::{LeaderEpoch, Time};
 use crate::metadata::FEATURES;
 use crate::node::{ControllerTimer, Event, Outbox, RequestContext, Timer};
-use crate::protocol::{AllocateProducerIdsResponse, AlterPartitionResponse, BrokerHeartbeatResponse};
+use crate::protocol::{AllocateProducerIdsResponse, AlterPartitionReassignmentsResponse, AlterPartitionResponse};
+use crate::protocol::{BrokerHeartbeatResponse, Configurable, CreatePartitionsResponse, ElectLeadersResponse};
 use crate::protocol::{BrokerRegistrationResponse, CreateTopicsResponse, ErrorCode, NewTopicResult, Request, Response};
+use crate::protocol::{IncrementalAlterConfigsResponse, ListPartitionReassignmentsResponse};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -94,6 +96,16 @@ pub(super) fn standby_response(request: &Request) -> Option<Response> {
         Request::AlterPartition(_) => alter_partition(),
         Request::AllocateProducerIds(_) => producer_ids(),
         Request::CreateTopics(request) => topics(request.topics.iter().map(|topic| topic.name.clone())),
+        Request::CreatePartitions(request) => new_partitions(request.topics.iter().map(|topic| topic.name.clone())),
+        Request::ElectLeaders(_) => election(),
+        Request::AlterPartitionReassignments(_) => reassignment(),
+        Request::ListPartitionReassignments(_) => {
+            let response = ListPartitionReassignmentsResponse { error: ERROR, partitions: Vec::new() };
+            Response::ListPartitionReassignments(response)
+        }
+        Request::IncrementalAlterConfigs(request) => {
+            configs(request.resources.iter().map(|resource| resource.resource.clone()))
+        }
         _ => return None,
     })
 }
@@ -106,6 +118,10 @@ fn not_controller(response: &Response) -> Option<Response> {
         Response::AlterPartition(_) => alter_partition(),
         Response::AllocateProducerIds(_) => producer_ids(),
         Response::CreateTopics(response) => topics(response.topics.iter().map(|topic| topic.name.clone())),
+        Response::CreatePartitions(response) => new_partitions(response.topics.iter().map(|topic| topic.name.clone())),
+        Response::ElectLeaders(_) => election(),
+        Response::AlterPartitionReassignments(_) => reassignment(),
+        Response::IncrementalAlterConfigs(response) => configs(response.resources.iter().map(|(it, _)| it.clone())),
         _ => return None,
     })
 }
@@ -126,6 +142,25 @@ fn alter_partition() -> Response {
 fn producer_ids() -> Response {
     let response = AllocateProducerIdsResponse { error: ERROR, producer_id_start: 0, producer_id_len: 0 };
     Response::AllocateProducerIds(response)
+}
+
+fn election() -> Response {
+    Response::ElectLeaders(ElectLeadersResponse { error: ERROR, partitions: Vec::new() })
+}
+
+fn reassignment() -> Response {
+    let response = AlterPartitionReassignmentsResponse { error: ERROR, partitions: Vec::new() };
+    Response::AlterPartitionReassignments(response)
+}
+
+fn configs(resources: impl Iterator<Item = Configurable>) -> Response {
+    let resources = resources.map(|resource| (resource, ERROR)).collect();
+    Response::IncrementalAlterConfigs(IncrementalAlterConfigsResponse { resources })
+}
+
+fn new_partitions(names: impl Iterator<Item = Rc<str>>) -> Response {
+    let topics = names.map(|name| NewTopicResult { name, error: ERROR }).collect();
+    Response::CreatePartitions(CreatePartitionsResponse { topics })
 }
 
 fn topics(names: impl Iterator<Item = Rc<str>>) -> Response {

@@ -75,8 +75,8 @@ pub enum Event {
     BecameLeader { partition: TopicPartition, leader_epoch: LeaderEpoch, log_end_offset: Offset, isr: Rc<[BrokerId]> },
     /// The broker follows from here on.
     BecameFollower { partition: TopicPartition, leader_epoch: LeaderEpoch, leader: BrokerId },
-    /// The end of the log was cut off.
-    Truncated { partition: TopicPartition, from: Offset, to: Offset },
+    /// The end of the log was cut off, with these records at these offsets.
+    Truncated { partition: TopicPartition, from: Offset, to: Offset, records: Rc<[(Offset, RecordId)]> },
     /// The log begins later: old segments went, records were deleted, or (a follower) the leader's log begins there.
     LogStartMoved { partition: TopicPartition, leader: bool, offset: Offset },
     /// The cleaner went over the log up to there, and made it so many bytes smaller.

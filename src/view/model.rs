@@ -176,6 +176,8 @@ pub struct PartitionView {
     pub followers: Vec<FollowerView>,
     /// The last [`CELLS`](super::CELLS) offsets.
     pub cells: Vec<CellView>,
+    /// Records that were cut off its end a moment ago: (offset, record).
+    pub cut: Vec<(i64, u32)>,
     /// Segments on disk.
     pub segments: Vec<SegmentView>,
     /// The leader epoch cache: (epoch, first offset).

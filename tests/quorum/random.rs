@@ -4,6 +4,8 @@
 use crate::lab::{Lab, setup};
 use crate::snapshots::SMALL;
 use delivery_lab::base::{Duration, NodeId, Prng, Time};
+use delivery_lab::scenario::{self, library};
+use delivery_lab::session::sweep;
 use delivery_lab::sim::{Action, Fault};
 
 /// Faults begin within this much of the origin.
@@ -54,6 +56,17 @@ fn seeds() -> std::ops::Range<u64> {
         Some(count) => 0..count,
         None => 0..60,
     }
+}
+
+#[test]
+fn every_fault_there_is_breaks_nothing_under_three_controllers() {
+    let mut scenario = library::get("commit-after").expect("it is in the library");
+    for set in ["cluster.controllers=3", "shop.enable.idempotence=true"] {
+        scenario::set(&mut scenario, set).expect("a valid setting");
+    }
+    let seeds = seeds();
+    let outcome = sweep::run(&scenario, (seeds.end - seeds.start) / 2, |_| {}).expect("a valid scenario");
+    assert_eq!(outcome.broken, None);
 }
 
 #[test]

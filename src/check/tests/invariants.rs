@@ -272,7 +272,7 @@ fn what_is_acknowledged_is_on_every_replica_in_sync() {
 
 #[test]
 fn who_is_in_sync_never_cuts_off_what_is_committed() {
-    let cut = |to| Event::Truncated { partition: TP, from: 2, to };
+    let cut = |to| Event::Truncated { partition: TP, from: 2, to, records: [].into() };
     let mut fake = Fake::new();
     fake.append_to_all(&batch(0, 0, &[0, 1]));
     assert_eq!(fake.commit(0, 1), []);

@@ -7,6 +7,7 @@ use crate::base::{Offset, Time};
 use crate::node::{Event, Outbox};
 use crate::protocol::{ErrorCode, FetchPartitionResponse, FetchResponse, FetchSnapshotResponse};
 use bytes::Bytes;
+use std::rc::Rc;
 
 impl RaftClient {
     pub(super) fn on_fetch(&mut self, now: Time, response: &FetchResponse, out: &mut Outbox<'_>) -> bool {
@@ -49,7 +50,7 @@ impl RaftClient {
             let from = self.log.end_offset();
             let to = self.log.truncate_to_end_offset(diverging, now);
             if to < from {
-                out.emit(Event::Truncated { partition: self.setup.partition, from, to });
+                out.emit(Event::Truncated { partition: self.setup.partition, from, to, records: Rc::new([]) });
             }
         } else if let Some(id) = partition.snapshot_id {
             let known = self.log.snapshot(id).is_some();
