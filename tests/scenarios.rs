@@ -169,6 +169,30 @@ fn s13_commit_after_repeats_what_was_processed_and_not_committed() {
 }
 
 #[test]
+fn controller_failover_goes_on_with_two_of_three() {
+    let scenario = library::get("controller-failover").expect("it is in the library");
+    let trial = Trial::new(&scenario).expect("a valid scenario");
+    let (active, _) = trial.run.world.active_controller().expect("one of three");
+    assert_eq!(&**trial.run.world.name(active), "controller-0", "the one that is going to die");
+    let report = run("controller-failover", &[]);
+    assert_eq!((report.ledger.sent, report.ledger.acked), (40, 40));
+    assert!(report.ledger.lost.is_empty() && report.ledger.log_duplicated.is_empty());
+    assert!(report.guarantee.holds);
+    let orders = &report.partitions["orders-0"];
+    assert_ne!(orders.leader, 0, "the new controller has made another broker the leader");
+    assert_eq!(orders.isr.len(), 2);
+}
+
+#[test]
+fn controller_failover_sibling_one_controller_decides_nothing_when_it_is_dead() {
+    let report = run("controller-failover", &["cluster.controllers=1"]);
+    assert_eq!(report.partitions["orders-0"].leader, 0, "nobody could depose the dead broker");
+    assert!(report.ledger.acked < 40, "what was sent after its death was given up");
+    assert!(report.errors.iter().any(|error| error.code == "REQUEST_TIMED_OUT" && &*error.node == "shop"));
+    assert!(report.ledger.acked_lost.is_empty() && report.guarantee.holds);
+}
+
+#[test]
 fn s14_auto_commit_shows_both() {
     let report = run("auto-commit-truth", &[]);
     assert!(!report.ledger.lost.is_empty(), "the worker's queue was committed and lost");

@@ -21,6 +21,7 @@ const FILES: &[(&str, &str)] = &[
     ("torn-tail", include_str!("library/torn-tail.json")),
     ("disk-full", include_str!("library/disk-full.json")),
     ("clock-skew-retention", include_str!("library/clock-skew-retention.json")),
+    ("controller-failover", include_str!("library/controller-failover.json")),
 ];
 
 /// The ids, in order.

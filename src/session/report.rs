@@ -235,12 +235,12 @@ fn offsets(world: &World, partition: TopicPartition, leader: BrokerId) -> (i64, 
 
 fn partitions(world: &World) -> SortedMap<String, PartitionReport> {
     let mut out = SortedMap::new();
-    let Some(controller) = world.controller() else { return out };
+    let Some(image) = world.image() else { return out };
     let topics = (1..).map(TopicId).zip(&world.setup().topics);
     for (topic, new) in topics {
-        for partition in 0..controller.image().partition_count(topic) {
+        for partition in 0..image.partition_count(topic) {
             let partition = TopicPartition::new(topic, partition);
-            let Some(state) = controller.image().partition(partition) else { continue };
+            let Some(state) = image.partition(partition) else { continue };
             let (log_end_offset, high_watermark, last_stable_offset) = offsets(world, partition, state.leader);
             let report = PartitionReport {
                 leader: state.leader.0,

@@ -23,6 +23,9 @@ impl Invariants {
         partition: TopicPartition,
         new: &Decision<'_>,
     ) {
+        if self.watch_mut(partition).is_told_again(it.node, new.partition_epoch) {
+            return;
+        }
         let (leader, isr) = (new.leader, new.isr);
         if leader != BrokerId::NONE && !isr.contains(&leader) {
             let detail = format!("leader {leader} is not in the ISR {isr:?}");

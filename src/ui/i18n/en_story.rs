@@ -152,6 +152,7 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::Starting => "starting".to_owned(),
         Activity::Serving { leads, follows } => format!("leads {leads}, follows {follows}"),
         Activity::Controlling { alive } => format!("{alive} brokers alive"),
+        Activity::Standby { role, epoch } => format!("{role}, epoch {epoch}"),
     }
 }
 
@@ -259,6 +260,11 @@ pub fn event(line: &Line) -> Sentence {
                 if unclean.is_empty() { Tone::Plain } else { Tone::Bad },
             )
         }
+        Event::QuorumChanged { role, epoch, leader } => {
+            let leader = leader.map_or(String::new(), |leader| format!(", leader {}", number(leader, line)));
+            (format!("{} in epoch {epoch}{leader}", role.name()), Tone::Plain)
+        }
+        Event::ControllerActive { epoch } => (format!("is the active controller of epoch {epoch}"), Tone::Odd),
         Event::MessageSent { to, summary, .. } => {
             let kind = if summary.response { summary.api.response_name() } else { summary.api.request_name() };
             let error = if summary.error.is_error() { format!(" {}", summary.error.name()) } else { String::new() };

@@ -146,6 +146,7 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::Starting => "시작하는 중".to_owned(),
         Activity::Serving { leads, follows } => format!("리더 {leads}, 팔로워 {follows}"),
         Activity::Controlling { alive } => format!("브로커 {alive}대 작동 중"),
+        Activity::Standby { role, epoch } => format!("{role}, epoch {epoch}"),
     }
 }
 
@@ -254,6 +255,11 @@ pub fn event(line: &Line) -> Sentence {
                 if unclean.is_empty() { Tone::Plain } else { Tone::Bad },
             )
         }
+        Event::QuorumChanged { role, epoch, leader } => {
+            let leader = leader.map_or(String::new(), |leader| format!(", 리더 {}", number(leader, line)));
+            (format!("epoch {epoch}에서 {}{leader}", role.name()), Tone::Plain)
+        }
+        Event::ControllerActive { epoch } => (format!("epoch {epoch}의 액티브 컨트롤러가 됨"), Tone::Odd),
         Event::MessageSent { to, summary, .. } => {
             let kind = if summary.response { summary.api.response_name() } else { summary.api.request_name() };
             let error = if summary.error.is_error() { format!(" {}", summary.error.name()) } else { String::new() };
