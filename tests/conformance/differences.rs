@@ -69,11 +69,14 @@ pub fn unlisted(found: Vec<Difference>, listed: &mut [Listed]) -> Vec<Difference
     found.into_iter().filter(|difference| !known(difference, listed)).collect()
 }
 
+/// Whether the golden is of this script.
+pub fn same_steps(kafka: &[Answer], ours: &[Answer]) -> bool {
+    kafka.len() == ours.len() && kafka.iter().zip(ours).all(|(kafka, ours)| kafka.step == ours.step)
+}
+
 /// All differences between what Kafka answered to a sequence and what the engine did.
 pub fn compare(sequence: &str, kafka: &[Answer], ours: &[Answer]) -> Vec<Difference> {
     let mut found = Vec::new();
-    let steps = |answers: &[Answer]| answers.iter().map(|answer| answer.step.clone()).collect::<Vec<_>>();
-    assert_eq!(steps(kafka), steps(ours), "{sequence}: the golden is of another script: make conformance");
     for (at, (kafka, ours)) in kafka.iter().zip(ours).enumerate() {
         let place = format!("{sequence}#{}", at + 1);
         let mut add = |field: &str, kafka: &Value, ours: &Value| {

@@ -77,7 +77,7 @@ impl Words {
             0 => Value::from("T"),
             _ if from_base.abs() < DAY_MS / 2 => Value::from(format!("T{from_base:+}")),
             _ if (ms - now_ms).abs() < NEAR_MS => Value::from("now"),
-            _ if (ms - now_ms).abs() < DAY_MS / 2 => {
+            _ if (-DAY_MS / 2..2 * DAY_MS).contains(&(ms - now_ms)) => {
                 let hours = (ms - now_ms + HOUR_MS / 2).div_euclid(HOUR_MS) * HOUR_MS;
                 Value::from(format!("now{hours:+}"))
             }
