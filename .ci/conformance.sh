@@ -64,6 +64,19 @@ find_java
 fetch_jars
 [ "${1:-}" != jars ] || exit 0
 
+# Nothing of it stays, also when this is interrupted: the recorder notes its processes where it keeps their data.
+TMPDIR=$(mktemp -d)
+export TMPDIR
+clean_up() {
+  local pid
+  for pid in $(cat "$TMPDIR"/*/pids 2>/dev/null); do
+    case $(ps -o args= -p "$pid" 2>/dev/null) in *kafka.Kafka*) kill -9 "$pid" 2>/dev/null || true ;; esac
+  done
+  rm -rf "$TMPDIR"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
 cd "$project"
 say "recording (the brokers' logs are kept in target/conformance)"
 export DELIVERY_LAB_KAFKA=$jars DELIVERY_LAB_JAVA=$java DELIVERY_LAB_FAMILY=${1:-}

@@ -115,3 +115,18 @@ fn fields(path: &str, kafka: &Value, ours: &Value, add: &mut dyn FnMut(&str, &Va
         _ => add(path, kafka, ours),
     }
 }
+
+#[test]
+fn what_differs_is_found_and_what_is_listed_is_used() {
+    use serde_json::json;
+    let answer = |response: Value| [Answer { step: "s".into(), response }];
+    let kafka = answer(json!({ "list": [{ "error": "NONE", "same": 1, "message": null }], "none": [] }));
+    let ours = answer(json!({ "list": [{ "error": "WRONG", "same": 1 }], "more": 3 }));
+    let found = compare("family/sequence", &kafka, &ours);
+    let fields: Vec<&str> = found.iter().map(|it| it.field.as_str()).collect();
+    assert_eq!(fields, ["list.error", "more"]);
+    let mut rows = listed("| `family/*` | `list.*` | because of this |\n| `*` | `*.other` | because of that |");
+    let left = unlisted(found, &mut rows);
+    assert_eq!((left.len(), left[0].field.as_str(), left[0].place.as_str()), (1, "more", "family/sequence#1"));
+    assert_eq!((rows[0].used, rows[1].used), (true, false), "the second is stale");
+}

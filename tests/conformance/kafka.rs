@@ -4,6 +4,7 @@ use crate::settings::{BROKERS, SETTINGS, rack};
 use delivery_lab::record::RecordBatch;
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -153,7 +154,11 @@ impl Kafka {
         let errors = log.try_clone().expect("a second handle");
         let mut command = self.command("kafka.Kafka");
         command.arg(file).stdin(Stdio::null()).stdout(log).stderr(errors);
-        self.server(id).process = Some(command.spawn().expect("java runs"));
+        let process = command.spawn().expect("java runs");
+        // For whoever has to clean up if this process is killed.
+        let pids = File::options().create(true).append(true).open(self.folder.join("pids"));
+        writeln!(pids.expect("a writable temporary folder"), "{}", process.id()).expect("a writable file");
+        self.server(id).process = Some(process);
     }
 
     /// A broker accepts connections.
