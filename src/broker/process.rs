@@ -13,7 +13,7 @@ use super::replica_manager::ReplicaManager;
 use super::request_queue::RequestQueue;
 use crate::base::{BrokerId, Duration, NodeId, Time};
 use crate::log::Disk;
-use crate::node::{Body, BrokerTimer, Channel, ConnectionId, Message, Outbox, Timer};
+use crate::node::{Body, BrokerTimer, Channel, ConnectionId, Event, Message, Outbox, Timer};
 use crate::protocol::{BrokerRegistrationRequest, ErrorCode, Request, Response};
 
 /// How long a forwarded request is tried.
@@ -31,6 +31,8 @@ pub struct Process {
     pub(super) forwarding: Forwarding,
     pub(super) group: GroupCoordinator,
     pub(super) producer_ids: ProducerIdManager,
+    /// Every append fails.
+    pub(super) disk_full: bool,
     /// When the timer for unanswered requests to the controller is due.
     controller_timer: Option<Time>,
 }
@@ -60,6 +62,7 @@ impl Process {
             forwarding: Forwarding::new(forwarding),
             group: GroupCoordinator::new(config),
             producer_ids: ProducerIdManager::default(),
+            disk_full: false,
             controller_timer: None,
         };
         process.lifecycle.communicate(now, -1, out);
@@ -81,6 +84,7 @@ impl Process {
             broker_epoch: self.lifecycle.broker_epoch(),
             config: &setup.config,
             image: self.loader.image(),
+            disk_full: self.disk_full,
             requests: &mut self.requests,
             out,
         };
@@ -240,6 +244,10 @@ impl Process {
             }
             BrokerTimer::Metadata => self.loader.fetch(now, setup.id, self.lifecycle.broker_epoch(), out),
             BrokerTimer::ControllerRequest => self.on_controller_timer(now, out),
+            BrokerTimer::HighWatermarkCheckpoint if self.disk_full => {
+                out.emit(Event::LogDirFailed);
+                out.halt();
+            }
             BrokerTimer::HighWatermarkCheckpoint => disk.write_high_watermarks(self.replicas.high_watermarks()),
             _ => self.on_data_timer(setup, now, timer, out),
         }

@@ -13,7 +13,6 @@ mod run;
 #[cfg(test)]
 mod tests;
 mod verdict;
-mod watch;
 
 pub use claim::{Claim, Guarantee, Reason, claim};
 pub use invariants::{Cluster, Invariant, Invariants, Replica, Violation};

@@ -2,7 +2,7 @@
 //! fault can wait for one. Nothing in the engine acts on them.
 
 use super::{ConnectionId, MessageId};
-use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, RecordId, Time, TopicPartition};
+use crate::base::{BrokerId, Duration, LeaderEpoch, NodeId, Offset, RecordId, Time, TopicPartition};
 use crate::protocol::{ApiKey, ErrorCode};
 use crate::record::RecordBatch;
 use std::rc::Rc;
@@ -75,8 +75,8 @@ pub enum Event {
     BecameLeader { partition: TopicPartition, leader_epoch: LeaderEpoch, log_end_offset: Offset, isr: Rc<[BrokerId]> },
     /// The broker follows from here on.
     BecameFollower { partition: TopicPartition, leader_epoch: LeaderEpoch, leader: BrokerId },
-    /// The end of the log was cut off.
-    Truncated { partition: TopicPartition, from: Offset, to: Offset },
+    /// The end of the log was cut off, with these records at these offsets.
+    Truncated { partition: TopicPartition, from: Offset, to: Offset, records: Rc<[(Offset, RecordId)]> },
     /// The log begins later: old segments went, records were deleted, or (a follower) the leader's log begins there.
     LogStartMoved { partition: TopicPartition, leader: bool, offset: Offset },
     /// The cleaner went over the log up to there, and made it so many bytes smaller.
@@ -85,6 +85,9 @@ pub enum Event {
     IsrChanged { partition: TopicPartition, isr: Rc<[BrokerId]>, partition_epoch: i32 },
     /// The leader asks the controller for this ISR.
     IsrProposed { partition: TopicPartition, isr: Rc<[BrokerId]> },
+    /// The disk failed a write: the log directory is offline, and since there is no other the broker halts
+    /// (`LogDirFailureChannel`).
+    LogDirFailed,
     /// A write was refused or failed after the append.
     ProduceRefused { partition: TopicPartition, error: ErrorCode },
     /// After a start: what recovery found; `lost` bytes were cut from the tail.
@@ -170,4 +173,10 @@ pub enum FaultMark {
     ClockSkewed(i64),
     /// Bytes on the disk were changed.
     Corrupted(TopicPartition),
+    /// Whatever touches the disk takes this much longer.
+    DiskSlowed(Duration),
+    /// The disk takes no more bytes.
+    DiskFull,
+    /// The disk works again as it should: there is room, and it is no slower than before.
+    DiskFreed,
 }

@@ -297,8 +297,8 @@ fn action(what: &What, names: &Names, place: &str, mistakes: &mut Mistakes) -> A
         What::Restart { node } => Action::Restart { node: id(node) },
         What::Pause { node, duration } => Action::Pause { node: id(node), duration: *duration },
         What::Resume { node } => Action::Resume { node: id(node) },
-        What::Partition { a, b, duration } => {
-            Action::Partition { a: id(a), b: b.as_ref().map(id), duration: *duration, symmetric: true }
+        What::Partition { a, b, one_way, duration } => {
+            Action::Partition { a: id(a), b: b.as_ref().map(id), duration: *duration, symmetric: !one_way }
         }
         What::Heal { a, b } => Action::Heal { a: id(a), b: b.as_ref().map(id) },
         What::Reset => Action::Reset,
@@ -308,5 +308,21 @@ fn action(what: &What, names: &Names, place: &str, mistakes: &mut Mistakes) -> A
             Action::Slow { a: a.as_ref().map(&mut id), b: b.as_ref().map(id), by: *by, duration: *duration }
         }
         What::SkewClock { node, by_ms } => Action::SkewClock { node: id(node), by_ms: *by_ms },
+        What::Corrupt { node, partition, offset } => {
+            let node = id(node);
+            let log = partition.as_ref().map(|name| partition_of(name, place, mistakes));
+            Action::Corrupt { node, log, offset: *offset }
+        }
+        What::SlowDisk { node, by, duration } => Action::SlowDisk { node: id(node), by: *by, duration: *duration },
+        What::FullDisk { node, duration } => Action::FullDisk { node: id(node), duration: *duration },
     }
+}
+
+/// `orders-0`: topic and partition.
+fn partition_of(name: &str, place: &str, mistakes: &mut Mistakes) -> (Rc<str>, u32) {
+    let parts = name.rsplit_once('-').and_then(|(topic, partition)| Some((Rc::from(topic), partition.parse().ok()?)));
+    parts.unwrap_or_else(|| {
+        mistakes.add(place, format!("\"{name}\" is no partition; one is called like \"orders-0\""));
+        (Rc::from(name), 0)
+    })
 }

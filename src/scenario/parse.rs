@@ -219,6 +219,9 @@ const VERBS: &[&str] = &[
     "delay",
     "slow",
     "skew_clock",
+    "corrupt",
+    "slow_disk",
+    "full_disk",
     "elect_leaders",
     "create_partitions",
     "reassign",
@@ -243,7 +246,7 @@ fn read_what(r: &mut Reader<'_>) -> Option<What> {
         "resume" => What::Resume { node: r.name("node") },
         "partition" => {
             let (a, b) = read_ends(r)?;
-            What::Partition { a, b, duration: r.millis("for.ms") }
+            What::Partition { a, b, one_way: r.flag("one.way", false), duration: r.millis("for.ms") }
         }
         "heal" => {
             let (a, b) = read_ends(r)?;
@@ -263,6 +266,13 @@ fn read_what(r: &mut Reader<'_>) -> Option<What> {
             }
         }
         "skew_clock" => What::SkewClock { node: r.name("node"), by_ms: r.signed("by.ms").unwrap_or(0) },
+        "corrupt" => What::Corrupt { node: r.name("node"), partition: r.text("partition"), offset: r.signed("offset") },
+        "slow_disk" => What::SlowDisk {
+            node: r.name("node"),
+            by: r.millis("by.ms").unwrap_or(Duration::from_millis(1_000)),
+            duration: r.millis("for.ms"),
+        },
+        "full_disk" => What::FullDisk { node: r.name("node"), duration: r.millis("for.ms") },
         other => match read_task(other, r) {
             Some(task) => What::Admin(task),
             None => {

@@ -143,18 +143,30 @@ fn what(out: &mut Map<String, Value>, what: &What) {
         What::Delay { .. } => ("delay", None, None),
         What::Slow { duration, .. } => ("slow", None, *duration),
         What::SkewClock { node, .. } => ("skew_clock", Some(node), None),
+        What::Corrupt { node, .. } => ("corrupt", Some(node), None),
+        What::SlowDisk { node, duration, .. } => ("slow_disk", Some(node), *duration),
+        What::FullDisk { node, duration } => ("full_disk", Some(node), *duration),
     };
     out.insert("do".into(), json!(verb));
     insert(out, "node", node.map(|node| json!(node)));
     insert(out, "for.ms", span.map(millis));
     match what {
-        What::Partition { a, b, .. } | What::Heal { a, b } => ends(out, Some(a), b.as_ref()),
+        What::Partition { a, b, one_way, .. } => {
+            ends(out, Some(a), b.as_ref());
+            insert(out, "one.way", one_way.then_some(Value::Bool(true)));
+        }
+        What::Heal { a, b } => ends(out, Some(a), b.as_ref()),
         What::Slow { a, b, by, .. } => {
             ends(out, a.as_ref(), b.as_ref());
             out.insert("by.ms".into(), millis(*by));
         }
         What::Admin(it) => task(out, it),
         What::Delay { by } => drop(out.insert("by.ms".into(), millis(*by))),
+        What::SlowDisk { by, .. } => drop(out.insert("by.ms".into(), millis(*by))),
+        What::Corrupt { partition, offset, .. } => {
+            insert(out, "partition", partition.as_deref().map(Value::from));
+            insert(out, "offset", offset.map(Value::from));
+        }
         What::SkewClock { by_ms, .. } => drop(out.insert("by.ms".into(), json!(by_ms))),
         _ => {}
     }

@@ -1,9 +1,9 @@
 //! Many seeds with random faults: safety at every event, then everything heals and liveness is demanded.
 
-use crate::base::{Duration, Time};
+use crate::base::{Duration, Prng, Time};
 use crate::check::liveness;
 use crate::scenario::{Mistake, Scenario, Trial};
-use crate::sim::chaos;
+use crate::sim::{Fault, chaos};
 use std::fmt;
 
 /// Faults begin and end within this much of a scenario.
@@ -55,9 +55,15 @@ pub fn run(scenario: &Scenario, seeds: u64, mut progress: impl FnMut(u64)) -> Re
 pub fn run_seed(scenario: &Scenario) -> Result<(u64, Option<Broken>), Vec<Mistake>> {
     let mut calm = scenario.clone();
     calm.until.max = CHAOS + PATIENCE;
+    stretch(&mut calm);
     let (setup, _) = crate::scenario::build(&calm)?;
     let faults = chaos::faults(&setup, CHAOS);
     let mut trial = Trial::with_faults(&calm, faults.clone())?;
+    while trial.run.world.now() < Time::ORIGIN + CHAOS && trial.step().is_some() {}
+    let now = trial.run.world.now();
+    for action in chaos::heal(&trial.run.world) {
+        trial.run.inject(Fault::at(u32::MAX, now, action));
+    }
     trial.finish();
     // Applications have come to an end; replicas may still be catching up.
     let deadline = Time::ORIGIN + calm.until.max;
@@ -65,6 +71,7 @@ pub fn run_seed(scenario: &Scenario) -> Result<(u64, Option<Broken>), Vec<Mistak
     let safety = trial.run.invariants.violations().iter().cloned();
     let violations: Vec<String> = safety
         .chain(liveness(&trial.run.world))
+        .chain(trial.run.lost_promises())
         .map(|broken| format!("{} at {} s: {}", broken.invariant.name(), broken.at, broken.detail))
         .collect();
     let events = trial.events();
@@ -73,6 +80,18 @@ pub fn run_seed(scenario: &Scenario) -> Result<(u64, Option<Broken>), Vec<Mistak
     }
     let faults = faults.iter().map(|fault| format!("{:?}: {:?}", fault.trigger, fault.action)).collect();
     Ok((events, Some(Broken { seed: scenario.seed, violations, faults })))
+}
+
+/// Most scenarios send for two or three seconds: here they go on for longer, some until the last fault, so that there is
+/// something to lose. Up to three times as many records, at a lower rate.
+fn stretch(scenario: &mut Scenario) {
+    let mut random = Prng::split(scenario.seed, "sweep");
+    for producer in &mut scenario.producers {
+        producer.records = producer.records.saturating_mul(random.between(1, 3) as u32);
+        let slowest = (u64::from(producer.records) * 1_000 / CHAOS.as_millis()).max(1);
+        let rate = u64::from(producer.rate_per_second);
+        producer.rate_per_second = random.between(slowest.min(rate), rate) as u32;
+    }
 }
 
 impl Outcome {

@@ -15,7 +15,8 @@ pub(super) fn is_quiet(world: &World) -> bool {
         && world.is_settled()
 }
 
-fn has_read_all(world: &World, app: &ConsumerApp) -> bool {
+/// Its position is at the end of every partition that has a leader.
+pub(super) fn has_read_all(world: &World, app: &ConsumerApp) -> bool {
     let (Some(client), Some(controller)) = (app.client(), world.controller()) else { return false };
     let image = controller.image();
     let read_up_to = |partition, end| client.positions().any(|position| position == (partition, end));

@@ -11,7 +11,7 @@ use super::network::{Link, NetworkSetup};
 use super::post::{Content, HELD};
 use crate::app::{ConsumerApp, ConsumerAppSetup, ProducerApp, ProducerAppSetup};
 use crate::base::config::BrokerConfig;
-use crate::base::{BrokerId, NodeId, StateHash, Time, TopicId};
+use crate::base::{BrokerId, Duration, NodeId, StateHash, Time, TopicId};
 use crate::broker::{Broker, BrokerSetup};
 use crate::controller::{Controller, ControllerSetup};
 use crate::node::{ConnectionId, Message, MessageSummary};
@@ -259,6 +259,11 @@ impl World {
         !stopping && !asking && !self.controller().is_some_and(moves)
     }
 
+    /// Whether a consumer's positions are at the end of all that can be read.
+    pub fn has_read_all(&self, app: &ConsumerApp) -> bool {
+        super::quiet::has_read_all(self, app)
+    }
+
     /// How many faults, starts, resumptions and healings are planned.
     pub fn pending(&self) -> u32 {
         self.engine.pending
@@ -319,6 +324,12 @@ impl World {
     /// By how many milliseconds a node's clock is wrong.
     pub fn clock_skew_ms(&self, node: NodeId) -> i64 {
         self.engine.slot(node).skew_us / 1_000
+    }
+
+    /// Whether a node's disk is full, and how much slower it is than it should be.
+    pub fn disk(&self, node: NodeId) -> (bool, Duration) {
+        let disk = &self.engine.slot(node).disk;
+        (disk.full_until.is_some(), disk.slower_by(self.now()))
     }
 
     /// The link from one node to another.

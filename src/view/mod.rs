@@ -12,7 +12,7 @@ mod verdict;
 
 pub use lanes::*;
 pub use model::*;
-pub use project::{LostMessage, partition_name, project};
+pub use project::{LostMessage, Recent, partition_name, project};
 pub use server::stored_from;
 pub use verdict::*;
 

@@ -37,6 +37,8 @@ pub struct NodeView {
     pub name: Rc<str>,
     /// Alive?
     pub status: NodeStatus,
+    /// What is wrong with its machine, if anything.
+    pub trouble: Option<Trouble>,
     /// What it is doing now.
     pub doing: Activity,
     /// What it holds.
@@ -57,6 +59,18 @@ pub enum NodeStatus {
     Crashed,
     /// The machine has no power.
     PoweredOff,
+}
+
+/// What is wrong with a machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trouble {
+    /// Its disk takes no more bytes.
+    DiskFull,
+    /// Its disk is slow.
+    DiskSlow,
+    /// Its clock is wrong.
+    WrongClock,
 }
 
 /// By role.
@@ -160,6 +174,8 @@ pub struct PartitionView {
     pub followers: Vec<FollowerView>,
     /// The last [`CELLS`](super::CELLS) offsets.
     pub cells: Vec<CellView>,
+    /// Records that were cut off its end a moment ago: (offset, record).
+    pub cut: Vec<(i64, u32)>,
     /// Segments on disk.
     pub segments: Vec<SegmentView>,
     /// The leader epoch cache: (epoch, first offset).

@@ -3,9 +3,9 @@
 use super::project::{partition_name, reuse};
 use super::{
     Activity, BrokerView, CELLS, CellView, ControllerView, FollowerView, NodeBody, NodeView, PartitionView,
-    ProducerStateView, ReplicaRole, SegmentView,
+    ProducerStateView, Recent, ReplicaRole, SegmentView,
 };
-use crate::base::{BrokerId, Offset, TopicPartition};
+use crate::base::{BrokerId, NodeId, Offset, TopicPartition};
 use crate::broker::{Broker, Partition};
 use crate::check::Run;
 use crate::client::payload::record_id_of;
@@ -15,7 +15,13 @@ use crate::metadata::records_of;
 use crate::sim::World;
 use std::rc::Rc;
 
-pub(super) fn broker(run: &Run, broker: &Broker, old: Option<&NodeView>) -> (Activity, NodeBody) {
+pub(super) fn broker(
+    run: &Run,
+    node: NodeId,
+    broker: &Broker,
+    recent: &Recent,
+    old: Option<&NodeView>,
+) -> (Activity, NodeBody) {
     let world = &run.world;
     let old = old.and_then(|view| match &view.body {
         NodeBody::Broker(view) => Some(view),
@@ -35,7 +41,11 @@ pub(super) fn broker(run: &Run, broker: &Broker, old: Option<&NodeView>) -> (Act
         }
         let name = partition_name(world, id);
         let shown = old.and_then(|view| view.partitions.iter().find(|view| view.name == name));
-        partitions.push(reuse(partition_view(run, broker, id, name, log), shown));
+        let mut view = partition_view(run, broker, id, name, log);
+        let cuts = recent.cuts.iter().filter(|(at, partition, _)| (*at, *partition) == (node, id));
+        view.cut =
+            cuts.flat_map(|(_, _, records)| records.iter().map(|(offset, record)| (*offset, record.0))).collect();
+        partitions.push(reuse(view, shown));
     }
     let view = BrokerView { broker_epoch: broker.broker_epoch(), metadata_offset: broker.image().offset(), partitions };
     let doing = match broker.is_fenced() {
@@ -79,6 +89,7 @@ fn partition_view(run: &Run, broker: &Broker, id: TopicPartition, name: Rc<str>,
         last_stable_offset: open.map_or(high_watermark, UnifiedLog::last_stable_offset),
         followers: partition.map_or_else(Vec::new, followers),
         cells: cells(run, log, high_watermark),
+        cut: Vec::new(),
         segments: log.segments().iter().map(|segment| segment_view(segment)).collect(),
         epochs: log.epochs().entries().iter().map(|entry| (entry.epoch, entry.start_offset)).collect(),
         producers: open.map_or_else(Vec::new, producers),

@@ -151,7 +151,7 @@ impl Cluster {
                 }
             }
             Effect::Disconnect { peer: CLIENT, channel } => self.closed.push((node, channel)),
-            Effect::Disconnect { .. } => {}
+            Effect::Disconnect { .. } | Effect::Halt => {}
             Effect::SetTimer(timer, at) => {
                 self.sequence += 1;
                 self.timers.insert((node, timer), self.sequence);

@@ -120,6 +120,7 @@ impl Bench {
             broker_epoch: 101,
             config: &self.config,
             image: &self.image,
+            disk_full: false,
             requests: &mut self.queue,
             out: &mut out,
         };
@@ -132,7 +133,7 @@ impl Bench {
                 Effect::Request { to, correlation_id, request, .. } => self.sent.push((to, correlation_id, request)),
                 Effect::Disconnect { .. } => self.closed += 1,
                 Effect::Emit(event) => self.events.push(event),
-                Effect::SetTimer(..) | Effect::CancelTimer(_) | Effect::Exit => {}
+                Effect::SetTimer(..) | Effect::CancelTimer(_) | Effect::Exit | Effect::Halt => {}
             }
         }
         result

@@ -424,7 +424,9 @@ impl<N: Node> Fake<N> {
             }
             Effect::Emit(event) => self.events.push(event),
             Effect::Disconnect { .. } => self.queue.retain(|_, arrival| matches!(arrival.body, Body::Request(_))),
-            Effect::Respond { .. } | Effect::Exit => unreachable!("clients neither respond nor exit"),
+            Effect::Respond { .. } | Effect::Exit | Effect::Halt => {
+                unreachable!("clients neither respond nor exit")
+            }
         }
     }
 

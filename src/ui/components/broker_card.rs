@@ -43,7 +43,10 @@ pub fn crossed(node: &NodeView, w: f64, h: f64) -> Html {
 
 /// The state of a node that is not simply up, as a badge text.
 pub fn state_words(node: &NodeView, t: &Texts) -> Option<&'static str> {
-    (node.status != NodeStatus::Up).then(|| (t.status)(node.status))
+    match node.status {
+        NodeStatus::Up => node.trouble.map(t.trouble),
+        status => Some((t.status)(status)),
+    }
 }
 
 #[component]

@@ -34,6 +34,9 @@ struct Draft {
     by_ms: String,
     /// What an administrator asks for is kept as it is; files and links can say it.
     task: Option<AdminTask>,
+    one_way: bool,
+    partition: String,
+    offset: String,
 }
 
 /// The verbs, and whether they strike a message.
@@ -48,6 +51,9 @@ const VERBS: &[(&str, bool)] = &[
     ("heal", false),
     ("slow", false),
     ("skew_clock", false),
+    ("corrupt", false),
+    ("slow_disk", false),
+    ("full_disk", false),
     ("reset", true),
     ("stall", true),
     ("delay", true),
@@ -78,6 +84,9 @@ impl Draft {
             for_ms: String::new(),
             by_ms: "1000".into(),
             task: None,
+            one_way: false,
+            partition: String::new(),
+            offset: String::new(),
         };
         let Some(fault) = fault else { return draft };
         match &fault.when {
@@ -108,9 +117,9 @@ impl Draft {
             What::Restart { node } => set("restart", node, None),
             What::Pause { node, duration } => set("pause", node, *duration),
             What::Resume { node } => set("resume", node, None),
-            What::Partition { a, b, duration } => {
+            What::Partition { a, b, one_way, duration } => {
                 set("partition", a, *duration);
-                self.other = text(b);
+                (self.other, self.one_way) = (text(b), *one_way);
             }
             What::Heal { a, b } => {
                 set("heal", a, None);
@@ -126,6 +135,16 @@ impl Draft {
             What::SkewClock { node, by_ms } => {
                 (self.verb, self.node, self.by_ms) = ("skew_clock".into(), node.to_string(), by_ms.to_string());
             }
+            What::Corrupt { node, partition, offset } => {
+                set("corrupt", node, None);
+                self.partition = text(partition);
+                self.offset = offset.map_or_else(String::new, |it| it.to_string());
+            }
+            What::SlowDisk { node, by, duration } => {
+                set("slow_disk", node, *duration);
+                self.by_ms = ms(Some(*by));
+            }
+            What::FullDisk { node, duration } => set("full_disk", node, *duration),
         }
     }
 
@@ -167,10 +186,17 @@ impl Draft {
             "restart" => What::Restart { node },
             "pause" => What::Pause { node, duration: span()? },
             "resume" => What::Resume { node },
-            "partition" => What::Partition { a: node, b: name(&self.other), duration: span()? },
+            "partition" => What::Partition { a: node, b: name(&self.other), one_way: self.one_way, duration: span()? },
             "heal" => What::Heal { a: node, b: name(&self.other) },
             "slow" => What::Slow { a: Some(node), b: name(&self.other), by: by()?, duration: span()? },
             "skew_clock" => What::SkewClock { node, by_ms: self.by_ms.trim().parse().map_err(|_| "by.ms")? },
+            "corrupt" => {
+                let offset = self.offset.trim();
+                let offset = if offset.is_empty() { None } else { Some(offset.parse().map_err(|_| "offset")?) };
+                What::Corrupt { node, partition: name(self.partition.trim()), offset }
+            }
+            "slow_disk" => What::SlowDisk { node, by: by()?, duration: span()? },
+            "full_disk" => What::FullDisk { node, duration: span()? },
             "reset" => What::Reset,
             "stall" => What::Stall,
             _ => What::Delay { by: by()? },
@@ -231,6 +257,7 @@ pub fn FaultForm(props: &FormProps) -> Html {
         ("message".into(), t.fault_on_message.into()),
         ("event".into(), t.fault_on_event.into()),
     ];
+    let ways = vec![("both".to_owned(), t.both_ways.to_owned()), ("one".to_owned(), t.one_way.to_owned())];
     let verb = &*draft.verb;
     let save = {
         let (draft, problem, done) = (draft.clone(), problem.clone(), props.done.clone());
@@ -265,8 +292,15 @@ pub fn FaultForm(props: &FormProps) -> Html {
             if matches!(verb, "partition" | "heal" | "slow") {
                 { choose(t.fault_to, "fault-other", &draft.other, nodes(Some(t.everyone)), |it, value| it.other = value) }
             }
-            if matches!(verb, "slow" | "delay" | "skew_clock") { { input(t.fault_by_ms, "by.ms", &draft.by_ms, |it, value| it.by_ms = value) } }
-            if matches!(verb, "crash" | "shutdown" | "power_loss" | "pause" | "partition" | "slow") {
+            if verb == "partition" {
+                { choose(t.fault_ways, "fault-ways", if draft.one_way { "one" } else { "both" }, ways, |it, value| it.one_way = value == "one") }
+            }
+            if verb == "corrupt" {
+                { input(t.topic_partition, "partition", &draft.partition, |it, value| it.partition = value) }
+                { input(t.offset, "offset", &draft.offset, |it, value| it.offset = value) }
+            }
+            if matches!(verb, "slow" | "delay" | "skew_clock" | "slow_disk") { { input(t.fault_by_ms, "by.ms", &draft.by_ms, |it, value| it.by_ms = value) } }
+            if matches!(verb, "crash" | "shutdown" | "power_loss" | "pause" | "partition" | "slow" | "slow_disk" | "full_disk") {
                 { input(t.fault_for_ms, "for.ms", &draft.for_ms, |it, value| it.for_ms = value) }
             }
             if let Some(field) = *problem {

@@ -2,7 +2,7 @@
 
 use super::en_story as story;
 use super::{Banner, Texts};
-use delivery_lab::view::{MarkKind, NodeStatus, RowStatus};
+use delivery_lab::view::{MarkKind, NodeStatus, RowStatus, Trouble};
 
 pub static TEXTS: Texts = Texts {
     scenario: "Scenario",
@@ -141,6 +141,11 @@ pub static TEXTS: Texts = Texts {
         NodeStatus::Crashed => "crashed",
         NodeStatus::PoweredOff => "no power",
     },
+    trouble: |trouble| match trouble {
+        Trouble::DiskFull => "disk full",
+        Trouble::DiskSlow => "slow disk",
+        Trouble::WrongClock => "wrong clock",
+    },
     acknowledges: |records| if records.is_empty() { "ack".to_owned() } else { format!("ack {records}") },
     message_label: story::message_label,
     link_label: |a, b| format!("Link {a} – {b}"),
@@ -166,6 +171,18 @@ pub static TEXTS: Texts = Texts {
     restart: "Start it again",
     power_loss: "Power loss",
     power_loss_help: "The machine dies: only what was flushed stays.",
+    slow_disk: "Slow disk: 1 s",
+    slow_disk_help: "Each append and read takes that much longer; heartbeats do not.",
+    full_disk: "Full disk",
+    full_disk_help: "The next append fails, and the broker halts until there is room.",
+    corrupt: "Flip a byte on disk",
+    corrupt_help: "A stored batch no longer matches its CRC.",
+    cut_one_way: |from, to| format!("Cut {from} → {to} only"),
+    fault_ways: "Direction",
+    both_ways: "both ways",
+    one_way: "one way: nothing from the node gets there",
+    topic_partition: "Partition (orders-0), or empty for any",
+    offset: "Offset, or empty for any",
     pause_node: "Pause",
     pause_help: "It stops for a while, as in a long GC.",
     resume: "Resume",

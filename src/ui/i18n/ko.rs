@@ -3,7 +3,7 @@
 use super::ko_story as story;
 use super::{Banner, Texts};
 use delivery_lab::base::config::{ConfigNote, NoteKind};
-use delivery_lab::view::{MarkKind, NodeStatus, RowStatus};
+use delivery_lab::view::{MarkKind, NodeStatus, RowStatus, Trouble};
 
 pub static TEXTS: Texts = Texts {
     scenario: "시나리오",
@@ -144,6 +144,11 @@ pub static TEXTS: Texts = Texts {
         NodeStatus::Crashed => "죽음",
         NodeStatus::PoweredOff => "전원 꺼짐",
     },
+    trouble: |trouble| match trouble {
+        Trouble::DiskFull => "디스크 가득 참",
+        Trouble::DiskSlow => "느린 디스크",
+        Trouble::WrongClock => "틀린 시계",
+    },
     acknowledges: |records| if records.is_empty() { "ack".to_owned() } else { format!("ack {records}") },
     message_label: story::message_label,
     link_label: |a, b| format!("링크 {a} – {b}"),
@@ -169,6 +174,18 @@ pub static TEXTS: Texts = Texts {
     restart: "다시 시작",
     power_loss: "전원 차단",
     power_loss_help: "장비가 꺼집니다. flush된 것만 남습니다.",
+    slow_disk: "느린 디스크: 1 s",
+    slow_disk_help: "저장하고 읽을 때마다 그만큼 더 걸립니다. 하트비트는 그대로입니다.",
+    full_disk: "가득 찬 디스크",
+    full_disk_help: "다음 저장이 실패하고, 공간이 생길 때까지 브로커가 멈춥니다.",
+    corrupt: "디스크의 바이트 뒤집기",
+    corrupt_help: "저장된 배치가 자신의 CRC와 맞지 않게 됩니다.",
+    cut_one_way: |from, to| format!("{from} → {to} 방향만 끊기"),
+    fault_ways: "방향",
+    both_ways: "양방향",
+    one_way: "한 방향: 노드가 보내는 것이 닿지 않음",
+    topic_partition: "파티션(orders-0), 비우면 아무것이나",
+    offset: "오프셋, 비우면 아무것이나",
     pause_node: "잠시 멈추기",
     pause_help: "긴 GC처럼 잠시 멈춥니다.",
     resume: "계속하기",

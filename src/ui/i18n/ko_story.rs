@@ -42,10 +42,16 @@ pub fn what(what: &What) -> String {
         What::Restart { node } => format!("{} 다시 시작", node_name(node)),
         What::Pause { node, duration } => format!("{} 멈추기{}", node_name(node), for_while(duration)),
         What::Resume { node } => format!("{} 계속하기", node_name(node)),
-        What::Partition { a, b: Some(b), duration } => {
+        What::Partition { a, b: Some(b), one_way: true, duration } => {
+            format!("{} → {} 끊기{}", node_name(a), node_name(b), for_while(duration))
+        }
+        What::Partition { a, b: None, one_way: true, duration } => {
+            format!("{}가 보내는 모든 것 버리기{}", node_name(a), for_while(duration))
+        }
+        What::Partition { a, b: Some(b), duration, .. } => {
             format!("{} – {} 끊기{}", node_name(a), node_name(b), for_while(duration))
         }
-        What::Partition { a, b: None, duration } => format!("{} 고립{}", node_name(a), for_while(duration)),
+        What::Partition { a, b: None, duration, .. } => format!("{} 고립{}", node_name(a), for_while(duration)),
         What::Heal { a, b: Some(b) } => format!("{} – {} 잇기", node_name(a), node_name(b)),
         What::Heal { a, b: None } => format!("{}의 모든 링크 잇기", node_name(a)),
         What::Reset => "연결 끊기(reset)".to_owned(),
@@ -61,6 +67,15 @@ pub fn what(what: &What) -> String {
             )
         }
         What::SkewClock { node, by_ms } => format!("{}의 시계를 {by_ms} ms 옮기기", node_name(node)),
+        What::Corrupt { node, partition, offset } => {
+            let offset = offset.map_or_else(String::new, |it| format!(" 오프셋 {it}의"));
+            let partition = partition.as_ref().map_or_else(String::new, |it| format!(" {it}"));
+            format!("{} 디스크에서{partition}{offset} 바이트 뒤집기", node_name(node))
+        }
+        What::SlowDisk { node, by, duration } => {
+            format!("{}의 디스크를 {} 느리게{}", node_name(node), span(by.0), for_while(duration))
+        }
+        What::FullDisk { node, duration } => format!("{}의 디스크 채우기{}", node_name(node), for_while(duration)),
     }
 }
 
@@ -80,6 +95,9 @@ pub fn verb(verb: &str) -> &'static str {
         "heal" => "링크 잇기",
         "slow" => "링크 느리게",
         "skew_clock" => "시계 옮기기",
+        "corrupt" => "디스크의 바이트 뒤집기",
+        "slow_disk" => "느린 디스크",
+        "full_disk" => "가득 찬 디스크",
         "reset" => "연결 끊기",
         "stall" => "멈춰 세우기",
         _ => "늦추기",
@@ -212,6 +230,7 @@ pub fn event(line: &Line) -> Sentence {
             format!("{tp} ISR 제안: {}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")),
             Tone::Quiet,
         ),
+        Event::LogDirFailed => ("디스크에 쓸 수 없어 스스로 멈춤".to_owned(), Tone::Bad),
         Event::ProduceRefused { error, .. } => (format!("{tp} 쓰기 거부: {}", error.name()), Tone::Bad),
         Event::LogRecovered { log_end_offset, lost_bytes, .. } => {
             let lost = if *lost_bytes > 0 { format!(", {lost_bytes}바이트 유실") } else { String::new() };
@@ -263,5 +282,8 @@ fn fault(mark: &FaultMark, line: &Line) -> String {
         FaultMark::Slowed(None) => "모든 링크가 느려짐".to_owned(),
         FaultMark::ClockSkewed(ms) => format!("시계가 {ms} ms 옮겨짐"),
         FaultMark::Corrupted(_) => format!("디스크에서 {}의 바이트가 바뀜", line.partition),
+        FaultMark::DiskSlowed(by) => format!("디스크가 {} 느려짐", span(by.0)),
+        FaultMark::DiskFull => "디스크가 가득 참".to_owned(),
+        FaultMark::DiskFreed => "디스크가 다시 제대로 동작함".to_owned(),
     }
 }

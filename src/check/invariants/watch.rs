@@ -11,6 +11,8 @@ pub(super) struct Watch {
     pub waived: bool,
     /// Brokers that came back without all that was committed.
     pub cut: Vec<BrokerId>,
+    /// The controller's last decision: leader epoch, partition epoch.
+    epochs: Option<(LeaderEpoch, i32)>,
     /// The last high watermark of each who leads: (broker, epoch, offset).
     marks: Vec<(BrokerId, LeaderEpoch, Offset)>,
     /// Up to where each broker's log was seen to agree with the leader's.
@@ -18,6 +20,11 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// The controller decided; the epochs of its decision before.
+    pub fn decided(&mut self, leader_epoch: LeaderEpoch, partition_epoch: i32) -> Option<(LeaderEpoch, i32)> {
+        self.epochs.replace((leader_epoch, partition_epoch))
+    }
+
     /// A leader's high watermark moved. If it went back within its epoch: from where.
     pub fn moved(&mut self, leader: BrokerId, epoch: LeaderEpoch, to: Offset) -> Option<Offset> {
         let Some(mark) = self.marks.iter_mut().find(|(broker, _, _)| *broker == leader) else {
