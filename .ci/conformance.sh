@@ -31,7 +31,8 @@ find_java() {
   [ "${major:-0}" -ge 17 ] || fail "Java 17 or later is needed to run Kafka: install a JRE, or name one in JAVA_HOME"
 }
 
-is_good() { [ -f "$1" ] && [ "$(sha256sum "$1" | cut -d' ' -f1)" = "$2" ]; }
+checksum() { if have sha256sum; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d' ' -f1; }
+is_good() { [ -f "$1" ] && [ "$(checksum "$1")" = "$2" ]; }
 
 # One jar, by its path in a Maven repository: with curl, or with Maven where only that knows the way out.
 fetch_jar() {
