@@ -13,8 +13,10 @@ mod delta;
 mod encode;
 mod features;
 mod image;
+mod json;
 mod partition;
 mod records;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod uuid;
@@ -24,11 +26,13 @@ pub use batch::{MetadataError, batch_of, records_of};
 pub use delta::MetadataDelta;
 pub use features::{FEATURES, Feature};
 pub use image::{BrokerRegistration, MetadataImage, TopicImage};
+pub use json::record_json;
 pub use partition::PartitionRegistration;
 pub use records::{
     BrokerRegistrationChangeRecord, ConfigRecord, ConfigResource, MetadataRecord, PartitionChangeRecord,
     PartitionRecord, RegisterBrokerRecord,
 };
+pub use snapshot::snapshot_records;
 pub use uuid::Uuid;
 
 use crate::base::{TopicId, TopicPartition};

@@ -41,6 +41,13 @@ pub fn parse_value(value: serde_json::Value) -> Result<Scenario, Vec<Mistake>> {
     }
 }
 
+/// Reads one fault, as it stands in a scenario. On error every mistake is there.
+pub fn parse_fault(fields: serde_json::Map<String, serde_json::Value>) -> Result<Fault, Vec<Mistake>> {
+    let mut mistakes = Mistakes::default();
+    let fault = Reader::read("fault", fields.into(), &mut mistakes, read_fault).flatten();
+    fault.filter(|_| mistakes.0.is_empty()).ok_or(mistakes.0)
+}
+
 fn read_scenario(r: &mut Reader<'_>) -> Scenario {
     let default = Scenario::default();
     let version = r.number("version", VERSION, 0, u64::MAX);
@@ -64,7 +71,8 @@ fn read_scenario(r: &mut Reader<'_>) -> Scenario {
 
 fn read_cluster(r: &mut Reader<'_>) -> Cluster {
     let brokers = r.number("brokers", 3, 1, 9) as u32;
-    Cluster { brokers, racks: r.texts("racks"), config: r.properties("config") }
+    let controllers = r.number("controllers", 1, 1, 3) as u32;
+    Cluster { brokers, racks: r.texts("racks"), controllers, config: r.properties("config") }
 }
 
 fn read_topic(r: &mut Reader<'_>) -> Topic {

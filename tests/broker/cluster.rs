@@ -53,7 +53,9 @@ impl Cluster {
         let properties: Properties = settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
         let config = Rc::new(BrokerConfig::parse(&properties).expect("good settings"));
         let cluster_id: Rc<str> = "lab".into();
-        let setup = ControllerSetup { node: CONTROLLER, config: config.clone(), cluster_id: cluster_id.clone() };
+        let voters = [CONTROLLER].into();
+        let setup =
+            ControllerSetup { node: CONTROLLER, voters, config: config.clone(), cluster_id: cluster_id.clone() };
         let ids = (0..brokers).map(BrokerId);
         let broker = |id| BrokerSetup {
             id,

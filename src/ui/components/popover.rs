@@ -243,6 +243,8 @@ fn deeds(target: Target, view: &ClusterView, t: &Texts, for_ms: u64) -> Vec<Deed
                 deed(t.heal, "", What::Heal { a: of(), b: None }, cut || trouble),
             ];
             if has_disk {
+                let shutdown = What::Shutdown { node: of(), back_after: back };
+                list.insert(1, deed(t.shutdown, t.shutdown_help, shutdown, runs));
                 let (by, offset) = (Duration::from_millis(1_000), None);
                 list.push(deed(t.slow_disk, t.slow_disk_help, What::SlowDisk { node: of(), by, duration }, !dead));
                 list.push(deed(t.full_disk, t.full_disk_help, What::FullDisk { node: of(), duration }, !dead));
