@@ -12,10 +12,13 @@ pub fn liveness(world: &World) -> Vec<Violation> {
     let mut report = |invariant, partition: Option<TopicPartition>, detail: String| {
         violations.push(Violation { invariant, at: world.now(), partition, detail: detail.into() });
     };
-    let Some(controller) = world.controller() else { return violations };
-    for (partition, decided) in controller.image().partitions() {
+    if world.active_controller().is_none() {
+        report(Invariant::ControllerReturns, None, "no controller is active".to_owned());
+    }
+    let Some(image) = world.image() else { return violations };
+    for (partition, decided) in image.partitions() {
         let name = || {
-            let topic = controller.image().topic_name(partition.topic).unwrap_or("?");
+            let topic = image.topic_name(partition.topic).unwrap_or("?");
             format!("{topic}-{}", partition.partition)
         };
         let leads = |leader: BrokerId| leader != BrokerId::NONE && world.is_alive(leader.node());

@@ -9,6 +9,7 @@ mod ledger;
 mod life;
 mod liveness;
 mod picture;
+mod raft;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -20,5 +21,6 @@ pub use ledger::{Ledger, LedgerError, Readers};
 pub use life::{Ack, Counts, Failure, Life, StoryKind, StoryStep};
 pub use liveness::liveness;
 pub use picture::{LogEntry, LogPicture};
+pub use raft::Quorum;
 pub use run::Run;
 pub use verdict::Verdict;

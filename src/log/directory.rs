@@ -168,7 +168,7 @@ impl LogDirectory {
             let size = u64::from(lost.size_in_bytes());
             let torn = random.below(2 * size);
             let torn = (1..size).contains(&torn).then(|| lost.bytes().slice(..torn as usize));
-            Rc::make_mut(&mut self.segments[index]).lose_power(durable, torn);
+            Rc::make_mut(&mut self.segments[index]).lose_power(durable, torn, now);
             self.segments.truncate(index + 1);
         }
         let end = self.end_offset();

@@ -49,8 +49,8 @@ pub struct MetadataImage {
     topics: SortedMap<TopicId, Rc<TopicImage>>,
     names: Rc<SortedMap<Rc<str>, TopicId>>,
     /// Settings of brokers, by resource name; "" stands for all.
-    broker_configs: SortedMap<Rc<str>, Properties>,
-    features: Rc<SortedMap<Rc<str>, i16>>,
+    pub(super) broker_configs: SortedMap<Rc<str>, Properties>,
+    pub(super) features: Rc<SortedMap<Rc<str>, i16>>,
     next_topic: u32,
     next_producer_id: ProducerId,
 }

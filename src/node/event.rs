@@ -108,6 +108,12 @@ pub enum Event {
         unclean: bool,
     },
 
+    // ---- the quorum of controllers ----
+    /// A controller's part in the quorum changed. (Its high watermark and truncations are told as those of a partition.)
+    QuorumChanged { role: QuorumRole, epoch: LeaderEpoch, leader: Option<NodeId> },
+    /// It has replayed all that was committed before its epoch, and decides from now on.
+    ControllerActive { epoch: LeaderEpoch },
+
     // ---- the world ----
     /// A message left.
     MessageSent { message: MessageId, to: NodeId, connection: ConnectionId, summary: Rc<MessageSummary> },
@@ -121,6 +127,37 @@ pub enum Event {
     Fault(FaultMark),
     /// The process started.
     Started,
+}
+
+/// What a controller is in its quorum (KIP-595, KIP-996).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum QuorumRole {
+    /// It knows no leader, and perhaps has voted.
+    Unattached,
+    /// It asks whether it would be elected.
+    Prospective,
+    /// It asks for votes in a new epoch.
+    Candidate,
+    /// It was elected.
+    Leader,
+    /// It reads the leader's log.
+    Follower,
+    /// It led, and tells the others that it does no more.
+    Resigned,
+}
+
+impl QuorumRole {
+    /// As `kafka-metadata-quorum` and the metrics spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            QuorumRole::Unattached => "unattached",
+            QuorumRole::Prospective => "prospective",
+            QuorumRole::Candidate => "candidate",
+            QuorumRole::Leader => "leader",
+            QuorumRole::Follower => "follower",
+            QuorumRole::Resigned => "resigned",
+        }
+    }
 }
 
 /// What a timeline says of a message.

@@ -10,7 +10,7 @@ use crate::protocol::NewTopic;
 use crate::sim::{Action, AdminTask, EventKind, Fault, MessageKind, NetworkSetup, Trigger, WorldSetup};
 use std::rc::Rc;
 
-/// Ids for names: brokers first, then the controller, then applications in the order of the scenario.
+/// Ids for names: brokers first, then controllers, then applications in the order of the scenario.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Names {
     ids: SortedMap<Rc<str>, NodeId>,
@@ -21,7 +21,8 @@ impl Names {
     fn of(scenario: &Scenario, mistakes: &mut Mistakes) -> Names {
         let servers = (0..scenario.cluster.brokers).map(|i| Rc::from(format!("broker-{i}")));
         let mut out = Names { ids: SortedMap::new(), names: Vec::new() };
-        for name in servers.chain([Rc::from("controller-0")]) {
+        let controllers = (0..scenario.cluster.controllers).map(|i| Rc::from(format!("controller-{i}")));
+        for name in servers.chain(controllers) {
             out.add(name);
         }
         let producers = scenario.producers.iter().enumerate().map(|(i, p)| (format!("producers[{i}].name"), &p.name));
@@ -69,6 +70,9 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
     let names = Names::of(scenario, &mut mistakes);
     let brokers: Rc<[NodeId]> = (0..scenario.cluster.brokers as u16).map(NodeId).collect();
     let broker_config = checked("cluster.config", BrokerConfig::parse(&scenario.cluster.config), &mut mistakes);
+    if !matches!(scenario.cluster.controllers, 1 | 3) {
+        mistakes.add("cluster.controllers", "1 or 3: two agree only while both are there, as one does");
+    }
     let topics = topics(scenario, &broker_config, &mut mistakes);
     let producers = producers(scenario, &names, &brokers, &mut mistakes);
     let consumers = consumers(scenario, &names, &brokers, &mut mistakes);
@@ -92,7 +96,7 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
         seed: scenario.seed,
         brokers: scenario.cluster.brokers as u16,
         racks: scenario.cluster.racks.clone(),
-        controllers: 1,
+        controllers: scenario.cluster.controllers as u16,
         broker_config: Rc::new(broker_config),
         topics,
         network: NetworkSetup { latency_min, latency_max },

@@ -62,6 +62,8 @@ pub struct Cluster {
     pub brokers: u32,
     /// `broker.rack` of each broker, over and over; none for a cluster in one place.
     pub racks: Vec<Rc<str>>,
+    /// How many controllers: 1 or 3.
+    pub controllers: u32,
     /// Broker settings, for all of them.
     pub config: Properties,
 }
@@ -301,7 +303,7 @@ impl Default for Scenario {
         Scenario {
             id: None,
             seed: 1,
-            cluster: Cluster { brokers: 3, racks: Vec::new(), config: Properties::new() },
+            cluster: Cluster { brokers: 3, racks: Vec::new(), controllers: 1, config: Properties::new() },
             topics: Vec::new(),
             network: Network { latency: (Duration::from_micros(500), Duration::from_micros(2_000)) },
             producers: Vec::new(),

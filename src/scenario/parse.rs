@@ -71,7 +71,8 @@ fn read_scenario(r: &mut Reader<'_>) -> Scenario {
 
 fn read_cluster(r: &mut Reader<'_>) -> Cluster {
     let brokers = r.number("brokers", 3, 1, 9) as u32;
-    Cluster { brokers, racks: r.texts("racks"), config: r.properties("config") }
+    let controllers = r.number("controllers", 1, 1, 3) as u32;
+    Cluster { brokers, racks: r.texts("racks"), controllers, config: r.properties("config") }
 }
 
 fn read_topic(r: &mut Reader<'_>) -> Topic {

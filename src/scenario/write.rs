@@ -21,6 +21,9 @@ pub fn to_json(scenario: &Scenario) -> Value {
         cluster.insert("brokers".into(), json!(scenario.cluster.brokers));
         let racks = &scenario.cluster.racks;
         insert(&mut cluster, "racks", (!racks.is_empty()).then(|| json!(racks)));
+        if scenario.cluster.controllers != default.cluster.controllers {
+            cluster.insert("controllers".into(), json!(scenario.cluster.controllers));
+        }
         settings(&mut cluster, "config", &scenario.cluster.config);
         out.insert("cluster".into(), Value::Object(cluster));
     }

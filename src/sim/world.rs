@@ -14,6 +14,7 @@ use crate::base::config::BrokerConfig;
 use crate::base::{BrokerId, Duration, NodeId, StateHash, Time, TopicId};
 use crate::broker::{Broker, BrokerSetup};
 use crate::controller::{Controller, ControllerSetup};
+use crate::metadata::MetadataImage;
 use crate::node::{ConnectionId, Message, MessageSummary};
 use crate::protocol::{ErrorCode, NewTopic};
 use std::hash::{Hash, Hasher};
@@ -176,7 +177,8 @@ impl World {
             AnyNode::Broker(Rc::new(Broker::new(setup)))
         };
         let controller = |node: &NodeId| {
-            let setup = ControllerSetup { node: *node, config: config.clone(), cluster_id: cluster_id.clone() };
+            let (voters, config, cluster_id) = (controllers.clone(), config.clone(), cluster_id.clone());
+            let setup = ControllerSetup { node: *node, voters, config, cluster_id };
             AnyNode::Controller(Rc::new(Controller::new(setup)))
         };
         brokers.iter().map(broker).chain(controllers.iter().map(controller)).collect()
@@ -254,17 +256,17 @@ impl World {
         super::quiet::is_quiet(self)
     }
 
+    /// Whether a consumer's positions are at the end of all that can be read.
+    pub fn has_read_all(&self, app: &ConsumerApp) -> bool {
+        super::quiet::has_read_all(self, app)
+    }
+
     /// No process is about to stop, no partition on the move, and the administrator has all answers.
     pub(super) fn is_settled(&self) -> bool {
         let stopping = self.engine.nodes.iter().any(|slot| slot.stopping);
         let asking = self.nodes().any(|(_, node)| matches!(node, AnyNode::Admin(admin) if !admin.is_idle()));
         let moves = |controller: &Controller| controller.image().partitions().any(|(_, it)| it.is_reassigning());
         !stopping && !asking && !self.controller().is_some_and(moves)
-    }
-
-    /// Whether a consumer's positions are at the end of all that can be read.
-    pub fn has_read_all(&self, app: &ConsumerApp) -> bool {
-        super::quiet::has_read_all(self, app)
     }
 
     /// How many faults, starts, resumptions and healings are planned.
@@ -357,15 +359,30 @@ impl World {
         })
     }
 
-    /// The controller in charge. When none is alive, the first: what it wrote down is still what brokers go by.
-    pub fn controller(&self) -> Option<&Controller> {
-        let controllers = self.nodes().filter_map(|(node, it)| match it {
+    /// All controllers, dead ones too.
+    pub fn controllers(&self) -> impl Iterator<Item = (NodeId, &Controller)> {
+        let first = self.setup.brokers;
+        (first..first + self.setup.controllers).map(NodeId).filter_map(|node| match self.node(node) {
             AnyNode::Controller(controller) => Some((node, &**controller)),
             _ => None,
-        });
-        let mut controllers = controllers.peekable();
-        let first = controllers.peek().map(|(_, controller)| *controller);
-        controllers.find(|(node, _)| self.is_alive(*node)).map(|(_, controller)| controller).or(first)
+        })
+    }
+
+    /// The active controller: the one that decides. A deposed one that does not know it counts less than its successor.
+    pub fn active_controller(&self) -> Option<(NodeId, &Controller)> {
+        let alive = self.controllers().filter(|(node, it)| self.is_alive(*node) && it.epoch().is_some());
+        alive.max_by_key(|(_, it)| it.epoch())
+    }
+
+    /// The active controller. While there is none, the first that is alive, or just the first.
+    pub fn controller(&self) -> Option<&Controller> {
+        let any = || self.controllers().find(|(node, _)| self.is_alive(*node)).or_else(|| self.controllers().next());
+        self.active_controller().or_else(any).map(|(_, controller)| controller)
+    }
+
+    /// The cluster as the quorum has committed it: what whoever knows most of it knows.
+    pub fn image(&self) -> Option<&MetadataImage> {
+        self.controllers().map(|(_, it)| it.committed_image()).max_by_key(|image| image.offset())
     }
 
     /// All applications that produce.

@@ -8,6 +8,7 @@ mod lanes;
 mod ledger;
 mod model;
 mod project;
+mod quorum;
 mod server;
 mod verdict;
 

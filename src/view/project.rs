@@ -3,7 +3,7 @@
 //! Invariant: what equals the section shown before *is* the section shown before, so that a page skips it by pointer.
 
 use super::{
-    ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, Trouble, application, ledger, server,
+    ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, Trouble, application, ledger, quorum, server,
 };
 use crate::base::{Duration, NodeId, Offset, RecordId, Time, TopicId, TopicPartition, sort_short};
 use crate::check::Run;
@@ -77,8 +77,7 @@ pub fn partition_name(world: &World, partition: TopicPartition) -> Rc<str> {
     if let Some(topic) = own {
         return Rc::from(format!("{}-{index}", topic.name));
     }
-    let image = world.controller().map(crate::controller::Controller::image);
-    let name = image.and_then(|image| image.topic_name(TopicId(topic))).unwrap_or(match topic {
+    let name = world.image().and_then(|image| image.topic_name(TopicId(topic))).unwrap_or(match topic {
         0 => crate::metadata::CLUSTER_METADATA_TOPIC,
         _ => "?",
     });
@@ -100,7 +99,7 @@ fn node_view(run: &Run, id: NodeId, node: &AnyNode, recent: &Recent, old: Option
     };
     let (doing, body) = match node {
         AnyNode::Broker(broker) => server::broker(run, id, broker, recent, old),
-        AnyNode::Controller(controller) => server::controller(controller),
+        AnyNode::Controller(controller) => quorum::controller(controller, world.now(), old),
         AnyNode::Producer(app) => application::producer(run, app),
         AnyNode::Consumer(app) => application::consumer(run, app),
         _ => unreachable!("invariant: the world's own client is not shown"),

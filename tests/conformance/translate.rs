@@ -175,6 +175,7 @@ fn fetch(send: &Send, names: &mut Names, reader: &Reader<'_>) -> Request {
         last_fetched_epoch: reader.int(part, "lastFetchedEpoch", -1),
         log_start_offset: reader.number(part, "logStartOffset", -1),
         partition_max_bytes: reader.int(part, "partitionMaxBytes", 0) as u32,
+        high_watermark: -1,
     };
     let state = &body["replicaState"];
     let (id, epoch) = (reader.int(state, "replicaId", -1), reader.number(state, "replicaEpoch", -1));

@@ -55,6 +55,7 @@ fn empty_response(request: &FetchPartition) -> FetchPartitionResponse {
         log_start_offset: -1,
         diverging_epoch: None,
         current_leader: None,
+        snapshot_id: None,
         aborted_transactions: Vec::new(),
         preferred_read_replica: BrokerId::NONE,
         records: Vec::new(),

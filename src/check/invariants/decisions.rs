@@ -3,6 +3,7 @@
 use super::{Cluster, Invariant, Invariants};
 use crate::base::{BrokerId, LeaderEpoch, TopicPartition};
 use crate::metadata::PartitionRegistration;
+use crate::protocol::LeaderRecoveryState;
 use crate::sim::Recorded;
 
 /// As [`crate::node::Event::PartitionChanged`] has it.
@@ -22,6 +23,9 @@ impl Invariants {
         partition: TopicPartition,
         new: &Decision<'_>,
     ) {
+        if self.watch_mut(partition).is_told_again(it.node, new.partition_epoch) {
+            return;
+        }
         let (leader, isr) = (new.leader, new.isr);
         if leader != BrokerId::NONE && !isr.contains(&leader) {
             let detail = format!("leader {leader} is not in the ISR {isr:?}");
@@ -29,10 +33,13 @@ impl Invariants {
         }
         let image = cluster.image();
         let decided = image.partition(partition);
+        let is_new_reign = self.watch_mut(partition).last_epoch() < Some(new.leader_epoch);
         if let Some(problem) = decided.and_then(|decided| self.misfit(partition, decided, new)) {
             self.report(Invariant::TypeOk, it.at, partition, format!("{problem}: leader {leader}, ISR {isr:?}"));
         }
-        if new.unclean {
+        // Who is elected while the partition recovers is so without having been in sync, and nobody says it again.
+        let recovers = |it: &PartitionRegistration| it.leader_recovery_state == LeaderRecoveryState::Recovering;
+        if new.unclean || (decided.is_some_and(|decided| recovers(decided)) && is_new_reign) {
             self.watch_mut(partition).waive();
             return;
         }

@@ -15,11 +15,12 @@ mod survival;
 mod watch;
 
 use super::ledger::Ledger;
+use super::raft::{Quorum, RaftWatch};
 use crate::app::ProducerAppSetup;
 use crate::base::config::Acks;
 use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, SortedMap, Time, TopicPartition, Vector};
 use crate::log::UnifiedLog;
-use crate::metadata::MetadataImage;
+use crate::metadata::{CLUSTER_METADATA, MetadataImage};
 use crate::node::Event;
 use crate::sim::{Recorded, World};
 use decisions::Decision;
@@ -46,6 +47,16 @@ pub enum Invariant {
     CommittedSurvives,
     /// What acks=all acknowledged is in the log of every in-sync replica.
     AckedSurvives,
+    /// The quorum of controllers elects one leader an epoch.
+    OneLeaderAnEpoch,
+    /// What the quorum has committed is in the log of every later leader.
+    LeaderCompleteness,
+    /// Metadata logs that share a batch share all before it.
+    LogMatching,
+    /// What the quorum has committed never changes and is never cut off.
+    CommittedMetadata,
+    /// After all faults are healed, a controller is active.
+    ControllerReturns,
     /// After all faults are healed, every partition has a leader.
     LeaderReturns,
     /// After all faults are healed, every replica is in sync again.
@@ -68,6 +79,11 @@ impl Invariant {
             Invariant::LeaderInIsr => "leader-in-isr",
             Invariant::CommittedSurvives => "committed-survives",
             Invariant::AckedSurvives => "acked-survives",
+            Invariant::OneLeaderAnEpoch => "one-leader-an-epoch",
+            Invariant::LeaderCompleteness => "leader-completeness",
+            Invariant::LogMatching => "log-matching",
+            Invariant::CommittedMetadata => "committed-metadata",
+            Invariant::ControllerReturns => "controller-returns",
             Invariant::LeaderReturns => "leader-returns",
             Invariant::IsrReturns => "isr-returns",
             Invariant::ClientsEnd => "clients-end",
@@ -99,6 +115,7 @@ pub struct Invariants {
     violations: Vector<Violation>,
     /// Producers with acks=all.
     acks_all: Rc<[NodeId]>,
+    raft: Rc<RaftWatch>,
 }
 
 /// What the invariants need to see of a cluster.
@@ -126,7 +143,7 @@ impl Invariants {
     /// Nothing seen yet.
     pub fn new(producers: &[ProducerAppSetup]) -> Self {
         let acks_all = producers.iter().filter(|app| app.config.acks == Acks::All).map(|app| app.node).collect();
-        Invariants { watches: SortedMap::new(), violations: Vector::new(), acks_all }
+        Invariants { watches: SortedMap::new(), violations: Vector::new(), acks_all, raft: Rc::default() }
     }
 
     /// What did not hold.
@@ -140,9 +157,12 @@ impl Invariants {
     }
 
     /// Looks at what a step has touched.
-    pub fn check(&mut self, cluster: &impl Cluster, ledger: &Ledger, events: &[Recorded]) {
+    pub fn check(&mut self, cluster: &(impl Cluster + Quorum), ledger: &Ledger, events: &[Recorded]) {
         for it in events {
             match &it.event {
+                Event::QuorumChanged { .. }
+                | Event::HighWatermark { partition: CLUSTER_METADATA, .. }
+                | Event::Truncated { partition: CLUSTER_METADATA, .. } => self.check_quorum(cluster, it),
                 Event::Appended { partition, batch, .. } => {
                     self.check_appended(cluster, it, *partition, batch);
                 }
@@ -180,6 +200,15 @@ impl Invariants {
         }
     }
 
+    fn check_quorum(&mut self, quorum: &impl Quorum, it: &Recorded) {
+        let violations = &mut self.violations;
+        Rc::make_mut(&mut self.raft).check(quorum, it, &mut |violation| {
+            if violations.len() < MOST {
+                violations.push(violation);
+            }
+        });
+    }
+
     fn watch_mut(&mut self, partition: TopicPartition) -> &mut Watch {
         Rc::make_mut(self.watches.entry(partition).or_default())
     }
@@ -193,7 +222,7 @@ impl Invariants {
 
 impl Cluster for World {
     fn image(&self) -> &MetadataImage {
-        self.controller().expect("invariant: a world has a controller").image()
+        World::image(self).expect("invariant: a world has a controller")
     }
 
     fn replica(&self, broker: BrokerId, partition: TopicPartition) -> Option<Replica<'_>> {

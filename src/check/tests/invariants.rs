@@ -1,5 +1,6 @@
 //! Each invariant is shown to fail on a state that breaks it, and to hold on the one beside it.
 
+use super::super::Quorum;
 use super::super::invariants::{Cluster, Invariant, Invariants, Replica};
 use super::made::{Book, SHOP, TP, batch, producer};
 use crate::base::config::{BrokerConfig, Properties, TopicConfig};
@@ -38,6 +39,12 @@ impl Cluster for Fake {
 
     fn broker_epoch(&self, broker: BrokerId) -> Option<i64> {
         self.broker_epochs.get(usize::try_from(broker.0).ok()?).copied().flatten()
+    }
+}
+
+impl Quorum for Fake {
+    fn logs(&self) -> impl Iterator<Item = (NodeId, &UnifiedLog)> {
+        std::iter::empty()
     }
 }
 

@@ -227,6 +227,7 @@ impl FakeBroker {
             log_start_offset: self.log_start,
             diverging_epoch: None,
             current_leader: None,
+            snapshot_id: None,
             aborted_transactions: self.aborted.clone(),
             preferred_read_replica: BrokerId::NONE,
             records: if error.is_error() { Vec::new() } else { records },

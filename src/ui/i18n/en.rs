@@ -86,6 +86,7 @@ pub static TEXTS: Texts = Texts {
         "replication.factor" => "How many brokers hold each partition.",
         "seed" => "All chance comes from it: the same seed gives the same run.",
         "brokers" => "How many brokers the cluster has.",
+        "controllers" => "How many controllers keep the metadata: one alone, or three, of which any two can go on.",
         _ => "How long a message travels one way, in microseconds.",
     },
     by_setting: "by enable.auto.commit",

@@ -152,6 +152,7 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::Starting => "starting".to_owned(),
         Activity::Serving { leads, follows } => format!("leads {leads}, follows {follows}"),
         Activity::Controlling { alive } => format!("{alive} brokers alive"),
+        Activity::Standby { role, epoch } => format!("{role}, epoch {epoch}"),
     }
 }
 
@@ -167,6 +168,7 @@ pub fn why(it: &Why) -> String {
         }
         Why::CommittedFirst => "It was delivered and its offset committed before it was processed. The consumer stopped in between, and later went on behind it.".to_owned(),
         Why::CutOff => "A broker had stored it, but the next leader had not: the log was cut back to what the new leader has.".to_owned(),
+        Why::Deleted => "Retention or DeleteRecords deleted it from the log before it was read.".to_owned(),
         Why::NobodyAsked => "With acks=0 the producer asks nobody: it was reported as sent, with offset −1, and no broker stored it.".to_owned(),
         Why::ToldFailed { error } => format!("The producer gave up and was told so: {error}."),
         Why::Recognised => "It was sent again, but its producer id and sequence number told the broker that it has it already: stored once.".to_owned(),
@@ -258,6 +260,11 @@ pub fn event(line: &Line) -> Sentence {
                 if unclean.is_empty() { Tone::Plain } else { Tone::Bad },
             )
         }
+        Event::QuorumChanged { role, epoch, leader } => {
+            let leader = leader.map_or(String::new(), |leader| format!(", leader {}", number(leader, line)));
+            (format!("{} in epoch {epoch}{leader}", role.name()), Tone::Plain)
+        }
+        Event::ControllerActive { epoch } => (format!("is the active controller of epoch {epoch}"), Tone::Odd),
         Event::MessageSent { to, summary, .. } => {
             let kind = if summary.response { summary.api.response_name() } else { summary.api.request_name() };
             let error = if summary.error.is_error() { format!(" {}", summary.error.name()) } else { String::new() };

@@ -89,6 +89,7 @@ pub static TEXTS: Texts = Texts {
         "replication.factor" => "각 파티션을 저장하는 브로커 수.",
         "seed" => "모든 우연의 근원: 같은 seed는 항상 같은 실행이 됩니다.",
         "brokers" => "클러스터의 브로커 수.",
+        "controllers" => "메타데이터를 지키는 컨트롤러 수. 혼자 하나이거나, 어느 둘만 남아도 계속되는 셋.",
         _ => "메시지가 한 방향으로 가는 데 걸리는 시간(마이크로초).",
     },
     by_setting: "enable.auto.commit에 따름",

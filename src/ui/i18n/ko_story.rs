@@ -146,6 +146,7 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::Starting => "시작하는 중".to_owned(),
         Activity::Serving { leads, follows } => format!("리더 {leads}, 팔로워 {follows}"),
         Activity::Controlling { alive } => format!("브로커 {alive}대 작동 중"),
+        Activity::Standby { role, epoch } => format!("{role}, epoch {epoch}"),
     }
 }
 
@@ -161,6 +162,7 @@ pub fn why(it: &Why) -> String {
         }
         Why::CommittedFirst => "전달되고 처리되기 전에 오프셋이 먼저 커밋되었습니다. 그 사이에 컨슈머가 멈췄고, 다시 시작한 뒤에는 그다음부터 읽었습니다.".to_owned(),
         Why::CutOff => "한 브로커는 저장했지만 다음 리더에는 없었습니다. 로그는 새 리더가 가진 곳까지 잘렸습니다.".to_owned(),
+        Why::Deleted => "읽히기 전에 보존 기간·크기(retention) 또는 DeleteRecords 때문에 로그에서 삭제되었습니다.".to_owned(),
         Why::NobodyAsked => "acks=0이면 프로듀서는 아무에게도 묻지 않습니다. 오프셋 −1로 성공 처리되었지만 어느 브로커도 저장하지 않았습니다.".to_owned(),
         Why::ToldFailed { error } => format!("프로듀서가 포기했고, 실패를 통보받았습니다: {error}."),
         Why::Recognised => "다시 보내졌지만 producer id와 sequence number 덕분에 브로커가 이미 가진 레코드임을 알아보고 한 번만 저장했습니다.".to_owned(),
@@ -253,6 +255,11 @@ pub fn event(line: &Line) -> Sentence {
                 if unclean.is_empty() { Tone::Plain } else { Tone::Bad },
             )
         }
+        Event::QuorumChanged { role, epoch, leader } => {
+            let leader = leader.map_or(String::new(), |leader| format!(", 리더 {}", number(leader, line)));
+            (format!("epoch {epoch}에서 {}{leader}", role.name()), Tone::Plain)
+        }
+        Event::ControllerActive { epoch } => (format!("epoch {epoch}의 액티브 컨트롤러가 됨"), Tone::Odd),
         Event::MessageSent { to, summary, .. } => {
             let kind = if summary.response { summary.api.response_name() } else { summary.api.request_name() };
             let error = if summary.error.is_error() { format!(" {}", summary.error.name()) } else { String::new() };
