@@ -17,10 +17,10 @@ unexport NO_COLOR
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-serve serve test lint fmt fmt-check clippy unit wasm dist browser bench picture clean
+.PHONY: help setup setup-serve serve test lint fmt fmt-check clippy unit wasm dist browser bench conformance picture clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: setup-serve ## set up, then serve the page and open it (PORT=8080, SERVE_FLAGS=--open)
 	@echo "serve: http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)"
@@ -51,6 +51,9 @@ browser: dist ## the built page in a real browser
 
 bench: dist ## measure: native speed, the page's start, the page's size
 	@.ci/bench.sh
+
+conformance: ## record again what a real Kafka answers (needs Java 17), and show what changed
+	@.ci/conformance.sh
 
 picture: dist ## take the README's screenshot again
 	@node tests/browser/picture.mjs

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! ui, lab  ►  session  ►  view  ►  history  ►  scenario  ►  check  ►  sim
-//!    ►  controller, broker, app  ►  metadata, coordinator, client  ►  node  ►  log  ►  protocol  ►  record  ►  base
+//!    ►  controller, broker, app  ►  metadata, raft, coordinator, client  ►  node  ►  log  ►  protocol  ►  record  ►  base
 //! ```
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
@@ -21,6 +21,7 @@ pub mod log;
 pub mod metadata;
 pub mod node;
 pub mod protocol;
+pub mod raft;
 pub mod record;
 pub mod scenario;
 pub mod session;

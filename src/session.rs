@@ -117,10 +117,10 @@ impl Session {
         {
             return Rc::clone(view);
         }
-        let lost = self.recently_lost();
+        let recent = self.recent();
         let trial = self.trial();
         let before = self.shown.as_ref().map(|(_, _, view)| &**view);
-        let view = Rc::new(project(&trial.run, place.1, trial.is_finished(), &lost, before));
+        let view = Rc::new(project(&trial.run, place.1, trial.is_finished(), &recent, before));
         self.shown = Some((place.0, place.1, Rc::clone(&view)));
         view
     }

@@ -22,7 +22,7 @@ const STOREYS: &[&[&str]] = &[
     &["check"],
     &["sim"],
     &["controller", "broker", "app"],
-    &["metadata", "coordinator", "client"],
+    &["metadata", "raft", "coordinator", "client"],
     &["node"],
     &["log"],
     &["protocol"],

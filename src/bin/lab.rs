@@ -54,6 +54,9 @@ enum Command {
         /// How many seeds, from the scenario's own on.
         #[arg(long, default_value_t = 100)]
         seeds: u64,
+        /// How many to run at once; as many as there are processors if not given.
+        #[arg(long)]
+        jobs: Option<u64>,
         /// Change a setting first. May be repeated.
         #[arg(long = "set", value_name = "KEY=VALUE")]
         set: Vec<String>,
@@ -113,7 +116,7 @@ fn main() -> ExitCode {
             list(json);
             Ok(true)
         }
-        Command::Sweep { scenario, seeds, set, json } => run_sweep(&scenario, seeds, &set, json),
+        Command::Sweep { scenario, seeds, jobs, set, json } => run_sweep(&scenario, seeds, jobs, &set, json),
         Command::Export { scenario, out, at, node, partition, seed, set, json } => {
             let chosen = files::Chosen { at, node, partition };
             load(&scenario, &set).and_then(|found| files::export(found, seed, &chosen, &out, json))
@@ -211,17 +214,37 @@ fn list(json: bool) {
     }
 }
 
-fn run_sweep(name: &str, seeds: u64, set: &[String], json: bool) -> Result<bool, Vec<Mistake>> {
+fn run_sweep(name: &str, seeds: u64, jobs: Option<u64>, set: &[String], json: bool) -> Result<bool, Vec<Mistake>> {
     let scenario = load(name, set)?;
-    let outcome = sweep::run(&scenario, seeds, |done| {
-        if done.is_multiple_of(1_000) {
-            eprintln!("lab: {done} of {seeds} seeds");
-        }
-    })?;
+    let processors = || std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let jobs = jobs.unwrap_or_else(processors).clamp(1, seeds.max(1));
+    // The engine shares nothing between threads: each loads the scenario for itself, and takes a stretch of the seeds.
+    let outcome = std::thread::scope(|scope| {
+        let stretch = |job: u64| (seeds * job / jobs, seeds * (job + 1) / jobs);
+        let spawn = |job| scope.spawn(move || sweep_stretch(name, set, stretch(job)));
+        let threads: Vec<_> = (0..jobs).map(spawn).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).reduce(
+            |all, one| match (all, one) {
+                (Ok(all), Ok(one)) => Ok(all.and(one)),
+                (Err(mistakes), _) | (_, Err(mistakes)) => Err(mistakes),
+            },
+        )
+    });
+    let outcome = outcome.unwrap_or_else(|| Ok(sweep::Outcome { seeds: 0, events: 0, broken: None }))?;
     if json {
         println!("{}", outcome.to_json(&scenario));
     } else {
         println!("{outcome}");
     }
     Ok(outcome.broken.is_none())
+}
+
+fn sweep_stretch(name: &str, set: &[String], (from, to): (u64, u64)) -> Result<sweep::Outcome, Vec<Mistake>> {
+    let mut scenario = load(name, set)?;
+    scenario.seed = scenario.seed.wrapping_add(from);
+    sweep::run(&scenario, to - from, |done| {
+        if done.is_multiple_of(1_000) {
+            eprintln!("lab: {done} of {} seeds from {} on", to - from, scenario.seed);
+        }
+    })
 }

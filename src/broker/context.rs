@@ -4,7 +4,7 @@ use super::request_queue::RequestQueue;
 use crate::base::config::BrokerConfig;
 use crate::base::{BrokerId, Time, TopicPartition};
 use crate::metadata::MetadataImage;
-use crate::node::Outbox;
+use crate::node::{Event, Outbox};
 use crate::protocol::{CurrentLeader, ErrorCode};
 
 /// Borrowed for the time of one event.
@@ -19,6 +19,8 @@ pub struct Context<'a, 'o> {
     pub config: &'a BrokerConfig,
     /// The cluster as this broker knows it.
     pub image: &'a MetadataImage,
+    /// The disk takes no more bytes.
+    pub disk_full: bool,
     /// Where answers go through.
     pub requests: &'a mut RequestQueue,
     /// Where effects go.
@@ -26,6 +28,17 @@ pub struct Context<'a, 'o> {
 }
 
 impl Context<'_, '_> {
+    /// Before an append: whether the disk takes it. If not, the only log directory is offline, and the broker halts once
+    /// it has answered (`LogDirFailureChannel`, `LogManager.handleLogDirFailure`).
+    pub fn check_disk(&mut self) -> Result<(), ErrorCode> {
+        if !self.disk_full {
+            return Ok(());
+        }
+        self.out.emit(Event::LogDirFailed);
+        self.out.halt();
+        Err(ErrorCode::KafkaStorageError)
+    }
+
     /// The epoch of another broker, if it is registered and not fenced.
     pub fn alive_broker_epoch(&self, broker: BrokerId) -> Option<i64> {
         self.image.broker(broker).filter(|registration| !registration.fenced).map(|registration| registration.epoch)
@@ -36,6 +49,14 @@ impl Context<'_, '_> {
         match self.image.partition(partition) {
             Some(_) => ErrorCode::NotLeaderOrFollower,
             None => ErrorCode::UnknownTopicOrPartition,
+        }
+    }
+
+    /// As [`Self::not_hosted`], for the requests that name topics by id: Produce and Fetch.
+    pub fn not_hosted_by_id(&self, partition: TopicPartition) -> ErrorCode {
+        match self.image.topic(partition.topic) {
+            Some(_) => self.not_hosted(partition),
+            None => ErrorCode::UnknownTopicId,
         }
     }
 

@@ -47,7 +47,7 @@ use crate::base::{BrokerId, NodeId, Prng, Time, TopicPartition};
 use crate::coordinator::group::OffsetsShard;
 use crate::log::{Disk, LogDirectory};
 use crate::metadata::MetadataImage;
-use crate::node::{ConnectionId, Crash, Message, Node, Outbox, Timer};
+use crate::node::{ConnectionId, Crash, Event, Message, Node, Outbox, Timer};
 use process::Process;
 use std::rc::Rc;
 
@@ -190,13 +190,29 @@ impl Broker {
     /// Flips a byte of the batch at `offset` of one of its logs: a fault of the disk. Says whether there is such a batch.
     pub fn corrupt(&mut self, id: TopicPartition, offset: i64, byte: usize) -> bool {
         let partition = self.process.as_mut().and_then(|process| process.replicas.partition_mut(id));
-        partition.is_some_and(|partition| partition.log_mut().corrupt(offset, byte))
+        match partition {
+            Some(partition) => partition.log_mut().corrupt(offset, byte),
+            None => self.disk.corrupt(id, offset, byte),
+        }
+    }
+
+    /// Its disk takes no more bytes, or takes them again: a fault.
+    pub fn set_disk_full(&mut self, full: bool) {
+        self.disk.set_full(full);
+        if let Some(process) = &mut self.process {
+            process.disk_full = full;
+        }
     }
 }
 
 impl Node for Broker {
     fn on_start(&mut self, now: Time, out: &mut Outbox<'_>) {
         assert!(self.process.is_none(), "invariant: a machine runs one broker process");
+        if self.disk.is_full() {
+            // Recovery has to write, too.
+            out.emit(Event::LogDirFailed);
+            return out.halt();
+        }
         self.process = Some(Process::start(&self.setup, &self.disk, now, out));
     }
 

@@ -13,7 +13,7 @@ use super::replica_manager::ReplicaManager;
 use super::request_queue::RequestQueue;
 use crate::base::{BrokerId, Duration, NodeId, Time};
 use crate::log::Disk;
-use crate::node::{Body, BrokerTimer, Channel, ConnectionId, Message, Outbox, Timer};
+use crate::node::{Body, BrokerTimer, Channel, ConnectionId, Event, Message, Outbox, Timer};
 use crate::protocol::{BrokerRegistrationRequest, ErrorCode, Request, Response};
 
 /// How long a forwarded request is tried.
@@ -31,6 +31,8 @@ pub struct Process {
     pub(super) forwarding: Forwarding,
     pub(super) group: GroupCoordinator,
     pub(super) producer_ids: ProducerIdManager,
+    /// Every append fails.
+    pub(super) disk_full: bool,
     /// When the timer for unanswered requests to the controller is due.
     controller_timer: Option<Time>,
 }
@@ -39,7 +41,8 @@ impl Process {
     /// A process that has just started: it registers and reads the metadata.
     pub fn start(setup: &BrokerSetup, disk: &Disk, now: Time, out: &mut Outbox<'_>) -> Self {
         let config = &setup.config;
-        let channel = |channel, timeout, retry| ControllerChannel::new(channel, &setup.controllers, timeout, retry);
+        let loader = MetadataLoader::new(setup.id, &setup.controllers, config);
+        let channel = |channel, timeout, retry| ControllerChannel::new(channel, loader.controller(), timeout, retry);
         let registration = BrokerRegistrationRequest {
             broker: setup.id,
             cluster_id: setup.cluster_id.clone(),
@@ -51,19 +54,19 @@ impl Process {
         let lifecycle = channel(Channel::Lifecycle, CONTROLLER_SOCKET_TIMEOUT, Some(heartbeat));
         let alter = channel(Channel::AlterPartition, CONTROLLER_SOCKET_TIMEOUT, None);
         let forwarding = channel(Channel::Forwarding, CONTROLLER_SOCKET_TIMEOUT, Some(FORWARDING_RETRY));
-        let metadata = channel(Channel::Metadata, config.controller_quorum_request_timeout_ms, None);
         let mut process = Process {
             requests: RequestQueue::default(),
             replicas: ReplicaManager::new(setup.id, config, AlterPartitionManager::new(alter)),
             lifecycle: Lifecycle::new(registration, heartbeat, lifecycle),
-            loader: MetadataLoader::new(metadata, config.controller_quorum_retry_backoff_ms),
+            loader,
             forwarding: Forwarding::new(forwarding),
             group: GroupCoordinator::new(config),
             producer_ids: ProducerIdManager::default(),
+            disk_full: false,
             controller_timer: None,
         };
         process.lifecycle.communicate(now, -1, out);
-        process.loader.fetch(now, setup.id, -1, out);
+        process.loader.poll(now, out);
         process.arm_controller_timer(out);
         process
     }
@@ -81,6 +84,7 @@ impl Process {
             broker_epoch: self.lifecycle.broker_epoch(),
             config: &setup.config,
             image: self.loader.image(),
+            disk_full: self.disk_full,
             requests: &mut self.requests,
             out,
         };
@@ -144,6 +148,9 @@ impl Process {
             let (mut ctx, replicas, _) = self.parts(setup, now, out);
             return replicas.on_leader_response(BrokerId::from(from), correlation, response, &mut ctx);
         }
+        if channel == Channel::Metadata {
+            return self.on_metadata(setup, disk, now, from, correlation, response, out);
+        }
         let Some(lane) = self.channel_mut(channel) else { return };
         let Some(request) = lane.answered(now, correlation, out) else { return };
         if response.error() == ErrorCode::NotController {
@@ -155,12 +162,6 @@ impl Process {
                 self.lifecycle.on_heartbeat(now, &response, out);
                 self.publish(setup, disk, now, out);
             }
-            (_, Response::Fetch(response)) => {
-                if self.loader.on_response(now, &response, out) {
-                    self.publish(setup, disk, now, out);
-                    self.loader.fetch(now, setup.id, self.lifecycle.broker_epoch(), out);
-                }
-            }
             (Request::AlterPartition(request), Response::AlterPartition(response)) => {
                 let (mut ctx, replicas, _) = self.parts(setup, now, out);
                 replicas.on_alter_partition(request, response, &mut ctx);
@@ -171,12 +172,43 @@ impl Process {
         }
     }
 
+    /// A controller answered a fetch of the metadata log. It may have told of another controller, too.
+    #[allow(clippy::too_many_arguments)]
+    fn on_metadata(
+        &mut self,
+        setup: &BrokerSetup,
+        disk: &mut Disk,
+        now: Time,
+        from: NodeId,
+        correlation: u32,
+        response: Response,
+        out: &mut Outbox<'_>,
+    ) {
+        let before = self.loader.controller();
+        let news = self.loader.on_response(now, from, correlation, response);
+        if self.loader.controller() != before {
+            self.controller_changed(now, out);
+        }
+        if news {
+            self.publish(setup, disk, now, out);
+        }
+        self.loader.poll(now, out);
+    }
+
+    fn controller_changed(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let controller = self.loader.controller();
+        for channel in [Channel::Lifecycle, Channel::AlterPartition, Channel::Forwarding] {
+            if let Some(channel) = self.channel_mut(channel) {
+                channel.set_controller(now, controller, out);
+            }
+        }
+    }
+
     fn channel_mut(&mut self, channel: Channel) -> Option<&mut ControllerChannel> {
         match channel {
             Channel::Lifecycle => Some(&mut self.lifecycle.channel),
             Channel::AlterPartition => Some(&mut self.replicas.alter_partition.channel),
             Channel::Forwarding => Some(&mut self.forwarding.channel),
-            Channel::Metadata => Some(&mut self.loader.channel),
             _ => None,
         }
     }
@@ -238,8 +270,11 @@ impl Process {
                 let offset = self.loader.image().offset();
                 self.lifecycle.communicate(now, offset, out);
             }
-            BrokerTimer::Metadata => self.loader.fetch(now, setup.id, self.lifecycle.broker_epoch(), out),
             BrokerTimer::ControllerRequest => self.on_controller_timer(now, out),
+            BrokerTimer::HighWatermarkCheckpoint if self.disk_full => {
+                out.emit(Event::LogDirFailed);
+                out.halt();
+            }
             BrokerTimer::HighWatermarkCheckpoint => disk.write_high_watermarks(self.replicas.high_watermarks()),
             _ => self.on_data_timer(setup, now, timer, out),
         }
@@ -272,7 +307,7 @@ impl Process {
             self.lifecycle.failed(now, out);
         }
         self.replicas.alter_partition.channel.on_timer(now, out);
-        self.loader.channel.on_timer(now, out);
+        self.loader.poll(now, out);
         if let Some(request) = self.forwarding.channel.on_timer(now, out) {
             self.forwarding.given_up(now, &request, &mut self.producer_ids, &mut self.requests, out);
         }
@@ -280,13 +315,9 @@ impl Process {
 
     /// The timer is left alone if it is due earlier anyway.
     fn arm_controller_timer(&mut self, out: &mut Outbox<'_>) {
-        let channels = [
-            &self.lifecycle.channel,
-            &self.replicas.alter_partition.channel,
-            &self.loader.channel,
-            &self.forwarding.channel,
-        ];
-        let earliest = channels.into_iter().filter_map(ControllerChannel::deadline).min();
+        let channels = [&self.lifecycle.channel, &self.replicas.alter_partition.channel, &self.forwarding.channel];
+        let channels = channels.into_iter().filter_map(ControllerChannel::deadline);
+        let earliest = channels.chain(self.loader.deadline()).min();
         if let Some(deadline) = earliest
             && self.controller_timer.is_none_or(|due| deadline < due)
         {
@@ -308,6 +339,9 @@ impl Process {
             self.requests.disconnected(connection);
         } else if connection.channel == Channel::Replication {
             self.replicas.fetchers.disconnected(now, BrokerId::from(peer), &setup.config, out);
+        } else if connection.channel == Channel::Metadata {
+            self.loader.disconnected(now, peer);
+            self.loader.poll(now, out);
         } else if let Some(channel) = self.channel_mut(connection.channel) {
             channel.disconnected(now, peer);
         }

@@ -1,20 +1,24 @@
 //! What must come true once everything works again.
 
 use super::invariants::{Invariant, Violation};
+use crate::app::ConsumerActivity;
 use crate::base::{BrokerId, TopicPartition};
 use crate::sim::World;
 
 /// After all faults are healed and the world had time: every partition has a leader, every replica is in sync, every client
-/// has come to an end. What is not so.
+/// has come to an end, every consumer has read everything. What is not so.
 pub fn liveness(world: &World) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut report = |invariant, partition: Option<TopicPartition>, detail: String| {
         violations.push(Violation { invariant, at: world.now(), partition, detail: detail.into() });
     };
-    let Some(controller) = world.controller() else { return violations };
-    for (partition, decided) in controller.image().partitions() {
+    if world.active_controller().is_none() {
+        report(Invariant::ControllerReturns, None, "no controller is active".to_owned());
+    }
+    let Some(image) = world.image() else { return violations };
+    for (partition, decided) in image.partitions() {
         let name = || {
-            let topic = controller.image().topic_name(partition.topic).unwrap_or("?");
+            let topic = image.topic_name(partition.topic).unwrap_or("?");
             format!("{topic}-{}", partition.partition)
         };
         let leads = |leader: BrokerId| leader != BrokerId::NONE && world.is_alive(leader.node());
@@ -31,6 +35,13 @@ pub fn liveness(world: &World) -> Vec<Violation> {
     for (node, done) in producers.chain(consumers) {
         if !done && world.is_alive(node) {
             report(Invariant::ClientsEnd, None, format!("{} has not come to an end", world.name(node)));
+        }
+    }
+    for (node, app) in world.consumers().filter(|(node, app)| world.is_alive(*node) && app.is_done()) {
+        // An exception out of poll() or commitSync() is an end, too.
+        let failed = matches!(app.activity(), ConsumerActivity::Failed(_));
+        if !failed && !world.has_read_all(app) {
+            report(Invariant::ConsumersCatchUp, None, format!("{} has not read everything", world.name(node)));
         }
     }
     violations

@@ -9,11 +9,11 @@ mod ledger;
 mod life;
 mod liveness;
 mod picture;
+mod raft;
 mod run;
 #[cfg(test)]
 mod tests;
 mod verdict;
-mod watch;
 
 pub use claim::{Claim, Guarantee, Reason, claim};
 pub use invariants::{Cluster, Invariant, Invariants, Replica, Violation};
@@ -21,5 +21,6 @@ pub use ledger::{Ledger, LedgerError, Readers};
 pub use life::{Ack, Counts, Failure, Life, StoryKind, StoryStep};
 pub use liveness::liveness;
 pub use picture::{LogEntry, LogPicture};
+pub use raft::Quorum;
 pub use run::Run;
 pub use verdict::Verdict;

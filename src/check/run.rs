@@ -1,7 +1,7 @@
 //! A world that is watched.
 
 use super::claim::{Claim, claim};
-use super::invariants::Invariants;
+use super::invariants::{Invariants, Violation};
 use super::ledger::Ledger;
 use super::verdict::Verdict;
 use crate::base::Time;
@@ -70,6 +70,11 @@ impl Run {
             }
         }
         true
+    }
+
+    /// Records that acks=all acknowledged and that stand in no log, though Kafka gave nothing up.
+    pub fn lost_promises(&self) -> Vec<Violation> {
+        self.invariants.check_survivors(&self.world, &self.ledger, self.world.now())
     }
 
     /// Adds a fault.

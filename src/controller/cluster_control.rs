@@ -42,7 +42,7 @@ impl Controller {
         let record = RegisterBrokerRecord {
             broker: request.broker,
             incarnation: request.incarnation,
-            broker_epoch: same.map_or(self.log.end_offset(), |same| same.epoch),
+            broker_epoch: same.map_or(self.log_end_offset(), |same| same.epoch),
             rack: request.rack.clone(),
             fenced: same.is_none_or(|same| same.fenced),
             in_controlled_shutdown: same.is_some_and(|same| same.in_controlled_shutdown),
@@ -67,7 +67,7 @@ impl Controller {
             return BrokerHeartbeatResponse { error, is_caught_up, is_fenced, should_shut_down };
         }
         self.active().heartbeats.contact(now, broker, broker_epoch);
-        let registered_at = self.replayed.registered_at[&broker];
+        let registered_at = self.replayed().registered_at[&broker];
         let heartbeats = &self.active.as_ref().expect("invariant: it runs").heartbeats;
         let (current, next) = heartbeats.next_state(&request, registered_at, || self.leads_any(broker));
         let mut records = Vec::new();
@@ -81,7 +81,7 @@ impl Controller {
         self.active().heartbeats.touch(broker, next.is_fenced(), current_metadata_offset);
         self.commit(now, &records, out);
         if next == ControlState::ControlledShutdown {
-            let last = self.log.end_offset() - 1;
+            let last = self.log_end_offset() - 1;
             self.active().heartbeats.begin_shutdown(broker, last);
         }
         BrokerHeartbeatResponse {

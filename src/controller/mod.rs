@@ -1,47 +1,58 @@
 //! The controller: decides who is in the cluster, who leads what, who is in sync; and writes it into the metadata log.
 //!
+//! ```text
+//! leadership ── replay            active or standby; what is committed, what is not yet
+//!   cluster_control, heartbeats     brokers come, live, go
+//!   replication_control, topics     partitions: partition_change, placer
+//! ```
 //! Invariants: every decision is a record, and the image is the replay of the records: nothing else changes it; what one
-//! request decides is one batch, whole or absent; a quorum of one commits by appending. Heartbeats and parked fetches are
-//! volatile.
+//! request decides is one batch, whole or absent; only the active controller decides, and it answers when the decision is
+//! committed. Heartbeats are volatile.
 //!
-//! In Kafka: `QuorumController`, `ClusterControlManager`, `ReplicationControlManager`, `KafkaRaftClient`. On purpose
-//! different: no `NoOpRecord` each half second (the log speaks only when something happens); new topics are placed in
-//! order instead of at random. Left for later: the raft quorum, snapshots.
-
+//! In Kafka: `QuorumController`, `ClusterControlManager`, `ReplicationControlManager`. On purpose different: no `NoOpRecord`
+//! each half second (the log speaks only when something happens); new topics are placed in order instead of at random.
 mod cluster_control;
 mod configs;
 mod elections;
-mod fetch;
 mod heartbeats;
-mod metadata_log;
+mod leadership;
 mod partition_change;
 mod placer;
 mod reassignment;
+mod replay;
 mod replication_control;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod topics;
 
 use crate::base::config::BrokerConfig;
-use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, Prng, SortedMap, Time};
+use crate::base::{BrokerId, Duration, LeaderEpoch, NodeId, Offset, Prng, Time};
 use crate::log::UnifiedLog;
-use crate::metadata::{FEATURES, MetadataDelta, MetadataImage, MetadataRecord, records_of};
-use crate::node::{Body, ConnectionId, ControllerTimer, Crash, Event, Message, Node, Outbox, Timer};
-use crate::protocol::{AllocateProducerIdsRequest, AllocateProducerIdsResponse, ErrorCode, LeaderRecoveryState};
-use crate::protocol::{Request, Response};
-use fetch::ParkedFetch;
+use crate::metadata::{CLUSTER_METADATA, FEATURES, MetadataDelta, MetadataImage, MetadataRecord, batch_of};
+use crate::node::{Body, ConnectionId, ControllerTimer, Crash, Message, Node, Outbox, RequestContext, Timer};
+use crate::protocol::{AllocateProducerIdsRequest, AllocateProducerIdsResponse, ErrorCode, Request, Response};
+use crate::raft::{RaftClient, RaftSetup};
 use heartbeats::Heartbeats;
-use metadata_log::MetadataLog;
+use leadership::{refuse, standby_response};
+use replay::{Deferred, Replayed};
+use snapshot::Generator;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// How many producer ids a broker gets at once (`ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE`).
 const PRODUCER_ID_BLOCK_SIZE: u32 = 1_000;
+
+/// How long a controller that stops looks for a successor (`KafkaRaftManager.shutdown`).
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(5_000);
 
 /// What a controller is told at its birth.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ControllerSetup {
     /// Where it runs.
     pub node: NodeId,
+    /// All controllers, itself included.
+    pub voters: Rc<[NodeId]>,
     /// The cluster's settings.
     pub config: Rc<BrokerConfig>,
     /// Brokers must name it when they register.
@@ -52,28 +63,31 @@ pub struct ControllerSetup {
 #[derive(Clone, PartialEq, Hash, Debug)]
 pub struct Controller {
     setup: ControllerSetup,
-    /// The durable half.
-    log: MetadataLog,
-    /// What the log adds up to; rebuilt at each start.
-    replayed: Replayed,
-    /// The other half, while the process runs.
+    /// Its vote and its copy of the log; partly durable.
+    raft: RaftClient,
+    /// What the committed part of the log adds up to; rebuilt at each start.
+    committed: Replayed,
+    /// While it decides.
     active: Option<Active>,
+    /// The world was told of all that is committed before this offset. Decides nothing.
+    told: Offset,
+    /// What was known to be committed at the end of the former life, until this one knows as much. For inspection.
+    before: Option<MetadataImage>,
+    /// It has been asked to stop, and has until then to hand its leadership over.
+    stops_by: Option<Time>,
+    /// When the next snapshot is due.
+    generator: Generator,
 }
 
-/// What the log adds up to.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-struct Replayed {
-    image: MetadataImage,
-    /// Where each broker's registration stands, which it must have replayed before it is unfenced.
-    registered_at: SortedMap<BrokerId, Offset>,
-}
-
-/// What dies with the process.
+/// What dies with its leadership.
 #[derive(Clone, PartialEq, Hash, Debug)]
 struct Active {
     epoch: LeaderEpoch,
     heartbeats: Heartbeats,
-    parked: Vec<ParkedFetch>,
+    /// What the whole log adds up to, while some of it is not committed.
+    uncommitted: Option<Replayed>,
+    /// Answers that wait for their records, in order.
+    deferred: VecDeque<Deferred>,
     preferred_election_at: Option<Time>,
     unclean_election_at: Time,
 }
@@ -81,8 +95,17 @@ struct Active {
 impl Controller {
     /// A controller with an empty disk.
     pub fn new(setup: ControllerSetup) -> Self {
-        let log = MetadataLog::new(&setup.config);
-        Controller { setup, log, replayed: Replayed::default(), active: None }
+        let ControllerSetup { node, voters, config, .. } = setup.clone();
+        Controller {
+            setup,
+            raft: RaftClient::new(RaftSetup { node, voters, partition: CLUSTER_METADATA, config }),
+            committed: Replayed::default(),
+            active: None,
+            told: 0,
+            before: None,
+            stops_by: None,
+            generator: Generator::default(),
+        }
     }
 
     /// Where it runs.
@@ -90,29 +113,40 @@ impl Controller {
         self.setup.node
     }
 
-    /// The cluster as written down so far; still readable after a crash, since it is the replay of a durable log.
+    /// The cluster as decided so far, committed or not.
     pub fn image(&self) -> &MetadataImage {
-        &self.replayed.image
+        &self.replayed().image
+    }
+
+    /// The cluster as far as it is known to be committed; still readable after a crash.
+    pub fn committed_image(&self) -> &MetadataImage {
+        let own = &self.committed.image;
+        self.before.as_ref().filter(|before| before.offset() > own.offset()).unwrap_or(own)
+    }
+
+    /// Its vote, its place in the quorum, its copy of the log.
+    pub fn raft(&self) -> &RaftClient {
+        &self.raft
     }
 
     /// Whether the process runs.
     pub fn is_running(&self) -> bool {
-        self.active.is_some()
+        self.raft.role().is_some()
     }
 
-    /// The epoch it leads the quorum in, None while it is down.
+    /// While it is the active controller: in which epoch.
     pub fn epoch(&self) -> Option<LeaderEpoch> {
         self.active.as_ref().map(|active| active.epoch)
     }
 
     /// The offset the next metadata record gets.
     pub fn log_end_offset(&self) -> Offset {
-        self.log.end_offset()
+        self.raft.log().end_offset()
     }
 
     /// The metadata log.
     pub fn log(&self) -> &UnifiedLog {
-        self.log.log()
+        self.raft.log().log()
     }
 
     fn config(&self) -> &BrokerConfig {
@@ -120,59 +154,39 @@ impl Controller {
     }
 
     fn active(&mut self) -> &mut Active {
-        self.active.as_mut().expect("invariant: only a running controller is called")
+        self.active.as_mut().expect("invariant: only the active controller decides")
     }
 
-    /// Writes what was decided, follows it, tells the world, and answers fetches that waited for it.
+    fn replayed(&self) -> &Replayed {
+        let uncommitted = self.active.as_ref().and_then(|active| active.uncommitted.as_ref());
+        uncommitted.unwrap_or(&self.committed)
+    }
+
+    /// Writes what was decided, and goes on from there. Alone, a controller has committed it by writing it.
     fn commit(&mut self, now: Time, records: &[MetadataRecord], out: &mut Outbox<'_>) {
         if records.is_empty() {
             return;
         }
-        let epoch = self.active().epoch;
-        let first = self.log.append(now, records, epoch);
+        let (epoch, first) = (self.active().epoch, self.log_end_offset());
+        let batch = batch_of(records, epoch, now.wall_clock_ms()).with_offset_and_epoch(first, epoch);
         let mut delta = MetadataDelta::default();
+        let alone = self.raft.is_only_voter();
         for (offset, record) in (first..).zip(records) {
-            let before = self.fenced_brokers_of(record);
-            self.replayed.apply(offset, record, &mut delta);
-            self.tell(record, before, out);
-        }
-        self.answer_parked(now, out);
-    }
-
-    fn fenced_brokers_of(&self, record: &MetadataRecord) -> Option<(BrokerId, bool)> {
-        let broker = match record {
-            MetadataRecord::RegisterBroker(record) => record.broker,
-            MetadataRecord::BrokerRegistrationChange(record) => record.broker,
-            _ => return None,
-        };
-        Some((broker, !self.image().is_unfenced(broker)))
-    }
-
-    fn tell(&self, record: &MetadataRecord, fenced_before: Option<(BrokerId, bool)>, out: &mut Outbox<'_>) {
-        if let Some((broker, before)) = fenced_before {
-            match (before, !self.image().is_unfenced(broker)) {
-                (false, true) => out.emit(Event::BrokerFenced { broker }),
-                (true, false) => out.emit(Event::BrokerUnfenced { broker }),
-                _ => {}
+            if alone {
+                self.apply_committed(offset, record, true, &mut delta, out);
+            } else {
+                let committed = &self.committed;
+                let active = self.active.as_mut().expect("invariant: only the active controller decides");
+                let decided = active.uncommitted.get_or_insert_with(|| committed.clone());
+                decided.apply(offset, record, &mut delta);
             }
         }
-        let (at, unclean) = match record {
-            MetadataRecord::Partition(record) => (record.partition, false),
-            MetadataRecord::PartitionChange(change) => {
-                (change.partition, change.leader_recovery_state == Some(LeaderRecoveryState::Recovering))
-            }
-            _ => return,
-        };
-        if let Some(partition) = self.image().partition(at) {
-            out.emit(Event::PartitionChanged {
-                partition: at,
-                leader: partition.leader,
-                leader_epoch: partition.leader_epoch,
-                isr: Rc::from(&partition.isr[..]),
-                partition_epoch: partition.partition_epoch,
-                unclean,
-            });
+        if alone {
+            self.generator.bytes += u64::from(batch.size_in_bytes());
         }
+        self.raft.append(now, batch, out);
+        self.follow_log(out);
+        self.maybe_snapshot(now);
     }
 
     /// Whether `broker` is registered in this epoch; `STALE_BROKER_EPOCH` if not.
@@ -245,6 +259,25 @@ impl Controller {
         })
     }
 
+    /// A request that is none of the quorum's.
+    fn on_request(&mut self, now: Time, context: RequestContext, request: Request, out: &mut Outbox<'_>) {
+        if self.active.is_none() {
+            return refuse(context, standby_response(&request), out);
+        }
+        if let Request::BrokerHeartbeat(request) = request {
+            let response = self.broker_heartbeat(now, request, out);
+            return self.respond(context, Response::BrokerHeartbeat(response), out);
+        }
+        match self.handle(now, request) {
+            Some((records, response)) => {
+                self.commit(now, &records, out);
+                self.respond(context, response, out);
+            }
+            // As a server does that is asked for an API it does not have.
+            None => out.disconnect(context.connection.client, context.connection.channel),
+        }
+    }
+
     /// What a new cluster's log begins with: its features.
     fn feature_levels(&self) -> Vec<MetadataRecord> {
         let config = self.config();
@@ -266,106 +299,57 @@ impl Controller {
     }
 }
 
-impl Replayed {
-    fn apply(&mut self, offset: Offset, record: &MetadataRecord, delta: &mut MetadataDelta) {
-        match record {
-            MetadataRecord::RegisterBroker(record) => {
-                self.registered_at.insert(record.broker, offset);
-            }
-            MetadataRecord::UnregisterBroker { broker, .. } => {
-                self.registered_at.remove(broker);
-            }
-            _ => {}
-        }
-        self.image.apply(offset, record, delta);
-    }
-
-    /// The replay of a log, up to the first batch that is damaged: its offset comes with it.
-    fn of(log: &UnifiedLog) -> (Replayed, Option<Offset>) {
-        let (mut replayed, mut delta) = (Replayed::default(), MetadataDelta::default());
-        for batch in log.batches_from(0) {
-            let records = if batch.validate_crc() { records_of(batch).ok() } else { None };
-            let Some(records) = records else { return (replayed, Some(batch.base_offset())) };
-            for (offset, record) in &records {
-                replayed.apply(*offset, record, &mut delta);
-            }
-            replayed.image.advance(batch.last_offset());
-        }
-        (replayed, None)
-    }
-}
-
 impl Node for Controller {
-    /// Replays the log, takes the next epoch, gives every unfenced broker a new session. An empty log gets the features
-    /// of the cluster first.
+    /// Finds its place in the quorum. Who is alone leads at once, and replays the log.
     fn on_start(&mut self, now: Time, out: &mut Outbox<'_>) {
-        let (replayed, damaged) = Replayed::of(self.log.log());
-        self.replayed = replayed;
-        if let Some(offset) = damaged {
-            self.log.cut(offset, now);
-        }
-        let epoch = self.log.last_epoch() + 1;
-        let is_new = self.log.end_offset() == 0;
-        self.log.append_leader_change(now, self.setup.node, epoch);
-        self.replayed.image.advance(self.log.end_offset() - 1);
-        let mut heartbeats = Heartbeats::default();
-        for (id, broker) in self.replayed.image.brokers() {
-            heartbeats.register(*id, broker.fenced, true);
-            if !broker.fenced {
-                heartbeats.contact(now, *id, broker.epoch);
-            }
-        }
-        let config = self.config();
-        let preferred =
-            config.auto_leader_rebalance_enable.then(|| now + config.leader_imbalance_check_interval_seconds);
-        let unclean_election_at = now + config.unclean_leader_election_interval_ms;
-        let preferred_election_at = preferred;
-        let parked = Vec::new();
-        self.active = Some(Active { epoch, heartbeats, parked, preferred_election_at, unclean_election_at });
-        if is_new {
-            let records = self.feature_levels();
-            self.commit(now, &records, out);
-        }
-        self.schedule_fencing(now, false, out);
-        self.schedule_elections(out);
+        self.committed = Replayed::default();
+        self.generator = Generator { bytes: 0, since: now };
+        self.raft.start(now, out);
+        self.settle(now, out);
     }
 
     fn on_message(&mut self, now: Time, from: NodeId, message: Message, out: &mut Outbox<'_>) {
-        let (context, channel) = (message.context(), message.connection.channel);
-        let Body::Request(request) = message.body else { return };
-        match request {
-            Request::Fetch(request) => self.fetch(now, context, &request, out),
-            Request::BrokerHeartbeat(request) => {
-                let response = self.broker_heartbeat(now, request, out);
-                out.respond(context, Response::BrokerHeartbeat(response));
-            }
-            request => match self.handle(now, request) {
-                Some((records, response)) => {
-                    self.commit(now, &records, out);
-                    out.respond(context, response);
+        let (context, correlation) = (message.context(), message.correlation_id);
+        match message.body {
+            Body::Response(response) => self.raft.handle_response(now, from, correlation, response, out),
+            Body::Request(request) => {
+                if let Some(request) = self.raft.handle_request(now, context, request, out) {
+                    self.on_request(now, context, request, out);
                 }
-                // As a server does that is asked for an API it does not have.
-                None => out.disconnect(from, channel),
-            },
+            }
         }
+        self.settle(now, out);
     }
 
-    fn on_disconnect(&mut self, _now: Time, _peer: NodeId, connection: ConnectionId, _out: &mut Outbox<'_>) {
-        self.active().parked.retain(|fetch| fetch.context.connection != connection);
+    fn on_disconnect(&mut self, now: Time, peer: NodeId, connection: ConnectionId, out: &mut Outbox<'_>) {
+        self.raft.on_disconnect(now, peer, connection);
+        self.settle(now, out);
     }
 
     fn on_timer(&mut self, now: Time, timer: Timer, out: &mut Outbox<'_>) {
         match timer {
+            Timer::Controller(ControllerTimer::Quorum) => self.raft.on_timer(now, out),
+            Timer::Controller(ControllerTimer::Purgatory) => self.raft.expire_parked(now, out),
             Timer::Controller(ControllerTimer::Session) => self.fence_one_stale_broker(now, out),
-            Timer::Controller(ControllerTimer::Purgatory) => self.expire_parked(now, out),
             Timer::Controller(ControllerTimer::Election) => self.hold_elections(now, out),
             other => panic!("invariant: {other:?} is not a controller's timer"),
         }
+        self.settle(now, out);
+    }
+
+    /// A leader tells the others that it resigns, and ends when it has learned of its successor, or after a while.
+    fn on_shutdown(&mut self, now: Time, out: &mut Outbox<'_>) {
+        self.stops_by = Some(now + SHUTDOWN_TIMEOUT);
+        self.raft.resign();
+        self.settle(now, out);
     }
 
     /// The log is forced to disk with each append, as raft demands: even a power loss takes nothing from it.
     fn on_crash(&mut self, now: Time, crash: Crash, random: &mut Prng) {
         self.active = None;
-        self.log.crash(now, crash, random);
+        self.stops_by = None;
+        self.before = Some(self.committed_image().clone());
+        self.committed = Replayed::default();
+        self.raft.crash(now, crash, random);
     }
 }

@@ -144,6 +144,17 @@ impl LogDirectory {
         }
     }
 
+    /// Flips a byte of the batch that holds `offset`: a fault of the disk. Says whether there is one.
+    pub fn corrupt(&mut self, offset: Offset, byte: usize) -> bool {
+        let Some(index) = self.floor_segment(offset) else { return false };
+        let segment = Rc::make_mut(&mut self.segments[index]);
+        let at = segment.first_ending_at(offset);
+        let Some(stored) = segment.batches().get(at) else { return false };
+        let corrupted = stored.batch.corrupted(byte);
+        segment.replace(at, corrupted);
+        true
+    }
+
     /// The machine loses power: what is in the page cache only is gone. The write that was under way may be torn.
     pub fn power_loss(&mut self, now: Time, random: &mut Prng) {
         self.clean_shutdown = false;
@@ -157,7 +168,7 @@ impl LogDirectory {
             let size = u64::from(lost.size_in_bytes());
             let torn = random.below(2 * size);
             let torn = (1..size).contains(&torn).then(|| lost.bytes().slice(..torn as usize));
-            Rc::make_mut(&mut self.segments[index]).lose_power(durable, torn);
+            Rc::make_mut(&mut self.segments[index]).lose_power(durable, torn, now);
             self.segments.truncate(index + 1);
         }
         let end = self.end_offset();

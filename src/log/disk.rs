@@ -13,6 +13,7 @@ pub struct Disk {
     clean_shutdown_epoch: Option<i64>,
     /// `replication-offset-checkpoint`, as it was last written (and flushed).
     high_watermarks: Rc<SortedMap<TopicPartition, Offset>>,
+    full: bool,
 }
 
 impl Disk {
@@ -49,6 +50,21 @@ impl Disk {
     /// Puts back the directory of a log whose process ended.
     pub fn put(&mut self, directory: LogDirectory) {
         self.directories.insert(directory.partition(), Rc::new(directory));
+    }
+
+    /// Whether it takes no more bytes.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// It takes no more bytes, or takes them again: a fault.
+    pub fn set_full(&mut self, full: bool) {
+        self.full = full;
+    }
+
+    /// Flips a byte of the batch that holds `offset`, while the broker is down. Says whether there is one.
+    pub fn corrupt(&mut self, partition: TopicPartition, offset: Offset, byte: usize) -> bool {
+        self.directories.get_mut(&partition).is_some_and(|directory| Rc::make_mut(directory).corrupt(offset, byte))
     }
 
     /// Takes a directory in order to open its log.

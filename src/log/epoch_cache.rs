@@ -53,7 +53,7 @@ impl EpochCache {
     /// entry begins. Above the last: unknown.
     pub fn end_offset_for(&self, epoch: LeaderEpoch, log_end_offset: Offset) -> EpochEndOffset {
         let unknown = EpochEndOffset { epoch: -1, end_offset: -1 };
-        if epoch < 0 {
+        if epoch == -1 {
             return unknown;
         }
         if self.entries.last().is_some_and(|latest| latest.epoch == epoch) {

@@ -46,7 +46,10 @@ impl UnifiedLog {
 
     /// The first record with a timestamp of at least `timestamp`: timestamp, offset, leader epoch.
     pub fn offset_for_timestamp(&self, timestamp: i64) -> Option<(i64, Offset, LeaderEpoch)> {
-        let start = self.log_start_offset();
+        self.first_since(timestamp, self.log_start_offset())
+    }
+
+    fn first_since(&self, timestamp: i64, start: Offset) -> Option<(i64, Offset, LeaderEpoch)> {
         let segment = self.directory.segments.iter().find(|segment| segment.max_timestamp() >= timestamp)?;
         for stored in segment.batches().iter_from(segment.first_ending_at(start)) {
             let batch = &stored.batch;
@@ -62,10 +65,11 @@ impl UnifiedLog {
         None
     }
 
-    /// The first record that has the largest timestamp of all.
+    /// The first record that has the largest timestamp of all. As in Kafka, it may lie below the log's start: segments
+    /// remember their largest timestamp whatever of them may still be read.
     pub fn offset_of_max_timestamp(&self) -> Option<(i64, Offset, LeaderEpoch)> {
         let largest = self.directory.segments.iter().map(|segment| segment.max_timestamp()).max()?;
-        if largest < 0 { None } else { self.offset_for_timestamp(largest) }
+        if largest < 0 { None } else { self.first_since(largest, 0) }
     }
 
     /// The aborted transactions that a read_committed reader of `from..upper` has to know, by the transaction indexes.

@@ -29,7 +29,7 @@ impl UnifiedLog {
     ) -> (UnifiedLog, RecoveryReport) {
         let mut report = RecoveryReport { clean: directory.clean_shutdown, ..RecoveryReport::default() };
         if !directory.clean_shutdown {
-            recover(&mut directory, &config, now.wall_clock_ms(), &mut report);
+            recover(&mut directory, &config, now, &mut report);
         }
         directory.clean_shutdown = false;
         let start = directory.start_offset();
@@ -84,10 +84,10 @@ impl UnifiedLog {
 
 /// Recovers the segments from that of the recovery point on, and drops what comes after the first bad batch. What is known
 /// of producers is built anew from there on, also from records below the log start.
-fn recover(directory: &mut LogDirectory, config: &LogConfig, now_ms: i64, report: &mut RecoveryReport) {
+fn recover(directory: &mut LogDirectory, config: &LogConfig, now: Time, report: &mut RecoveryReport) {
     let first = directory.floor_segment(directory.recovery_point).unwrap_or(0);
     for index in first..directory.segments.len() {
-        let lost = recover_segment(directory, index, config, now_ms, report);
+        let lost = recover_segment(directory, index, config, now, report);
         if lost > 0 {
             report.lost_bytes += lost;
             for behind in directory.segments.drain(index + 1..) {

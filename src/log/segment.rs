@@ -326,13 +326,17 @@ impl Segment {
         batches.iter().for_each(|stored| self.see_timestamp(stored));
     }
 
-    /// Drops the batches from `index` on, and what a power loss left behind them. Returns how many bytes went.
-    pub(super) fn truncate_to_batch(&mut self, index: usize) -> u32 {
+    /// Drops the batches from `index` on, and what a power loss left behind them. Returns how many bytes went. A segment
+    /// that is empty then counts as new.
+    pub(super) fn truncate_to_batch(&mut self, index: usize, now: Time) -> u32 {
         let before = self.size + self.torn.take().map_or(0, |torn| torn.len() as u32);
         if index < self.batches.len() {
             self.size = self.batches[index].position;
             self.batches.truncate(index);
             self.forget_what_went();
+        }
+        if self.batches.is_empty() {
+            self.created_ms = now.wall_clock_ms();
         }
         before - self.size
     }
@@ -361,8 +365,8 @@ impl Segment {
     }
 
     /// A power loss left these batches, all on the medium, and perhaps a piece of the next.
-    pub(super) fn lose_power(&mut self, durable: usize, torn: Option<Bytes>) {
-        self.truncate_to_batch(durable);
+    pub(super) fn lose_power(&mut self, durable: usize, torn: Option<Bytes>, now: Time) {
+        self.truncate_to_batch(durable, now);
         self.flush();
         self.torn = torn;
     }

@@ -3,7 +3,7 @@
 
 use super::producer_append::{Verdict, judge};
 use super::{AbortedTxn, AppendContext, AppendOrigin, LogConfig, LogDirectory, ProducerState, RecoveryReport};
-use crate::base::Offset;
+use crate::base::{Offset, Time};
 use crate::record::RecordBatch;
 use std::rc::Rc;
 
@@ -12,14 +12,14 @@ pub(super) fn recover_segment(
     directory: &mut LogDirectory,
     index: usize,
     config: &LogConfig,
-    now_ms: i64,
+    now: Time,
     report: &mut RecoveryReport,
 ) -> u64 {
     let segment = Rc::clone(&directory.segments[index]);
     let mut producers = ProducerState::default();
     // Also what is below the log start: Kafka goes by the checkpoint here, and replays the segment as a whole.
     let start = directory.log_start_offset;
-    reload(directory, &mut producers, start, segment.base_offset(), now_ms, config);
+    reload(directory, &mut producers, start, segment.base_offset(), now.wall_clock_ms(), config);
     let mut next_offset = segment.base_offset();
     let (mut good, mut aborted) = (0, Vec::new());
     for stored in segment.batches().iter() {
@@ -40,7 +40,7 @@ pub(super) fn recover_segment(
     let whole = good == segment.batches().len() && segment.torn().is_none();
     drop(segment);
     let segment = Rc::make_mut(&mut directory.segments[index]);
-    let lost = if whole { 0 } else { segment.truncate_to_batch(good) };
+    let lost = if whole { 0 } else { segment.truncate_to_batch(good, now) };
     segment.set_indexes(None, None, aborted);
     take_snapshot(directory, &producers);
     u64::from(lost)

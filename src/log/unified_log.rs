@@ -242,13 +242,7 @@ impl UnifiedLog {
 
     /// Flips a byte of the batch that holds `offset`: a fault of the disk. Says whether there is one.
     pub fn corrupt(&mut self, offset: Offset, byte: usize) -> bool {
-        let Some(index) = self.directory.floor_segment(offset) else { return false };
-        let segment = Rc::make_mut(&mut self.directory.segments[index]);
-        let at = segment.first_ending_at(offset);
-        let Some(stored) = segment.batches().get(at) else { return false };
-        let corrupted = stored.batch.corrupted(byte);
-        segment.replace(at, corrupted);
-        true
+        self.directory.corrupt(offset, byte)
     }
 
     pub(super) fn update_first_unstable_offset(&mut self) {

@@ -1,5 +1,6 @@
 //! What some records changed: what a broker must react to.
 
+use super::MetadataImage;
 use crate::base::{BrokerId, TopicId, TopicPartition};
 
 /// What changed between two images. Nothing is named twice.
@@ -25,6 +26,27 @@ impl MetadataDelta {
             && self.removed_topics.is_empty()
             && self.changed_configs.is_empty()
             && self.changed_brokers.is_empty()
+    }
+
+    /// Of what a snapshot says, keeps what differs from an old image, and adds what is gone.
+    pub(super) fn compare(&mut self, old: &MetadataImage, new: &MetadataImage) {
+        self.changed_partitions.retain(|partition| old.partition(*partition) != new.partition(*partition));
+        self.created_topics.retain(|topic| old.topic(*topic).is_none() && new.topic(*topic).is_some());
+        self.removed_topics.clear();
+        let gone = old.topics().map(|(topic, _)| topic).filter(|topic| new.topic(*topic).is_none());
+        self.removed_topics.extend(gone);
+        for broker in old.brokers().keys().filter(|broker| new.broker(**broker).is_none()) {
+            add(&mut self.changed_brokers, *broker);
+        }
+    }
+
+    /// Adds what follows.
+    pub(super) fn merge(&mut self, next: MetadataDelta) {
+        next.changed_partitions.into_iter().for_each(|it| add(&mut self.changed_partitions, it));
+        next.created_topics.into_iter().for_each(|it| add(&mut self.created_topics, it));
+        next.removed_topics.into_iter().for_each(|it| add(&mut self.removed_topics, it));
+        next.changed_configs.into_iter().for_each(|it| add(&mut self.changed_configs, it));
+        next.changed_brokers.into_iter().for_each(|it| add(&mut self.changed_brokers, it));
     }
 
     pub(super) fn partition(&mut self, partition: TopicPartition) {

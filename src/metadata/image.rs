@@ -49,8 +49,8 @@ pub struct MetadataImage {
     topics: SortedMap<TopicId, Rc<TopicImage>>,
     names: Rc<SortedMap<Rc<str>, TopicId>>,
     /// Settings of brokers, by resource name; "" stands for all.
-    broker_configs: SortedMap<Rc<str>, Properties>,
-    features: Rc<SortedMap<Rc<str>, i16>>,
+    pub(super) broker_configs: SortedMap<Rc<str>, Properties>,
+    pub(super) features: Rc<SortedMap<Rc<str>, i16>>,
     next_topic: u32,
     next_producer_id: ProducerId,
 }
@@ -262,7 +262,11 @@ impl MetadataImage {
 
     fn set_config(&mut self, record: &ConfigRecord, delta: &mut MetadataDelta) {
         let properties = match record.resource {
-            ConfigResource::Broker => self.broker_configs.entry(record.resource_name.clone()).or_default(),
+            ConfigResource::Broker => {
+                // Topics inherit from brokers.
+                self.topics.keys().for_each(|topic| delta.config(*topic));
+                self.broker_configs.entry(record.resource_name.clone()).or_default()
+            }
             ConfigResource::Topic => {
                 let Some(id) = self.names.get(&record.resource_name) else { return };
                 delta.config(*id);

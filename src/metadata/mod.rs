@@ -16,6 +16,7 @@ mod image;
 mod json;
 mod partition;
 mod records;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod uuid;
@@ -31,6 +32,7 @@ pub use records::{
     BrokerRegistrationChangeRecord, ConfigRecord, ConfigResource, MetadataRecord, PartitionChangeRecord,
     PartitionRecord, RegisterBrokerRecord,
 };
+pub use snapshot::snapshot_records;
 pub use uuid::Uuid;
 
 use crate::base::{TopicId, TopicPartition};

@@ -2,7 +2,7 @@
 //! fault can wait for one. Nothing in the engine acts on them.
 
 use super::{ConnectionId, MessageId};
-use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, RecordId, Time, TopicPartition};
+use crate::base::{BrokerId, Duration, LeaderEpoch, NodeId, Offset, RecordId, Time, TopicPartition};
 use crate::protocol::{ApiKey, ErrorCode};
 use crate::record::RecordBatch;
 use std::rc::Rc;
@@ -75,8 +75,8 @@ pub enum Event {
     BecameLeader { partition: TopicPartition, leader_epoch: LeaderEpoch, log_end_offset: Offset, isr: Rc<[BrokerId]> },
     /// The broker follows from here on.
     BecameFollower { partition: TopicPartition, leader_epoch: LeaderEpoch, leader: BrokerId },
-    /// The end of the log was cut off.
-    Truncated { partition: TopicPartition, from: Offset, to: Offset },
+    /// The end of the log was cut off, with these records at these offsets.
+    Truncated { partition: TopicPartition, from: Offset, to: Offset, records: Rc<[(Offset, RecordId)]> },
     /// The log begins later: old segments went, records were deleted, or (a follower) the leader's log begins there.
     LogStartMoved { partition: TopicPartition, leader: bool, offset: Offset },
     /// The cleaner went over the log up to there, and made it so many bytes smaller.
@@ -85,6 +85,9 @@ pub enum Event {
     IsrChanged { partition: TopicPartition, isr: Rc<[BrokerId]>, partition_epoch: i32 },
     /// The leader asks the controller for this ISR.
     IsrProposed { partition: TopicPartition, isr: Rc<[BrokerId]> },
+    /// The disk failed a write: the log directory is offline, and since there is no other the broker halts
+    /// (`LogDirFailureChannel`).
+    LogDirFailed,
     /// A write was refused or failed after the append.
     ProduceRefused { partition: TopicPartition, error: ErrorCode },
     /// After a start: what recovery found; `lost` bytes were cut from the tail.
@@ -105,6 +108,12 @@ pub enum Event {
         unclean: bool,
     },
 
+    // ---- the quorum of controllers ----
+    /// A controller's part in the quorum changed. (Its high watermark and truncations are told as those of a partition.)
+    QuorumChanged { role: QuorumRole, epoch: LeaderEpoch, leader: Option<NodeId> },
+    /// It has replayed all that was committed before its epoch, and decides from now on.
+    ControllerActive { epoch: LeaderEpoch },
+
     // ---- the world ----
     /// A message left.
     MessageSent { message: MessageId, to: NodeId, connection: ConnectionId, summary: Rc<MessageSummary> },
@@ -118,6 +127,37 @@ pub enum Event {
     Fault(FaultMark),
     /// The process started.
     Started,
+}
+
+/// What a controller is in its quorum (KIP-595, KIP-996).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum QuorumRole {
+    /// It knows no leader, and perhaps has voted.
+    Unattached,
+    /// It asks whether it would be elected.
+    Prospective,
+    /// It asks for votes in a new epoch.
+    Candidate,
+    /// It was elected.
+    Leader,
+    /// It reads the leader's log.
+    Follower,
+    /// It led, and tells the others that it does no more.
+    Resigned,
+}
+
+impl QuorumRole {
+    /// As `kafka-metadata-quorum` and the metrics spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            QuorumRole::Unattached => "unattached",
+            QuorumRole::Prospective => "prospective",
+            QuorumRole::Candidate => "candidate",
+            QuorumRole::Leader => "leader",
+            QuorumRole::Follower => "follower",
+            QuorumRole::Resigned => "resigned",
+        }
+    }
 }
 
 /// What a timeline says of a message.
@@ -170,4 +210,10 @@ pub enum FaultMark {
     ClockSkewed(i64),
     /// Bytes on the disk were changed.
     Corrupted(TopicPartition),
+    /// Whatever touches the disk takes this much longer.
+    DiskSlowed(Duration),
+    /// The disk takes no more bytes.
+    DiskFull,
+    /// The disk works again as it should: there is room, and it is no slower than before.
+    DiskFreed,
 }

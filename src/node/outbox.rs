@@ -40,6 +40,8 @@ pub enum Effect {
     Exit,
     /// Tell what happened.
     Emit(Event),
+    /// The process ends itself, after everything else that it wants done in this event (`Exit.halt`).
+    Halt,
 }
 
 /// Collects effects, and lends the node its own random stream.
@@ -87,6 +89,11 @@ impl<'a> Outbox<'a> {
     /// Tells what happened, for ledger, timeline and checkers.
     pub fn emit(&mut self, event: Event) {
         self.effects.push(Effect::Emit(event));
+    }
+
+    /// Ends the process, after everything else it wants done in this event.
+    pub fn halt(&mut self) {
+        self.effects.push(Effect::Halt);
     }
 
     /// The node's own random stream.

@@ -16,9 +16,7 @@ pub enum Timer {
 pub enum BrokerTimer {
     /// Heartbeat, or retry of the registration.
     Lifecycle,
-    /// Fetch the metadata log again after an error.
-    Metadata,
-    /// A request to the controller went unanswered.
+    /// A request to the controller went unanswered, or is to be repeated.
     ControllerRequest,
     /// Send ISR changes again.
     AlterPartition,
@@ -51,6 +49,8 @@ pub enum ControllerTimer {
     Purgatory,
     /// Preferred and unclean leader election rounds.
     Election,
+    /// The quorum: elections, back-offs, unanswered requests.
+    Quorum,
 }
 
 /// Timers of a producer client.

@@ -70,7 +70,11 @@ apis! {
     IncrementalAlterConfigs = 44, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
     AlterPartitionReassignments = 45, AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse;
     ListPartitionReassignments = 46, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse;
+    Vote = 52, VoteRequest, VoteResponse;
+    BeginQuorumEpoch = 53, BeginQuorumEpochRequest, BeginQuorumEpochResponse;
+    EndQuorumEpoch = 54, EndQuorumEpochRequest, EndQuorumEpochResponse;
     AlterPartition = 56, AlterPartitionRequest, AlterPartitionResponse;
+    FetchSnapshot = 59, FetchSnapshotRequest, FetchSnapshotResponse;
     BrokerRegistration = 62, BrokerRegistrationRequest, BrokerRegistrationResponse;
     BrokerHeartbeat = 63, BrokerHeartbeatRequest, BrokerHeartbeatResponse;
     AllocateProducerIds = 67, AllocateProducerIdsRequest, AllocateProducerIdsResponse;
@@ -101,6 +105,10 @@ impl Response {
                 first(std::iter::once(r.error).chain(r.partitions.iter().map(|p| p.error)))
             }
             Response::ListPartitionReassignments(r) => r.error,
+            Response::Vote(r) => r.error,
+            Response::BeginQuorumEpoch(r) => r.error,
+            Response::EndQuorumEpoch(r) => r.error,
+            Response::FetchSnapshot(r) => r.error,
             Response::AlterPartition(r) => first(std::iter::once(r.error).chain(r.partitions.iter().map(|p| p.error))),
             Response::BrokerRegistration(r) => r.error,
             Response::BrokerHeartbeat(r) => r.error,

@@ -1,6 +1,6 @@
 //! Fetch (API 1): by consumers, by followers, and by brokers that follow the metadata log.
 
-use super::{CurrentLeader, ErrorCode};
+use super::{CurrentLeader, ErrorCode, SnapshotId};
 use crate::base::config::IsolationLevel;
 use crate::base::{BrokerId, Duration, LeaderEpoch, Offset, ProducerId, TopicPartition};
 use crate::record::RecordBatch;
@@ -69,6 +69,8 @@ pub struct FetchPartition {
     pub log_start_offset: Offset,
     /// At most this much of this partition.
     pub partition_max_bytes: u32,
+    /// Of the metadata log: the high watermark the fetcher knows (KIP-1166), −1 if none; elsewhere −1.
+    pub high_watermark: Offset,
 }
 
 /// What was read.
@@ -99,6 +101,8 @@ pub struct FetchPartitionResponse {
     pub diverging_epoch: Option<EpochEndOffset>,
     /// With an epoch or leadership error: who leads (KIP-951).
     pub current_leader: Option<CurrentLeader>,
+    /// Of the metadata log: what the fetcher needs is only in that snapshot (KIP-630).
+    pub snapshot_id: Option<SnapshotId>,
     /// Aborted transactions that overlap the records.
     pub aborted_transactions: Vec<AbortedTransaction>,
     /// Read from there instead (KIP-392), −1 for "from the leader".

@@ -14,6 +14,7 @@ mod fetch;
 mod metadata;
 mod offsets;
 mod produce;
+mod quorum;
 
 pub use admin::*;
 pub use api::{ApiKey, Request, Response};
@@ -25,3 +26,4 @@ pub use fetch::*;
 pub use metadata::*;
 pub use offsets::*;
 pub use produce::*;
+pub use quorum::*;

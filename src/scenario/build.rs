@@ -10,7 +10,7 @@ use crate::protocol::NewTopic;
 use crate::sim::{Action, AdminTask, EventKind, Fault, MessageKind, NetworkSetup, Trigger, WorldSetup};
 use std::rc::Rc;
 
-/// Ids for names: brokers first, then the controller, then applications in the order of the scenario.
+/// Ids for names: brokers first, then controllers, then applications in the order of the scenario.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Names {
     ids: SortedMap<Rc<str>, NodeId>,
@@ -21,7 +21,8 @@ impl Names {
     fn of(scenario: &Scenario, mistakes: &mut Mistakes) -> Names {
         let servers = (0..scenario.cluster.brokers).map(|i| Rc::from(format!("broker-{i}")));
         let mut out = Names { ids: SortedMap::new(), names: Vec::new() };
-        for name in servers.chain([Rc::from("controller-0")]) {
+        let controllers = (0..scenario.cluster.controllers).map(|i| Rc::from(format!("controller-{i}")));
+        for name in servers.chain(controllers) {
             out.add(name);
         }
         let producers = scenario.producers.iter().enumerate().map(|(i, p)| (format!("producers[{i}].name"), &p.name));
@@ -69,14 +70,22 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
     let names = Names::of(scenario, &mut mistakes);
     let brokers: Rc<[NodeId]> = (0..scenario.cluster.brokers as u16).map(NodeId).collect();
     let broker_config = checked("cluster.config", BrokerConfig::parse(&scenario.cluster.config), &mut mistakes);
+    if !matches!(scenario.cluster.controllers, 1 | 3) {
+        mistakes.add("cluster.controllers", "1 or 3: two agree only while both are there, as one does");
+    }
     let topics = topics(scenario, &broker_config, &mut mistakes);
     let producers = producers(scenario, &names, &brokers, &mut mistakes);
     let consumers = consumers(scenario, &names, &brokers, &mut mistakes);
     let faults = scenario.faults.iter().enumerate();
     let faults = faults.map(|(i, f)| fault(i as u32, f, &names, &format!("faults[{i}]"), &mut mistakes)).collect();
     for (i, fault) in scenario.faults.iter().enumerate() {
-        if let What::Admin(task) = &fault.what {
-            check_task(task, scenario, &broker_config, &format!("faults[{i}]"), &mut mistakes);
+        let place = format!("faults[{i}]");
+        match &fault.what {
+            What::Admin(task) => check_task(task, scenario, &broker_config, &place, &mut mistakes),
+            What::Shutdown { node, .. } if is_application(scenario, node) => {
+                mistakes.add(place, "a shutdown is for brokers and controllers; an application can \"crash\"");
+            }
+            _ => {}
         }
     }
     if !mistakes.0.is_empty() {
@@ -87,7 +96,7 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
         seed: scenario.seed,
         brokers: scenario.cluster.brokers as u16,
         racks: scenario.cluster.racks.clone(),
-        controllers: 1,
+        controllers: scenario.cluster.controllers as u16,
         broker_config: Rc::new(broker_config),
         topics,
         network: NetworkSetup { latency_min, latency_max },
@@ -251,6 +260,11 @@ fn fault(id: u32, fault: &format::Fault, names: &Names, place: &str, mistakes: &
     Fault { id, trigger, action: action(&fault.what, names, place, mistakes) }
 }
 
+fn is_application(scenario: &Scenario, name: &str) -> bool {
+    let producers = scenario.producers.iter().map(|producer| &producer.name);
+    producers.chain(scenario.consumers.iter().map(|consumer| &consumer.name)).any(|known| **known == *name)
+}
+
 /// What the cluster may refuse when the time comes is let pass: only names and settings are checked.
 fn check_task(task: &AdminTask, scenario: &Scenario, broker: &BrokerConfig, place: &str, mistakes: &mut Mistakes) {
     let place = |key: &str| format!("{place}.{key}");
@@ -297,8 +311,8 @@ fn action(what: &What, names: &Names, place: &str, mistakes: &mut Mistakes) -> A
         What::Restart { node } => Action::Restart { node: id(node) },
         What::Pause { node, duration } => Action::Pause { node: id(node), duration: *duration },
         What::Resume { node } => Action::Resume { node: id(node) },
-        What::Partition { a, b, duration } => {
-            Action::Partition { a: id(a), b: b.as_ref().map(id), duration: *duration, symmetric: true }
+        What::Partition { a, b, one_way, duration } => {
+            Action::Partition { a: id(a), b: b.as_ref().map(id), duration: *duration, symmetric: !one_way }
         }
         What::Heal { a, b } => Action::Heal { a: id(a), b: b.as_ref().map(id) },
         What::Reset => Action::Reset,
@@ -308,5 +322,21 @@ fn action(what: &What, names: &Names, place: &str, mistakes: &mut Mistakes) -> A
             Action::Slow { a: a.as_ref().map(&mut id), b: b.as_ref().map(id), by: *by, duration: *duration }
         }
         What::SkewClock { node, by_ms } => Action::SkewClock { node: id(node), by_ms: *by_ms },
+        What::Corrupt { node, partition, offset } => {
+            let node = id(node);
+            let log = partition.as_ref().map(|name| partition_of(name, place, mistakes));
+            Action::Corrupt { node, log, offset: *offset }
+        }
+        What::SlowDisk { node, by, duration } => Action::SlowDisk { node: id(node), by: *by, duration: *duration },
+        What::FullDisk { node, duration } => Action::FullDisk { node: id(node), duration: *duration },
     }
+}
+
+/// `orders-0`: topic and partition.
+fn partition_of(name: &str, place: &str, mistakes: &mut Mistakes) -> (Rc<str>, u32) {
+    let parts = name.rsplit_once('-').and_then(|(topic, partition)| Some((Rc::from(topic), partition.parse().ok()?)));
+    parts.unwrap_or_else(|| {
+        mistakes.add(place, format!("\"{name}\" is no partition; one is called like \"orders-0\""));
+        (Rc::from(name), 0)
+    })
 }

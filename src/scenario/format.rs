@@ -62,6 +62,8 @@ pub struct Cluster {
     pub brokers: u32,
     /// `broker.rack` of each broker, over and over; none for a cluster in one place.
     pub racks: Vec<Rc<str>>,
+    /// How many controllers: 1 or 3.
+    pub controllers: u32,
     /// Broker settings, for all of them.
     pub config: Properties,
 }
@@ -263,9 +265,9 @@ pub enum What {
     Pause { node: Rc<str>, duration: Option<Duration> },
     /// It goes on.
     Resume { node: Rc<str> },
-    /// A link, or all links of a node, carry nothing.
-    Partition { a: Rc<str>, b: Option<Rc<str>>, duration: Option<Duration> },
-    /// They do again.
+    /// A link, or all links of a node, carry nothing; one way only what `a` sends is lost.
+    Partition { a: Rc<str>, b: Option<Rc<str>>, one_way: bool, duration: Option<Duration> },
+    /// They do again, and are quick; of a node its disk, too, is neither slow nor full.
     Heal { a: Rc<str>, b: Option<Rc<str>> },
     /// The connection breaks with the message on it.
     Reset,
@@ -277,6 +279,13 @@ pub enum What {
     Slow { a: Option<Rc<str>>, b: Option<Rc<str>>, by: Duration, duration: Option<Duration> },
     /// A node's clock is moved.
     SkewClock { node: Rc<str>, by_ms: i64 },
+    /// A byte of a stored batch changes: of that log (`orders-0`) or any, with that offset or
+    /// any that is not flushed yet.
+    Corrupt { node: Rc<str>, partition: Option<Rc<str>>, offset: Option<i64> },
+    /// What a broker writes to its log and reads from it takes longer.
+    SlowDisk { node: Rc<str>, by: Duration, duration: Option<Duration> },
+    /// A broker's disk takes no more bytes: the next append fails, and the broker halts until there is room.
+    FullDisk { node: Rc<str>, duration: Option<Duration> },
 }
 
 /// When a run ends.
@@ -294,7 +303,7 @@ impl Default for Scenario {
         Scenario {
             id: None,
             seed: 1,
-            cluster: Cluster { brokers: 3, racks: Vec::new(), config: Properties::new() },
+            cluster: Cluster { brokers: 3, racks: Vec::new(), controllers: 1, config: Properties::new() },
             topics: Vec::new(),
             network: Network { latency: (Duration::from_micros(500), Duration::from_micros(2_000)) },
             producers: Vec::new(),

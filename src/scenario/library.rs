@@ -7,10 +7,21 @@ use super::parse::parse;
 const FILES: &[(&str, &str)] = &[
     ("fire-and-forget", include_str!("library/fire-and-forget.json")),
     ("leader-only-ack", include_str!("library/leader-only-ack.json")),
+    ("all-is-not-all", include_str!("library/all-is-not-all.json")),
+    ("durability-refuses", include_str!("library/durability-refuses.json")),
+    ("error-but-appended", include_str!("library/error-but-appended.json")),
+    ("unclean-election", include_str!("library/unclean-election.json")),
     ("lost-ack", include_str!("library/lost-ack.json")),
     ("commit-first", include_str!("library/commit-first.json")),
     ("commit-after", include_str!("library/commit-after.json")),
     ("auto-commit-truth", include_str!("library/auto-commit-truth.json")),
+    ("rolling-restart", include_str!("library/rolling-restart.json")),
+    ("gc-pause-leader", include_str!("library/gc-pause-leader.json")),
+    ("one-way-cut", include_str!("library/one-way-cut.json")),
+    ("torn-tail", include_str!("library/torn-tail.json")),
+    ("disk-full", include_str!("library/disk-full.json")),
+    ("clock-skew-retention", include_str!("library/clock-skew-retention.json")),
+    ("controller-failover", include_str!("library/controller-failover.json")),
 ];
 
 /// The ids, in order.

@@ -41,6 +41,13 @@ pub fn parse_value(value: serde_json::Value) -> Result<Scenario, Vec<Mistake>> {
     }
 }
 
+/// Reads one fault, as it stands in a scenario. On error every mistake is there.
+pub fn parse_fault(fields: serde_json::Map<String, serde_json::Value>) -> Result<Fault, Vec<Mistake>> {
+    let mut mistakes = Mistakes::default();
+    let fault = Reader::read("fault", fields.into(), &mut mistakes, read_fault).flatten();
+    fault.filter(|_| mistakes.0.is_empty()).ok_or(mistakes.0)
+}
+
 fn read_scenario(r: &mut Reader<'_>) -> Scenario {
     let default = Scenario::default();
     let version = r.number("version", VERSION, 0, u64::MAX);
@@ -64,7 +71,8 @@ fn read_scenario(r: &mut Reader<'_>) -> Scenario {
 
 fn read_cluster(r: &mut Reader<'_>) -> Cluster {
     let brokers = r.number("brokers", 3, 1, 9) as u32;
-    Cluster { brokers, racks: r.texts("racks"), config: r.properties("config") }
+    let controllers = r.number("controllers", 1, 1, 3) as u32;
+    Cluster { brokers, racks: r.texts("racks"), controllers, config: r.properties("config") }
 }
 
 fn read_topic(r: &mut Reader<'_>) -> Topic {
@@ -219,6 +227,9 @@ const VERBS: &[&str] = &[
     "delay",
     "slow",
     "skew_clock",
+    "corrupt",
+    "slow_disk",
+    "full_disk",
     "elect_leaders",
     "create_partitions",
     "reassign",
@@ -243,7 +254,7 @@ fn read_what(r: &mut Reader<'_>) -> Option<What> {
         "resume" => What::Resume { node: r.name("node") },
         "partition" => {
             let (a, b) = read_ends(r)?;
-            What::Partition { a, b, duration: r.millis("for.ms") }
+            What::Partition { a, b, one_way: r.flag("one.way", false), duration: r.millis("for.ms") }
         }
         "heal" => {
             let (a, b) = read_ends(r)?;
@@ -263,6 +274,13 @@ fn read_what(r: &mut Reader<'_>) -> Option<What> {
             }
         }
         "skew_clock" => What::SkewClock { node: r.name("node"), by_ms: r.signed("by.ms").unwrap_or(0) },
+        "corrupt" => What::Corrupt { node: r.name("node"), partition: r.text("partition"), offset: r.signed("offset") },
+        "slow_disk" => What::SlowDisk {
+            node: r.name("node"),
+            by: r.millis("by.ms").unwrap_or(Duration::from_millis(1_000)),
+            duration: r.millis("for.ms"),
+        },
+        "full_disk" => What::FullDisk { node: r.name("node"), duration: r.millis("for.ms") },
         other => match read_task(other, r) {
             Some(task) => What::Admin(task),
             None => {

@@ -43,8 +43,8 @@ fn owner<'a>(scenario: &Scenario, key: &'a str) -> Option<(&'a str, &'a str)> {
 fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result<(), Mistake> {
     let place = format!("{name}.{key}");
     if name == "cluster" {
-        if key == "brokers" {
-            return set_field(scenario, &place, |json| json["cluster"]["brokers"] = number_or_text(value));
+        if key == "brokers" || key == "controllers" {
+            return set_field(scenario, &place, |json| json["cluster"][key] = number_or_text(value));
         }
         return put(&mut scenario.cluster.config, broker_keys(), &place, key, value);
     }

@@ -21,6 +21,9 @@ pub fn to_json(scenario: &Scenario) -> Value {
         cluster.insert("brokers".into(), json!(scenario.cluster.brokers));
         let racks = &scenario.cluster.racks;
         insert(&mut cluster, "racks", (!racks.is_empty()).then(|| json!(racks)));
+        if scenario.cluster.controllers != default.cluster.controllers {
+            cluster.insert("controllers".into(), json!(scenario.cluster.controllers));
+        }
         settings(&mut cluster, "config", &scenario.cluster.config);
         out.insert("cluster".into(), Value::Object(cluster));
     }
@@ -31,7 +34,7 @@ pub fn to_json(scenario: &Scenario) -> Value {
     }
     list(&mut out, "producers", scenario.producers.iter().map(producer));
     list(&mut out, "consumers", scenario.consumers.iter().map(consumer));
-    list(&mut out, "faults", scenario.faults.iter().map(fault));
+    list(&mut out, "faults", scenario.faults.iter().map(|fault| Value::Object(fault_to_json(fault))));
     if scenario.until != default.until {
         out.insert("until".into(), json!({ "quiet": scenario.until.quiet, "max.ms": millis(scenario.until.max) }));
     }
@@ -103,7 +106,8 @@ fn consumer(consumer: &Consumer) -> Value {
     Value::Object(out)
 }
 
-fn fault(fault: &Fault) -> Value {
+/// A fault, as it stands in a scenario.
+pub fn fault_to_json(fault: &Fault) -> Map<String, Value> {
     let mut out = Map::new();
     match &fault.when {
         When::At(at) => drop(out.insert("at.ms".into(), millis(Duration(at.us_since_origin())))),
@@ -124,7 +128,7 @@ fn fault(fault: &Fault) -> Value {
         }
     }
     what(&mut out, &fault.what);
-    Value::Object(out)
+    out
 }
 
 fn what(out: &mut Map<String, Value>, what: &What) {
@@ -143,18 +147,30 @@ fn what(out: &mut Map<String, Value>, what: &What) {
         What::Delay { .. } => ("delay", None, None),
         What::Slow { duration, .. } => ("slow", None, *duration),
         What::SkewClock { node, .. } => ("skew_clock", Some(node), None),
+        What::Corrupt { node, .. } => ("corrupt", Some(node), None),
+        What::SlowDisk { node, duration, .. } => ("slow_disk", Some(node), *duration),
+        What::FullDisk { node, duration } => ("full_disk", Some(node), *duration),
     };
     out.insert("do".into(), json!(verb));
     insert(out, "node", node.map(|node| json!(node)));
     insert(out, "for.ms", span.map(millis));
     match what {
-        What::Partition { a, b, .. } | What::Heal { a, b } => ends(out, Some(a), b.as_ref()),
+        What::Partition { a, b, one_way, .. } => {
+            ends(out, Some(a), b.as_ref());
+            insert(out, "one.way", one_way.then_some(Value::Bool(true)));
+        }
+        What::Heal { a, b } => ends(out, Some(a), b.as_ref()),
         What::Slow { a, b, by, .. } => {
             ends(out, a.as_ref(), b.as_ref());
             out.insert("by.ms".into(), millis(*by));
         }
         What::Admin(it) => task(out, it),
         What::Delay { by } => drop(out.insert("by.ms".into(), millis(*by))),
+        What::SlowDisk { by, .. } => drop(out.insert("by.ms".into(), millis(*by))),
+        What::Corrupt { partition, offset, .. } => {
+            insert(out, "partition", partition.as_deref().map(Value::from));
+            insert(out, "offset", offset.map(Value::from));
+        }
         What::SkewClock { by_ms, .. } => drop(out.insert("by.ms".into(), json!(by_ms))),
         _ => {}
     }

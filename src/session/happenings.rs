@@ -5,10 +5,10 @@ use crate::base::{Duration, RecordId, SortedMap, Time};
 use crate::history::Replay;
 use crate::node::Event;
 use crate::sim::{Recorded, records_of};
-use crate::view::{ArrowView, LostMessage, MarkKind, MarkView, TimelineView};
+use crate::view::{ArrowView, LostMessage, MarkKind, MarkView, Recent, TimelineView};
 use std::rc::Rc;
 
-/// A lost message stays in the picture for this long.
+/// A lost message, or a record that was cut off, stays in the picture for this long.
 const LOST_SHOWN: Duration = Duration::from_millis(300);
 /// A message on its way at the beginning of a span left at most this much earlier (or hangs, and is not drawn).
 const LONGEST_FLIGHT: Duration = Duration::from_millis(1_000);
@@ -87,11 +87,12 @@ impl Session {
         chunks
     }
 
-    pub(super) fn recently_lost(&mut self) -> Vec<LostMessage> {
+    /// What went a moment ago, and is shown a little longer.
+    pub(super) fn recent(&mut self) -> Recent {
         let now = self.history.cursor().now();
         let since = Time(now.0.saturating_sub(LOST_SHOWN.0));
         let mut ends = SortedMap::new();
-        let mut found = Vec::new();
+        let mut found = Recent::default();
         let oldest = Time(since.0.saturating_sub(LONGEST_FLIGHT.0 * 60));
         self.look_back(|recorded| {
             match &recorded.event {
@@ -99,8 +100,11 @@ impl Session {
                 Event::MessageSent { message, to, summary, .. } => {
                     if let Some(lost) = ends.remove(message) {
                         let (from, sent, summary) = (recorded.node, recorded.at, Rc::clone(summary));
-                        found.push(LostMessage { id: message.0, from, to: *to, sent, lost, summary });
+                        found.lost.push(LostMessage { id: message.0, from, to: *to, sent, lost, summary });
                     }
+                }
+                Event::Truncated { partition, records, .. } if recorded.at >= since => {
+                    found.cuts.push((recorded.node, *partition, Rc::clone(records)));
                 }
                 _ => {}
             }
@@ -136,6 +140,9 @@ fn concerns(event: &Event, record: RecordId, last_topic: u32) -> bool {
         Event::BatchSent { records, .. } | Event::Retry { records, .. } => records.contains(&record),
         Event::Appended { partition, batch, .. } | Event::DuplicateIgnored { partition, batch, .. } => {
             partition.topic.0 <= last_topic && records_of(batch).any(|it| it == record)
+        }
+        Event::Truncated { partition, records, .. } => {
+            partition.topic.0 <= last_topic && records.iter().any(|(_, it)| *it == record)
         }
         _ => false,
     }

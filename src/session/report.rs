@@ -235,12 +235,12 @@ fn offsets(world: &World, partition: TopicPartition, leader: BrokerId) -> (i64, 
 
 fn partitions(world: &World) -> SortedMap<String, PartitionReport> {
     let mut out = SortedMap::new();
-    let Some(controller) = world.controller() else { return out };
+    let Some(image) = world.image() else { return out };
     let topics = (1..).map(TopicId).zip(&world.setup().topics);
     for (topic, new) in topics {
-        for partition in 0..controller.image().partition_count(topic) {
+        for partition in 0..image.partition_count(topic) {
             let partition = TopicPartition::new(topic, partition);
-            let Some(state) = controller.image().partition(partition) else { continue };
+            let Some(state) = image.partition(partition) else { continue };
             let (log_end_offset, high_watermark, last_stable_offset) = offsets(world, partition, state.leader);
             let report = PartitionReport {
                 leader: state.leader.0,
@@ -284,6 +284,7 @@ fn sentence(kind: &StoryKind) -> String {
         StoryKind::AppendedByFormerLeader(offset) => format!("appended it at offset {offset}, being leader no more"),
         StoryKind::DuplicateIgnored => "has it already: answered with the old offset".to_owned(),
         StoryKind::CutOff(offset) => format!("took over without it (it had been at offset {offset})"),
+        StoryKind::Deleted(offset) => format!("deleted it from the log (it had been at offset {offset})"),
         StoryKind::Reappeared(offset) => format!("took over and has it at offset {offset}"),
         StoryKind::Committed(offset) => format!("high watermark passed offset {offset}"),
         StoryKind::Acked(-1) => "callback: success, offset -1".to_owned(),

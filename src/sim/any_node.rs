@@ -87,13 +87,25 @@ impl Machine for AnyNode {
         }
     }
 
-    fn corrupt(&mut self, topic: &str, partition: u32, offset: Option<Offset>) -> Option<TopicPartition> {
+    fn corrupt(&mut self, log: Option<(&str, u32)>, offset: Option<Offset>, luck: &mut Prng) -> Option<TopicPartition> {
         let AnyNode::Broker(broker) = self else { return None };
-        let partition = TopicPartition::new(broker.image().topic_id(topic)?, partition);
-        let offset = offset.or_else(|| Some(broker.partition(partition)?.log().log_end_offset() - 1))?;
-        Rc::make_mut(broker).corrupt(partition, offset, CORRUPTED_BYTE).then_some(partition)
+        let partition = match log {
+            Some((topic, partition)) => TopicPartition::new(broker.image().topic_id(topic)?, partition),
+            None => {
+                let held = broker.logs().filter(|(_, log)| log.end_offset() > 0).map(|(id, _)| *id);
+                let held: Vec<TopicPartition> = held.collect();
+                *held.get(luck.below(held.len().max(1) as u64) as usize)?
+            }
+        };
+        let log = broker.log(partition)?;
+        let (flushed, end) = (log.recovery_point(), log.end_offset());
+        let offset = offset.unwrap_or_else(|| flushed + luck.below((end - flushed).max(1) as u64) as Offset);
+        Rc::make_mut(broker).corrupt(partition, offset, luck.below(1 << 20) as usize).then_some(partition)
+    }
+
+    fn set_disk_full(&mut self, full: bool) -> bool {
+        let AnyNode::Broker(broker) = self else { return false };
+        Rc::make_mut(broker).set_disk_full(full);
+        true
     }
 }
-
-/// Which byte of a batch a fault of the disk changes: one of its records.
-const CORRUPTED_BYTE: usize = 60;

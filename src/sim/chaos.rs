@@ -1,9 +1,10 @@
 //! Random faults for the search: many, of every kind, all over before the horizon. Then the cluster must come to rest.
 
-use super::fault::{Action, Fault, MessageKind};
-use super::world::WorldSetup;
-use crate::base::{Duration, NodeId, Prng, Time};
-use crate::protocol::ApiKey;
+use super::fault::{Action, Fault, MessageKind, Trigger};
+use super::task::AdminTask;
+use super::world::{World, WorldSetup};
+use crate::base::{BrokerId, Duration, NodeId, Prng, Time};
+use crate::protocol::{ApiKey, ElectionType};
 
 /// Messages worth losing.
 const TARGETS: &[ApiKey] = &[
@@ -22,46 +23,122 @@ const TARGETS: &[ApiKey] = &[
     ApiKey::Metadata,
 ];
 
-/// Random faults for a world, from its seed. Crashed processes start again, pauses end and links heal within `horizon` of the
-/// origin. (A fault on a message waits for its message; it may come later, and is over as soon as it came.)
+/// Random faults for a world, from its seed. Whatever lasts is over within `horizon` of the origin: dead processes start
+/// again, pauses end, links heal, clocks are right, disks have room. (A fault on a message waits for its message; it may
+/// come later, and is over as soon as it came.)
+///
+/// A byte on a disk changes only at the moment at which the broker dies, and only where its recovery looks: Kafka checks
+/// no other stored bytes, so that elsewhere a leader could not be read any more, for ever.
 pub fn faults(setup: &WorldSetup, horizon: Duration) -> Vec<Fault> {
-    let mut chaos = Chaos { random: Prng::split(setup.seed, "chaos"), setup, horizon };
-    let count = chaos.random.between(3, 10);
-    (0..count as u32).map(|id| chaos.fault(id)).collect()
+    let mut chaos = Chaos { random: Prng::split(setup.seed, "chaos"), setup, horizon, faults: Vec::new() };
+    for _ in 0..chaos.random.between(3, 10) {
+        chaos.strike();
+    }
+    chaos.faults
+}
+
+/// What ends everything that is wrong with a world now, faults for good included. What is planned stays planned.
+pub fn heal(world: &World) -> Vec<Action> {
+    let mut actions = Vec::new();
+    for (node, _) in world.nodes() {
+        actions.push(Action::Heal { a: node, b: None });
+        if world.clock_skew_ms(node) != 0 {
+            actions.push(Action::SkewClock { node, by_ms: 0 });
+        }
+        if world.paused_until(node).is_some() {
+            actions.push(Action::Resume { node });
+        }
+        if !world.is_alive(node) {
+            actions.push(Action::Restart { node });
+        }
+    }
+    actions
 }
 
 struct Chaos<'a> {
     random: Prng,
     setup: &'a WorldSetup,
     horizon: Duration,
+    faults: Vec<Fault>,
 }
 
+/// The longest a clock is wrong by.
+const MOST_SKEW_MS: u64 = 10_000;
+
 impl Chaos<'_> {
-    fn fault(&mut self, id: u32) -> Fault {
+    fn add(&mut self, trigger: Trigger, action: Action) {
+        let id = self.faults.len() as u32;
+        self.faults.push(Fault { id, trigger, action });
+    }
+
+    fn strike(&mut self) {
         // What lasts begins in the first two thirds, and lasts at most a quarter.
         let at = Time::ORIGIN + Duration(self.random.below((self.horizon.0 * 2 / 3).max(1)));
         let long = Duration(self.random.between(self.horizon.0 / 200, (self.horizon.0 / 4).max(1)));
         let duration = Some(long);
-        let action = match self.random.below(12) {
+        let action = match self.random.below(26) {
             0..=2 => Action::Crash { node: self.broker(), restart_after: duration },
-            3 => Action::Crash { node: self.application(), restart_after: duration },
-            4 => Action::Crash { node: self.controller(), restart_after: duration },
-            5 => Action::Pause { node: self.anybody(), duration },
-            6 => Action::Partition { a: self.broker(), b: None, duration, symmetric: true },
-            7 => {
-                let (a, b, symmetric) = (self.broker(), Some(self.anybody()), self.random.below(3) > 0);
+            3 => Action::Shutdown { node: self.broker(), restart_after: duration },
+            4 => Action::Crash { node: self.application(), restart_after: duration },
+            5 => Action::Crash { node: self.controller(), restart_after: duration },
+            6 | 7 => Action::Pause { node: self.anybody(), duration },
+            // Longer than most sessions: the broker is fenced and does not know it.
+            8 => Action::Pause { node: self.broker(), duration: Some(Duration(self.horizon.0 / 3)) },
+            9 => Action::Partition { a: self.broker(), b: None, duration, symmetric: self.random.below(3) > 0 },
+            10 | 11 => {
+                let (a, b, symmetric) = (self.broker(), Some(self.anybody()), self.random.below(2) == 0);
+                // One way, either way.
+                let (a, b) = if symmetric || self.random.below(2) == 0 { (a, b) } else { (b.unwrap_or(a), Some(a)) };
                 Action::Partition { a, b, duration, symmetric }
             }
-            8 => {
+            12 => {
                 let (a, by) = (Some(self.anybody()), Duration(self.random.between(1_000, 200_000)));
                 Action::Slow { a, b: None, by, duration }
             }
-            _ => return self.message_fault(id, long),
+            13 | 14 => Action::PowerLoss { node: self.broker(), restart_after: duration },
+            15 => {
+                let node = self.broker();
+                self.add(Trigger::At(at), Action::Corrupt { node, log: None, offset: None });
+                Action::Crash { node, restart_after: duration }
+            }
+            16 => {
+                let (node, by) = (self.anything(), self.random.between(1, MOST_SKEW_MS) as i64);
+                let by_ms = if self.random.below(2) == 0 { by } else { -by };
+                self.add(Trigger::At(at + long), Action::SkewClock { node, by_ms: 0 });
+                Action::SkewClock { node, by_ms }
+            }
+            17 => {
+                let (node, by) = (self.broker(), Duration(self.random.between(10_000, 2_000_000)));
+                Action::SlowDisk { node, by, duration }
+            }
+            18 => Action::FullDisk { node: self.broker(), duration },
+            19 => Action::Admin(self.reassignment()),
+            20 => {
+                let (election, topic, partition) = (ElectionType::Preferred, None, None);
+                Action::Admin(AdminTask::ElectLeaders { election, topic, partition })
+            }
+            _ => return self.strike_message(long),
         };
-        Fault::at(id, at, action)
+        self.add(Trigger::At(at), action);
     }
 
-    fn message_fault(&mut self, id: u32, long: Duration) -> Fault {
+    /// A partition moves to other brokers, as many as it has.
+    fn reassignment(&mut self) -> AdminTask {
+        let setup = self.setup;
+        let Some(topic) = setup.topics.get(self.random.below(setup.topics.len().max(1) as u64) as usize) else {
+            let (election, topic, partition) = (ElectionType::Preferred, None, None);
+            return AdminTask::ElectLeaders { election, topic, partition };
+        };
+        let partition = self.random.below(topic.partitions.max(1) as u64) as u32;
+        let mut brokers: Vec<BrokerId> = (0..i32::from(setup.brokers)).map(BrokerId).collect();
+        let mut replicas = Vec::new();
+        while replicas.len() < topic.replication_factor.max(1) as usize && !brokers.is_empty() {
+            replicas.push(brokers.swap_remove(self.random.below(brokers.len() as u64) as usize));
+        }
+        AdminTask::Reassign { topic: topic.name.clone(), partition, replicas: Some(replicas) }
+    }
+
+    fn strike_message(&mut self, long: Duration) {
         let api = TARGETS[self.random.below(TARGETS.len() as u64) as usize];
         let kind = MessageKind { api, response: self.random.below(2) == 0 };
         let action = match self.random.below(3) {
@@ -71,7 +148,7 @@ impl Chaos<'_> {
         };
         let often = matches!(api, ApiKey::Produce | ApiKey::Fetch | ApiKey::BrokerHeartbeat);
         let nth = self.random.between(1, if often { 40 } else { 4 }) as u32;
-        Fault::on_message(id, kind, None, None, nth, action)
+        self.add(Trigger::OnMessage { kind, from: None, to: None, nth }, action);
     }
 
     fn pick(&mut self, first: u16, count: u16) -> NodeId {
@@ -90,6 +167,10 @@ impl Chaos<'_> {
         let first = self.setup.brokers + self.setup.controllers;
         let count = (self.setup.producers.len() + self.setup.consumers.len()) as u16;
         if count == 0 { self.broker() } else { self.pick(first, count) }
+    }
+
+    fn anything(&mut self) -> NodeId {
+        if self.random.below(4) == 0 { self.controller() } else { self.anybody() }
     }
 
     fn anybody(&mut self) -> NodeId {

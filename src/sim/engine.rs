@@ -22,9 +22,19 @@ pub trait Machine: Node + Clone + Hash {
     /// Begins a task, if this node is the administrator.
     fn administer(&mut self, _now: Time, _task: &AdminTask, _out: &mut Outbox<'_>) {}
 
-    /// Changes a byte of a batch on its disk; where, if there is such a log.
-    fn corrupt(&mut self, _topic: &str, _partition: u32, _offset: Option<Offset>) -> Option<TopicPartition> {
+    /// Changes a byte of a batch on its disk; where, if there is such a batch. What is left open is decided by `luck`.
+    fn corrupt(
+        &mut self,
+        _log: Option<(&str, u32)>,
+        _offset: Option<Offset>,
+        _luck: &mut Prng,
+    ) -> Option<TopicPartition> {
         None
+    }
+
+    /// From now on its disk takes no more bytes, or takes them again. False if it has no disk that could be full.
+    fn set_disk_full(&mut self, _full: bool) -> bool {
+        false
     }
 }
 
@@ -52,6 +62,8 @@ pub enum Process {
     Running,
     /// Dead; its machine still refuses connections for it.
     Crashed,
+    /// Ended by itself, in an orderly way.
+    Stopped,
     /// Dead with its machine; silence.
     PoweredOff,
 }
@@ -74,6 +86,32 @@ pub(super) struct Slot<N> {
     pub start_at: Option<Time>,
     /// What came up during a pause.
     pub waiting: Vec<Entry>,
+    pub disk: DiskTrouble,
+}
+
+/// What is wrong with a disk.
+#[derive(Clone, Copy, Hash, Debug)]
+pub(super) struct DiskTrouble {
+    slow_by: Duration,
+    slow_until: Time,
+    /// While it is full: until when (`Time::MAX` if nobody knows).
+    pub full_until: Option<Time>,
+    /// The process ended itself because of it.
+    pub halted: bool,
+}
+
+impl DiskTrouble {
+    const NONE: DiskTrouble =
+        DiskTrouble { slow_by: Duration::ZERO, slow_until: Time::ZERO, full_until: None, halted: false };
+
+    pub fn slow(&mut self, by: Duration, until: Time) {
+        (self.slow_by, self.slow_until) = (by, until);
+    }
+
+    /// By how much it is slower now.
+    pub fn slower_by(&self, now: Time) -> Duration {
+        if now < self.slow_until { self.slow_by } else { Duration::ZERO }
+    }
 }
 
 impl<N> Slot<N> {
@@ -134,6 +172,7 @@ impl<N: Machine> Engine<N> {
             restart_after: None,
             start_at: None,
             waiting: Vec::new(),
+            disk: DiskTrouble::NONE,
         };
         Engine {
             now: Time::ZERO,
@@ -258,6 +297,10 @@ impl<N: Machine> Engine<N> {
                 self.pending -= 1;
                 self.network.cut_ends(from, to, self.now) && self.heal(from, to, 0)
             }
+            What::FreeDisk(node) => {
+                self.pending -= 1;
+                self.slot(node).disk.full_until == Some(self.now) && self.free_disk(node, 0)
+            }
         }
     }
 
@@ -287,10 +330,18 @@ impl<N: Machine> Engine<N> {
         let slot = self.slot_mut(node);
         let clock = slot.clock(now);
         handle(&mut slot.node, clock, &mut Outbox::new(&mut effects, &mut slot.random));
+        let mut halts = false;
         for effect in effects.drain(..) {
-            self.carry_out(node, cause, effect);
+            if matches!(effect, Effect::Halt) {
+                halts = true;
+            } else {
+                self.carry_out(node, cause, effect);
+            }
         }
         self.effects = effects;
+        if halts {
+            self.halt(node, cause);
+        }
     }
 
     fn carry_out(&mut self, node: NodeId, cause: u64, effect: Effect) {
@@ -318,7 +369,7 @@ impl<N: Machine> Engine<N> {
             }
             Effect::CancelTimer(timer) => self.slot_mut(node).timers.cancel(timer),
             Effect::Exit => self.stopped(node, cause),
-            Effect::Emit(_) => {}
+            Effect::Emit(_) | Effect::Halt => {}
         }
     }
 

@@ -188,7 +188,7 @@ pub enum Action {
         /// Both ways; else only from `a`.
         symmetric: bool,
     },
-    /// A cut link works again, both ways.
+    /// A cut or slow link works again, both ways; of a whole node its disk does, too.
     Heal {
         /// One end.
         a: NodeId,
@@ -222,16 +222,30 @@ pub enum Action {
         /// By this much, in all.
         by_ms: i64,
     },
-    /// A byte of a batch on a node's disk changes.
+    /// A byte of a batch on a broker's disk changes.
     Corrupt {
         /// Which.
         node: NodeId,
-        /// In the log of that topic
-        topic: Rc<str>,
-        /// and partition,
-        partition: u32,
-        /// the batch with this offset; the last one if none is given.
+        /// In the log of that topic and partition; none for any log that holds something.
+        log: Option<(Rc<str>, u32)>,
+        /// The batch with this offset; none for any that is not flushed yet, so that recovery looks at it.
         offset: Option<Offset>,
+    },
+    /// A node's disk becomes slower: its appends and reads take longer, though its heartbeats do not.
+    SlowDisk {
+        /// Which.
+        node: NodeId,
+        /// By this much each time.
+        by: Duration,
+        /// For how long.
+        duration: Option<Duration>,
+    },
+    /// A broker's disk is full: the next append fails, and the broker halts. It starts again when there is room.
+    FullDisk {
+        /// Which.
+        node: NodeId,
+        /// For how long.
+        duration: Option<Duration>,
     },
 }
 

@@ -157,6 +157,14 @@ impl Network {
         self.link(from, to).cut_until == now
     }
 
+    /// Makes a link as quick as it should be; whether it was slower.
+    pub fn quicken(&mut self, from: NodeId, to: NodeId, now: Time) -> bool {
+        let link = self.link_mut(from, to);
+        let slow = now < link.slow_until;
+        link.slow_until = Time::ZERO;
+        slow
+    }
+
     pub fn slow(&mut self, from: NodeId, to: NodeId, extra: Duration, until: Time) {
         let link = self.link_mut(from, to);
         link.extra = extra;

@@ -23,6 +23,8 @@ pub(super) enum What {
     Resume(NodeId),
     /// A cut link works again.
     Heal(NodeId, NodeId),
+    /// There is room on a full disk again.
+    FreeDisk(NodeId),
 }
 
 /// What is to happen when.

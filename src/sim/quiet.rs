@@ -15,9 +15,9 @@ pub(super) fn is_quiet(world: &World) -> bool {
         && world.is_settled()
 }
 
-fn has_read_all(world: &World, app: &ConsumerApp) -> bool {
-    let (Some(client), Some(controller)) = (app.client(), world.controller()) else { return false };
-    let image = controller.image();
+/// Its position is at the end of every partition that has a leader.
+pub(super) fn has_read_all(world: &World, app: &ConsumerApp) -> bool {
+    let (Some(client), Some(image)) = (app.client(), world.image()) else { return false };
     let read_up_to = |partition, end| client.positions().any(|position| position == (partition, end));
     app.setup().topics.iter().filter_map(|name| image.topic_id(name)).all(|topic| {
         (0..image.partition_count(topic)).map(|index| TopicPartition::new(topic, index)).all(
@@ -40,7 +40,7 @@ enum LastWord {
 }
 
 fn last_word(world: &World, partition: TopicPartition) -> LastWord {
-    let decided = world.controller().and_then(|controller| controller.image().partition(partition));
+    let decided = world.image().and_then(|image| image.partition(partition));
     let Some(leader) = decided.filter(|decided| decided.has_leader()).map(|decided| decided.leader) else {
         return LastWord::Nobody;
     };

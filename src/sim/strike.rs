@@ -7,7 +7,7 @@ use super::post::{HELD, Parcel};
 use super::queue::What;
 use super::task::AdminTask;
 use super::transport::Target;
-use crate::base::{Duration, NodeId, Time, sort_short};
+use crate::base::{Duration, NodeId, Prng, Time, sort_short};
 use crate::node::{ConnectionId, Crash, Event, FaultMark};
 
 impl<N: Machine> Engine<N> {
@@ -32,12 +32,25 @@ impl<N: Machine> Engine<N> {
                 self.slot_mut(node).skew_us = by_ms.saturating_mul(1_000);
                 self.mark(node, cause, FaultMark::ClockSkewed(by_ms))
             }
-            Action::Corrupt { node, ref topic, partition, offset } => {
-                let hit = self.slot_mut(node).node.corrupt(topic, partition, offset);
+            Action::Corrupt { node, ref log, offset } => {
+                // A stream of its own: the node's chance stays as it is.
+                let mut luck = Prng::split(self.now.0 ^ self.next_event, "corrupt");
+                let log = log.as_ref().map(|(topic, partition)| (&**topic, *partition));
+                let hit = self.slot_mut(node).node.corrupt(log, offset, &mut luck);
                 hit.is_some_and(|partition| self.mark(node, cause, FaultMark::Corrupted(partition)))
             }
+            Action::SlowDisk { node, by, duration } => {
+                let until = self.until(duration);
+                self.slot_mut(node).disk.slow(by, until);
+                self.mark(node, cause, FaultMark::DiskSlowed(by))
+            }
+            Action::FullDisk { node, duration } => self.fill_disk(node, duration, cause),
             Action::Reset | Action::Stall | Action::Delay { .. } => false,
         }
+    }
+
+    fn until(&self, duration: Option<Duration>) -> Time {
+        duration.map_or(Time::MAX, |duration| self.now + duration)
     }
 
     fn mark(&mut self, node: NodeId, cause: u64, mark: FaultMark) -> bool {
@@ -127,7 +140,8 @@ impl<N: Machine> Engine<N> {
 
     fn crash(&mut self, node: NodeId, crash: Crash, restart_after: Option<Duration>, cause: u64) -> bool {
         let process = self.slot(node).process;
-        let can = process == Process::Running || process == Process::Crashed && crash == Crash::PowerLoss;
+        let ended = matches!(process, Process::Crashed | Process::Stopped);
+        let can = process == Process::Running || ended && crash == Crash::PowerLoss;
         if can {
             let mark = if crash == Crash::Process { FaultMark::Crashed } else { FaultMark::PowerLost };
             self.end(node, crash, mark, restart_after, cause);
@@ -140,7 +154,11 @@ impl<N: Machine> Engine<N> {
         let slot = self.slot_mut(node);
         let was_running = slot.process == Process::Running;
         let clock = slot.clock(now);
-        slot.process = if crash == Crash::Process { Process::Crashed } else { Process::PoweredOff };
+        slot.process = match crash {
+            Crash::PowerLoss => Process::PoweredOff,
+            Crash::Process if mark == FaultMark::Stopped => Process::Stopped,
+            Crash::Process => Process::Crashed,
+        };
         slot.timers.clear();
         slot.waiting.clear();
         slot.paused_until = None;
@@ -190,7 +208,7 @@ impl<N: Machine> Engine<N> {
     }
 
     fn pause(&mut self, node: NodeId, duration: Option<Duration>, cause: u64) -> bool {
-        let until = duration.map_or(Time::MAX, |duration| self.now + duration);
+        let until = self.until(duration);
         let slot = self.slot_mut(node);
         if slot.process != Process::Running || slot.paused_until.is_some_and(|already| already >= until) {
             return false;
@@ -214,6 +232,53 @@ impl<N: Machine> Engine<N> {
             self.plan_for(now, What::Terminate(node));
         }
         self.mark(node, cause, FaultMark::Resumed)
+    }
+
+    // ---- disks ----
+
+    fn fill_disk(&mut self, node: NodeId, duration: Option<Duration>, cause: u64) -> bool {
+        let until = self.until(duration);
+        let slot = self.slot_mut(node);
+        if slot.disk.full_until.is_some_and(|already| already >= until) || !slot.node.set_disk_full(true) {
+            return false;
+        }
+        slot.disk.full_until = Some(until);
+        if duration.is_some() {
+            self.plan_for(until, What::FreeDisk(node));
+        }
+        self.mark(node, cause, FaultMark::DiskFull)
+    }
+
+    /// There is room again; whoever made it starts the process that had ended itself.
+    pub fn free_disk(&mut self, node: NodeId, cause: u64) -> bool {
+        let slot = self.slot_mut(node);
+        slot.disk.full_until = None;
+        slot.node.set_disk_full(false);
+        let starts = std::mem::take(&mut slot.disk.halted) && slot.process == Process::Crashed;
+        self.mark(node, cause, FaultMark::DiskFreed);
+        if starts && self.slot(node).start_at.is_none() {
+            self.start(node, cause);
+        }
+        true
+    }
+
+    /// Whatever is wrong with a node's disk is so no more, except for bytes that changed.
+    fn mend_disk(&mut self, node: NodeId, cause: u64) -> bool {
+        let now = self.now;
+        let disk = &mut self.slot_mut(node).disk;
+        let was_slow = disk.slower_by(now) > Duration::ZERO;
+        disk.slow(Duration::ZERO, Time::ZERO);
+        if disk.full_until.is_some() {
+            return self.free_disk(node, cause);
+        }
+        was_slow && self.mark(node, cause, FaultMark::DiskFreed)
+    }
+
+    /// A process ends itself.
+    pub fn halt(&mut self, node: NodeId, cause: u64) {
+        if self.crash(node, Crash::Process, None, cause) {
+            self.slot_mut(node).disk.halted = true;
+        }
     }
 
     // ---- links ----
@@ -242,7 +307,7 @@ impl<N: Machine> Engine<N> {
         symmetric: bool,
         cause: u64,
     ) -> bool {
-        let until = duration.map_or(Time::MAX, |duration| self.now + duration);
+        let until = self.until(duration);
         let links = if symmetric { self.both_ways(Some(a), b) } else { self.links(Some(a), b) };
         for &(from, to) in &links {
             self.network.cut(from, to, until);
@@ -257,9 +322,14 @@ impl<N: Machine> Engine<N> {
     fn heal_both_ways(&mut self, a: NodeId, b: Option<NodeId>, cause: u64) -> bool {
         let mut healed = false;
         for (from, to) in self.both_ways(Some(a), b) {
-            healed |= self.network.link(from, to).is_cut(self.now) && self.heal(from, to, cause);
+            let quickened = self.network.quicken(from, to, self.now);
+            if self.network.link(from, to).is_cut(self.now) {
+                healed |= self.heal(from, to, cause);
+            } else if quickened {
+                healed |= self.mark(from, cause, FaultMark::LinkHealed(to));
+            }
         }
-        healed
+        healed | (b.is_none() && self.mend_disk(a, cause))
     }
 
     /// The link works again.
@@ -278,7 +348,7 @@ impl<N: Machine> Engine<N> {
         duration: Option<Duration>,
         cause: u64,
     ) -> bool {
-        let until = duration.map_or(Time::MAX, |duration| self.now + duration);
+        let until = self.until(duration);
         for (from, to) in self.both_ways(a, b) {
             self.network.slow(from, to, by, until);
         }

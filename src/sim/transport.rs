@@ -7,7 +7,7 @@ use super::post::{Content, HELD, Parcel};
 use super::queue::{Entry, What};
 use crate::base::{NodeId, Time};
 use crate::node::{Body, Channel, ConnectionId, Event, Message, MessageId, RequestContext};
-use crate::protocol::{Request, Response};
+use crate::protocol::{ApiKey, Request, Response};
 
 /// A parcel that a fault acts on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,6 +15,17 @@ pub(super) struct Target {
     pub parcel: u32,
     pub order: u64,
     pub message: MessageId,
+}
+
+/// Whether the sender had to write or read its log before it sent this: answers to Produce, Fetch and OffsetCommit, and a
+/// follower's next fetch, which leaves when the last one's records are appended.
+fn waits_for_disk(message: &Message) -> bool {
+    let kind = MessageKind::of(&message.body);
+    match kind.api {
+        ApiKey::Produce | ApiKey::OffsetCommit => kind.response,
+        ApiKey::Fetch => kind.response || message.connection.channel == Channel::Replication,
+        _ => false,
+    }
 }
 
 impl<N: Machine> Engine<N> {
@@ -97,6 +108,11 @@ impl<N: Machine> Engine<N> {
         let order = self.next_order;
         self.next_order += 1;
         let mut arrives = self.now + self.network.latency(from, to, self.now);
+        if let Content::Message(message) = &content
+            && waits_for_disk(message)
+        {
+            arrives = arrives + self.slot(from).disk.slower_by(self.now);
+        }
         let mut hangs = false;
         if let Some(it) = self.network.current(connection) {
             let flow = it.flow_mut(request);

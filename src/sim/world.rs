@@ -11,9 +11,10 @@ use super::network::{Link, NetworkSetup};
 use super::post::{Content, HELD};
 use crate::app::{ConsumerApp, ConsumerAppSetup, ProducerApp, ProducerAppSetup};
 use crate::base::config::BrokerConfig;
-use crate::base::{BrokerId, NodeId, StateHash, Time, TopicId};
+use crate::base::{BrokerId, Duration, NodeId, StateHash, Time, TopicId};
 use crate::broker::{Broker, BrokerSetup};
 use crate::controller::{Controller, ControllerSetup};
+use crate::metadata::MetadataImage;
 use crate::node::{ConnectionId, Message, MessageSummary};
 use crate::protocol::{ErrorCode, NewTopic};
 use std::hash::{Hash, Hasher};
@@ -176,7 +177,8 @@ impl World {
             AnyNode::Broker(Rc::new(Broker::new(setup)))
         };
         let controller = |node: &NodeId| {
-            let setup = ControllerSetup { node: *node, config: config.clone(), cluster_id: cluster_id.clone() };
+            let (voters, config, cluster_id) = (controllers.clone(), config.clone(), cluster_id.clone());
+            let setup = ControllerSetup { node: *node, voters, config, cluster_id };
             AnyNode::Controller(Rc::new(Controller::new(setup)))
         };
         brokers.iter().map(broker).chain(controllers.iter().map(controller)).collect()
@@ -254,6 +256,11 @@ impl World {
         super::quiet::is_quiet(self)
     }
 
+    /// Whether a consumer's positions are at the end of all that can be read.
+    pub fn has_read_all(&self, app: &ConsumerApp) -> bool {
+        super::quiet::has_read_all(self, app)
+    }
+
     /// No process is about to stop, no partition on the move, and the administrator has all answers.
     pub(super) fn is_settled(&self) -> bool {
         let stopping = self.engine.nodes.iter().any(|slot| slot.stopping);
@@ -324,6 +331,12 @@ impl World {
         self.engine.slot(node).skew_us / 1_000
     }
 
+    /// Whether a node's disk is full, and how much slower it is than it should be.
+    pub fn disk(&self, node: NodeId) -> (bool, Duration) {
+        let disk = &self.engine.slot(node).disk;
+        (disk.full_until.is_some(), disk.slower_by(self.now()))
+    }
+
     /// The link from one node to another.
     pub fn link(&self, from: NodeId, to: NodeId) -> &Link {
         self.engine.network.link(from, to)
@@ -346,15 +359,30 @@ impl World {
         })
     }
 
-    /// The controller in charge. When none is alive, the first: what it wrote down is still what brokers go by.
-    pub fn controller(&self) -> Option<&Controller> {
-        let controllers = self.nodes().filter_map(|(node, it)| match it {
+    /// All controllers, dead ones too.
+    pub fn controllers(&self) -> impl Iterator<Item = (NodeId, &Controller)> {
+        let first = self.setup.brokers;
+        (first..first + self.setup.controllers).map(NodeId).filter_map(|node| match self.node(node) {
             AnyNode::Controller(controller) => Some((node, &**controller)),
             _ => None,
-        });
-        let mut controllers = controllers.peekable();
-        let first = controllers.peek().map(|(_, controller)| *controller);
-        controllers.find(|(node, _)| self.is_alive(*node)).map(|(_, controller)| controller).or(first)
+        })
+    }
+
+    /// The active controller: the one that decides. A deposed one that does not know it counts less than its successor.
+    pub fn active_controller(&self) -> Option<(NodeId, &Controller)> {
+        let alive = self.controllers().filter(|(node, it)| self.is_alive(*node) && it.epoch().is_some());
+        alive.max_by_key(|(_, it)| it.epoch())
+    }
+
+    /// The active controller. While there is none, the first that is alive, or just the first.
+    pub fn controller(&self) -> Option<&Controller> {
+        let any = || self.controllers().find(|(node, _)| self.is_alive(*node)).or_else(|| self.controllers().next());
+        self.active_controller().or_else(any).map(|(_, controller)| controller)
+    }
+
+    /// The cluster as the quorum has committed it: what whoever knows most of it knows.
+    pub fn image(&self) -> Option<&MetadataImage> {
+        self.controllers().map(|(_, it)| it.committed_image()).max_by_key(|image| image.offset())
     }
 
     /// All applications that produce.

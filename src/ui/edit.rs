@@ -163,6 +163,11 @@ pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
             vec![
                 number("seed", scenario.seed, 0, u64::MAX),
                 number("brokers", scenario.cluster.brokers.into(), 1, 9),
+                WorkField {
+                    key: "controllers",
+                    value: scenario.cluster.controllers.to_string(),
+                    kind: WorkKind::Words(vec!["1", "3"]),
+                },
                 number("latency.us least", low.0, 0, 60_000_000),
                 number("latency.us most", high.0, 0, 60_000_000),
             ]
@@ -211,6 +216,7 @@ pub fn set_work(
         (Place::Topic(at), "replication.factor") => new.topics[at].replication_factor = small,
         (Place::Cluster, "seed") => new.seed = number,
         (Place::Cluster, "brokers") => new.cluster.brokers = small,
+        (Place::Cluster, "controllers") => new.cluster.controllers = if text == "3" { 3 } else { 1 },
         (Place::Cluster, "latency.us least") => new.network.latency.0 = Duration::from_micros(number),
         (Place::Cluster, "latency.us most") => new.network.latency.1 = Duration::from_micros(number),
         _ => {}

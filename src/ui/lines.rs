@@ -99,6 +99,7 @@ fn records_of(event: &Event) -> Vec<u32> {
         | Event::Processed { record, .. } => vec![record.0],
         Event::BatchSent { records, .. } | Event::Retry { records, .. } => records.iter().map(|it| it.0).collect(),
         Event::MessageSent { summary, .. } => summary.records.iter().map(|it| it.0).collect(),
+        Event::Truncated { records, .. } => records.iter().map(|(_, it)| it.0).collect(),
         Event::Appended { batch, .. } | Event::DuplicateIgnored { batch, .. } => batch_records(batch),
         _ => Vec::new(),
     }

@@ -8,13 +8,14 @@ mod lanes;
 mod ledger;
 mod model;
 mod project;
+mod quorum;
 mod server;
 mod verdict;
 
 pub use files::{node_files, partition_files};
 pub use lanes::*;
 pub use model::*;
-pub use project::{LostMessage, partition_name, project};
+pub use project::{LostMessage, Recent, partition_name, project};
 pub use server::{stored_before, stored_from};
 pub use verdict::*;
 

@@ -37,6 +37,8 @@ pub struct NodeView {
     pub name: Rc<str>,
     /// Alive?
     pub status: NodeStatus,
+    /// What is wrong with its machine, if anything.
+    pub trouble: Option<Trouble>,
     /// What it is doing now.
     pub doing: Activity,
     /// What it holds.
@@ -55,8 +57,22 @@ pub enum NodeStatus {
     Paused,
     /// The process died; its log is still readable.
     Crashed,
+    /// The process has ended in an orderly way.
+    Stopped,
     /// The machine has no power.
     PoweredOff,
+}
+
+/// What is wrong with a machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trouble {
+    /// Its disk takes no more bytes.
+    DiskFull,
+    /// Its disk is slow.
+    DiskSlow,
+    /// Its clock is wrong.
+    WrongClock,
 }
 
 /// By role.
@@ -114,6 +130,8 @@ pub enum Activity {
     Serving { leads: u32, follows: u32 },
     /// A controller: so many brokers are alive.
     Controlling { alive: u32 },
+    /// Does not decide; its role in the quorum.
+    Standby { role: &'static str, epoch: i32 },
 }
 
 /// A broker.
@@ -160,6 +178,8 @@ pub struct PartitionView {
     pub followers: Vec<FollowerView>,
     /// The last [`CELLS`](super::CELLS) offsets.
     pub cells: Vec<CellView>,
+    /// Records that were cut off its end a moment ago: (offset, record).
+    pub cut: Vec<(i64, u32)>,
     /// Segments on disk.
     pub segments: Vec<SegmentView>,
     /// The leader epoch cache: (epoch, first offset).
@@ -243,8 +263,67 @@ pub struct ControllerView {
     pub metadata_offset: i64,
     /// Brokers: (id, epoch, fenced).
     pub brokers: Vec<(i32, i64, bool)>,
-    /// The metadata log's last records, newest last: (offset, Kafka's name and content as text).
-    pub records: Vec<(i64, Rc<str>)>,
+    /// The metadata log's last records, newest last.
+    pub records: Rc<[MetadataRecordView]>,
+    /// Its place in the quorum.
+    pub quorum: QuorumView,
+}
+
+/// A record of the metadata log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct MetadataRecordView {
+    /// Where it stands.
+    pub offset: i64,
+    /// Of the leader that wrote it.
+    pub epoch: i32,
+    /// As far as this controller knows.
+    pub committed: bool,
+    /// Kafka's name for it, and what it says.
+    pub text: Rc<str>,
+}
+
+/// A controller's place in the quorum.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct QuorumView {
+    /// `leader`, `follower`, `candidate`, `prospective`, `unattached`, `resigned`; none while it does not run.
+    pub role: Option<&'static str>,
+    /// It decides: it leads, and has replayed all that was committed before.
+    pub active: bool,
+    /// The epoch it is in.
+    pub epoch: i32,
+    /// The node that leads in that epoch, if it knows.
+    pub leader: Option<u16>,
+    /// The node that got its vote in that epoch.
+    pub voted: Option<u16>,
+    /// Before it, all is committed, as far as it knows.
+    pub high_watermark: i64,
+    /// Where its log begins.
+    pub log_start_offset: i64,
+    /// Where its log ends.
+    pub log_end_offset: i64,
+    /// (epoch, start offset) of the epochs in its log.
+    pub epochs: Vec<(i32, i64)>,
+    /// (end offset, epoch, bytes) of its snapshots.
+    pub snapshots: Vec<(i64, i32, u64)>,
+    /// What a leader knows of the voters, itself included (DescribeQuorum).
+    pub voters: Vec<QuorumReplicaView>,
+    /// What a leader knows of the brokers that read the log.
+    pub observers: Vec<QuorumReplicaView>,
+}
+
+/// A voter or observer, as the leader knows it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct QuorumReplicaView {
+    /// Which node.
+    pub node: u16,
+    /// Where its log ends, if it has fetched.
+    pub log_end_offset: Option<i64>,
+    /// How many records it lacks.
+    pub lag: Option<i64>,
+    /// When it last fetched; none of the leader itself.
+    pub last_fetch_us: Option<u64>,
+    /// When it last had everything.
+    pub last_caught_up_us: Option<u64>,
 }
 
 /// A producer application.

@@ -2,8 +2,10 @@
 //!
 //! Invariant: what equals the section shown before *is* the section shown before, so that a page skips it by pointer.
 
-use super::{ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, application, ledger, server};
-use crate::base::{NodeId, Time, TopicId, TopicPartition, sort_short};
+use super::{
+    ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, Trouble, application, ledger, quorum, server,
+};
+use crate::base::{Duration, NodeId, Offset, RecordId, Time, TopicId, TopicPartition, sort_short};
 use crate::check::Run;
 use crate::node::MessageSummary;
 use crate::sim::{AnyNode, InFlight, Process, World};
@@ -26,18 +28,21 @@ pub struct LostMessage {
     pub summary: Rc<MessageSummary>,
 }
 
-/// The picture of a run. `before` is the last one; `lost` are messages to be shown struck through.
-pub fn project(
-    run: &Run,
-    events: u64,
-    finished: bool,
-    lost: &[LostMessage],
-    before: Option<&ClusterView>,
-) -> ClusterView {
+/// What went a moment ago.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Recent {
+    /// To be shown struck through.
+    pub lost: Vec<LostMessage>,
+    /// What was cut off the end of a broker's log: records and their offsets.
+    pub cuts: Vec<(NodeId, TopicPartition, Rc<[(Offset, RecordId)]>)>,
+}
+
+/// The picture of a run. `before` is the last one.
+pub fn project(run: &Run, events: u64, finished: bool, recent: &Recent, before: Option<&ClusterView>) -> ClusterView {
     let world = &run.world;
     let nodes = shown_nodes(world).map(|(id, node)| {
         let old = before.and_then(|view| view.nodes.get(usize::from(id.0)));
-        reuse(node_view(run, id, node, old.map(|view| &**view)), old)
+        reuse(node_view(run, id, node, recent, old.map(|view| &**view)), old)
     });
     let (ledger_view, verdict) = ledger::project(run, finished, before);
     ClusterView {
@@ -45,7 +50,7 @@ pub fn project(
         events,
         finished,
         nodes: nodes.collect(),
-        messages: reuse(messages(world, lost), before.map(|view| &view.messages)),
+        messages: reuse(messages(world, &recent.lost), before.map(|view| &view.messages)),
         links: reuse(links(world), before.map(|view| &view.links)),
         ledger: reuse(ledger_view, before.map(|view| &view.ledger)),
         verdict: reuse(verdict, before.map(|view| &view.verdict)),
@@ -72,15 +77,14 @@ pub fn partition_name(world: &World, partition: TopicPartition) -> Rc<str> {
     if let Some(topic) = own {
         return Rc::from(format!("{}-{index}", topic.name));
     }
-    let image = world.controller().map(crate::controller::Controller::image);
-    let name = image.and_then(|image| image.topic_name(TopicId(topic))).unwrap_or(match topic {
+    let name = world.image().and_then(|image| image.topic_name(TopicId(topic))).unwrap_or(match topic {
         0 => crate::metadata::CLUSTER_METADATA_TOPIC,
         _ => "?",
     });
     Rc::from(format!("{name}-{index}"))
 }
 
-fn node_view(run: &Run, id: NodeId, node: &AnyNode, old: Option<&NodeView>) -> NodeView {
+fn node_view(run: &Run, id: NodeId, node: &AnyNode, recent: &Recent, old: Option<&NodeView>) -> NodeView {
     let world = &run.world;
     let status = match world.process(id) {
         Process::Running if world.paused_until(id).is_some() => NodeStatus::Paused,
@@ -90,22 +94,30 @@ fn node_view(run: &Run, id: NodeId, node: &AnyNode, old: Option<&NodeView>) -> N
         },
         Process::Waiting => NodeStatus::Up,
         Process::Crashed => NodeStatus::Crashed,
+        Process::Stopped => NodeStatus::Stopped,
         Process::PoweredOff => NodeStatus::PoweredOff,
     };
     let (doing, body) = match node {
-        AnyNode::Broker(broker) => server::broker(run, broker, old),
-        AnyNode::Controller(controller) => server::controller(controller),
+        AnyNode::Broker(broker) => server::broker(run, id, broker, recent, old),
+        AnyNode::Controller(controller) => quorum::controller(controller, world.now(), old),
         AnyNode::Producer(app) => application::producer(run, app),
         AnyNode::Consumer(app) => application::consumer(run, app),
         _ => unreachable!("invariant: the world's own client is not shown"),
     };
     let doing = match status {
-        NodeStatus::Crashed | NodeStatus::PoweredOff => super::Activity::Dead,
+        NodeStatus::Crashed | NodeStatus::Stopped | NodeStatus::PoweredOff => super::Activity::Dead,
         NodeStatus::Paused => super::Activity::Frozen,
         _ if world.process(id) == Process::Waiting => super::Activity::Idle,
         _ => doing,
     };
-    NodeView { id: id.0, name: Rc::clone(world.name(id)), status, doing, body }
+    let (full, slower) = world.disk(id);
+    let trouble = match () {
+        () if full => Some(Trouble::DiskFull),
+        () if slower > Duration::ZERO => Some(Trouble::DiskSlow),
+        () if world.clock_skew_ms(id) != 0 => Some(Trouble::WrongClock),
+        () => None,
+    };
+    NodeView { id: id.0, name: Rc::clone(world.name(id)), status, trouble, doing, body }
 }
 
 fn messages(world: &World, lost: &[LostMessage]) -> Vec<MessageView> {

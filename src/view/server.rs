@@ -1,21 +1,25 @@
-//! Brokers and controllers, projected.
+//! Brokers, projected.
 
 use super::project::{partition_name, reuse};
 use super::{
-    Activity, BrokerView, CELLS, CellView, ControllerView, FollowerView, NodeBody, NodeView, PartitionView,
-    ProducerStateView, ReplicaRole, SegmentView,
+    Activity, BrokerView, CELLS, CellView, FollowerView, NodeBody, NodeView, PartitionView, ProducerStateView, Recent,
+    ReplicaRole, SegmentView,
 };
-use crate::base::{BrokerId, Offset, TopicPartition};
+use crate::base::{BrokerId, NodeId, Offset, TopicPartition};
 use crate::broker::{Broker, Partition};
 use crate::check::Run;
 use crate::client::payload::record_id_of;
-use crate::controller::Controller;
 use crate::log::{LogDirectory, StoredBatch, UnifiedLog};
-use crate::metadata::records_of;
 use crate::sim::World;
 use std::rc::Rc;
 
-pub(super) fn broker(run: &Run, broker: &Broker, old: Option<&NodeView>) -> (Activity, NodeBody) {
+pub(super) fn broker(
+    run: &Run,
+    node: NodeId,
+    broker: &Broker,
+    recent: &Recent,
+    old: Option<&NodeView>,
+) -> (Activity, NodeBody) {
     let world = &run.world;
     let old = old.and_then(|view| match &view.body {
         NodeBody::Broker(view) => Some(view),
@@ -35,7 +39,11 @@ pub(super) fn broker(run: &Run, broker: &Broker, old: Option<&NodeView>) -> (Act
         }
         let name = partition_name(world, id);
         let shown = old.and_then(|view| view.partitions.iter().find(|view| view.name == name));
-        partitions.push(reuse(partition_view(run, broker, id, name, log), shown));
+        let mut view = partition_view(run, broker, id, name, log);
+        let cuts = recent.cuts.iter().filter(|(at, partition, _)| (*at, *partition) == (node, id));
+        view.cut =
+            cuts.flat_map(|(_, _, records)| records.iter().map(|(offset, record)| (*offset, record.0))).collect();
+        partitions.push(reuse(view, shown));
     }
     let view = BrokerView { broker_epoch: broker.broker_epoch(), metadata_offset: broker.image().offset(), partitions };
     let doing = match broker.is_fenced() {
@@ -73,12 +81,13 @@ fn partition_view(run: &Run, broker: &Broker, id: TopicPartition, name: Rc<str>,
         pending_isr: partition
             .filter(|partition| partition.pending_isr().is_some())
             .map(|partition| ids(partition.maximal_isr())),
-        log_start_offset: open.map_or_else(|| first_offset(log), UnifiedLog::log_start_offset),
+        log_start_offset: open.map_or_else(|| log.start_offset(), UnifiedLog::log_start_offset),
         log_end_offset: log.end_offset(),
         high_watermark,
         last_stable_offset: open.map_or(high_watermark, UnifiedLog::last_stable_offset),
         followers: partition.map_or_else(Vec::new, followers),
         cells: cells(run, log, high_watermark),
+        cut: Vec::new(),
         segments: log.segments().iter().map(|segment| segment_view(segment)).collect(),
         epochs: log.epochs().entries().iter().map(|entry| (entry.epoch, entry.start_offset)).collect(),
         producers: open.map_or_else(Vec::new, producers),
@@ -165,26 +174,4 @@ pub fn stored_before(log: &LogDirectory, offset: Offset) -> Option<&StoredBatch>
         |segment: &Rc<crate::log::Segment>| segment.batches().partition_point(|it| it.batch.base_offset() < offset);
     let segment = log.segments().iter().rfind(|segment| before(segment) > 0)?;
     segment.batches().get(before(segment) - 1).map(Rc::as_ref)
-}
-
-fn first_offset(log: &LogDirectory) -> Offset {
-    log.segments().first().map_or(0, |segment| segment.base_offset())
-}
-
-/// How many records of the metadata log are shown.
-const METADATA_RECORDS: Offset = 30;
-
-pub(super) fn controller(controller: &Controller) -> (Activity, NodeBody) {
-    let image = controller.image();
-    let brokers: Vec<_> = image.brokers().iter().map(|(id, it)| (id.0, it.epoch, it.fenced)).collect();
-    let alive = brokers.iter().filter(|(_, _, fenced)| !fenced).count() as u32;
-    let log = controller.log();
-    let recent = log.batches_from(log.log_end_offset() - METADATA_RECORDS);
-    let mut records: Vec<(i64, Rc<str>)> = Vec::new();
-    for batch in recent {
-        let decoded = records_of(batch).unwrap_or_default();
-        records.extend(decoded.iter().map(|(offset, record)| (*offset, Rc::from(format!("{record:?}")))));
-    }
-    let view = ControllerView { metadata_offset: controller.log_end_offset(), brokers, records };
-    (Activity::Controlling { alive }, NodeBody::Controller(view))
 }

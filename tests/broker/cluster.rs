@@ -29,6 +29,8 @@ pub struct Cluster {
     random: Prng,
     /// Responses to the client's requests, by correlation id.
     pub answers: BTreeMap<u32, Response>,
+    /// Connections of the client that a broker closed.
+    pub closed: Vec<(NodeId, Channel)>,
     pub events: Vec<(Time, NodeId, Event)>,
     correlation: u32,
     generations: BTreeMap<NodeId, u32>,
@@ -39,17 +41,28 @@ pub struct Cluster {
 impl Cluster {
     /// `brokers` brokers and a controller, started.
     pub fn start(brokers: i32, settings: &[(&str, &str)]) -> Cluster {
+        Cluster::start_in_racks(brokers, settings, |_| None)
+    }
+
+    /// The same, with a rack for each broker.
+    pub fn start_in_racks(
+        brokers: i32,
+        settings: &[(&str, &str)],
+        rack: impl Fn(BrokerId) -> Option<Rc<str>>,
+    ) -> Cluster {
         let properties: Properties = settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
         let config = Rc::new(BrokerConfig::parse(&properties).expect("good settings"));
         let cluster_id: Rc<str> = "lab".into();
-        let setup = ControllerSetup { node: CONTROLLER, config: config.clone(), cluster_id: cluster_id.clone() };
+        let voters = [CONTROLLER].into();
+        let setup =
+            ControllerSetup { node: CONTROLLER, voters, config: config.clone(), cluster_id: cluster_id.clone() };
         let ids = (0..brokers).map(BrokerId);
         let broker = |id| BrokerSetup {
             id,
             controllers: [CONTROLLER].into(),
             config: config.clone(),
             cluster_id: cluster_id.clone(),
-            rack: None,
+            rack: rack(id),
         };
         let mut cluster = Cluster {
             now: Time::ZERO,
@@ -60,6 +73,7 @@ impl Cluster {
             timers: BTreeMap::new(),
             random: Prng::split(7, "cluster"),
             answers: BTreeMap::new(),
+            closed: Vec::new(),
             events: Vec::new(),
             correlation: 0,
             generations: BTreeMap::new(),
@@ -138,7 +152,8 @@ impl Cluster {
                     self.send(node, client, to.connection, to.correlation_id, Body::Response(response));
                 }
             }
-            Effect::Disconnect { .. } => {}
+            Effect::Disconnect { peer: CLIENT, channel } => self.closed.push((node, channel)),
+            Effect::Disconnect { .. } | Effect::Halt => {}
             Effect::SetTimer(timer, at) => {
                 self.sequence += 1;
                 self.timers.insert((node, timer), self.sequence);

@@ -32,6 +32,7 @@ pub fn fetch(partition: TopicPartition, offset: i64, session: FetchSession) -> F
             last_fetched_epoch: -1,
             log_start_offset: -1,
             partition_max_bytes: 1 << 20,
+            high_watermark: -1,
         }],
         forgotten: Vec::new(),
         rack: None,

@@ -150,6 +150,14 @@ settings! {
             "How long controllers wait for each other's answers.";
         controller_quorum_retry_backoff_ms: Duration = "20", INT_MS, AtLeast(0), Low,
             "The pause before a controller repeats a request.";
+        metadata_log_max_record_bytes_between_snapshots: u64 = "20971520", LONG, AtLeast(1), High,
+            "After how many bytes of records a controller writes a snapshot of the metadata.";
+        metadata_log_max_snapshot_interval_ms: Duration = "3600000", LONG_MS, AtLeast(0), High,
+            "After how long it does, if there was anything new. 0: never.";
+        metadata_max_retention_bytes: Option<u64> = "104857600", LONG, Any, High,
+            "How large metadata log and snapshots may become before the oldest are deleted. Negative: no limit.";
+        metadata_max_retention_ms: Option<Duration> = "604800000", LONG_MS, Any, High,
+            "How old a snapshot may become before it is deleted with the log before it. Negative: no limit.";
         eligible_leader_replicas_version: u32 = "1", SHORT, Between(0, 1), High,
             "Feature level. 1: the controller remembers which replicas outside the ISR have all committed records.";
 
@@ -300,7 +308,9 @@ pub(super) const IGNORED: &[&str] = &[
     "log.dir",
     "log.dirs",
     "log.preallocate",
-    "metadata.log.",
+    "metadata.log.dir",
+    "metadata.log.segment.",
+    "metadata.max.idle.interval.ms",
     "metric.",
     "metrics.",
     "node.id",
@@ -330,6 +340,12 @@ impl BrokerConfig {
     pub fn parse(properties: &Properties) -> Result<Self, Vec<ConfigException>> {
         let (config, reader) = Self::build(properties);
         reader.finish(config)
+    }
+
+    /// These settings with others over them, as they are given to running brokers; what is wrong among those counts as
+    /// not set. Coarser namesakes (`log.retention.hours`) say nothing here.
+    pub fn overlaid(&self, properties: &Properties) -> Self {
+        Self::read(&mut Reader::new(properties, KEYS, IGNORED), Some(self))
     }
 
     /// What these settings do without saying so.

@@ -25,6 +25,7 @@ impl Partition {
         if acks == -1 && self.isr.len() < self.effective_min_isr() {
             return Err(ErrorCode::NotEnoughReplicas);
         }
+        ctx.check_disk()?;
         let info = self.log.append_as_leader(batch.clone(), self.leader_epoch, origin, ctx.now)?;
         let (partition, batch) = (self.id, info.batch.clone());
         ctx.out.emit(if info.duplicate {

@@ -55,6 +55,7 @@ fn empty_response(request: &FetchPartition) -> FetchPartitionResponse {
         log_start_offset: -1,
         diverging_epoch: None,
         current_leader: None,
+        snapshot_id: None,
         aborted_transactions: Vec::new(),
         preferred_read_replica: BrokerId::NONE,
         records: Vec::new(),
@@ -228,7 +229,9 @@ impl Partition {
         replica: bool,
         isolation: IsolationLevel,
     ) -> ListOffsetsPartitionResponse {
-        let result = self.check_leader(request.current_leader_epoch).and_then(|()| {
+        let known = request.timestamp >= ListOffsetsPartition::EARLIEST_PENDING_UPLOAD;
+        let known = if known { Ok(()) } else { Err(ErrorCode::UnsupportedVersion) };
+        let result = known.and_then(|()| self.check_leader(request.current_leader_epoch)).and_then(|()| {
             let end = self.readable_end(replica, isolation);
             let lags = !replica && self.leader_epoch_start.is_some_and(|start| start > self.log.high_watermark());
             match request.timestamp {

@@ -297,6 +297,7 @@ impl Fetcher {
                     last_fetched_epoch: state.last_fetched_epoch,
                     log_start_offset: log_start(partition),
                     partition_max_bytes: config.replica_fetch_max_bytes,
+                    high_watermark: -1,
                 });
             }
         }

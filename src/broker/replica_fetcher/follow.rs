@@ -3,16 +3,18 @@
 use super::InitialFetchState;
 use super::fetcher::Question;
 use crate::base::config::IsolationLevel;
-use crate::base::{BrokerId, LeaderEpoch, Offset, Time, TopicPartition};
+use crate::base::{BrokerId, LeaderEpoch, Offset, RecordId, Time, TopicPartition};
 use crate::broker::context::Context;
 use crate::broker::partition::Partition;
 use crate::broker::replica_manager::ReplicaManager;
+use crate::client::payload::record_id_of;
 use crate::log::UnifiedLog;
 use crate::node::{Channel, Event};
 use crate::protocol::{
     EpochEndOffset, ErrorCode, FetchPartitionResponse, FetchReplica, FetchResponse, ListOffsetsPartition,
     ListOffsetsRequest, ListOffsetsResponse, Request, Response,
 };
+use std::rc::Rc;
 
 impl ReplicaManager {
     /// Begins to fetch a partition that `leader` leads.
@@ -291,6 +293,7 @@ impl Partition {
     ) -> Result<(), ErrorCode> {
         let id = self.id();
         if let (Some(first), Some(last)) = (part.records.first(), part.records.last()) {
+            ctx.check_disk()?;
             let (first, last) = (first.base_offset(), last.last_offset());
             let log = self.log();
             // The leader's log starts within a batch (DeleteRecords), and this one is empty.
@@ -318,16 +321,26 @@ impl Partition {
 
     /// Cuts the log at `offset`.
     pub fn truncate_to(&mut self, offset: Offset, ctx: &mut Context<'_, '_>) {
-        let (partition, from) = (self.id(), self.log().log_end_offset());
+        let (partition, from, records) = (self.id(), self.log().log_end_offset(), self.records_from(offset));
         if self.log_mut().truncate_to(offset, ctx.now) {
-            ctx.out.emit(Event::Truncated { partition, from, to: offset });
+            ctx.out.emit(Event::Truncated { partition, from, to: offset, records });
         }
     }
 
     /// Throws everything away and starts at `offset`.
     fn truncate_fully_and_start_at(&mut self, offset: Offset, ctx: &mut Context<'_, '_>) {
-        let (partition, from) = (self.id(), self.log().log_end_offset());
+        let (partition, from, records) = (self.id(), self.log().log_end_offset(), self.records_from(0));
         self.log_mut().truncate_fully_and_start_at(offset, ctx.now);
-        ctx.out.emit(Event::Truncated { partition, from, to: offset });
+        ctx.out.emit(Event::Truncated { partition, from, to: offset, records });
+    }
+
+    /// The generated records that a cut at `offset` takes, for the story.
+    fn records_from(&self, offset: Offset) -> Rc<[(Offset, RecordId)]> {
+        let batches = self.log().batches_from(offset).filter(|batch| !batch.is_control());
+        let records = batches.flat_map(|batch| batch.records()).filter_map(Result::ok);
+        records
+            .filter(|record| record.offset >= offset)
+            .filter_map(|record| Some((record.offset, record_id_of(record.value.as_deref()?)?)))
+            .collect()
     }
 }

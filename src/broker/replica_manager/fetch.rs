@@ -75,7 +75,7 @@ impl ReplicaManager {
                 Some(_) if elsewhere.is_some() => elsewhere.expect("invariant: checked just now"),
                 Some(partition) => partition.fetch(&request, options, ctx),
                 None => {
-                    let mut read = FetchRead::failed(&request, ctx.not_hosted(id));
+                    let mut read = FetchRead::failed(&request, ctx.not_hosted_by_id(id));
                     if read.response.error == ErrorCode::NotLeaderOrFollower {
                         read.response.current_leader = ctx.leader_in_metadata(id);
                     }

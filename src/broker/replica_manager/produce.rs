@@ -20,10 +20,13 @@ impl ReplicaManager {
     /// Handles a Produce request to the end, or parks it.
     pub fn handle_produce(&mut self, context: RequestContext, request: &ProduceRequest, ctx: &mut Context<'_, '_>) {
         let acks = request.acks;
+        // Nobody may write to a transaction without saying whose it is; then nothing of the request is written.
+        let stranger =
+            request.transactional_id.is_none() && request.partitions.iter().any(|part| part.batch.is_transactional());
         let mut statuses = Vec::with_capacity(request.partitions.len());
         let mut moved = Vec::with_capacity(request.partitions.len());
         for part in &request.partitions {
-            let (status, advanced) = self.produce_one(part, acks, ctx);
+            let (status, advanced) = self.produce_one(part, acks, stranger, ctx);
             moved.push((part.partition, advanced, status.pending));
             statuses.push(status);
         }
@@ -44,12 +47,22 @@ impl ReplicaManager {
         }
     }
 
-    fn produce_one(&mut self, part: &ProducePartition, acks: i16, ctx: &mut Context<'_, '_>) -> (ProduceStatus, bool) {
+    fn produce_one(
+        &mut self,
+        part: &ProducePartition,
+        acks: i16,
+        stranger: bool,
+        ctx: &mut Context<'_, '_>,
+    ) -> (ProduceStatus, bool) {
         let id = part.partition;
-        let appended = if matches!(acks, -1..=1) {
-            self.append(id, &part.batch, acks, AppendOrigin::Client, ctx)
-        } else {
+        let appended = if stranger {
+            Err(ErrorCode::TransactionalIdAuthorizationFailed)
+        } else if !matches!(acks, -1..=1) {
             Err(ErrorCode::InvalidRequiredAcks)
+        } else if !self.partitions.contains_key(&id) {
+            Err(ctx.not_hosted_by_id(id))
+        } else {
+            self.append(id, &part.batch, acks, AppendOrigin::Client, ctx)
         };
         match appended {
             Ok((info, advanced)) => {
@@ -64,6 +77,7 @@ impl ReplicaManager {
             Err(error) => {
                 ctx.out.emit(Event::ProduceRefused { partition: id, error });
                 let mut response = refused(id, error);
+                response.log_start_offset = self.log_start_after(error, id);
                 self.name_leader(&mut response, ctx);
                 (ProduceStatus { response, required_offset: 0, pending: false }, false)
             }
@@ -86,6 +100,22 @@ impl ReplicaManager {
         // Followers stood at the end of the log until now.
         self.sessions.mark_dirty(id, |follower, then| partition.record_idle_fetch(follower, then));
         partition.append_as_leader(batch, acks, origin, ctx)
+    }
+
+    /// The log start offset that a refusal carries: only if the batch itself was looked at (`appendRecordsToLeader`).
+    fn log_start_after(&self, error: ErrorCode, id: TopicPartition) -> Offset {
+        match error {
+            ErrorCode::InvalidRequiredAcks
+            | ErrorCode::TransactionalIdAuthorizationFailed
+            | ErrorCode::UnknownTopicOrPartition
+            | ErrorCode::UnknownTopicId
+            | ErrorCode::NotLeaderOrFollower
+            | ErrorCode::MessageTooLarge
+            | ErrorCode::RecordListTooLarge
+            | ErrorCode::CorruptMessage
+            | ErrorCode::KafkaStorageError => -1,
+            _ => self.partition(id).map_or(-1, |partition| partition.log().log_start_offset()),
+        }
     }
 
     /// Says who leads, if that is what was wrong (KIP-951).

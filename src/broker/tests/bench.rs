@@ -42,7 +42,7 @@ impl Bench {
         let properties: Properties = settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
         let config = BrokerConfig::parse(&properties).expect("good settings");
         let timeout = Duration::from_millis(30_000);
-        let channel = ControllerChannel::new(Channel::AlterPartition, &[CONTROLLER].into(), timeout, None);
+        let channel = ControllerChannel::new(Channel::AlterPartition, Some(CONTROLLER), timeout, None);
         let mut queue = RequestQueue::default();
         queue.open();
         let mut bench = Bench {
@@ -64,6 +64,20 @@ impl Bench {
         }
         bench.follow(&[MetadataRecord::Topic { name: "orders".into(), topic: ID.topic }]);
         bench
+    }
+
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// The process dies and starts again; the checkpoint has this high watermark for the partition.
+    pub fn restart_with_high_watermark(&mut self, high_watermark: i64) {
+        let timeout = Duration::from_millis(30_000);
+        let channel = ControllerChannel::new(Channel::AlterPartition, Some(CONTROLLER), timeout, None);
+        let new = ReplicaManager::new(LOCAL, &self.config, AlterPartitionManager::new(channel));
+        let old = std::mem::replace(&mut self.replicas, new);
+        old.into_directories().for_each(|directory| self.disk.put(directory));
+        self.disk.write_high_watermarks([(ID, high_watermark)]);
     }
 
     pub fn advance(&mut self, millis: u64) {
@@ -120,6 +134,7 @@ impl Bench {
             broker_epoch: 101,
             config: &self.config,
             image: &self.image,
+            disk_full: false,
             requests: &mut self.queue,
             out: &mut out,
         };
@@ -132,7 +147,7 @@ impl Bench {
                 Effect::Request { to, correlation_id, request, .. } => self.sent.push((to, correlation_id, request)),
                 Effect::Disconnect { .. } => self.closed += 1,
                 Effect::Emit(event) => self.events.push(event),
-                Effect::SetTimer(..) | Effect::CancelTimer(_) | Effect::Exit => {}
+                Effect::SetTimer(..) | Effect::CancelTimer(_) | Effect::Exit | Effect::Halt => {}
             }
         }
         result
@@ -203,6 +218,7 @@ impl Bench {
             last_fetched_epoch: -1,
             log_start_offset: 0,
             partition_max_bytes: 1 << 20,
+            high_watermark: -1,
         }
     }
 
@@ -274,6 +290,7 @@ impl Bench {
             log_start_offset: 0,
             diverging_epoch: None,
             current_leader: None,
+            snapshot_id: None,
             aborted_transactions: Vec::new(),
             preferred_read_replica: BrokerId::NONE,
             records: Vec::new(),

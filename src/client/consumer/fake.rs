@@ -227,6 +227,7 @@ impl FakeBroker {
             log_start_offset: self.log_start,
             diverging_epoch: None,
             current_leader: None,
+            snapshot_id: None,
             aborted_transactions: self.aborted.clone(),
             preferred_read_replica: BrokerId::NONE,
             records: if error.is_error() { Vec::new() } else { records },
@@ -424,7 +425,9 @@ impl<N: Node> Fake<N> {
             }
             Effect::Emit(event) => self.events.push(event),
             Effect::Disconnect { .. } => self.queue.retain(|_, arrival| matches!(arrival.body, Body::Request(_))),
-            Effect::Respond { .. } | Effect::Exit => unreachable!("clients neither respond nor exit"),
+            Effect::Respond { .. } | Effect::Exit | Effect::Halt => {
+                unreachable!("clients neither respond nor exit")
+            }
         }
     }
 

@@ -145,6 +145,7 @@ mod tests {
             last_fetched_epoch: -1,
             log_start_offset: -1,
             partition_max_bytes: 1,
+            high_watermark: -1,
         }
     }
 
@@ -157,6 +158,7 @@ mod tests {
             log_start_offset: 0,
             diverging_epoch: None,
             current_leader: None,
+            snapshot_id: None,
             aborted_transactions: Vec::new(),
             preferred_read_replica: BrokerId::NONE,
             records: Vec::new(),

@@ -258,6 +258,7 @@ fn fetch_partition(partition: TopicPartition, position: &FetchPosition, config: 
         last_fetched_epoch: -1,
         log_start_offset: -1,
         partition_max_bytes: config.max_partition_fetch_bytes,
+        high_watermark: -1,
     }
 }
 

@@ -5,14 +5,17 @@ use crate::base::config::IsolationLevel;
 use crate::metadata::CLUSTER_METADATA;
 use crate::record::ControlRecord;
 
-fn fetch(offset: Offset, max_bytes: u32) -> Request {
+/// Of a broker that knows the leader's epoch and all that was committed before `offset`.
+fn fetch(lab: &Lab, offset: Offset, max_bytes: u32) -> Request {
+    let epoch = lab.controller.epoch().expect("it is active");
     let partition = FetchPartition {
         partition: CLUSTER_METADATA,
-        current_leader_epoch: -1,
+        current_leader_epoch: epoch,
         fetch_offset: offset,
-        last_fetched_epoch: 0,
-        log_start_offset: 0,
-        partition_max_bytes: max_bytes,
+        last_fetched_epoch: lab.controller.log().epoch_for_offset(offset - 1).unwrap_or(0),
+        log_start_offset: -1,
+        partition_max_bytes: 0,
+        high_watermark: offset,
     };
     Request::Fetch(FetchRequest {
         replica: Some(FetchReplica { id: BrokerId(0), epoch: -1 }),
@@ -40,7 +43,8 @@ fn replayed(lab: &mut Lab) -> MetadataImage {
     let (mut image, mut delta) = (MetadataImage::default(), MetadataDelta::default());
     while image.offset() + 1 < lab.controller.log_end_offset() {
         lab.responses.clear();
-        lab.send(0, Channel::Metadata, fetch(image.offset() + 1, 200));
+        let request = fetch(lab, image.offset() + 1, 200);
+        lab.send(0, Channel::Metadata, request);
         let answer = answers(lab).pop().expect("there are records");
         assert_eq!(answer.high_watermark, lab.controller.log_end_offset());
         assert!(!answer.records.is_empty());
@@ -66,8 +70,8 @@ fn a_fetch_at_the_end_waits_for_records() {
     let mut lab = Lab::cluster(2);
     lab.responses.clear();
     let end = lab.controller.log_end_offset();
-    lab.send(0, Channel::Metadata, fetch(end, 1_000));
-    lab.send(1, Channel::Metadata, fetch(end, 1_000));
+    lab.send(0, Channel::Metadata, fetch(&lab, end, 1_000));
+    lab.send(1, Channel::Metadata, fetch(&lab, end, 1_000));
     lab.pass(100);
     assert!(lab.responses.is_empty());
     lab.send(0, Channel::Forwarding, Request::CreateTopics(CreateTopicsRequest { topics: vec![] }));
@@ -85,8 +89,8 @@ fn a_fetch_at_the_end_waits_for_records() {
 fn a_parked_fetch_is_answered_by_the_next_record() {
     let mut lab = Lab::cluster(2);
     let end = lab.controller.log_end_offset();
-    lab.send(0, Channel::Metadata, fetch(end, 1_000));
-    lab.send(1, Channel::Metadata, fetch(end, 1_000));
+    lab.send(0, Channel::Metadata, fetch(&lab, end, 1_000));
+    lab.send(1, Channel::Metadata, fetch(&lab, end, 1_000));
     let gone = ConnectionId { client: NodeId(1), server: CONTROLLER, channel: Channel::Metadata, generation: 0 };
     lab.event(|controller, now, out| controller.on_disconnect(now, NodeId(1), gone, out));
     lab.pass(100);
@@ -103,12 +107,16 @@ fn a_parked_fetch_is_answered_by_the_next_record() {
 }
 
 #[test]
-fn beyond_the_end_there_is_nothing() {
+fn beyond_the_end_logs_diverge() {
     let mut lab = Lab::cluster(1);
-    let end = lab.controller.log_end_offset();
+    let (end, epoch) = (lab.controller.log_end_offset(), lab.controller.epoch().expect("it is active"));
     lab.responses.clear();
-    lab.send(0, Channel::Metadata, fetch(end + 1, 1_000));
-    assert_eq!(answers(&mut lab)[0].error, ErrorCode::OffsetOutOfRange);
+    lab.send(0, Channel::Metadata, fetch(&lab, end + 1, 1_000));
+    let answer = &answers(&mut lab)[0];
+    assert_eq!(
+        (answer.error, answer.diverging_epoch),
+        (ErrorCode::None, Some(EpochEndOffset { epoch, end_offset: end }))
+    );
 }
 
 #[test]
@@ -142,9 +150,7 @@ fn a_damaged_batch_ends_the_log_at_the_next_start() {
     let end = lab.controller.log_end_offset();
     lab.set_isr(&[0]);
     lab.set_isr(&[0, 1]);
-    let mut log = lab.controller.log.clone();
-    log.corrupt(end);
-    lab.controller.log = log;
+    lab.controller.raft.log_mut().corrupt(end);
     lab.restart(Crash::Process);
     good.advance(end);
     assert_eq!(lab.controller.image(), &good, "as before, and one LeaderChange");

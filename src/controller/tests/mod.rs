@@ -6,13 +6,14 @@ mod eligible_leaders;
 mod growth;
 mod metadata_log;
 mod partitions;
+mod quorum;
 mod reassignment;
 
 use super::*;
 use crate::base::config::Properties;
-use crate::base::{Duration, TopicId, TopicPartition};
+use crate::base::{Duration, SortedMap, TopicId, TopicPartition};
 use crate::metadata::PartitionRegistration;
-use crate::node::{Channel, Effect, MessageId, RequestContext};
+use crate::node::{Channel, Effect, Event, MessageId};
 use crate::protocol::*;
 
 /// The first partition of the first topic, which most tests are about.
@@ -40,7 +41,8 @@ impl Lab {
     fn with(config: &[(&str, &str)]) -> Lab {
         let properties: Properties = config.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
         let config = Rc::new(BrokerConfig::parse(&properties).expect("a good config"));
-        let setup = ControllerSetup { node: CONTROLLER, config, cluster_id: Rc::from("lab") };
+        let voters = [CONTROLLER].into();
+        let setup = ControllerSetup { node: CONTROLLER, voters, config, cluster_id: Rc::from("lab") };
         let mut lab = Lab {
             controller: Controller::new(setup),
             now: Time::ZERO,

@@ -191,7 +191,7 @@ impl Opened {
         self.directory.segments.push(Rc::new(segment));
         if !trusted {
             let (index, report) = (self.directory.segments.len() - 1, &mut RecoveryReport::default());
-            if recover_segment(&mut self.directory, index, config, now.wall_clock_ms(), report) > 0 {
+            if recover_segment(&mut self.directory, index, config, now, report) > 0 {
                 let at = u64::from(self.directory.segments[index].size_in_bytes());
                 let right = "whole and valid, as the segment's recovery demands";
                 self.found(

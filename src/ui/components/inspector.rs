@@ -176,12 +176,27 @@ fn role(partition: &PartitionView, t: &Texts) -> &'static str {
 
 fn controller(it: &ControllerView, node: &NodeView) -> Html {
     let brokers = it.brokers.iter().map(|(id, epoch, fenced)| vec![text(id), text(epoch), text(fenced)]);
-    let log = it.records.iter().rev().map(|(offset, record)| vec![text(offset), text(record)]);
+    let log = it.records.iter().rev();
+    let log =
+        log.map(|it| vec![text(it.offset), text(it.epoch), text(&it.text), text(if it.committed { "" } else { "…" })]);
+    let known = |id: Option<u16>| id.map_or_else(|| "–".to_owned(), |id| id.to_string());
+    let quorum = &it.quorum;
+    let number = |offset: Option<i64>| offset.map_or_else(|| "–".to_owned(), |offset| offset.to_string());
+    let replicas = quorum.voters.iter().chain(&quorum.observers);
+    let replicas = replicas.map(|it| vec![text(it.node), text(number(it.log_end_offset)), text(number(it.lag))]);
     html! {
         <>
-            { facts(vec![("metadata_offset", it.metadata_offset.to_string())]) }
+            { facts(vec![
+                ("role", quorum.role.unwrap_or("–").to_owned()),
+                ("epoch", quorum.epoch.to_string()),
+                ("leader", known(quorum.leader)),
+                ("voted", known(quorum.voted)),
+                ("high watermark", quorum.high_watermark.to_string()),
+                ("log end offset", quorum.log_end_offset.to_string()),
+            ]) }
+            { table("quorum", &["node", "log end offset", "lag"], replicas.collect()) }
             { table("brokers", &["id", "broker epoch", "fenced"], brokers.collect()) }
-            { table("__cluster_metadata", &["offset", "record"], log.collect()) }
+            { table("__cluster_metadata", &["offset", "epoch", "record", ""], log.collect()) }
             <Download node={node.id} name={node.name.clone()} partition={Rc::<str>::from("__cluster_metadata-0")} />
         </>
     }

@@ -9,7 +9,7 @@ use crate::ui::state::{Action, Popover, Selection, Target};
 use crate::ui::words::{node_name, span};
 use delivery_lab::base::Duration;
 use delivery_lab::scenario::format::What;
-use delivery_lab::view::{ClusterView, MessageFate, NodeStatus};
+use delivery_lab::view::{ClusterView, MessageFate, NodeBody, NodeStatus, Trouble};
 use std::rc::Rc;
 use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
@@ -171,6 +171,9 @@ fn verb(what: &What) -> &'static str {
         What::Delay { .. } => "delay",
         What::Slow { .. } => "slow",
         What::SkewClock { .. } => "skew_clock",
+        What::Corrupt { .. } => "corrupt",
+        What::SlowDisk { .. } => "slow_disk",
+        What::FullDisk { .. } => "full_disk",
     }
 }
 
@@ -219,10 +222,13 @@ fn deeds(target: Target, view: &ClusterView, t: &Texts, for_ms: u64) -> Vec<Deed
             let node = name(view, id);
             let status = view.nodes.get(usize::from(id)).map_or(NodeStatus::Up, |node| node.status);
             let runs = matches!(status, NodeStatus::Up | NodeStatus::Fenced);
-            let dead = matches!(status, NodeStatus::Crashed | NodeStatus::PoweredOff);
+            let dead = matches!(status, NodeStatus::Crashed | NodeStatus::Stopped | NodeStatus::PoweredOff);
             let cut = view.links.iter().any(|link| link.cut && (link.a == id || link.b == id));
             let (of, back) = (|| node.clone(), duration);
-            vec![
+            let trouble = view.nodes.get(usize::from(id)).and_then(|it| it.trouble);
+            let trouble = matches!(trouble, Some(Trouble::DiskFull | Trouble::DiskSlow));
+            let has_disk = view.nodes.get(usize::from(id)).is_some_and(|it| matches!(it.body, NodeBody::Broker(_)));
+            let mut list = vec![
                 deed(t.crash, t.crash_help, What::Crash { node: of(), back_after: back }, !dead),
                 deed(
                     t.power_loss,
@@ -233,17 +239,33 @@ fn deeds(target: Target, view: &ClusterView, t: &Texts, for_ms: u64) -> Vec<Deed
                 deed(t.restart, "", What::Restart { node: of() }, dead),
                 deed(t.pause_node, t.pause_help, What::Pause { node: of(), duration }, runs),
                 deed(t.resume, "", What::Resume { node: of() }, status == NodeStatus::Paused),
-                deed(t.cut_off, t.cut_off_help, What::Partition { a: of(), b: None, duration }, !dead),
-                deed(t.heal, "", What::Heal { a: of(), b: None }, cut),
-            ]
+                deed(t.cut_off, t.cut_off_help, What::Partition { a: of(), b: None, one_way: false, duration }, !dead),
+                deed(t.heal, "", What::Heal { a: of(), b: None }, cut || trouble),
+            ];
+            if has_disk {
+                let shutdown = What::Shutdown { node: of(), back_after: back };
+                list.insert(1, deed(t.shutdown, t.shutdown_help, shutdown, runs));
+                let (by, offset) = (Duration::from_millis(1_000), None);
+                list.push(deed(t.slow_disk, t.slow_disk_help, What::SlowDisk { node: of(), by, duration }, !dead));
+                list.push(deed(t.full_disk, t.full_disk_help, What::FullDisk { node: of(), duration }, !dead));
+                let corrupt = What::Corrupt { node: of(), partition: None, offset };
+                list.push(deed(t.corrupt, t.corrupt_help, corrupt, true));
+            }
+            list
         }
         Target::Link(a, b) => {
             let link = view.links.iter().find(|link| (link.a, link.b) == (a, b) || (link.b, link.a) == (a, b));
             let (cut, slow) = (link.is_some_and(|it| it.cut), link.is_some_and(|it| it.slower_us > 0));
             let (one, other) = (name(view, a), name(view, b));
             let by = Duration::from_millis(100);
+            let cut_deed = |title: &str, help: &str, (a, b): (&Rc<str>, &Rc<str>), one_way| {
+                let what = What::Partition { a: a.clone(), b: Some(b.clone()), one_way, duration };
+                deed(title, help, what, !cut)
+            };
             vec![
-                deed(t.cut, t.cut_off_help, What::Partition { a: one.clone(), b: Some(other.clone()), duration }, !cut),
+                cut_deed(t.cut, t.cut_off_help, (&one, &other), false),
+                cut_deed(&(t.cut_one_way)(&node_name(&one), &node_name(&other)), "", (&one, &other), true),
+                cut_deed(&(t.cut_one_way)(&node_name(&other), &node_name(&one)), "", (&other, &one), true),
                 deed(
                     t.slow,
                     t.slow_help,

@@ -40,7 +40,10 @@ pub fn strip(partition: &Rc<PartitionView>, shape: &CardShape, broker: u16, lab:
     // Room for the last flag's text, with the card's margin.
     let flag_cells = if shape.dense { 0 } else { (26.0 / pitch).ceil() as usize };
     let count = shape.cells.saturating_sub(flag_cells).max(2);
-    let skipped = partition.cells.len().saturating_sub(count);
+    // What was cut off a moment ago, where nothing else stands yet.
+    let gone: Vec<_> =
+        partition.cut.iter().filter(|(offset, _)| *offset >= partition.log_end_offset).take(count / 2).collect();
+    let skipped = (partition.cells.len() + gone.len()).saturating_sub(count);
     let shown = &partition.cells[skipped..];
     let first = shown.first().map_or(partition.log_end_offset, |cell| cell.offset);
     let x_of = |offset: i64| (offset.max(first) - first) as f64 * pitch - CELL_GAP / 2.0;
@@ -52,7 +55,17 @@ pub fn strip(partition: &Rc<PartitionView>, shape: &CardShape, broker: u16, lab:
         });
         cell(view, at as f64 * pitch, width, !shape.dense, Some(onclick))
     });
-    let empty = (shown.len()..count).map(|at| {
+    let cut = gone.iter().enumerate().map(|(at, (_, record))| {
+        let x = (shown.len() + at) as f64 * pitch;
+        html! {
+            <g key={format!("c{at}")} class="cell cut" data-r={record.to_string()} transform={format!("translate({x:.1},0)")}>
+                <rect width={width.to_string()} height={CELL.to_string()} rx="4" />
+                <text class="num" x={(width / 2.0).to_string()} y="16.5">{ record }</text>
+                <path d={format!("M-1 -1 L{:.1} {:.1}", width + 1.0, CELL + 1.0)} />
+            </g>
+        }
+    });
+    let empty = (shown.len() + gone.len()..count).map(|at| {
         let x = at as f64 * pitch;
         html! { <rect key={format!("e{at}")} class="cell empty" x={format!("{x:.1}")} width={width.to_string()} height={CELL.to_string()} rx="4" /> }
     });
@@ -71,6 +84,7 @@ pub fn strip(partition: &Rc<PartitionView>, shape: &CardShape, broker: u16, lab:
             if first > partition.log_start_offset { <text class="more" x="-4" y="16">{ "‹" }</text> }
             { for empty }
             { for cells }
+            { for cut }
             if !shape.dense {
                 { flag("hw", hw, "HW", 0.0) }
                 if leo != hw { { flag("leo", leo, "LEO", 2.0) } }

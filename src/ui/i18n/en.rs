@@ -2,7 +2,7 @@
 
 use super::en_story as story;
 use super::{Banner, Texts};
-use delivery_lab::view::{MarkKind, NodeStatus, RowStatus};
+use delivery_lab::view::{MarkKind, NodeStatus, RowStatus, Trouble};
 
 pub static TEXTS: Texts = Texts {
     scenario: "Scenario",
@@ -86,6 +86,7 @@ pub static TEXTS: Texts = Texts {
         "replication.factor" => "How many brokers hold each partition.",
         "seed" => "All chance comes from it: the same seed gives the same run.",
         "brokers" => "How many brokers the cluster has.",
+        "controllers" => "How many controllers keep the metadata: one alone, or three, of which any two can go on.",
         _ => "How long a message travels one way, in microseconds.",
     },
     by_setting: "by enable.auto.commit",
@@ -139,7 +140,13 @@ pub static TEXTS: Texts = Texts {
         NodeStatus::Fenced => "fenced",
         NodeStatus::Paused => "paused",
         NodeStatus::Crashed => "crashed",
+        NodeStatus::Stopped => "stopped",
         NodeStatus::PoweredOff => "no power",
+    },
+    trouble: |trouble| match trouble {
+        Trouble::DiskFull => "disk full",
+        Trouble::DiskSlow => "slow disk",
+        Trouble::WrongClock => "wrong clock",
     },
     acknowledges: |records| if records.is_empty() { "ack".to_owned() } else { format!("ack {records}") },
     message_label: story::message_label,
@@ -164,8 +171,22 @@ pub static TEXTS: Texts = Texts {
     crash: "Crash",
     crash_help: "The process dies; its disk and page cache stay.",
     restart: "Start it again",
+    shutdown: "Shut down",
+    shutdown_help: "SIGTERM: the broker hands over what it leads, closes its logs and stops.",
     power_loss: "Power loss",
     power_loss_help: "The machine dies: only what was flushed stays.",
+    slow_disk: "Slow disk: 1 s",
+    slow_disk_help: "Each append and read takes that much longer; heartbeats do not.",
+    full_disk: "Full disk",
+    full_disk_help: "The next append fails, and the broker halts until there is room.",
+    corrupt: "Flip a byte on disk",
+    corrupt_help: "A stored batch no longer matches its CRC.",
+    cut_one_way: |from, to| format!("Cut {from} → {to} only"),
+    fault_ways: "Direction",
+    both_ways: "both ways",
+    one_way: "one way: nothing from the node gets there",
+    topic_partition: "Partition (orders-0), or empty for any",
+    offset: "Offset, or empty for any",
     pause_node: "Pause",
     pause_help: "It stops for a while, as in a long GC.",
     resume: "Resume",

@@ -50,10 +50,16 @@ pub fn what(what: &What) -> String {
         What::Restart { node } => format!("start {} again", node_name(node)),
         What::Pause { node, duration } => format!("pause {}{}", node_name(node), for_while(duration)),
         What::Resume { node } => format!("resume {}", node_name(node)),
-        What::Partition { a, b: Some(b), duration } => {
+        What::Partition { a, b: Some(b), one_way: true, duration } => {
+            format!("cut {} → {}{}", node_name(a), node_name(b), for_while(duration))
+        }
+        What::Partition { a, b: None, one_way: true, duration } => {
+            format!("lose all that {} sends{}", node_name(a), for_while(duration))
+        }
+        What::Partition { a, b: Some(b), duration, .. } => {
             format!("cut {} – {}{}", node_name(a), node_name(b), for_while(duration))
         }
-        What::Partition { a, b: None, duration } => format!("cut {} off{}", node_name(a), for_while(duration)),
+        What::Partition { a, b: None, duration, .. } => format!("cut {} off{}", node_name(a), for_while(duration)),
         What::Heal { a, b: Some(b) } => format!("heal {} – {}", node_name(a), node_name(b)),
         What::Heal { a, b: None } => format!("heal all links of {}", node_name(a)),
         What::Reset => "reset".to_owned(),
@@ -69,6 +75,15 @@ pub fn what(what: &What) -> String {
             )
         }
         What::SkewClock { node, by_ms } => format!("move the clock of {} by {by_ms} ms", node_name(node)),
+        What::Corrupt { node, partition, offset } => {
+            let offset = offset.map_or_else(String::new, |it| format!(" at offset {it}"));
+            let partition = partition.as_ref().map_or_else(String::new, |it| format!(" of {it}"));
+            format!("flip a byte{partition}{offset} on the disk of {}", node_name(node))
+        }
+        What::SlowDisk { node, by, duration } => {
+            format!("slow the disk of {} by {}{}", node_name(node), span(by.0), for_while(duration))
+        }
+        What::FullDisk { node, duration } => format!("fill the disk of {}{}", node_name(node), for_while(duration)),
     }
 }
 
@@ -88,6 +103,14 @@ pub fn verb(verb: &str) -> &'static str {
         "heal" => "heal links",
         "slow" => "slow links",
         "skew_clock" => "move its clock",
+        "corrupt" => "flip a byte on disk",
+        "slow_disk" => "slow disk",
+        "full_disk" => "full disk",
+        "elect_leaders" => "hold an election",
+        "create_partitions" => "add partitions",
+        "reassign" => "move replicas",
+        "delete_records" => "delete records",
+        "alter_config" => "change settings",
         "reset" => "reset the connection",
         "stall" => "stall",
         _ => "delay",
@@ -129,6 +152,7 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::Starting => "starting".to_owned(),
         Activity::Serving { leads, follows } => format!("leads {leads}, follows {follows}"),
         Activity::Controlling { alive } => format!("{alive} brokers alive"),
+        Activity::Standby { role, epoch } => format!("{role}, epoch {epoch}"),
     }
 }
 
@@ -144,6 +168,7 @@ pub fn why(it: &Why) -> String {
         }
         Why::CommittedFirst => "It was delivered and its offset committed before it was processed. The consumer stopped in between, and later went on behind it.".to_owned(),
         Why::CutOff => "A broker had stored it, but the next leader had not: the log was cut back to what the new leader has.".to_owned(),
+        Why::Deleted => "Retention or DeleteRecords deleted it from the log before it was read.".to_owned(),
         Why::NobodyAsked => "With acks=0 the producer asks nobody: it was reported as sent, with offset −1, and no broker stored it.".to_owned(),
         Why::ToldFailed { error } => format!("The producer gave up and was told so: {error}."),
         Why::Recognised => "It was sent again, but its producer id and sequence number told the broker that it has it already: stored once.".to_owned(),
@@ -217,6 +242,7 @@ pub fn event(line: &Line) -> Sentence {
             format!("proposes ISR {} for {tp}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")),
             Tone::Quiet,
         ),
+        Event::LogDirFailed => ("cannot write to its disk: halts".to_owned(), Tone::Bad),
         Event::ProduceRefused { error, .. } => (format!("refused a write to {tp}: {}", error.name()), Tone::Bad),
         Event::LogRecovered { log_end_offset, lost_bytes, .. } => {
             let lost = if *lost_bytes > 0 { format!(", {lost_bytes} bytes lost") } else { String::new() };
@@ -234,6 +260,11 @@ pub fn event(line: &Line) -> Sentence {
                 if unclean.is_empty() { Tone::Plain } else { Tone::Bad },
             )
         }
+        Event::QuorumChanged { role, epoch, leader } => {
+            let leader = leader.map_or(String::new(), |leader| format!(", leader {}", number(leader, line)));
+            (format!("{} in epoch {epoch}{leader}", role.name()), Tone::Plain)
+        }
+        Event::ControllerActive { epoch } => (format!("is the active controller of epoch {epoch}"), Tone::Odd),
         Event::MessageSent { to, summary, .. } => {
             let kind = if summary.response { summary.api.response_name() } else { summary.api.request_name() };
             let error = if summary.error.is_error() { format!(" {}", summary.error.name()) } else { String::new() };
@@ -268,5 +299,8 @@ fn fault(mark: &FaultMark, line: &Line) -> String {
         FaultMark::Slowed(None) => "all links are slow".to_owned(),
         FaultMark::ClockSkewed(ms) => format!("its clock was moved by {ms} ms"),
         FaultMark::Corrupted(_) => format!("bytes of {} were changed on disk", line.partition),
+        FaultMark::DiskSlowed(by) => format!("its disk is slower by {}", span(by.0)),
+        FaultMark::DiskFull => "its disk is full".to_owned(),
+        FaultMark::DiskFreed => "its disk works again".to_owned(),
     }
 }

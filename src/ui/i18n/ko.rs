@@ -3,7 +3,7 @@
 use super::ko_story as story;
 use super::{Banner, Texts};
 use delivery_lab::base::config::{ConfigNote, NoteKind};
-use delivery_lab::view::{MarkKind, NodeStatus, RowStatus};
+use delivery_lab::view::{MarkKind, NodeStatus, RowStatus, Trouble};
 
 pub static TEXTS: Texts = Texts {
     scenario: "시나리오",
@@ -89,6 +89,7 @@ pub static TEXTS: Texts = Texts {
         "replication.factor" => "각 파티션을 저장하는 브로커 수.",
         "seed" => "모든 우연의 근원: 같은 seed는 항상 같은 실행이 됩니다.",
         "brokers" => "클러스터의 브로커 수.",
+        "controllers" => "메타데이터를 지키는 컨트롤러 수. 혼자 하나이거나, 어느 둘만 남아도 계속되는 셋.",
         _ => "메시지가 한 방향으로 가는 데 걸리는 시간(마이크로초).",
     },
     by_setting: "enable.auto.commit에 따름",
@@ -142,7 +143,13 @@ pub static TEXTS: Texts = Texts {
         NodeStatus::Fenced => "fenced",
         NodeStatus::Paused => "멈춤",
         NodeStatus::Crashed => "죽음",
+        NodeStatus::Stopped => "종료됨",
         NodeStatus::PoweredOff => "전원 꺼짐",
+    },
+    trouble: |trouble| match trouble {
+        Trouble::DiskFull => "디스크 가득 참",
+        Trouble::DiskSlow => "느린 디스크",
+        Trouble::WrongClock => "틀린 시계",
     },
     acknowledges: |records| if records.is_empty() { "ack".to_owned() } else { format!("ack {records}") },
     message_label: story::message_label,
@@ -167,8 +174,22 @@ pub static TEXTS: Texts = Texts {
     crash: "죽이기 (crash)",
     crash_help: "프로세스가 죽습니다. 디스크와 페이지 캐시는 남습니다.",
     restart: "다시 시작",
+    shutdown: "정상 종료",
+    shutdown_help: "SIGTERM: 브로커가 리더십을 넘기고 로그를 닫은 뒤 종료됩니다.",
     power_loss: "전원 차단",
     power_loss_help: "장비가 꺼집니다. flush된 것만 남습니다.",
+    slow_disk: "느린 디스크: 1 s",
+    slow_disk_help: "저장하고 읽을 때마다 그만큼 더 걸립니다. 하트비트는 그대로입니다.",
+    full_disk: "가득 찬 디스크",
+    full_disk_help: "다음 저장이 실패하고, 공간이 생길 때까지 브로커가 멈춥니다.",
+    corrupt: "디스크의 바이트 뒤집기",
+    corrupt_help: "저장된 배치가 자신의 CRC와 맞지 않게 됩니다.",
+    cut_one_way: |from, to| format!("{from} → {to} 방향만 끊기"),
+    fault_ways: "방향",
+    both_ways: "양방향",
+    one_way: "한 방향: 노드가 보내는 것이 닿지 않음",
+    topic_partition: "파티션(orders-0), 비우면 아무것이나",
+    offset: "오프셋, 비우면 아무것이나",
     pause_node: "잠시 멈추기",
     pause_help: "긴 GC처럼 잠시 멈춥니다.",
     resume: "계속하기",

@@ -42,10 +42,16 @@ pub fn what(what: &What) -> String {
         What::Restart { node } => format!("{} 다시 시작", node_name(node)),
         What::Pause { node, duration } => format!("{} 멈추기{}", node_name(node), for_while(duration)),
         What::Resume { node } => format!("{} 계속하기", node_name(node)),
-        What::Partition { a, b: Some(b), duration } => {
+        What::Partition { a, b: Some(b), one_way: true, duration } => {
+            format!("{} → {} 끊기{}", node_name(a), node_name(b), for_while(duration))
+        }
+        What::Partition { a, b: None, one_way: true, duration } => {
+            format!("{}가 보내는 모든 것 버리기{}", node_name(a), for_while(duration))
+        }
+        What::Partition { a, b: Some(b), duration, .. } => {
             format!("{} – {} 끊기{}", node_name(a), node_name(b), for_while(duration))
         }
-        What::Partition { a, b: None, duration } => format!("{} 고립{}", node_name(a), for_while(duration)),
+        What::Partition { a, b: None, duration, .. } => format!("{} 고립{}", node_name(a), for_while(duration)),
         What::Heal { a, b: Some(b) } => format!("{} – {} 잇기", node_name(a), node_name(b)),
         What::Heal { a, b: None } => format!("{}의 모든 링크 잇기", node_name(a)),
         What::Reset => "연결 끊기(reset)".to_owned(),
@@ -61,6 +67,15 @@ pub fn what(what: &What) -> String {
             )
         }
         What::SkewClock { node, by_ms } => format!("{}의 시계를 {by_ms} ms 옮기기", node_name(node)),
+        What::Corrupt { node, partition, offset } => {
+            let offset = offset.map_or_else(String::new, |it| format!(" 오프셋 {it}의"));
+            let partition = partition.as_ref().map_or_else(String::new, |it| format!(" {it}"));
+            format!("{} 디스크에서{partition}{offset} 바이트 뒤집기", node_name(node))
+        }
+        What::SlowDisk { node, by, duration } => {
+            format!("{}의 디스크를 {} 느리게{}", node_name(node), span(by.0), for_while(duration))
+        }
+        What::FullDisk { node, duration } => format!("{}의 디스크 채우기{}", node_name(node), for_while(duration)),
     }
 }
 
@@ -80,6 +95,14 @@ pub fn verb(verb: &str) -> &'static str {
         "heal" => "링크 잇기",
         "slow" => "링크 느리게",
         "skew_clock" => "시계 옮기기",
+        "corrupt" => "디스크의 바이트 뒤집기",
+        "slow_disk" => "느린 디스크",
+        "full_disk" => "가득 찬 디스크",
+        "elect_leaders" => "리더 선출",
+        "create_partitions" => "파티션 늘리기",
+        "reassign" => "복제본 옮기기",
+        "delete_records" => "레코드 삭제",
+        "alter_config" => "설정 바꾸기",
         "reset" => "연결 끊기",
         "stall" => "멈춰 세우기",
         _ => "늦추기",
@@ -123,6 +146,7 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::Starting => "시작하는 중".to_owned(),
         Activity::Serving { leads, follows } => format!("리더 {leads}, 팔로워 {follows}"),
         Activity::Controlling { alive } => format!("브로커 {alive}대 작동 중"),
+        Activity::Standby { role, epoch } => format!("{role}, epoch {epoch}"),
     }
 }
 
@@ -138,6 +162,7 @@ pub fn why(it: &Why) -> String {
         }
         Why::CommittedFirst => "전달되고 처리되기 전에 오프셋이 먼저 커밋되었습니다. 그 사이에 컨슈머가 멈췄고, 다시 시작한 뒤에는 그다음부터 읽었습니다.".to_owned(),
         Why::CutOff => "한 브로커는 저장했지만 다음 리더에는 없었습니다. 로그는 새 리더가 가진 곳까지 잘렸습니다.".to_owned(),
+        Why::Deleted => "읽히기 전에 보존 기간·크기(retention) 또는 DeleteRecords 때문에 로그에서 삭제되었습니다.".to_owned(),
         Why::NobodyAsked => "acks=0이면 프로듀서는 아무에게도 묻지 않습니다. 오프셋 −1로 성공 처리되었지만 어느 브로커도 저장하지 않았습니다.".to_owned(),
         Why::ToldFailed { error } => format!("프로듀서가 포기했고, 실패를 통보받았습니다: {error}."),
         Why::Recognised => "다시 보내졌지만 producer id와 sequence number 덕분에 브로커가 이미 가진 레코드임을 알아보고 한 번만 저장했습니다.".to_owned(),
@@ -212,6 +237,7 @@ pub fn event(line: &Line) -> Sentence {
             format!("{tp} ISR 제안: {}", isr.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ")),
             Tone::Quiet,
         ),
+        Event::LogDirFailed => ("디스크에 쓸 수 없어 스스로 멈춤".to_owned(), Tone::Bad),
         Event::ProduceRefused { error, .. } => (format!("{tp} 쓰기 거부: {}", error.name()), Tone::Bad),
         Event::LogRecovered { log_end_offset, lost_bytes, .. } => {
             let lost = if *lost_bytes > 0 { format!(", {lost_bytes}바이트 유실") } else { String::new() };
@@ -229,6 +255,11 @@ pub fn event(line: &Line) -> Sentence {
                 if unclean.is_empty() { Tone::Plain } else { Tone::Bad },
             )
         }
+        Event::QuorumChanged { role, epoch, leader } => {
+            let leader = leader.map_or(String::new(), |leader| format!(", 리더 {}", number(leader, line)));
+            (format!("epoch {epoch}에서 {}{leader}", role.name()), Tone::Plain)
+        }
+        Event::ControllerActive { epoch } => (format!("epoch {epoch}의 액티브 컨트롤러가 됨"), Tone::Odd),
         Event::MessageSent { to, summary, .. } => {
             let kind = if summary.response { summary.api.response_name() } else { summary.api.request_name() };
             let error = if summary.error.is_error() { format!(" {}", summary.error.name()) } else { String::new() };
@@ -263,5 +294,8 @@ fn fault(mark: &FaultMark, line: &Line) -> String {
         FaultMark::Slowed(None) => "모든 링크가 느려짐".to_owned(),
         FaultMark::ClockSkewed(ms) => format!("시계가 {ms} ms 옮겨짐"),
         FaultMark::Corrupted(_) => format!("디스크에서 {}의 바이트가 바뀜", line.partition),
+        FaultMark::DiskSlowed(by) => format!("디스크가 {} 느려짐", span(by.0)),
+        FaultMark::DiskFull => "디스크가 가득 참".to_owned(),
+        FaultMark::DiskFreed => "디스크가 다시 제대로 동작함".to_owned(),
     }
 }

@@ -11,7 +11,7 @@ use delivery_lab::base::config::ConfigNote;
 use delivery_lab::protocol::ElectionType;
 use delivery_lab::scenario::format::{Text, What, When};
 use delivery_lab::sim::AdminTask;
-use delivery_lab::view::{Activity, LinkView, MarkKind, NodeStatus, RowStatus};
+use delivery_lab::view::{Activity, LinkView, MarkKind, NodeStatus, RowStatus, Trouble};
 use std::rc::Rc;
 
 /// The languages.
@@ -200,6 +200,7 @@ texts! {
     sink_of: fn(&str) -> String,
     activity: fn(&Activity, u64) -> String,
     status: fn(NodeStatus) -> &'static str,
+    trouble: fn(Trouble) -> &'static str,
     acknowledges: fn(&str) -> String,
     message_label: fn(&MessageWords<'_>) -> String,
     link_label: fn(&str, &str) -> String,
@@ -220,8 +221,22 @@ texts! {
     crash: &'static str,
     crash_help: &'static str,
     restart: &'static str,
+    shutdown: &'static str,
+    shutdown_help: &'static str,
     power_loss: &'static str,
     power_loss_help: &'static str,
+    slow_disk: &'static str,
+    slow_disk_help: &'static str,
+    full_disk: &'static str,
+    full_disk_help: &'static str,
+    corrupt: &'static str,
+    corrupt_help: &'static str,
+    cut_one_way: fn(&str, &str) -> String,
+    fault_ways: &'static str,
+    both_ways: &'static str,
+    one_way: &'static str,
+    topic_partition: &'static str,
+    offset: &'static str,
     pause_node: &'static str,
     pause_help: &'static str,
     resume: &'static str,

@@ -114,7 +114,9 @@ impl Lab {
                 self.closed_by_client.push(peer);
                 self.sent.retain(|sent| sent.to != peer);
             }
-            Effect::Respond { .. } | Effect::Exit => panic!("a producer answers nobody and does not exit"),
+            Effect::Respond { .. } | Effect::Exit | Effect::Halt => {
+                panic!("a producer answers nobody and does not exit")
+            }
             Effect::Request { to, correlation_id, request, .. } => self.serve(to, correlation_id, request),
         }
     }

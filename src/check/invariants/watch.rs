@@ -1,6 +1,6 @@
 //! What the invariants remember of one partition.
 
-use crate::base::{BrokerId, LeaderEpoch, Offset};
+use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset};
 
 /// One partition, watched.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -11,6 +11,10 @@ pub(super) struct Watch {
     pub waived: bool,
     /// Brokers that came back without all that was committed.
     pub cut: Vec<BrokerId>,
+    /// The controller's last decision: leader epoch, partition epoch.
+    epochs: Option<(LeaderEpoch, i32)>,
+    /// The controller that told it.
+    teller: Option<NodeId>,
     /// The last high watermark of each who leads: (broker, epoch, offset).
     marks: Vec<(BrokerId, LeaderEpoch, Offset)>,
     /// Up to where each broker's log was seen to agree with the leader's.
@@ -18,6 +22,26 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// The leader epoch of the controller's last decision.
+    pub fn last_epoch(&self) -> Option<LeaderEpoch> {
+        self.epochs.map(|(leader_epoch, _)| leader_epoch)
+    }
+
+    /// Whether a controller that has just taken over says again what its predecessor had decided: it cannot know what that
+    /// one had told.
+    pub fn is_told_again(&mut self, controller: NodeId, partition_epoch: i32) -> bool {
+        let is_news = self.epochs.is_none_or(|(_, change)| partition_epoch > change);
+        if is_news {
+            self.teller = Some(controller);
+        }
+        !is_news && self.teller != Some(controller)
+    }
+
+    /// The controller decided; the epochs of its decision before.
+    pub fn decided(&mut self, leader_epoch: LeaderEpoch, partition_epoch: i32) -> Option<(LeaderEpoch, i32)> {
+        self.epochs.replace((leader_epoch, partition_epoch))
+    }
+
     /// A leader's high watermark moved. If it went back within its epoch: from where.
     pub fn moved(&mut self, leader: BrokerId, epoch: LeaderEpoch, to: Offset) -> Option<Offset> {
         let Some(mark) = self.marks.iter_mut().find(|(broker, _, _)| *broker == leader) else {

@@ -1,0 +1,237 @@
+//! Properties that must hold after every event. Only what the event touched is looked at.
+//!
+//! Where Kafka itself promises nothing, nothing is demanded: after an unclean election, and after a power loss that cut
+//! committed bytes from the last members of an ISR, a partition may have lost what it had acknowledged. Then
+//! [`Invariant::AckedSurvives`] and [`Invariant::CommittedSurvives`] are waived for it, and agreement is demanded of what the new
+//! leader holds. That is the documented price of `unclean.leader.election.enable` and of not flushing.
+//!
+//! "In sync and alive" means here: in the ISR that the controller wrote down, running, and registered as this very process;
+//! a process that has just come back is not yet the one that the ISR speaks of.
+
+mod agreement;
+mod decisions;
+mod offsets;
+mod survival;
+mod watch;
+
+use super::ledger::Ledger;
+use super::raft::{Quorum, RaftWatch};
+use crate::app::ProducerAppSetup;
+use crate::base::config::Acks;
+use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, SortedMap, Time, TopicPartition, Vector};
+use crate::log::UnifiedLog;
+use crate::metadata::{CLUSTER_METADATA, MetadataImage};
+use crate::node::Event;
+use crate::sim::{Recorded, World};
+use decisions::Decision;
+use std::rc::Rc;
+use watch::Watch;
+
+/// A property of Kafka's replication.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Invariant {
+    /// log start ≤ high watermark ≤ log end, on every replica.
+    OffsetsInOrder,
+    /// A leader's high watermark does not go back within its epoch.
+    HighWatermarkMonotonic,
+    /// Below the leader's high watermark every in-sync replica holds the same batches (StrongIsr).
+    StrongIsr,
+    /// Every in-sync replica reaches the leader's high watermark (ValidHighWatermark).
+    ValidHighWatermark,
+    /// Logs, epochs, leaders and ISRs are what they may be: epochs never go back, an ISR is a set of replicas, what is
+    /// appended is of an epoch that its broker knows (TypeOk).
+    TypeOk,
+    /// A leader is in the ISR.
+    LeaderInIsr,
+    /// A new leader's log reaches the high watermark.
+    CommittedSurvives,
+    /// What acks=all acknowledged is in the log of every in-sync replica.
+    AckedSurvives,
+    /// The quorum of controllers elects one leader an epoch.
+    OneLeaderAnEpoch,
+    /// What the quorum has committed is in the log of every later leader.
+    LeaderCompleteness,
+    /// Metadata logs that share a batch share all before it.
+    LogMatching,
+    /// What the quorum has committed never changes and is never cut off.
+    CommittedMetadata,
+    /// After all faults are healed, a controller is active.
+    ControllerReturns,
+    /// After all faults are healed, every partition has a leader.
+    LeaderReturns,
+    /// After all faults are healed, every replica is in sync again.
+    IsrReturns,
+    /// After all faults are healed, every client comes to an end.
+    ClientsEnd,
+    /// After all faults are healed, every consumer reads everything there is.
+    ConsumersCatchUp,
+}
+
+impl Invariant {
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Invariant::OffsetsInOrder => "offsets-in-order",
+            Invariant::HighWatermarkMonotonic => "high-watermark-monotonic",
+            Invariant::StrongIsr => "strong-isr",
+            Invariant::ValidHighWatermark => "valid-high-watermark",
+            Invariant::TypeOk => "type-ok",
+            Invariant::LeaderInIsr => "leader-in-isr",
+            Invariant::CommittedSurvives => "committed-survives",
+            Invariant::AckedSurvives => "acked-survives",
+            Invariant::OneLeaderAnEpoch => "one-leader-an-epoch",
+            Invariant::LeaderCompleteness => "leader-completeness",
+            Invariant::LogMatching => "log-matching",
+            Invariant::CommittedMetadata => "committed-metadata",
+            Invariant::ControllerReturns => "controller-returns",
+            Invariant::LeaderReturns => "leader-returns",
+            Invariant::IsrReturns => "isr-returns",
+            Invariant::ClientsEnd => "clients-end",
+            Invariant::ConsumersCatchUp => "consumers-catch-up",
+        }
+    }
+}
+
+/// A property that did not hold.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Violation {
+    /// Which.
+    pub invariant: Invariant,
+    /// When.
+    pub at: Time,
+    /// Where, if it is about a partition.
+    pub partition: Option<TopicPartition>,
+    /// What was found.
+    pub detail: Rc<str>,
+}
+
+/// More would only repeat them.
+const MOST: usize = 100;
+
+/// Watches them.
+#[derive(Clone, PartialEq, Hash, Debug)]
+pub struct Invariants {
+    watches: SortedMap<TopicPartition, Rc<Watch>>,
+    violations: Vector<Violation>,
+    /// Producers with acks=all.
+    acks_all: Rc<[NodeId]>,
+    raft: Rc<RaftWatch>,
+}
+
+/// What the invariants need to see of a cluster.
+pub trait Cluster {
+    /// What the controller wrote down.
+    fn image(&self) -> &MetadataImage;
+    /// A replica of a running broker.
+    fn replica(&self, broker: BrokerId, partition: TopicPartition) -> Option<Replica<'_>>;
+    /// The epoch of a running broker's registration, −1 while it has none; none if it does not run.
+    fn broker_epoch(&self, broker: BrokerId) -> Option<i64>;
+}
+
+/// A replica of a running broker.
+#[derive(Clone, Copy, Debug)]
+pub struct Replica<'a> {
+    /// Its log.
+    pub log: &'a UnifiedLog,
+    /// Its high watermark.
+    pub high_watermark: Offset,
+    /// The leader epoch that its broker knows.
+    pub leader_epoch: LeaderEpoch,
+}
+
+impl Invariants {
+    /// Nothing seen yet.
+    pub fn new(producers: &[ProducerAppSetup]) -> Self {
+        let acks_all = producers.iter().filter(|app| app.config.acks == Acks::All).map(|app| app.node).collect();
+        Invariants { watches: SortedMap::new(), violations: Vector::new(), acks_all, raft: Rc::default() }
+    }
+
+    /// What did not hold.
+    pub fn violations(&self) -> &Vector<Violation> {
+        &self.violations
+    }
+
+    /// Whether Kafka promises nothing of what was acknowledged in some partition.
+    pub fn any_waived(&self) -> bool {
+        self.watches.values().any(|watch| watch.waived)
+    }
+
+    /// Looks at what a step has touched.
+    pub fn check(&mut self, cluster: &(impl Cluster + Quorum), ledger: &Ledger, events: &[Recorded]) {
+        for it in events {
+            match &it.event {
+                Event::QuorumChanged { .. }
+                | Event::HighWatermark { partition: CLUSTER_METADATA, .. }
+                | Event::Truncated { partition: CLUSTER_METADATA, .. } => self.check_quorum(cluster, it),
+                Event::Appended { partition, batch, .. } => {
+                    self.check_appended(cluster, it, *partition, batch);
+                }
+                Event::HighWatermark { partition, leader: false, .. } => {
+                    self.check_offsets(cluster, it, *partition);
+                }
+                Event::HighWatermark { partition, leader: true, offset } => {
+                    self.check_high_watermark(cluster, it, *partition, *offset);
+                }
+                Event::Truncated { partition, to, .. } => {
+                    self.check_offsets(cluster, it, *partition);
+                    self.check_truncated(cluster, it, *partition, *to);
+                }
+                Event::LogRecovered { partition, log_end_offset, .. } => {
+                    self.recovered(cluster, it, *partition, *log_end_offset);
+                }
+                Event::BecameLeader { partition, leader_epoch, log_end_offset, .. } => {
+                    self.check_new_leader(cluster, it, *partition, *leader_epoch, *log_end_offset);
+                }
+                Event::PartitionChanged { partition, leader, leader_epoch, isr, partition_epoch, unclean } => {
+                    let decision = Decision {
+                        leader: *leader,
+                        leader_epoch: *leader_epoch,
+                        partition_epoch: *partition_epoch,
+                        isr,
+                        unclean: *unclean,
+                    };
+                    self.check_decision(cluster, it, *partition, &decision);
+                }
+                Event::Acked { record, partition, offset } if *offset >= 0 && self.acks_all.contains(&it.node) => {
+                    self.check_acked(cluster, ledger, it, *partition, (*record, *offset));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn check_quorum(&mut self, quorum: &impl Quorum, it: &Recorded) {
+        let violations = &mut self.violations;
+        Rc::make_mut(&mut self.raft).check(quorum, it, &mut |violation| {
+            if violations.len() < MOST {
+                violations.push(violation);
+            }
+        });
+    }
+
+    fn watch_mut(&mut self, partition: TopicPartition) -> &mut Watch {
+        Rc::make_mut(self.watches.entry(partition).or_default())
+    }
+
+    fn report(&mut self, invariant: Invariant, at: Time, partition: TopicPartition, detail: String) {
+        if self.violations.len() < MOST {
+            self.violations.push(Violation { invariant, at, partition: Some(partition), detail: detail.into() });
+        }
+    }
+}
+
+impl Cluster for World {
+    fn image(&self) -> &MetadataImage {
+        World::image(self).expect("invariant: a world has a controller")
+    }
+
+    fn replica(&self, broker: BrokerId, partition: TopicPartition) -> Option<Replica<'_>> {
+        let partition = self.broker(broker)?.partition(partition)?;
+        let log = partition.log();
+        Some(Replica { log, high_watermark: log.high_watermark(), leader_epoch: partition.leader_epoch() })
+    }
+
+    fn broker_epoch(&self, broker: BrokerId) -> Option<i64> {
+        self.broker(broker).filter(|broker| broker.is_running()).map(|broker| broker.broker_epoch())
+    }
+}

@@ -1,0 +1,96 @@
+//! The engine against a real Kafka. The scripts in `tests/golden/kafka/scripts` were run against Apache Kafka 4.3
+//! (`make conformance` does it again); here the engine runs them, and must answer field by field as Kafka did. What
+//! differs on purpose is listed in `tests/golden/kafka/differences.md`.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+#[path = "conformance/batch.rs"]
+mod batch;
+#[path = "conformance/client.rs"]
+mod client;
+#[allow(dead_code)]
+#[path = "broker/cluster.rs"]
+mod cluster;
+#[path = "conformance/differences.rs"]
+mod differences;
+#[path = "conformance/golden.rs"]
+mod golden;
+#[path = "conformance/jar.rs"]
+mod jar;
+#[path = "conformance/kafka.rs"]
+mod kafka;
+#[path = "conformance/player.rs"]
+mod player;
+#[path = "conformance/recorder.rs"]
+mod recorder;
+#[path = "conformance/schema.rs"]
+mod schema;
+#[path = "conformance/script.rs"]
+mod script;
+#[path = "conformance/settings.rs"]
+mod settings;
+#[path = "conformance/shorthand.rs"]
+mod shorthand;
+#[path = "conformance/translate.rs"]
+mod translate;
+#[path = "conformance/translate_control.rs"]
+mod translate_control;
+#[path = "conformance/wire.rs"]
+mod wire;
+#[path = "conformance/words.rs"]
+mod words;
+
+use std::path::Path;
+
+/// Every sequence of every family, but those in `later`, which need what the engine does not have yet.
+#[test]
+fn the_engine_answers_as_kafka_did() {
+    let folder = script::folder();
+    let list = std::fs::read_to_string(folder.join("differences.md")).expect("the list of differences");
+    let mut listed = differences::listed(&list);
+    let mut wrong = Vec::new();
+    let mut unrecorded = Vec::new();
+    let mut count = 0;
+    for (family, sequences) in script::families(&folder) {
+        let goldens = golden::read(&folder.join(format!("{family}.json")));
+        for sequence in &sequences {
+            let name = format!("{family}/{}", sequence.name);
+            let recorded = goldens.iter().find(|(recorded, _)| *recorded == sequence.name);
+            let ours = player::play(sequence);
+            let Some((_, kafka)) = recorded.filter(|(_, kafka)| differences::same_steps(kafka, &ours)) else {
+                unrecorded.push(name);
+                continue;
+            };
+            let found = differences::compare(&name, kafka, &ours);
+            wrong.extend(differences::unlisted(found, &mut listed));
+            count += 1;
+        }
+    }
+    let stale: Vec<String> = listed.iter().filter(|row| !row.used).map(differences::Listed::row).collect();
+    let mut report = String::new();
+    for it in &wrong {
+        report += &format!("  {} {}\n    Kafka: {}\n    ours:  {}\n", it.place, it.field, it.kafka, it.ours);
+    }
+    assert!(wrong.is_empty(), "{} fields in {count} sequences differ from Kafka's:\n{report}", wrong.len());
+    assert!(unrecorded.is_empty(), "make conformance records what is missing: {unrecorded:?}");
+    assert!(stale.is_empty(), "differences.md lists what is no longer so: {stale:#?}");
+    assert!(count >= 40, "only {count} sequences");
+}
+
+/// `make conformance` runs this: it needs Kafka's jars (`DELIVERY_LAB_KAFKA`) and Java.
+#[test]
+#[ignore = "needs a real Kafka: make conformance"]
+fn record_goldens_from_a_real_kafka() {
+    let jars = std::env::var("DELIVERY_LAB_KAFKA").expect("make conformance sets DELIVERY_LAB_KAFKA");
+    let java = std::env::var("DELIVERY_LAB_JAVA").unwrap_or_else(|_| "java".to_string());
+    let only = std::env::var("DELIVERY_LAB_FAMILY").unwrap_or_default();
+    let logs = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/conformance");
+    let mut recorder = recorder::Recorder::start(Path::new(&jars), &java, &logs);
+    for folder in [script::folder(), script::folder().join("later")] {
+        for (family, sequences) in script::families(&folder) {
+            if only.is_empty() || only == family {
+                recorder.record(&folder, &family, &sequences);
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Runs scripts against the engine: three real brokers and a controller on a small network, and what they answer.
+
+use crate::cluster::{CONTROLLER, Cluster};
+use crate::golden::{self, Answer};
+use crate::recorder::has_error;
+use crate::script::{Send, Sequence, Step, To, Topic, Until};
+use crate::settings::{BROKERS, SETTINGS, rack};
+use crate::translate::{Names, Refusal, request, response};
+use crate::words::Words;
+use delivery_lab::base::config::Properties;
+use delivery_lab::base::{BrokerId, Time, TopicPartition};
+use delivery_lab::node::{Channel, Crash};
+use delivery_lab::protocol::{CreateTopicsRequest, MetadataRequest, NewTopic, Request, Response};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A step is over after this.
+const PATIENCE_MS: u64 = 120_000;
+/// For requests that nobody waits for: each its own connection.
+const LANES: &[Channel] = &[Channel::Consumer, Channel::Coordinator, Channel::Replication, Channel::Quorum];
+
+struct Play {
+    cluster: Cluster,
+    words: Words,
+    names: Names,
+    running: BTreeSet<i32>,
+    parked: BTreeMap<String, (u32, Send)>,
+    lanes: usize,
+}
+
+/// What the engine answers to a sequence.
+pub fn play(sequence: &Sequence) -> Vec<Answer> {
+    let mut cluster = Cluster::start_in_racks(BROKERS, SETTINGS, |id| Some(rack(id.0).into()));
+    let names = Names::new(sequence.topics.iter().map(|topic| (topic.name.clone(), create(&mut cluster, topic))));
+    let words = Words::new(cluster.now.wall_clock_ms());
+    let running = (0..BROKERS).collect();
+    let mut play = Play { cluster, words, names, running, parked: BTreeMap::new(), lanes: 0 };
+    let answers = sequence.steps.iter().filter_map(|step| {
+        let mut answer = play.step(step)?;
+        golden::in_order(&mut answer);
+        Some(Answer { step: step.label(), response: answer })
+    });
+    answers.collect()
+}
+
+/// Kafka's own name for the cluster in scripts is `ours`.
+pub const CLUSTER_ID: &str = "lab";
+
+fn create(cluster: &mut Cluster, topic: &Topic) -> delivery_lab::base::TopicId {
+    let topic = NewTopic {
+        name: topic.name.as_str().into(),
+        partitions: -1,
+        replication_factor: -1,
+        assignments: topic.replicas.iter().map(|ids| ids.iter().map(|id| BrokerId(*id)).collect()).collect(),
+        config: topic.config.iter().cloned().collect::<Properties>(),
+    };
+    let name = topic.name.clone();
+    let answer = cluster.call(0, Request::CreateTopics(CreateTopicsRequest { topics: vec![topic] }));
+    assert!(!answer.error().is_error(), "{answer:?}");
+    cluster.run_for(1_500);
+    cluster.controller.image().topic_id(&name).expect("created")
+}
+
+impl Play {
+    fn step(&mut self, step: &Step) -> Option<Value> {
+        match step {
+            Step::Send(send) => return self.send(send),
+            Step::Wait(name) => {
+                let (correlation, send) = self.parked.remove(name).expect("it was sent");
+                return Some(self.await_answer(correlation, &send));
+            }
+            Step::Quiet(name, ms) => {
+                self.cluster.run_for(*ms);
+                let (correlation, _) = self.parked[name];
+                return Some(json!({ "answered": self.cluster.answers.contains_key(&correlation) }));
+            }
+            Step::Kill(id) => {
+                self.cluster.crash(*id, Crash::Process);
+                self.running.remove(id);
+            }
+            Step::Stop(id) => {
+                self.cluster.shut_down(*id);
+                let started = self.cluster.now;
+                while self.cluster.broker(*id).is_running() {
+                    assert!(self.waited_ms(started) < PATIENCE_MS, "broker {id} does not stop");
+                    self.cluster.run_for(10);
+                }
+                self.running.remove(id);
+            }
+            Step::Start(id) => {
+                self.cluster.restart(*id);
+                self.running.insert(*id);
+            }
+            Step::Until(until) => self.until(until),
+            Step::Sleep(ms) => self.cluster.run_for(*ms),
+        }
+        None
+    }
+
+    fn send(&mut self, send: &Send) -> Option<Value> {
+        let broker = self.broker(&send.to);
+        let started = self.cluster.now;
+        loop {
+            let now_ms = self.cluster.now.wall_clock_ms();
+            let image = self.cluster.controller.image();
+            let epoch = |id| image.broker(BrokerId(id)).map_or(-1, |registration| registration.epoch);
+            self.words.broker_epochs = (0..BROKERS).map(epoch).collect();
+            let request = match request(send, &mut self.names, &self.words, now_ms) {
+                Ok(request) => request,
+                Err(Refusal(why)) => return Some(json!({ "refused": why })),
+            };
+            if let Some(name) = &send.name {
+                let lane = LANES[self.lanes % LANES.len()];
+                self.lanes += 1;
+                let correlation = self.cluster.send_request(broker, lane, request);
+                self.cluster.run_for(5);
+                self.parked.insert(name.clone(), (correlation, send.clone()));
+                return None;
+            }
+            let correlation = self.cluster.send_request(broker, Channel::Producer, request);
+            if send.silent {
+                return Some(self.silent(broker, correlation));
+            }
+            let answer = self.await_answer(correlation, send);
+            let again = send.again.as_ref().is_some_and(|error| has_error(&answer, error));
+            if !again || self.waited_ms(started) > PATIENCE_MS {
+                return Some(answer);
+            }
+            self.cluster.run_for(100);
+        }
+    }
+
+    fn waited_ms(&self, since: Time) -> u64 {
+        self.cluster.now.since(since).as_millis()
+    }
+
+    fn await_answer(&mut self, correlation: u32, send: &Send) -> Value {
+        let started = self.cluster.now;
+        while !self.cluster.answers.contains_key(&correlation) && self.waited_ms(started) < PATIENCE_MS {
+            self.cluster.run_for(1);
+        }
+        match self.cluster.answers.remove(&correlation) {
+            Some(answer) => {
+                let now_ms = self.cluster.now.wall_clock_ms();
+                response(&answer, send, &self.names, &mut self.words, now_ms)
+            }
+            None => json!({ "unanswered": true }),
+        }
+    }
+
+    /// What has no response, and then something that has one. (On this network, a closed connection opens again by itself.)
+    fn silent(&mut self, broker: i32, correlation: u32) -> Value {
+        self.cluster.closed.clear();
+        let after = Request::Metadata(MetadataRequest { topics: Vec::new() });
+        let after = self.cluster.send_request(broker, Channel::Producer, after);
+        self.cluster.run_for(1_000);
+        assert!(!self.cluster.answers.contains_key(&correlation), "acks=0 has no response");
+        let answered = matches!(self.cluster.answers.remove(&after), Some(Response::Metadata(_)));
+        let closed = self.cluster.closed.contains(&(BrokerId(broker).node(), Channel::Producer));
+        assert!(answered || closed, "the connection is closed, or it goes on");
+        json!({ "connection": if closed { "closed" } else { "open" } })
+    }
+
+    fn broker(&self, to: &To) -> i32 {
+        match to {
+            To::Broker(id) => *id,
+            To::Coordinator(..) => panic!("the engine's coordinators are not asked yet"),
+            To::Controller => i32::from(CONTROLLER.0),
+            To::Leader => self.cluster.leader(self.first(0)),
+        }
+    }
+
+    /// A partition of the first topic.
+    fn first(&self, partition: i32) -> TopicPartition {
+        TopicPartition::new(self.names.first(), partition as u32)
+    }
+
+    fn until(&mut self, until: &Until) {
+        let (id, started) = (self.first(until.partition), self.cluster.now);
+        while !self.is_so(id, until) {
+            assert!(self.waited_ms(started) < PATIENCE_MS, "{until:?} does not come");
+            self.cluster.run_for(50);
+        }
+        self.cluster.run_for(50);
+    }
+
+    fn is_so(&self, id: TopicPartition, until: &Until) -> bool {
+        self.running.iter().all(|broker| {
+            let Some(it) = self.cluster.broker(*broker).image().partition(id) else { return false };
+            let mut isr: Vec<i32> = it.isr.iter().map(|broker| broker.0).collect();
+            isr.sort();
+            let mut wanted = until.isr.clone().unwrap_or_default();
+            wanted.sort();
+            until.leader.is_none_or(|leader| it.leader.0 == leader) && (until.isr.is_none() || isr == wanted)
+        })
+    }
+}
