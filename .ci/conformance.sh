@@ -31,7 +31,8 @@ find_java() {
   [ "${major:-0}" -ge 17 ] || fail "Java 17 or later is needed to run Kafka: install a JRE, or name one in JAVA_HOME"
 }
 
-is_good() { [ -f "$1" ] && [ "$(sha256sum "$1" | cut -d' ' -f1)" = "$2" ]; }
+checksum() { if have sha256sum; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d' ' -f1; }
+is_good() { [ -f "$1" ] && [ "$(checksum "$1")" = "$2" ]; }
 
 # One jar, by its path in a Maven repository: with curl, or with Maven where only that knows the way out.
 fetch_jar() {
@@ -63,6 +64,19 @@ fetch_jars() {
 find_java
 fetch_jars
 [ "${1:-}" != jars ] || exit 0
+
+# Nothing of it stays, also when this is interrupted: the recorder notes its processes where it keeps their data.
+TMPDIR=$(mktemp -d)
+export TMPDIR
+clean_up() {
+  local pid
+  for pid in $(cat "$TMPDIR"/*/pids 2>/dev/null); do
+    case $(ps -o args= -p "$pid" 2>/dev/null) in *kafka.Kafka*) kill -9 "$pid" 2>/dev/null || true ;; esac
+  done
+  rm -rf "$TMPDIR"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
 
 cd "$project"
 say "recording (the brokers' logs are kept in target/conformance)"

@@ -7,6 +7,7 @@ mod commands;
 mod happenings;
 pub mod report;
 pub mod sweep;
+mod tar;
 mod trace;
 
 pub use commands::{Command, EventView};
@@ -14,11 +15,12 @@ pub use trace::Trace;
 
 use crate::base::{NodeId, Time, TopicPartition};
 use crate::history::{History, Replay};
+use crate::log::files::NamedFile;
 use crate::record::bytemap;
 use crate::scenario::format::What;
 use crate::scenario::{Mistake, Scenario, Trial, fault_now};
 use crate::sim::Trigger;
-use crate::view::{BranchView, ClusterView, partition_name, project, stored_from};
+use crate::view::{BranchView, ClusterView, partition_files, partition_name, project, stored_before, stored_from};
 use std::rc::Rc;
 
 /// A batch, byte by byte.
@@ -28,6 +30,12 @@ pub struct BatchView {
     pub bytes: Vec<u8>,
     /// What they mean: (first byte, byte after the last, name, value).
     pub fields: Vec<(u32, u32, Rc<str>, Rc<str>)>,
+    /// Its first offset.
+    pub base_offset: i64,
+    /// The first offset of the batch before it in the log.
+    pub previous: Option<i64>,
+    /// The first offset of the batch after it.
+    pub next: Option<i64>,
 }
 
 /// A run that can be looked at, moved in time and disturbed.
@@ -151,17 +159,32 @@ impl Session {
         self.history.next_at().map(Time::us_since_origin)
     }
 
-    /// A batch in the log of a broker.
-    pub fn batch(&self, broker: u16, partition: &str, base_offset: i64) -> Option<BatchView> {
+    /// The batch that holds `offset` in the log of a broker, in whichever segment it is.
+    pub fn batch(&self, broker: u16, partition: &str, offset: i64) -> Option<BatchView> {
         let world = &self.trial().run.world;
         let broker = world.broker(NodeId(broker).into())?;
         let (_, log) = broker.logs().find(|(id, _)| *partition_name(world, **id) == *partition)?;
-        let batch = &stored_from(log, base_offset).next().filter(|it| it.batch.base_offset() == base_offset)?.batch;
+        let mut stored = stored_from(log, offset);
+        let batch = &stored.next().filter(|it| it.batch.base_offset() <= offset)?.batch;
+        let base_offset = batch.base_offset();
+        let next = stored.next().map(|it| it.batch.base_offset());
+        let previous = stored_before(log, base_offset).map(|it| it.batch.base_offset());
         let fields = bytemap(batch).into_iter();
         let fields = fields.map(|field| {
             (field.range.start as u32, field.range.end as u32, Rc::from(field.name), Rc::from(field.value.as_str()))
         });
-        Some(BatchView { bytes: batch.bytes().to_vec(), fields: fields.collect() })
+        Some(BatchView { bytes: batch.bytes().to_vec(), fields: fields.collect(), base_offset, previous, next })
+    }
+
+    /// The files of a partition on a node, as Kafka would hold them: names and bytes.
+    pub fn files(&self, node: u16, partition: &str) -> Option<Vec<NamedFile>> {
+        partition_files(&self.trial().run.world, NodeId(node), partition)
+    }
+
+    /// The same as one archive, for downloading.
+    pub fn archive(&self, node: u16, partition: &str) -> Option<Vec<u8>> {
+        let files = self.files(node, partition)?;
+        Some(tar::archive(partition, &files, self.history.cursor().now()))
     }
 
     /// The hash of the state at the cursor, in 16 hex digits.

@@ -41,6 +41,7 @@ fn a_reader_that_retention_overtakes_goes_on_where_its_policy_says() {
     let (earliest, latest) = (lost("earliest"), lost("latest"));
     assert!(!earliest.is_empty(), "what was deleted is never read");
     assert!(earliest.windows(2).all(|pair| pair[0] + 1 == pair[1]), "one hole: {earliest:?}");
+    assert!(earliest.iter().all(|record| *record < 100), "the young ones were read");
     assert!(latest.len() > earliest.len() && latest[0] == earliest[0], "a larger one: {latest:?}");
 }
 

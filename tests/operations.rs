@@ -73,6 +73,19 @@ fn a_controlled_shutdown_moves_leadership_before_the_broker_stops() {
 }
 
 #[test]
+fn a_stopped_broker_is_told_from_a_crashed_one() {
+    use delivery_lab::sim::Process;
+    let faults = json!([
+        { "at.ms": 500, "do": "shutdown", "node": "broker-0" },
+        { "at.ms": 600, "do": "crash", "node": "broker-1", "for.ms": 100 }
+    ]);
+    let Lab(trial, report) = &run(&scenario(orders(3), faults));
+    let process = |broker: i32| trial.run.world.process(BrokerId(broker).node());
+    assert_eq!((process(0), process(1)), (Process::Stopped, Process::Running));
+    assert_eq!(report.ledger.acked, 60);
+}
+
+#[test]
 fn a_partition_moves_to_other_brokers_and_back() {
     let faults = json!([
         { "at.ms": 300, "do": "reassign", "topic": "orders", "partition": 0, "replicas": [3, 1] },
@@ -168,6 +181,17 @@ fn settings_change_while_the_cluster_runs() {
 }
 
 #[test]
+fn settings_of_all_brokers_change_what_topics_inherit() {
+    let faults = json!([{ "at.ms": 300, "do": "alter_config", "config": { "min.insync.replicas": 2 } }]);
+    let lab = run(&scenario(orders(2), faults));
+    let effective = |broker| {
+        let replica = lab.0.run.world.broker(BrokerId(broker)).and_then(|it| it.partition(lab.at(0)));
+        replica.filter(|replica| replica.is_leader()).map(|replica| replica.effective_min_isr())
+    };
+    assert_eq!((0..4).find_map(effective), Some(2));
+}
+
+#[test]
 fn records_are_deleted_by_request() {
     // The leader changes in between: the administrator looks for the new one.
     let faults = json!([
@@ -199,6 +223,7 @@ fn mistakes_in_tasks_are_named() {
         (json!({ "at.ms": 1, "do": "reassign", "topic": "order", "replicas": [0] }), "did you mean \"orders\"?"),
         (json!({ "at.ms": 1, "do": "reassign", "topic": "orders", "replicas": [4] }), "there is no broker 4"),
         (json!({ "at.ms": 1, "do": "alter_config", "topic": "orders", "config": { "retention": 1 } }), "retention"),
+        (json!({ "at.ms": 1, "do": "shutdown", "node": "shop" }), "for brokers and controllers"),
         (json!({ "at.ms": 1, "do": "shutdown", "node": "broker-9" }), "there is no node \"broker-9\""),
     ] {
         let found = mistakes(fault);

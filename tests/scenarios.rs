@@ -1,8 +1,11 @@
 //! Every scenario of the library runs and ends as its story says.
 
+use delivery_lab::base::Duration;
+use delivery_lab::check::Life;
 use delivery_lab::node::Event;
 use delivery_lab::scenario::{self, Scenario, Trial, library};
 use delivery_lab::session::report::Report;
+use std::rc::Rc;
 
 fn run(id: &str, set: &[&str]) -> Report {
     let mut scenario = library::get(id).expect("it is in the library");
@@ -198,6 +201,28 @@ fn s14_auto_commit_shows_both() {
     assert!(inline.ledger.lost.is_empty(), "an inline loop never loses");
 }
 
+/// How long the slowest record waited between `send()` and its ack.
+fn slowest_ack(id: &str, set: &[&str]) -> Duration {
+    let mut scenario = library::get(id).expect("it is in the library");
+    set.iter().for_each(|one| scenario::set(&mut scenario, one).expect("a valid setting"));
+    let mut trial = Trial::new(&scenario).expect("a valid scenario");
+    trial.finish();
+    let waited = |life: &Rc<Life>| Some(life.acked?.at.since(life.sent_at?));
+    trial.run.ledger.lives().filter_map(|(_, life)| waited(life)).max().expect("some were acked")
+}
+
+#[test]
+fn rolling_restart_is_noticed_by_nobody() {
+    let report = run("rolling-restart", &[]);
+    assert_eq!((report.ledger.acked, report.ledger.appended), (100, 100));
+    assert!(report.ledger.lost.is_empty() && report.ledger.duplicated.is_empty());
+    assert!(!met(&report, "shop", "NOT_ENOUGH_REPLICAS") && !met(&report, "shop", "REQUEST_TIMED_OUT"));
+    assert_eq!(report.partitions["orders-0"].isr.len(), 3);
+    assert!(slowest_ack("rolling-restart", &[]) < Duration::from_millis(500));
+    let abrupt = slowest_ack("rolling-restart", &["cluster.controlled.shutdown.enable=false"]);
+    assert!(abrupt > Duration::from_millis(1_000), "until the controller misses the leader: {abrupt:?}");
+}
+
 #[test]
 fn gc_pause_leader_acks_in_the_name_of_an_epoch_that_is_over() {
     let report = run("gc-pause-leader", &[]);
@@ -249,4 +274,14 @@ fn disk_full_halts_the_leader_and_loses_nothing() {
     let alone = run("disk-full", &["orders.replication.factor=1"]);
     assert_eq!(alone.partitions["orders-0"].leader, 0, "without copies everybody waits for that disk");
     assert!(alone.ledger.lost.is_empty());
+}
+
+#[test]
+fn clock_skew_deletes_before_the_time() {
+    let report = run("clock-skew-retention", &[]);
+    assert_eq!(report.ledger.acked, 40);
+    assert!(report.ledger.acked_lost.len() > 10 && !report.guarantee.holds);
+    assert!(met(&report, "billing", "OFFSET_OUT_OF_RANGE"), "where it stood there is nothing any more");
+    let cured = run("clock-skew-retention", &["orders.message.timestamp.type=LogAppendTime"]);
+    assert!(cured.ledger.lost.is_empty() && cured.guarantee.holds, "stamped by the clock that judges them");
 }

@@ -8,7 +8,7 @@ use delivery_lab::session::sweep;
 fn random_faults_break_no_invariant() {
     for id in library::ids() {
         let scenario = library::get(id).expect("it is listed");
-        let outcome = sweep::run(&scenario, 12, |_| {}).expect("the library is valid");
+        let outcome = sweep::run(&scenario, 6, |_| {}).expect("the library is valid");
         assert_eq!(outcome.broken, None, "{id}");
     }
 }

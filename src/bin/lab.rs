@@ -1,4 +1,4 @@
-//! The command line: `lab run | list | sweep | bench`.
+//! The command line: `lab run | list | sweep | export | dump | bench`.
 //!
 //! Exit codes: 0 the claimed guarantee held, 1 it broke (or an invariant did), 2 bad input.
 
@@ -7,7 +7,11 @@ use delivery_lab::scenario::{self, Mistake, Scenario, Trial, library, link};
 use delivery_lab::session::bench;
 use delivery_lab::session::report::Report;
 use delivery_lab::session::sweep;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+#[path = "lab/files.rs"]
+mod files;
 
 /// The engine makes many small things and forgets them: this one is quicker at it than the system's.
 #[global_allocator]
@@ -50,12 +54,56 @@ enum Command {
         /// How many seeds, from the scenario's own on.
         #[arg(long, default_value_t = 100)]
         seeds: u64,
+        /// How many to run at once; as many as there are processors if not given.
+        #[arg(long)]
+        jobs: Option<u64>,
         /// Change a setting first. May be repeated.
         #[arg(long = "set", value_name = "KEY=VALUE")]
         set: Vec<String>,
         /// Print JSON instead.
         #[arg(long)]
         json: bool,
+    },
+    /// Run a scenario and write every machine's files as Kafka would hold them: OUT/broker-0/orders-0/….
+    Export {
+        /// Id in the library, a file, or a link.
+        scenario: String,
+        /// The folder to write into; it is created.
+        #[arg(long)]
+        out: PathBuf,
+        /// Stop at this moment (milliseconds of the scenario) instead of its end.
+        #[arg(long, value_name = "MS")]
+        at: Option<u64>,
+        /// Only this node: broker-0, controller.
+        #[arg(long)]
+        node: Option<String>,
+        /// Only this partition: orders-0.
+        #[arg(long)]
+        partition: Option<String>,
+        /// Another seed.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Change a setting: acks=1. May be repeated.
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Print JSON instead of one line a file.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print what kafka-dump-log.sh prints of files: .log, .index, .timeindex, .txnindex, .snapshot.
+    Dump {
+        /// The files; of a folder, those in it.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The records of each batch too.
+        #[arg(long)]
+        deep_iteration: bool,
+        /// Their keys and values too.
+        #[arg(long)]
+        print_data_log: bool,
+        /// Values are records of the metadata log.
+        #[arg(long)]
+        cluster_metadata_decoder: bool,
     },
     /// Measure the engine.
     Bench,
@@ -68,7 +116,14 @@ fn main() -> ExitCode {
             list(json);
             Ok(true)
         }
-        Command::Sweep { scenario, seeds, set, json } => run_sweep(&scenario, seeds, &set, json),
+        Command::Sweep { scenario, seeds, jobs, set, json } => run_sweep(&scenario, seeds, jobs, &set, json),
+        Command::Export { scenario, out, at, node, partition, seed, set, json } => {
+            let chosen = files::Chosen { at, node, partition };
+            load(&scenario, &set).and_then(|found| files::export(found, seed, &chosen, &out, json))
+        }
+        Command::Dump { files, deep_iteration, print_data_log, cluster_metadata_decoder } => {
+            files::dump(&files, deep_iteration, print_data_log, cluster_metadata_decoder)
+        }
         Command::Bench => {
             print!("{}", bench::measure(&mut Stopwatch::default()));
             Ok(true)
@@ -159,17 +214,37 @@ fn list(json: bool) {
     }
 }
 
-fn run_sweep(name: &str, seeds: u64, set: &[String], json: bool) -> Result<bool, Vec<Mistake>> {
+fn run_sweep(name: &str, seeds: u64, jobs: Option<u64>, set: &[String], json: bool) -> Result<bool, Vec<Mistake>> {
     let scenario = load(name, set)?;
-    let outcome = sweep::run(&scenario, seeds, |done| {
-        if done.is_multiple_of(1_000) {
-            eprintln!("lab: {done} of {seeds} seeds");
-        }
-    })?;
+    let processors = || std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let jobs = jobs.unwrap_or_else(processors).clamp(1, seeds.max(1));
+    // The engine shares nothing between threads: each loads the scenario for itself, and takes a stretch of the seeds.
+    let outcome = std::thread::scope(|scope| {
+        let stretch = |job: u64| (seeds * job / jobs, seeds * (job + 1) / jobs);
+        let spawn = |job| scope.spawn(move || sweep_stretch(name, set, stretch(job)));
+        let threads: Vec<_> = (0..jobs).map(spawn).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).reduce(
+            |all, one| match (all, one) {
+                (Ok(all), Ok(one)) => Ok(all.and(one)),
+                (Err(mistakes), _) | (_, Err(mistakes)) => Err(mistakes),
+            },
+        )
+    });
+    let outcome = outcome.unwrap_or_else(|| Ok(sweep::Outcome { seeds: 0, events: 0, broken: None }))?;
     if json {
         println!("{}", outcome.to_json(&scenario));
     } else {
         println!("{outcome}");
     }
     Ok(outcome.broken.is_none())
+}
+
+fn sweep_stretch(name: &str, set: &[String], (from, to): (u64, u64)) -> Result<sweep::Outcome, Vec<Mistake>> {
+    let mut scenario = load(name, set)?;
+    scenario.seed = scenario.seed.wrapping_add(from);
+    sweep::run(&scenario, to - from, |done| {
+        if done.is_multiple_of(1_000) {
+            eprintln!("lab: {done} of {} seeds from {} on", to - from, scenario.seed);
+        }
+    })
 }

@@ -192,6 +192,9 @@ impl Ledger {
             Event::HighWatermark { partition, leader: true, offset } if self.is_ours(*partition) => {
                 self.enter_commit(it, *partition, *offset);
             }
+            Event::LogStartMoved { partition, leader: true, offset } if self.is_ours(*partition) => {
+                self.enter_deletion(it, *partition, *offset);
+            }
             Event::BecameLeader { partition, leader_epoch, log_end_offset, .. } if self.is_ours(*partition) => {
                 let log = self.log_mut(*partition);
                 if !log.is_leader(it.node, *leader_epoch) && log.leader_epoch > *leader_epoch {
@@ -220,6 +223,20 @@ impl Ledger {
             self.tell(record, it, StoryKind::Appended(offset), |life| {
                 life.places.push((partition, offset));
             });
+        }
+    }
+
+    /// Places stay: who was told that it is stored was told the truth, and nothing is lost that readers got in time.
+    fn enter_deletion(&mut self, it: &Recorded, partition: TopicPartition, start: Offset) {
+        let log = self.log_mut(partition);
+        if log.leader.is_some_and(|leader| leader != it.node) || start <= log.start {
+            return;
+        }
+        let first = log.place(log.start);
+        log.start = start;
+        let entries = log.entries.clone();
+        for entry in entries.iter_from(first).take_while(|entry| entry.offset < start) {
+            self.tell(entry.record, it, StoryKind::Deleted(entry.offset), |_| {});
         }
     }
 

@@ -56,6 +56,8 @@ pub enum StoryKind {
     DuplicateIgnored,
     /// A leader came to power whose log does not have it.
     CutOff(Offset),
+    /// It was deleted with the head of the log: too old, too many, or by DeleteRecords.
+    Deleted(Offset),
     /// A leader came to power whose log has it again, though the one before had not.
     Reappeared(Offset),
     /// The high watermark passed it.

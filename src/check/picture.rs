@@ -28,11 +28,13 @@ pub struct LogPicture {
     pub entries: Vector<LogEntry>,
     /// Everything below is committed.
     pub committed: Offset,
+    /// Everything below was deleted, though it is still listed.
+    pub start: Offset,
 }
 
 impl LogPicture {
     pub(super) fn new() -> Self {
-        LogPicture { leader: None, leader_epoch: -1, entries: Vector::new(), committed: 0 }
+        LogPicture { leader: None, leader_epoch: -1, entries: Vector::new(), committed: 0, start: 0 }
     }
 
     /// Whether what `node` does in `epoch` is done by the present leader; a newer epoch makes it that.
@@ -68,6 +70,7 @@ impl LogPicture {
     /// Cuts off all at or above `offset`, and gives back what that was.
     pub(super) fn cut(&mut self, offset: Offset) -> Vec<LogEntry> {
         self.committed = self.committed.min(offset);
+        self.start = self.start.min(offset);
         let place = self.place(offset);
         let cut = self.entries.iter_from(place).copied().collect();
         self.entries.truncate(place);

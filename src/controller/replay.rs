@@ -10,7 +10,7 @@ use super::Controller;
 use crate::base::{BrokerId, Offset, SortedMap};
 use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord, records_of};
 use crate::node::{Event, Outbox, RequestContext};
-use crate::protocol::{LeaderRecoveryState, Response};
+use crate::protocol::Response;
 use std::rc::Rc;
 
 /// What a log adds up to.
@@ -96,9 +96,10 @@ impl Controller {
     ) {
         let tells = is_leader && offset >= self.told;
         let before = if tells { self.fenced_broker_of(record) } else { None };
+        let unclean = tells && self.elects_uncleanly(record);
         self.committed.apply(offset, record, delta);
         if tells {
-            self.tell(record, before, out);
+            self.tell(record, before, unclean, out);
         }
     }
 
@@ -111,7 +112,18 @@ impl Controller {
         Some((broker, !self.committed.image.is_unfenced(broker)))
     }
 
-    fn tell(&self, record: &MetadataRecord, fenced_before: Option<(BrokerId, bool)>, out: &mut Outbox<'_>) {
+    fn elects_uncleanly(&self, record: &MetadataRecord) -> bool {
+        let MetadataRecord::PartitionChange(change) = record else { return false };
+        self.committed.image.partition(change.partition).is_some_and(|before| before.elects_uncleanly(change))
+    }
+
+    fn tell(
+        &self,
+        record: &MetadataRecord,
+        fenced_before: Option<(BrokerId, bool)>,
+        unclean: bool,
+        out: &mut Outbox<'_>,
+    ) {
         let image = &self.committed.image;
         if let Some((broker, before)) = fenced_before {
             match (before, !image.is_unfenced(broker)) {
@@ -120,11 +132,9 @@ impl Controller {
                 _ => {}
             }
         }
-        let (at, unclean) = match record {
-            MetadataRecord::Partition(record) => (record.partition, false),
-            MetadataRecord::PartitionChange(change) => {
-                (change.partition, change.leader_recovery_state == Some(LeaderRecoveryState::Recovering))
-            }
+        let at = match record {
+            MetadataRecord::Partition(record) => record.partition,
+            MetadataRecord::PartitionChange(change) => change.partition,
             _ => return,
         };
         if let Some(partition) = image.partition(at) {

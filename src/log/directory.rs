@@ -75,6 +75,16 @@ impl LogDirectory {
         self.recovery_point
     }
 
+    /// Its line in `log-start-offset-checkpoint`, if it has one: where its first segment begins, none is needed.
+    pub fn checkpointed_log_start(&self) -> Option<Offset> {
+        Some(self.log_start_offset).filter(|start| *start > self.segments[0].base_offset())
+    }
+
+    /// Its line in `cleaner-offset-checkpoint`, if it has one.
+    pub fn cleaned_to(&self) -> Option<Offset> {
+        self.cleaned_to
+    }
+
     /// Was it closed in an orderly way?
     pub fn is_clean(&self) -> bool {
         self.clean_shutdown
@@ -158,7 +168,7 @@ impl LogDirectory {
             let size = u64::from(lost.size_in_bytes());
             let torn = random.below(2 * size);
             let torn = (1..size).contains(&torn).then(|| lost.bytes().slice(..torn as usize));
-            Rc::make_mut(&mut self.segments[index]).lose_power(durable, torn);
+            Rc::make_mut(&mut self.segments[index]).lose_power(durable, torn, now);
             self.segments.truncate(index + 1);
         }
         let end = self.end_offset();

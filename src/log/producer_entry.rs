@@ -109,7 +109,8 @@ impl ProducerEntry {
         kept.batches = ProducerEntry::EMPTY.batches;
         kept.count = 0;
         if let Some(&last) = self.batches().last() {
-            kept.batches[0] = last;
+            // The file has one timestamp an entry: a marker's may come back as its batch's.
+            kept.batches[0] = CachedBatch { timestamp: self.last_timestamp, ..last };
             kept.count = 1;
         }
         kept

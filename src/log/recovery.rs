@@ -1,8 +1,8 @@
 //! What a restart makes of the files: the log's end, the leader epochs, the producers' state (`LogLoader`).
 
-use super::{AppendContext, AppendOrigin, LogConfig, LogDirectory, ProducerState, UnifiedLog};
+use super::segment_recovery::{recover_segment, reload, remove_stray_snapshots};
+use super::{LogConfig, LogDirectory, ProducerState, UnifiedLog};
 use crate::base::{Offset, Time};
-use crate::record::RecordBatch;
 use std::rc::Rc;
 
 /// What recovery found.
@@ -28,9 +28,8 @@ impl UnifiedLog {
         now: Time,
     ) -> (UnifiedLog, RecoveryReport) {
         let mut report = RecoveryReport { clean: directory.clean_shutdown, ..RecoveryReport::default() };
-        let mut known_from = Offset::MAX;
         if !directory.clean_shutdown {
-            known_from = recover(&mut directory, &mut report);
+            recover(&mut directory, &config, now, &mut report);
         }
         directory.clean_shutdown = false;
         let start = directory.start_offset();
@@ -52,8 +51,9 @@ impl UnifiedLog {
             first_unstable_offset: None,
             producer_state: ProducerState::default(),
         };
+        remove_stray_snapshots(&mut log.directory);
         // Kafka recovers into a snapshot and loads that one, so that a producer's last batch alone is recognised afterwards.
-        log.reload_producers(known_from.min(start), end, now.wall_clock_ms());
+        log.reload_producers(end, now.wall_clock_ms());
         log.take_snapshot();
         let snapshot = log.producer_state.snapshot();
         log.producer_state.load(end, &snapshot, now.wall_clock_ms(), &log.config);
@@ -69,72 +69,31 @@ impl UnifiedLog {
             self.directory.snapshots.retain(|&offset, _| offset <= end);
             self.producer_state.reset(end);
         } else {
-            self.reload_producers(self.log_start_offset, end, now_ms);
+            self.reload_producers(end, now_ms);
         }
         self.take_snapshot();
     }
 
-    /// From the newest snapshot, or if there is none from the batches after `from`. Producers silent for too long at `now_ms`
-    /// are left out of snapshots.
-    fn reload_producers(&mut self, from: Offset, end: Offset, now_ms: i64) {
-        let start = self.log_start_offset();
-        let directory = &mut self.directory;
-        directory.snapshots.retain(|&offset, _| offset <= end && offset > start);
-        match directory.snapshots.last_key_value() {
-            Some((&offset, snapshot)) => self.producer_state.load(offset, snapshot, now_ms, &self.config),
-            None => self.producer_state.reset(from),
-        }
-        let from = self.producer_state.end_offset();
-        let batches: Vec<RecordBatch> =
-            self.batches_from(from).take_while(|batch| batch.last_offset() < end).cloned().collect();
-        for batch in batches {
-            self.replay_producer(&batch);
-        }
-        self.producer_state.set_end_offset(end);
-    }
-
-    fn replay_producer(&mut self, batch: &RecordBatch) {
-        let context = AppendContext::from(AppendOrigin::Replication);
-        if batch.has_producer_id()
-            && let Ok(super::producer_append::Verdict::Append(update)) =
-                super::producer_append::judge(&self.producer_state, batch, &context, false)
-        {
-            // The transaction index is on disk already.
-            self.producer_state.apply(&update);
-        }
+    /// From the newest snapshot, or if there is none from the log start. Producers silent for too long at `now_ms` are left
+    /// out of snapshots.
+    fn reload_producers(&mut self, end: Offset, now_ms: i64) {
+        let start = self.log_start_offset;
+        reload(&mut self.directory, &mut self.producer_state, start, end, now_ms, &self.config);
     }
 }
 
-/// Checks the batches from the recovery point's segment on, and cuts off from the first bad one. Returns where that segment
-/// begins: from there on what is known of producers is built anew, also from records below the log start.
-fn recover(directory: &mut LogDirectory, report: &mut RecoveryReport) -> Offset {
+/// Recovers the segments from that of the recovery point on, and drops what comes after the first bad batch. What is known
+/// of producers is built anew from there on, also from records below the log start.
+fn recover(directory: &mut LogDirectory, config: &LogConfig, now: Time, report: &mut RecoveryReport) {
     let first = directory.floor_segment(directory.recovery_point).unwrap_or(0);
-    let base = directory.segments[first].base_offset();
-    directory.snapshots.retain(|&offset, _| offset <= base);
     for index in first..directory.segments.len() {
-        let segment = &directory.segments[index];
-        let mut next_offset = segment.base_offset();
-        let mut good = 0;
-        for stored in segment.batches().iter() {
-            report.checked_batches += 1;
-            if !stored.batch.validate_crc() || stored.batch.base_offset() < next_offset {
-                break;
+        let lost = recover_segment(directory, index, config, now, report);
+        if lost > 0 {
+            report.lost_bytes += lost;
+            for behind in directory.segments.drain(index + 1..) {
+                report.lost_bytes += u64::from(behind.size_in_bytes());
             }
-            let epoch = stored.batch.leader_epoch();
-            if epoch >= 0 && directory.epochs.latest().is_none_or(|latest| epoch > latest.epoch) {
-                directory.epochs.assign(epoch, stored.batch.base_offset());
-            }
-            next_offset = stored.batch.next_offset();
-            good += 1;
+            break;
         }
-        if good == segment.batches().len() && segment.torn().is_none() {
-            continue;
-        }
-        report.lost_bytes += u64::from(Rc::make_mut(&mut directory.segments[index]).truncate_to_batch(good));
-        for behind in directory.segments.drain(index + 1..) {
-            report.lost_bytes += u64::from(behind.size_in_bytes());
-        }
-        break;
     }
-    base
 }

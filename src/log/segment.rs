@@ -252,13 +252,91 @@ impl Segment {
         self.flushed = self.size;
     }
 
-    /// Drops the batches from `index` on, and what a power loss left behind them. Returns how many bytes went.
-    pub(super) fn truncate_to_batch(&mut self, index: usize) -> u32 {
+    /// A segment as its file is, all on the medium; without entries in its indexes.
+    pub(super) fn restored(
+        base_offset: Offset,
+        index_interval: u32,
+        batches: Vec<RecordBatch>,
+        torn: Option<Bytes>,
+        now: Time,
+    ) -> Segment {
+        let mut segment = Segment { torn, ..Segment::new(base_offset, index_interval, now) };
+        for batch in batches {
+            let (last_offset, position, size) = (batch.last_offset(), segment.size, batch.size_in_bytes());
+            segment.batches.push(Rc::new(StoredBatch { batch, last_offset, position, written_at: now }));
+            segment.size += size;
+        }
+        segment.flush();
+        segment.find_timestamps();
+        segment
+    }
+
+    /// Gives it these indexes; those that are None are made from its batches, as if it had just been written and closed.
+    pub(super) fn set_indexes(
+        &mut self,
+        offsets: Option<Vec<OffsetIndexEntry>>,
+        times: Option<Vec<TimeIndexEntry>>,
+        aborted: Vec<AbortedTxn>,
+    ) {
+        if offsets.is_none() || times.is_none() {
+            self.rebuild_indexes();
+        }
+        if let Some(offsets) = offsets {
+            self.offset_index = Vector::new();
+            offsets.into_iter().for_each(|entry| self.offset_index.push(entry));
+        }
+        if let Some(times) = times {
+            self.time_index = Vector::new();
+            times.into_iter().for_each(|entry| self.time_index.push(entry));
+        }
+        self.txn_index = Vector::new();
+        aborted.into_iter().for_each(|entry| self.txn_index.push(entry));
+        self.bytes_since_index_entry = 0;
+    }
+
+    fn rebuild_indexes(&mut self) {
+        let batches = std::mem::take(&mut self.batches);
+        (self.offset_index, self.time_index) = (Vector::new(), Vector::new());
+        (self.max_timestamp, self.offset_of_max_timestamp) = (-1, -1);
+        let mut last_entry = 0;
+        for stored in batches.iter() {
+            self.see_timestamp(stored);
+            if stored.position - last_entry > self.index_interval {
+                let relative_offset = (stored.last_offset - self.base_offset) as u32;
+                self.offset_index.push(OffsetIndexEntry { relative_offset, position: stored.position });
+                self.add_time_index_entry();
+                last_entry = stored.position;
+            }
+        }
+        self.batches = batches;
+        self.add_time_index_entry();
+    }
+
+    fn see_timestamp(&mut self, stored: &StoredBatch) {
+        let timestamp = stored.batch.max_timestamp();
+        if timestamp > self.max_timestamp {
+            (self.max_timestamp, self.offset_of_max_timestamp) = (timestamp, stored.last_offset);
+        }
+    }
+
+    fn find_timestamps(&mut self) {
+        self.first_timestamp = self.batches.first().map(|stored| stored.batch.max_timestamp());
+        (self.max_timestamp, self.offset_of_max_timestamp) = (-1, -1);
+        let batches = self.batches.clone();
+        batches.iter().for_each(|stored| self.see_timestamp(stored));
+    }
+
+    /// Drops the batches from `index` on, and what a power loss left behind them. Returns how many bytes went. A segment
+    /// that is empty then counts as new.
+    pub(super) fn truncate_to_batch(&mut self, index: usize, now: Time) -> u32 {
         let before = self.size + self.torn.take().map_or(0, |torn| torn.len() as u32);
         if index < self.batches.len() {
             self.size = self.batches[index].position;
             self.batches.truncate(index);
             self.forget_what_went();
+        }
+        if self.batches.is_empty() {
+            self.created_ms = now.wall_clock_ms();
         }
         before - self.size
     }
@@ -272,14 +350,7 @@ impl Segment {
         self.time_index.truncate(self.time_index.partition_point(before_end));
         self.txn_index.truncate(self.txn_index.partition_point(|aborted| aborted.last_offset < end));
         self.bytes_since_index_entry = 0;
-        self.first_timestamp = self.batches.first().map(|stored| stored.batch.max_timestamp());
-        (self.max_timestamp, self.offset_of_max_timestamp) = (-1, -1);
-        for stored in self.batches.iter() {
-            let timestamp = stored.batch.max_timestamp();
-            if timestamp > self.max_timestamp {
-                (self.max_timestamp, self.offset_of_max_timestamp) = (timestamp, stored.last_offset);
-            }
-        }
+        self.find_timestamps();
     }
 
     /// Puts other bytes in the place of a batch: a fault of the disk.
@@ -294,8 +365,8 @@ impl Segment {
     }
 
     /// A power loss left these batches, all on the medium, and perhaps a piece of the next.
-    pub(super) fn lose_power(&mut self, durable: usize, torn: Option<Bytes>) {
-        self.truncate_to_batch(durable);
+    pub(super) fn lose_power(&mut self, durable: usize, torn: Option<Bytes>, now: Time) {
+        self.truncate_to_batch(durable, now);
         self.flush();
         self.torn = torn;
     }

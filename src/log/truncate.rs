@@ -21,7 +21,7 @@ impl UnifiedLog {
         directory.segments.truncate(index + 1);
         let segment = Rc::make_mut(&mut directory.segments[index]);
         let batch = segment.first_ending_at(offset);
-        segment.truncate_to_batch(batch);
+        segment.truncate_to_batch(batch, now);
         directory.epochs.truncate_from_end(offset);
         directory.recovery_point = directory.recovery_point.min(offset);
         directory.limit_cleaned(directory.active().base_offset());
@@ -31,6 +31,8 @@ impl UnifiedLog {
         if self.high_watermark >= offset {
             self.set_high_watermark(offset);
         }
+        // Transactions whose markers were read again are replicated all the same.
+        self.producer_state.on_high_watermark(self.high_watermark);
         self.update_first_unstable_offset();
         true
     }

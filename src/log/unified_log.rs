@@ -44,6 +44,7 @@ impl UnifiedLog {
     /// Closes the log in an orderly way: all is flushed, and the producers' state is written.
     pub fn close(mut self) -> LogDirectory {
         self.take_snapshot();
+        self.directory.active_mut().become_inactive();
         self.flush();
         self.checkpoint_log_start();
         self.directory.clean_shutdown = true;

@@ -17,9 +17,11 @@ pub(super) fn validate(
     if origin == AppendOrigin::Client {
         validate_header(batch)?;
     }
-    if batch.codec() != 0 {
-        // Its records cannot be looked at.
-        return Err(ErrorCode::UnsupportedCompressionType);
+    match batch.codec() {
+        0 => {}
+        1..=4 => return Err(ErrorCode::UnsupportedCompressionType),
+        // There is no such codec.
+        _ => return Err(ErrorCode::UnknownServerError),
     }
     let max_timestamp = validate_records(batch, config, now_ms)?;
     match config.timestamp_type {

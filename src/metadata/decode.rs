@@ -46,7 +46,7 @@ impl MetadataRecord {
                 r.skip_tagged_fields()?;
                 MetadataRecord::ProducerIds { broker, broker_epoch, next_producer_id }
             }
-            types::BROKER_REGISTRATION_CHANGE => registration_change(&mut r)?,
+            types::BROKER_REGISTRATION_CHANGE | types::BROKER_REGISTRATION_SHUTDOWN => registration_change(&mut r)?,
             types::CLEAR_ELR => {
                 let topic = Some(r.compact_string()?).filter(|topic| !topic.is_empty());
                 r.skip_tagged_fields()?;

@@ -23,7 +23,9 @@ pub(super) mod types {
     pub const REMOVE_TOPIC: (u32, u32) = (9, 0);
     pub const FEATURE_LEVEL: (u32, u32) = (12, 0);
     pub const PRODUCER_IDS: (u32, u32) = (15, 0);
-    pub const BROKER_REGISTRATION_CHANGE: (u32, u32) = (17, 3);
+    /// Fenced or unfenced; a controlled shutdown needs version 1.
+    pub const BROKER_REGISTRATION_CHANGE: (u32, u32) = (17, 0);
+    pub const BROKER_REGISTRATION_SHUTDOWN: (u32, u32) = (17, 1);
     pub const NO_OP: (u32, u32) = (20, 0);
     pub const CLEAR_ELR: (u32, u32) = (28, 0);
 }
@@ -87,6 +89,9 @@ impl MetadataRecord {
             MetadataRecord::RemoveTopic { .. } => types::REMOVE_TOPIC,
             MetadataRecord::FeatureLevel { .. } => types::FEATURE_LEVEL,
             MetadataRecord::ProducerIds { .. } => types::PRODUCER_IDS,
+            MetadataRecord::BrokerRegistrationChange(record) if record.in_controlled_shutdown => {
+                types::BROKER_REGISTRATION_SHUTDOWN
+            }
             MetadataRecord::BrokerRegistrationChange(_) => types::BROKER_REGISTRATION_CHANGE,
             MetadataRecord::ClearElr { .. } => types::CLEAR_ELR,
             MetadataRecord::NoOp => types::NO_OP,

@@ -262,7 +262,11 @@ impl MetadataImage {
 
     fn set_config(&mut self, record: &ConfigRecord, delta: &mut MetadataDelta) {
         let properties = match record.resource {
-            ConfigResource::Broker => self.broker_configs.entry(record.resource_name.clone()).or_default(),
+            ConfigResource::Broker => {
+                // Topics inherit from brokers.
+                self.topics.keys().for_each(|topic| delta.config(*topic));
+                self.broker_configs.entry(record.resource_name.clone()).or_default()
+            }
             ConfigResource::Topic => {
                 let Some(id) = self.names.get(&record.resource_name) else { return };
                 delta.config(*id);

@@ -13,6 +13,7 @@ mod delta;
 mod encode;
 mod features;
 mod image;
+mod json;
 mod partition;
 mod records;
 mod snapshot;
@@ -25,6 +26,7 @@ pub use batch::{MetadataError, batch_of, records_of};
 pub use delta::MetadataDelta;
 pub use features::{FEATURES, Feature};
 pub use image::{BrokerRegistration, MetadataImage, TopicImage};
+pub use json::record_json;
 pub use partition::PartitionRegistration;
 pub use records::{
     BrokerRegistrationChangeRecord, ConfigRecord, ConfigResource, MetadataRecord, PartitionChangeRecord,

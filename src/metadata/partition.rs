@@ -105,6 +105,20 @@ impl PartitionRegistration {
         self.partition_epoch += 1;
     }
 
+    /// Whether `change` makes somebody leader who is not known to have every committed record. (The recovery state does not
+    /// tell: a leader that has not reported its recovery yet stays in it.)
+    pub fn elects_uncleanly(&self, change: &PartitionChangeRecord) -> bool {
+        let new = change.leader.filter(|leader| *leader != BrokerId::NONE && *leader != self.leader);
+        // The leader of a reassignment that completes comes from the ISR of the same record. One that is cancelled drops
+        // what was to come, and may have nobody left in sync.
+        let completes = |replicas: &Vec<BrokerId>| self.adding_replicas.iter().all(|coming| replicas.contains(coming));
+        let proposed = change.isr.as_ref().filter(|_| change.replicas.as_ref().is_some_and(completes));
+        new.is_some_and(|leader| {
+            let known = [&self.isr, &self.elr].into_iter().chain(proposed).any(|set| set.contains(&leader));
+            !known
+        })
+    }
+
     /// Whether a reassignment is under way.
     pub fn is_reassigning(&self) -> bool {
         !self.adding_replicas.is_empty() || !self.removing_replicas.is_empty()

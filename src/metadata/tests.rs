@@ -50,9 +50,9 @@ fn golden_bytes_of_small_records() {
     // Frame version 1, API key 12, version 0; compact string of 16 bytes; level; no tagged fields.
     assert_eq!(&feature.encode()[..], b"\x01\x0c\x00\x11metadata.version\x00\x1e\x00");
 
-    // API key 17, version 3; tag 0 holds one byte, −1: unfenced.
+    // API key 17, version 0; tag 0 holds one byte, −1: unfenced.
     let unfenced = registration_change(5, Some(false)).encode();
-    assert_eq!(&unfenced[..], b"\x01\x11\x03\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x05\x01\x00\x01\xff");
+    assert_eq!(&unfenced[..], b"\x01\x11\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x05\x01\x00\x01\xff");
 
     let ids = MetadataRecord::ProducerIds { broker: BrokerId(2), broker_epoch: 6, next_producer_id: 1_000 };
     let golden = b"\x01\x0f\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x06\x00\x00\x00\x00\x00\x00\x03\xe8\x00";

@@ -44,14 +44,22 @@ pub const NO_SEQUENCE: i32 = -1;
 /// The leader epoch that means "none".
 pub const NO_LEADER_EPOCH: i32 = -1;
 
-/// The sequence number `by` after `sequence`: after 2³¹−1 comes 0.
+/// The sequence number `by` after `sequence`: after 2³¹−1 comes 0. Numbers that are no sequences wrap, as Java's do.
 pub const fn increment_sequence(sequence: i32, by: i32) -> i32 {
-    if sequence > i32::MAX - by { by - (i32::MAX - sequence) - 1 } else { sequence + by }
+    if sequence > i32::MAX.wrapping_sub(by) {
+        by.wrapping_sub(i32::MAX.wrapping_sub(sequence)).wrapping_sub(1)
+    } else {
+        sequence.wrapping_add(by)
+    }
 }
 
 /// The sequence number `by` before `sequence`: before 0 comes 2³¹−1.
 pub const fn decrement_sequence(sequence: i32, by: i32) -> i32 {
-    if sequence < by { i32::MAX - (by - sequence) + 1 } else { sequence - by }
+    if sequence < by {
+        i32::MAX.wrapping_sub(by.wrapping_sub(sequence)).wrapping_add(1)
+    } else {
+        sequence.wrapping_sub(by)
+    }
 }
 
 /// Why bytes are not a record batch, or not its records.

@@ -79,8 +79,13 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
     let faults = scenario.faults.iter().enumerate();
     let faults = faults.map(|(i, f)| fault(i as u32, f, &names, &format!("faults[{i}]"), &mut mistakes)).collect();
     for (i, fault) in scenario.faults.iter().enumerate() {
-        if let What::Admin(task) = &fault.what {
-            check_task(task, scenario, &broker_config, &format!("faults[{i}]"), &mut mistakes);
+        let place = format!("faults[{i}]");
+        match &fault.what {
+            What::Admin(task) => check_task(task, scenario, &broker_config, &place, &mut mistakes),
+            What::Shutdown { node, .. } if is_application(scenario, node) => {
+                mistakes.add(place, "a shutdown is for brokers and controllers; an application can \"crash\"");
+            }
+            _ => {}
         }
     }
     if !mistakes.0.is_empty() {
@@ -253,6 +258,11 @@ fn fault(id: u32, fault: &format::Fault, names: &Names, place: &str, mistakes: &
         }
     };
     Fault { id, trigger, action: action(&fault.what, names, place, mistakes) }
+}
+
+fn is_application(scenario: &Scenario, name: &str) -> bool {
+    let producers = scenario.producers.iter().map(|producer| &producer.name);
+    producers.chain(scenario.consumers.iter().map(|consumer| &consumer.name)).any(|known| **known == *name)
 }
 
 /// What the cluster may refuse when the time comes is let pass: only names and settings are checked.

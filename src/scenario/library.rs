@@ -15,10 +15,12 @@ const FILES: &[(&str, &str)] = &[
     ("commit-first", include_str!("library/commit-first.json")),
     ("commit-after", include_str!("library/commit-after.json")),
     ("auto-commit-truth", include_str!("library/auto-commit-truth.json")),
+    ("rolling-restart", include_str!("library/rolling-restart.json")),
     ("gc-pause-leader", include_str!("library/gc-pause-leader.json")),
     ("one-way-cut", include_str!("library/one-way-cut.json")),
     ("torn-tail", include_str!("library/torn-tail.json")),
     ("disk-full", include_str!("library/disk-full.json")),
+    ("clock-skew-retention", include_str!("library/clock-skew-retention.json")),
     ("controller-failover", include_str!("library/controller-failover.json")),
 ];
 

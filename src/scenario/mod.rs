@@ -15,8 +15,8 @@ mod write;
 
 pub use build::{Names, build, fault_now};
 pub use format::Scenario;
-pub use parse::{VERSION, parse, parse_value};
+pub use parse::{VERSION, parse, parse_fault, parse_value};
 pub use reader::Mistake;
 pub use set::set;
 pub use trial::Trial;
-pub use write::to_json;
+pub use write::{fault_to_json, to_json};

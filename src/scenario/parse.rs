@@ -41,6 +41,13 @@ pub fn parse_value(value: serde_json::Value) -> Result<Scenario, Vec<Mistake>> {
     }
 }
 
+/// Reads one fault, as it stands in a scenario. On error every mistake is there.
+pub fn parse_fault(fields: serde_json::Map<String, serde_json::Value>) -> Result<Fault, Vec<Mistake>> {
+    let mut mistakes = Mistakes::default();
+    let fault = Reader::read("fault", fields.into(), &mut mistakes, read_fault).flatten();
+    fault.filter(|_| mistakes.0.is_empty()).ok_or(mistakes.0)
+}
+
 fn read_scenario(r: &mut Reader<'_>) -> Scenario {
     let default = Scenario::default();
     let version = r.number("version", VERSION, 0, u64::MAX);

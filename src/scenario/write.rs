@@ -34,7 +34,7 @@ pub fn to_json(scenario: &Scenario) -> Value {
     }
     list(&mut out, "producers", scenario.producers.iter().map(producer));
     list(&mut out, "consumers", scenario.consumers.iter().map(consumer));
-    list(&mut out, "faults", scenario.faults.iter().map(fault));
+    list(&mut out, "faults", scenario.faults.iter().map(|fault| Value::Object(fault_to_json(fault))));
     if scenario.until != default.until {
         out.insert("until".into(), json!({ "quiet": scenario.until.quiet, "max.ms": millis(scenario.until.max) }));
     }
@@ -106,7 +106,8 @@ fn consumer(consumer: &Consumer) -> Value {
     Value::Object(out)
 }
 
-fn fault(fault: &Fault) -> Value {
+/// A fault, as it stands in a scenario.
+pub fn fault_to_json(fault: &Fault) -> Map<String, Value> {
     let mut out = Map::new();
     match &fault.when {
         When::At(at) => drop(out.insert("at.ms".into(), millis(Duration(at.us_since_origin())))),
@@ -127,7 +128,7 @@ fn fault(fault: &Fault) -> Value {
         }
     }
     what(&mut out, &fault.what);
-    Value::Object(out)
+    out
 }
 
 fn what(out: &mut Map<String, Value>, what: &What) {

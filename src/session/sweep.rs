@@ -2,6 +2,7 @@
 
 use crate::base::{Duration, Prng, Time};
 use crate::check::liveness;
+use crate::scenario::format::What;
 use crate::scenario::{Mistake, Scenario, Trial};
 use crate::sim::{Fault, chaos};
 use std::fmt;
@@ -10,6 +11,9 @@ use std::fmt;
 const CHAOS: Duration = Duration::from_millis(30_000);
 /// After the last one the cluster has this long to come to rest.
 const PATIENCE: Duration = Duration::from_millis(180_000);
+
+/// How often it is looked whether it has.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What a sweep found.
 #[derive(Clone, PartialEq, Debug)]
@@ -54,7 +58,7 @@ pub fn run(scenario: &Scenario, seeds: u64, mut progress: impl FnMut(u64)) -> Re
 /// Runs one seed with its random faults: events handled, and what broke.
 pub fn run_seed(scenario: &Scenario) -> Result<(u64, Option<Broken>), Vec<Mistake>> {
     let mut calm = scenario.clone();
-    calm.until.max = CHAOS + PATIENCE;
+    calm.until.max = CHAOS + PATIENCE + longest_skew(scenario);
     stretch(&mut calm);
     let (setup, _) = crate::scenario::build(&calm)?;
     let faults = chaos::faults(&setup, CHAOS);
@@ -67,7 +71,10 @@ pub fn run_seed(scenario: &Scenario) -> Result<(u64, Option<Broken>), Vec<Mistak
     trial.finish();
     // Applications have come to an end; replicas may still be catching up.
     let deadline = Time::ORIGIN + calm.until.max;
-    while !liveness(&trial.run.world).is_empty() && trial.run.step_before(deadline).is_some() {}
+    while !liveness(&trial.run.world).is_empty() && trial.run.world.next_at().is_some_and(|at| at < deadline) {
+        let look = trial.run.world.next_at().map_or(deadline, |at| at + LOOK_AGAIN);
+        while trial.run.step_before(look).is_some() {}
+    }
     let safety = trial.run.invariants.violations().iter().cloned();
     let violations: Vec<String> = safety
         .chain(liveness(&trial.run.world))
@@ -80,6 +87,15 @@ pub fn run_seed(scenario: &Scenario) -> Result<(u64, Option<Broken>), Vec<Mistak
     }
     let faults = faults.iter().map(|fault| format!("{:?}: {:?}", fault.trigger, fault.action)).collect();
     Ok((events, Some(Broken { seed: scenario.seed, violations, faults })))
+}
+
+/// A clock that is set back makes its owner wait by so much longer for all that it waits for.
+fn longest_skew(scenario: &Scenario) -> Duration {
+    let skew = scenario.faults.iter().map(|fault| match fault.what {
+        What::SkewClock { by_ms, .. } => by_ms.unsigned_abs(),
+        _ => 0,
+    });
+    Duration::from_millis(skew.max().unwrap_or(0))
 }
 
 /// Most scenarios send for two or three seconds: here they go on for longer, some until the last fault, so that there is
@@ -95,6 +111,16 @@ fn stretch(scenario: &mut Scenario) {
 }
 
 impl Outcome {
+    /// One outcome for two stretches of seeds: sums, and the first seed that broke something.
+    pub fn and(self, other: Outcome) -> Outcome {
+        let both = self.broken.into_iter().chain(other.broken);
+        Outcome {
+            seeds: self.seeds + other.seeds,
+            events: self.events + other.events,
+            broken: both.min_by_key(|broken| broken.seed),
+        }
+    }
+
     /// The outcome as the command line's JSON.
     pub fn to_json(&self, scenario: &Scenario) -> serde_json::Value {
         let broken = self.broken.as_ref().map(|broken| {
@@ -119,5 +145,18 @@ impl fmt::Display for Outcome {
                 broken.faults.iter().try_for_each(|fault| writeln!(f, "  {fault}"))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_stretches_make_one_outcome_with_the_first_seed_that_broke() {
+        let broken = |seed| Some(Broken { seed, violations: Vec::new(), faults: Vec::new() });
+        let one = Outcome { seeds: 3, events: 30, broken: broken(7) };
+        let other = Outcome { seeds: 4, events: 40, broken: broken(5) };
+        assert_eq!(one.and(other), Outcome { seeds: 7, events: 70, broken: broken(5) });
     }
 }

@@ -1,9 +1,10 @@
 //! Random faults for the search: many, of every kind, all over before the horizon. Then the cluster must come to rest.
 
 use super::fault::{Action, Fault, MessageKind, Trigger};
+use super::task::AdminTask;
 use super::world::{World, WorldSetup};
-use crate::base::{Duration, NodeId, Prng, Time};
-use crate::protocol::ApiKey;
+use crate::base::{BrokerId, Duration, NodeId, Prng, Time};
+use crate::protocol::{ApiKey, ElectionType};
 
 /// Messages worth losing.
 const TARGETS: &[ApiKey] = &[
@@ -75,8 +76,9 @@ impl Chaos<'_> {
         let at = Time::ORIGIN + Duration(self.random.below((self.horizon.0 * 2 / 3).max(1)));
         let long = Duration(self.random.between(self.horizon.0 / 200, (self.horizon.0 / 4).max(1)));
         let duration = Some(long);
-        let action = match self.random.below(24) {
-            0..=3 => Action::Crash { node: self.broker(), restart_after: duration },
+        let action = match self.random.below(26) {
+            0..=2 => Action::Crash { node: self.broker(), restart_after: duration },
+            3 => Action::Shutdown { node: self.broker(), restart_after: duration },
             4 => Action::Crash { node: self.application(), restart_after: duration },
             5 => Action::Crash { node: self.controller(), restart_after: duration },
             6 | 7 => Action::Pause { node: self.anybody(), duration },
@@ -110,9 +112,30 @@ impl Chaos<'_> {
                 Action::SlowDisk { node, by, duration }
             }
             18 => Action::FullDisk { node: self.broker(), duration },
+            19 => Action::Admin(self.reassignment()),
+            20 => {
+                let (election, topic, partition) = (ElectionType::Preferred, None, None);
+                Action::Admin(AdminTask::ElectLeaders { election, topic, partition })
+            }
             _ => return self.strike_message(long),
         };
         self.add(Trigger::At(at), action);
+    }
+
+    /// A partition moves to other brokers, as many as it has.
+    fn reassignment(&mut self) -> AdminTask {
+        let setup = self.setup;
+        let Some(topic) = setup.topics.get(self.random.below(setup.topics.len().max(1) as u64) as usize) else {
+            let (election, topic, partition) = (ElectionType::Preferred, None, None);
+            return AdminTask::ElectLeaders { election, topic, partition };
+        };
+        let partition = self.random.below(topic.partitions.max(1) as u64) as u32;
+        let mut brokers: Vec<BrokerId> = (0..i32::from(setup.brokers)).map(BrokerId).collect();
+        let mut replicas = Vec::new();
+        while replicas.len() < topic.replication_factor.max(1) as usize && !brokers.is_empty() {
+            replicas.push(brokers.swap_remove(self.random.below(brokers.len() as u64) as usize));
+        }
+        AdminTask::Reassign { topic: topic.name.clone(), partition, replicas: Some(replicas) }
     }
 
     fn strike_message(&mut self, long: Duration) {

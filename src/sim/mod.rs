@@ -29,4 +29,4 @@ pub use fault::{Action, EventKind, Fault, MessageKind, Trigger};
 pub use network::{Link, NetworkSetup};
 pub use summary::records_of;
 pub use task::AdminTask;
-pub use world::{BootError, InFlight, Step, World, WorldSetup};
+pub use world::{BootError, CLUSTER_ID, InFlight, Step, World, WorldSetup};

@@ -20,6 +20,9 @@ use crate::protocol::{ErrorCode, NewTopic};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
+/// `cluster.id`.
+pub const CLUSTER_ID: &str = "delivery-lab";
+
 /// All that a world is made of. Its fields decide everything that will ever happen in it.
 #[derive(Clone, Debug)]
 pub struct WorldSetup {
@@ -164,7 +167,7 @@ impl World {
     }
 
     fn cluster(setup: &WorldSetup, brokers: &[NodeId], controllers: &Rc<[NodeId]>) -> Vec<AnyNode> {
-        let cluster_id: Rc<str> = Rc::from("delivery-lab");
+        let cluster_id: Rc<str> = Rc::from(CLUSTER_ID);
         let config = &setup.broker_config;
         let broker = |node: &NodeId| {
             let (controllers, config) = (controllers.clone(), config.clone());
@@ -253,17 +256,17 @@ impl World {
         super::quiet::is_quiet(self)
     }
 
+    /// Whether a consumer's positions are at the end of all that can be read.
+    pub fn has_read_all(&self, app: &ConsumerApp) -> bool {
+        super::quiet::has_read_all(self, app)
+    }
+
     /// No process is about to stop, no partition on the move, and the administrator has all answers.
     pub(super) fn is_settled(&self) -> bool {
         let stopping = self.engine.nodes.iter().any(|slot| slot.stopping);
         let asking = self.nodes().any(|(_, node)| matches!(node, AnyNode::Admin(admin) if !admin.is_idle()));
         let moves = |controller: &Controller| controller.image().partitions().any(|(_, it)| it.is_reassigning());
         !stopping && !asking && !self.controller().is_some_and(moves)
-    }
-
-    /// Whether a consumer's positions are at the end of all that can be read.
-    pub fn has_read_all(&self, app: &ConsumerApp) -> bool {
-        super::quiet::has_read_all(self, app)
     }
 
     /// How many faults, starts, resumptions and healings are planned.

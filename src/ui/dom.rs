@@ -129,6 +129,22 @@ pub fn copy(text: &str, done: impl Fn(bool) + 'static) {
     let _ = then.call2(&promise, &yes, &no);
 }
 
+/// Lets the browser save some bytes as a file.
+pub fn download(name: &str, bytes: &[u8]) {
+    let parts = js_sys::Array::of1(&js_sys::Uint8Array::from(bytes));
+    let Ok(url) = web_sys::Blob::new_with_u8_array_sequence(&parts)
+        .and_then(|blob| web_sys::Url::create_object_url_with_blob(&blob))
+    else {
+        return;
+    };
+    if let Ok(Ok(link)) = document().create_element("a").map(Element::dyn_into::<HtmlElement>) {
+        let _ = link.set_attribute("href", &url).and_then(|()| link.set_attribute("download", name));
+        link.click();
+    }
+    // Not at once: the browser has yet to read it.
+    gloo::timers::callback::Timeout::new(10_000, move || drop(web_sys::Url::revoke_object_url(&url))).forget();
+}
+
 /// Reads a file as text.
 pub fn read_file(file: &web_sys::File, done: impl FnOnce(String) + 'static) {
     let promise = file.text();

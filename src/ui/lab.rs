@@ -3,6 +3,7 @@
 //! Invariants: the session is borrowed only inside a method here, never across a dispatch to the reducer; a command
 //! that the session refuses becomes a notice and changes nothing.
 
+use super::dom;
 use super::i18n::Lang;
 use super::lines::{Line, names};
 use super::panic_card;
@@ -253,9 +254,24 @@ impl Lab {
         self.0.session.borrow().scenario().clone()
     }
 
-    /// A batch's bytes.
-    pub fn batch(&self, broker: u16, partition: &str, base_offset: i64) -> Option<BatchView> {
-        self.0.session.borrow().batch(broker, partition, base_offset)
+    /// The batch that holds an offset.
+    pub fn batch(&self, broker: u16, partition: &str, offset: i64) -> Option<BatchView> {
+        self.0.session.borrow().batch(broker, partition, offset)
+    }
+
+    /// Lets the browser save one file of a partition, or all of them in an archive.
+    pub fn download(&self, node: u16, name: &str, partition: &str, file: Option<&str>) {
+        let session = self.0.session.borrow();
+        match file {
+            Some(file) => {
+                let files = session.files(node, partition).unwrap_or_default();
+                files.iter().filter(|it| it.name == file).for_each(|it| dom::download(&it.name, &it.bytes));
+            }
+            None => {
+                let archive = session.archive(node, partition).unwrap_or_default();
+                dom::download(&format!("{name}-{partition}.tar"), &archive);
+            }
+        }
     }
 
     /// The hash of the state at the cursor.

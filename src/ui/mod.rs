@@ -7,6 +7,7 @@ mod app;
 mod components;
 mod dom;
 mod edit;
+mod fault_draft;
 mod geometry;
 mod hooks;
 mod i18n;

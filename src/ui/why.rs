@@ -17,6 +17,8 @@ pub enum Why {
     CommittedFirst,
     /// A broker had it and cut it off.
     CutOff,
+    /// Its log was too old or too large, or an administrator deleted it, before it was read.
+    Deleted,
     /// Reported as sent although no broker had answered.
     NobodyAsked,
     /// The producer was told that it failed.
@@ -86,6 +88,9 @@ fn lost(story: &[Line]) -> Option<Why> {
     let has = |wanted: fn(&Event) -> bool| story.iter().any(|line| wanted(&line.event.event));
     if has(|event| matches!(event, Event::Truncated { .. })) {
         return Some(Why::CutOff);
+    }
+    if has(|event| matches!(event, Event::LogStartMoved { .. })) {
+        return Some(Why::Deleted);
     }
     if has(|event| matches!(event, Event::Acked { offset: -1, .. }))
         && !has(|event| matches!(event, Event::Appended { .. }))

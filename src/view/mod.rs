@@ -3,6 +3,7 @@
 //! Invariants: a view borrows nothing and holds no localised text; a section that says the same as before is the same `Rc`.
 
 mod application;
+mod files;
 mod lanes;
 mod ledger;
 mod model;
@@ -11,10 +12,11 @@ mod quorum;
 mod server;
 mod verdict;
 
+pub use files::{node_files, partition_files};
 pub use lanes::*;
 pub use model::*;
 pub use project::{LostMessage, Recent, partition_name, project};
-pub use server::stored_from;
+pub use server::{stored_before, stored_from};
 pub use verdict::*;
 
 /// How many offsets of a log are in view.

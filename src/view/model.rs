@@ -57,6 +57,8 @@ pub enum NodeStatus {
     Paused,
     /// The process died; its log is still readable.
     Crashed,
+    /// The process has ended in an orderly way.
+    Stopped,
     /// The machine has no power.
     PoweredOff,
 }
@@ -239,6 +241,8 @@ pub struct SegmentView {
     pub bytes: u64,
     /// How many batches.
     pub batches: u32,
+    /// Where the first of them begins.
+    pub first_batch: Option<i64>,
 }
 
 /// A producer as a partition knows it.

@@ -81,7 +81,7 @@ fn partition_view(run: &Run, broker: &Broker, id: TopicPartition, name: Rc<str>,
         pending_isr: partition
             .filter(|partition| partition.pending_isr().is_some())
             .map(|partition| ids(partition.maximal_isr())),
-        log_start_offset: open.map_or_else(|| first_offset(log), UnifiedLog::log_start_offset),
+        log_start_offset: open.map_or_else(|| log.start_offset(), UnifiedLog::log_start_offset),
         log_end_offset: log.end_offset(),
         high_watermark,
         last_stable_offset: open.map_or(high_watermark, UnifiedLog::last_stable_offset),
@@ -103,6 +103,7 @@ fn segment_view(segment: &crate::log::Segment) -> SegmentView {
         base_offset: segment.base_offset(),
         bytes: u64::from(segment.size_in_bytes()),
         batches: segment.batches().len() as u32,
+        first_batch: segment.batches().first().map(|stored| stored.batch.base_offset()),
     }
 }
 
@@ -167,6 +168,10 @@ pub fn stored_from(log: &LogDirectory, offset: Offset) -> impl Iterator<Item = &
     })
 }
 
-fn first_offset(log: &LogDirectory) -> Offset {
-    log.segments().first().map_or(0, |segment| segment.base_offset())
+/// The last batch that begins below `offset`.
+pub fn stored_before(log: &LogDirectory, offset: Offset) -> Option<&StoredBatch> {
+    let before =
+        |segment: &Rc<crate::log::Segment>| segment.batches().partition_point(|it| it.batch.base_offset() < offset);
+    let segment = log.segments().iter().rfind(|segment| before(segment) > 0)?;
+    segment.batches().get(before(segment) - 1).map(Rc::as_ref)
 }

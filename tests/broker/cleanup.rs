@@ -5,8 +5,8 @@ use crate::requests::{batch, fetch};
 use delivery_lab::base::{BrokerId, Duration, Offset, TopicPartition};
 use delivery_lab::node::{Channel, Crash, Event};
 use delivery_lab::protocol::{
-    CreateTopicsRequest, DeleteRecordsPartition, DeleteRecordsRequest, ErrorCode, FetchSession, NewTopic,
-    ProducePartition, ProduceRequest, Request, Response,
+    CoordinatorType, CreateTopicsRequest, DeleteRecordsPartition, DeleteRecordsRequest, ErrorCode, FetchSession,
+    FindCoordinatorRequest, NewTopic, ProducePartition, ProduceRequest, Request, Response,
 };
 use delivery_lab::record::{BatchBuilder, RecordBatch};
 
@@ -116,6 +116,18 @@ fn delete_records_obeys_the_cleanup_policy() {
         let id = topic(&mut cluster, &[("cleanup.policy", policy)]);
         assert_eq!(delete(&mut cluster, 0, id, 0).0, error, "{policy}");
     }
+}
+
+#[test]
+fn delete_records_leaves_the_brokers_own_topics_alone() {
+    let mut cluster =
+        Cluster::start(1, &[("offsets.topic.num.partitions", "1"), ("offsets.topic.replication.factor", "1")]);
+    let request = FindCoordinatorRequest { key: "mail".into(), key_type: CoordinatorType::Group };
+    cluster.call(0, Request::FindCoordinator(request));
+    cluster.run_for(2_000);
+    let topic = cluster.controller.image().topic_id("__consumer_offsets").expect("created");
+    let own = TopicPartition::new(topic, 0);
+    assert_eq!(delete(&mut cluster, 0, own, 0), (ErrorCode::InvalidTopicException, -1));
 }
 
 #[test]

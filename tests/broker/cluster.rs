@@ -41,6 +41,15 @@ pub struct Cluster {
 impl Cluster {
     /// `brokers` brokers and a controller, started.
     pub fn start(brokers: i32, settings: &[(&str, &str)]) -> Cluster {
+        Cluster::start_in_racks(brokers, settings, |_| None)
+    }
+
+    /// The same, with a rack for each broker.
+    pub fn start_in_racks(
+        brokers: i32,
+        settings: &[(&str, &str)],
+        rack: impl Fn(BrokerId) -> Option<Rc<str>>,
+    ) -> Cluster {
         let properties: Properties = settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
         let config = Rc::new(BrokerConfig::parse(&properties).expect("good settings"));
         let cluster_id: Rc<str> = "lab".into();
@@ -53,7 +62,7 @@ impl Cluster {
             controllers: [CONTROLLER].into(),
             config: config.clone(),
             cluster_id: cluster_id.clone(),
-            rack: None,
+            rack: rack(id),
         };
         let mut cluster = Cluster {
             now: Time::ZERO,

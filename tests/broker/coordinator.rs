@@ -108,3 +108,35 @@ fn metadata_leave_fenced_brokers_out() {
     assert!(partition.leader.0 != dead && partition.offline.len() == 1 && partition.isr.len() == 2);
     assert_eq!(response.topics[1].error, ErrorCode::UnknownTopicOrPartition);
 }
+
+#[test]
+fn committed_offsets_outlive_the_compaction_of_their_topic() {
+    let settings = [
+        ("offsets.topic.num.partitions", "1"),
+        ("log.roll.ms", "2000"),
+        ("log.cleaner.backoff.ms", "1000"),
+        ("log.cleaner.min.cleanable.ratio", "0.1"),
+    ];
+    let (mut cluster, id) = Cluster::with_topic(3, &settings);
+    let first = find_coordinator(&mut cluster);
+    let other = TopicPartition::new(id.topic, 7);
+    assert_eq!(commit(&mut cluster, first, other, 5), ErrorCode::UnknownTopicOrPartition);
+    for offset in 1..=30 {
+        assert_eq!(commit(&mut cluster, first, id, offset), ErrorCode::None);
+        cluster.run_for(1_000);
+    }
+    let topic = cluster.controller.image().topic_id("__consumer_offsets").expect("created");
+    let offsets = TopicPartition::new(topic, 0);
+    for broker in cluster.brokers.values() {
+        let log = broker.partition(offsets).expect("hosted").log();
+        assert!(log.batches_from(0).count() < 10, "compacted on broker {}", broker.id());
+        assert_eq!((log.log_start_offset(), log.log_end_offset()), (0, 30));
+    }
+    cluster.crash(first, Crash::PowerLoss);
+    cluster.run_for(12_000);
+    let second = find_coordinator(&mut cluster);
+    assert_eq!(committed(&mut cluster, second, id), (ErrorCode::None, Some(30)));
+    cluster.restart(first);
+    cluster.run_for(20_000);
+    assert_eq!(cluster.isr(offsets).len(), 3, "who comes back follows over the gaps");
+}

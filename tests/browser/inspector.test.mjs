@@ -61,6 +61,39 @@ test("a click on a cell opens its batch as annotated hex, and the bytes are the 
   assert.deepEqual(bytes.slice(0, 8), "00 00 00 00 00 00 00 14".split(" "));
 });
 
+test("every batch can be walked to, and any offset typed", async () => {
+  await finished();
+  await page.clickOn(`${broker(0)} .partition > .tp`);
+  await page.browser.waitForText(".tables", "00000000000000000000.log");
+  await page.clickOn('.tables button[title="First batch of 00000000000000000000.log"]');
+  await page.browser.waitForText(".hex h3", "Batch at offset 0");
+  assert.equal(await page.attribute('.walk button[aria-label="Previous batch"]', "disabled"), "", "there is none before it");
+  await page.clickOn('.walk button[aria-label="Next batch"]');
+  await page.browser.waitForText(".hex h3", "Batch at offset 1");
+  await page.clickOn('.walk button[aria-label="Previous batch"]');
+  await page.browser.waitForText(".hex h3", "Batch at offset 0");
+});
+
+test("the files can be saved: one segment, or all of them in an archive that unpacks", async () => {
+  await finished();
+  await page.clickOn(`${broker(0)} .partition > .tp`);
+  await page.browser.waitForText(".tables", "00000000000000000000.log");
+  // What the browser would save is caught at the link that is clicked for it.
+  await page.browser.run(() => {
+    window.saved = [];
+    HTMLAnchorElement.prototype.click = function () {
+      window.saved.push({ name: this.download, bytes: fetch(this.href).then((it) => it.arrayBuffer()).then((it) => it.byteLength) });
+    };
+  });
+  await page.clickOn('.tables button[aria-label="Download 00000000000000000000.log"]');
+  await page.clickOn(".tables div > button.link");
+  const saved = await page.browser.run(async () => Promise.all(window.saved.map(async (it) => [it.name, await it.bytes])));
+  assert.deepEqual(saved.map(([name]) => name), ["00000000000000000000.log", "broker-0-orders-0.tar"]);
+  assert.ok(saved[0][1] > 1_000, `${saved[0][1]} bytes`);
+  assert.equal(saved[1][1] % 512, 0);
+  assert.ok(saved[1][1] > saved[0][1] + 6 * 512, "the log and the others");
+});
+
 test("the bytes and the name of a field are marked together", async () => {
   await finished();
   await page.clickOn(`${broker(0)} .cell[data-r="19"]`);

@@ -1,9 +1,10 @@
 //! A real Kafka: one controller and three brokers as processes on loopback, in a temporary folder. They end with their owner.
 
-use crate::settings::{BROKERS, SETTINGS};
+use crate::settings::{BROKERS, SETTINGS, rack};
 use delivery_lab::record::RecordBatch;
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -93,11 +94,11 @@ impl Kafka {
         while let Ok((batch, rest)) = RecordBatch::parse(log) {
             log = rest;
             for record in batch.raw_records().flatten().filter(|_| !batch.is_control()) {
-                // Frame version, API key of RegisterBrokerRecord, its version, broker id, incarnation (16), broker epoch.
+                // Frame version, API key of RegisterBrokerRecord, its version, broker id, a flag, incarnation (16), broker epoch.
                 if let Some([_, 0, _, 0, 0, 0, id, rest @ ..]) = record.value
                     && let Some(epoch) = epochs.get_mut(usize::from(*id))
                 {
-                    *epoch = i64::from_be_bytes(rest[16..24].try_into().expect("eight bytes"));
+                    *epoch = i64::from_be_bytes(rest[17..25].try_into().expect("eight bytes"));
                 }
             }
         }
@@ -114,6 +115,9 @@ impl Kafka {
             self.port_of(id),
             self.data(id).display()
         );
+        if id != CONTROLLER {
+            writeln!(text, "broker.rack={}", rack(id)).expect("a string takes all");
+        }
         for (key, value) in SETTINGS {
             writeln!(text, "{key}={value}").expect("a string takes all");
         }
@@ -150,7 +154,11 @@ impl Kafka {
         let errors = log.try_clone().expect("a second handle");
         let mut command = self.command("kafka.Kafka");
         command.arg(file).stdin(Stdio::null()).stdout(log).stderr(errors);
-        self.server(id).process = Some(command.spawn().expect("java runs"));
+        let process = command.spawn().expect("java runs");
+        // For whoever has to clean up if this process is killed.
+        let pids = File::options().create(true).append(true).open(self.folder.join("pids"));
+        writeln!(pids.expect("a writable temporary folder"), "{}", process.id()).expect("a writable file");
+        self.server(id).process = Some(process);
     }
 
     /// A broker accepts connections.

@@ -4,7 +4,7 @@ use crate::cluster::{CONTROLLER, Cluster};
 use crate::golden::{self, Answer};
 use crate::recorder::has_error;
 use crate::script::{Send, Sequence, Step, To, Topic, Until};
-use crate::settings::{BROKERS, SETTINGS};
+use crate::settings::{BROKERS, SETTINGS, rack};
 use crate::translate::{Names, Refusal, request, response};
 use crate::words::Words;
 use delivery_lab::base::config::Properties;
@@ -30,7 +30,7 @@ struct Play {
 
 /// What the engine answers to a sequence.
 pub fn play(sequence: &Sequence) -> Vec<Answer> {
-    let mut cluster = Cluster::start(BROKERS, SETTINGS);
+    let mut cluster = Cluster::start_in_racks(BROKERS, SETTINGS, |id| Some(rack(id.0).into()));
     let names = Names::new(sequence.topics.iter().map(|topic| (topic.name.clone(), create(&mut cluster, topic))));
     let words = Words::new(cluster.now.wall_clock_ms());
     let running = (0..BROKERS).collect();

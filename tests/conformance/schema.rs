@@ -147,3 +147,16 @@ fn camel(name: &str) -> String {
     let mut chars = name.chars();
     chars.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(chars).collect()
 }
+
+#[test]
+fn versions_are_read_as_kafka_writes_them() {
+    let versions = |text: &str| Versions::parse(Some(&Value::from(text)));
+    let known = |text: &str| (0..6).filter(|version| versions(text).contains(*version)).collect::<Vec<i16>>();
+    assert_eq!((known("3+"), known("1-2"), known("4"), known("none")), (vec![3, 4, 5], vec![1, 2], vec![4], vec![]));
+    let schema = Schema::parse(
+        "// a comment\n{ \"apiKey\": 7, \"validVersions\": \"0-3\", \"flexibleVersions\": \"2+\", \"fields\": [\n\
+         { \"name\": \"ErrorCode\", \"type\": \"[]int16\", \"versions\": \"0+\" } // its \"name\" is camel\n] }",
+    );
+    assert_eq!((schema.api_key, schema.fields[0].name.as_str()), (7, "errorCode"));
+    assert!(matches!(&schema.fields[0].of, Type::Array(element) if matches!(**element, Type::Int16)));
+}

@@ -14,4 +14,15 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("offsets.topic.num.partitions", "3"),
     ("transaction.state.log.num.partitions", "3"),
     ("group.initial.rebalance.delay.ms", "0"),
+    // Consumers are sent to a replica in their rack.
+    ("replica.selector.class", "org.apache.kafka.common.replica.RackAwareReplicaSelector"),
+    // Old segments and dirty logs are seen to soon.
+    ("log.initial.task.delay.ms", "1000"),
+    ("log.retention.check.interval.ms", "3000"),
+    ("log.cleaner.backoff.ms", "2000"),
 ];
+
+/// Each broker has a rack of its own.
+pub fn rack(broker: i32) -> String {
+    format!("rack-{broker}")
+}

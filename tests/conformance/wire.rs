@@ -298,7 +298,7 @@ fn is_time(name: &str) -> bool {
 
 /// Keeps what a golden shows.
 fn insert(it: &mut Map<String, Value>, field: &Field, value: Value) {
-    let of_the_machine = matches!(field.name.as_str(), "throttleTimeMs" | "host" | "port" | "clusterId");
+    let of_the_machine = matches!(field.name.as_str(), "throttleTimeMs" | "host" | "port" | "clientHost" | "clusterId");
     if !of_the_machine && !value.is_null() {
         it.insert(field.name.clone(), value);
     }

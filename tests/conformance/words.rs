@@ -77,7 +77,7 @@ impl Words {
             0 => Value::from("T"),
             _ if from_base.abs() < DAY_MS / 2 => Value::from(format!("T{from_base:+}")),
             _ if (ms - now_ms).abs() < NEAR_MS => Value::from("now"),
-            _ if (ms - now_ms).abs() < DAY_MS / 2 => {
+            _ if (-DAY_MS / 2..2 * DAY_MS).contains(&(ms - now_ms)) => {
                 let hours = (ms - now_ms + HOUR_MS / 2).div_euclid(HOUR_MS) * HOUR_MS;
                 Value::from(format!("now{hours:+}"))
             }
@@ -129,4 +129,20 @@ fn place<T: PartialEq>(list: &mut Vec<T>, it: T) -> usize {
     }
     list.push(it);
     list.len()
+}
+
+#[test]
+fn numbers_and_times_are_the_inverse_of_each_other() {
+    let now = 1_800_000_123_456;
+    let mut words = Words::new(now);
+    for text in ["T", "T+5", "T-7", "now", "now+7200000", "now+86400000"] {
+        let text = Value::from(text);
+        assert_eq!(words.time(words.number(&text, now), now + 500), text);
+    }
+    assert_eq!(words.session(77), "S1");
+    assert_eq!((words.session(78), words.session(77)), ("S2".into(), "S1".into()));
+    assert_eq!(words.number(&"S2".into(), now), 78);
+    words.broker_epochs = vec![10, 20, 30];
+    assert_eq!((words.number(&"E1".into(), now), words.number(&"E2-1".into(), now)), (20, 29));
+    assert_eq!(Words::message("at 1800000123456 of 3"), "at … of 3");
 }

@@ -342,6 +342,12 @@ impl BrokerConfig {
         reader.finish(config)
     }
 
+    /// These settings with others over them, as they are given to running brokers; what is wrong among those counts as
+    /// not set. Coarser namesakes (`log.retention.hours`) say nothing here.
+    pub fn overlaid(&self, properties: &Properties) -> Self {
+        Self::read(&mut Reader::new(properties, KEYS, IGNORED), Some(self))
+    }
+
     /// What these settings do without saying so.
     pub fn notes(properties: &Properties) -> Vec<ConfigNote> {
         Self::build(properties).1.notes

@@ -4,7 +4,7 @@
 //! the *maximal* ISR, the test against `min.insync.replicas` uses the *committed* one. At most one ISR change is pending,
 //! and what is pending counts for the high watermark only where it makes it harder to advance.
 //!
-//! Departures: no future replicas, no reassignment, no tiers.
+//! Departures: no future replicas, no tiers.
 
 mod alter;
 mod leader;

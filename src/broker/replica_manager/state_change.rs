@@ -1,7 +1,7 @@
 //! What new metadata make of the replicas: leaders, followers, new and removed ones.
 
 use super::ReplicaManager;
-use crate::base::config::TopicConfig;
+use crate::base::config::{BrokerConfig, TopicConfig};
 use crate::base::{BrokerId, TopicId, TopicPartition};
 use crate::broker::context::Context;
 use crate::broker::partition::Partition;
@@ -60,7 +60,10 @@ impl ReplicaManager {
         self.sessions.mark_dirty(id, |follower, then| partition.record_idle_fetch(follower, then));
         let transition = partition.apply(&registration, ctx);
         let (leads, leader) = (partition.is_leader(), partition.leader());
-        if leads {
+        // Whoever is about to stop follows no longer where it is not in sync anyway.
+        let gives_up = (leader == BrokerId::NONE || !registration.isr.contains(&ctx.id))
+            && ctx.image.broker(ctx.id).is_some_and(|me| me.in_controlled_shutdown);
+        if leads || gives_up {
             self.fetchers.remove(id);
         } else if transition.new_epoch {
             self.fetchers.remove(id);
@@ -104,10 +107,16 @@ impl ReplicaManager {
 
 /// A topic's settings over the broker's. The controller has checked them; what it should have refused counts as not set.
 fn topic_settings(topic: TopicId, ctx: &Context<'_, '_>) -> TopicSettings {
-    let parsed = ctx.image.topic(topic).map(|topic| TopicConfig::parse_with(&topic.config, ctx.config));
-    let config = parsed.and_then(Result::ok).unwrap_or_else(|| TopicConfig::from_broker(ctx.config));
+    // What all brokers, and then this one, were told while they ran goes before their files.
+    let mut overlaid: Option<BrokerConfig> = None;
+    for dynamic in [None, Some(ctx.id)].into_iter().filter_map(|broker| ctx.image.broker_config(broker)) {
+        overlaid = Some(overlaid.as_ref().unwrap_or(ctx.config).overlaid(dynamic));
+    }
+    let broker = overlaid.as_ref().unwrap_or(ctx.config);
+    let parsed = ctx.image.topic(topic).map(|topic| TopicConfig::parse_with(&topic.config, broker));
+    let config = parsed.and_then(Result::ok).unwrap_or_else(|| TopicConfig::from_broker(broker));
     let min_insync_replicas = config.min_insync_replicas;
-    TopicSettings { log: Rc::new(LogConfig::new(&config, ctx.config)), min_insync_replicas }
+    TopicSettings { log: Rc::new(LogConfig::new(&config, broker)), min_insync_replicas }
 }
 
 /// Opens what is on the disk, recovering it if need be; else creates an empty log.

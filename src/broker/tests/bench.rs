@@ -66,6 +66,20 @@ impl Bench {
         bench
     }
 
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// The process dies and starts again; the checkpoint has this high watermark for the partition.
+    pub fn restart_with_high_watermark(&mut self, high_watermark: i64) {
+        let timeout = Duration::from_millis(30_000);
+        let channel = ControllerChannel::new(Channel::AlterPartition, Some(CONTROLLER), timeout, None);
+        let new = ReplicaManager::new(LOCAL, &self.config, AlterPartitionManager::new(channel));
+        let old = std::mem::replace(&mut self.replicas, new);
+        old.into_directories().for_each(|directory| self.disk.put(directory));
+        self.disk.write_high_watermarks([(ID, high_watermark)]);
+    }
+
     pub fn advance(&mut self, millis: u64) {
         self.now += Duration::from_millis(millis);
     }

@@ -6,3 +6,4 @@ mod follower_cases;
 mod leader_cases;
 mod rack_cases;
 mod requests;
+mod state_cases;

@@ -22,6 +22,11 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// The leader epoch of the controller's last decision.
+    pub fn last_epoch(&self) -> Option<LeaderEpoch> {
+        self.epochs.map(|(leader_epoch, _)| leader_epoch)
+    }
+
     /// Whether a controller that has just taken over says again what its predecessor had decided: it cannot know what that
     /// one had told.
     pub fn is_told_again(&mut self, controller: NodeId, partition_epoch: i32) -> bool {

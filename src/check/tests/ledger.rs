@@ -38,6 +38,26 @@ fn a_retry_that_was_written_twice_is_a_duplicate_in_log_and_effect() {
 }
 
 #[test]
+fn a_record_that_retention_takes_is_lost_only_if_nobody_read_it() {
+    let mut book = Book::new(true);
+    book.sent(&[0, 1, 2]).appended(BROKER, batch(0, 0, &[0, 1, 2])).committed(BROKER, 3);
+    book.acked(0, 0).acked(1, 1).acked(2, 2).processed(&[0]);
+    for offset in [2, 2, 1] {
+        book.at(BROKER, Event::LogStartMoved { partition: TP, leader: true, offset });
+    }
+    let told = |record: u32| {
+        let deleted = StoryKind::Deleted(i64::from(record));
+        book.ledger.story(RecordId(record)).iter().filter(|step| step.kind == deleted).count()
+    };
+    assert_eq!([told(0), told(1), told(2)], [1, 1, 0]);
+    let verdict = book.verdict(Guarantee::AtLeastOnce);
+    assert_eq!((verdict.lost, verdict.appended), (ids(&[1, 2]), 3));
+    // Another leader has not deleted them yet: the same records, not new ones.
+    book.leads(OTHER, 1, 3);
+    assert_eq!(book.verdict(Guarantee::AtLeastOnce).appended, 3);
+}
+
+#[test]
 fn a_new_leader_without_the_record_loses_it() {
     let mut book = Book::new(false);
     book.sent(&[0, 1]).appended(BROKER, batch(0, 0, &[0])).appended(BROKER, batch(1, 0, &[1]));

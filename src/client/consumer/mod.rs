@@ -212,7 +212,7 @@ impl Consumer {
 
     // ---- the application's calls ----
 
-    /// Assigns all partitions of these topics, as soon as metadata tells which there are.
+    /// Assigns all partitions of these topics, as soon as metadata tells which there are, and those that come later.
     pub fn assign(&mut self, now: Time, topics: Vec<Rc<str>>) {
         for topic in &topics {
             self.net.metadata.add_topic(topic, now);

@@ -155,3 +155,38 @@ fn producer_ids_come_in_blocks() {
     lab.restart(Crash::Process);
     assert_eq!(lab.controller.image().next_producer_id(), 2_000, "no id is given twice");
 }
+
+/// testControlledShutdownOffsetIsOnlyUpdatedOnce: whoever waits does not wait for what came later.
+#[test]
+fn a_shutdown_waits_for_the_offset_at_which_it_began() {
+    let mut lab = Lab::cluster(3);
+    let wants = |lab: &mut Lab| lab.heartbeat_with(0, |request| request.want_shut_down = true);
+    assert!(!wants(&mut lab).should_shut_down);
+    let began = lab.controller.log_end_offset() - 1;
+    assert_eq!(lab.create("later", 1, 1, &[]), ErrorCode::None);
+    assert!(!wants(&mut lab).should_shut_down);
+    for broker in [1, 2] {
+        lab.heartbeat_with(broker, |request| request.current_metadata_offset = began);
+    }
+    assert!(wants(&mut lab).should_shut_down, "they know what had to be known");
+}
+
+/// testFenceMultipleBrokers
+#[test]
+fn brokers_are_fenced_one_by_one_and_the_rest_lead() {
+    let mut lab = Lab::cluster(5);
+    lab.kill([2, 3, 4]);
+    lab.expect(0, 0, 3, &[0, 1]);
+    assert_eq!(lab.unfenced(), ids([0, 1]));
+}
+
+#[test]
+fn a_broker_in_controlled_shutdown_gets_no_new_replicas() {
+    let mut lab = Lab::cluster(4);
+    lab.heartbeat_with(0, |request| request.want_shut_down = true);
+    assert_eq!(lab.create("new", 6, 3, &[]), ErrorCode::None);
+    let topic = lab.controller.image().topic_id("new").and_then(|id| lab.controller.image().topic(id));
+    let hosts = topic.expect("created").partitions.iter().flat_map(|partition| partition.replicas.clone());
+    assert!(hosts.into_iter().all(|broker| broker != BrokerId(0)));
+    assert_eq!(lab.create("wide", 1, 4, &[]), ErrorCode::InvalidReplicationFactor, "three are left");
+}

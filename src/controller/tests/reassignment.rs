@@ -56,6 +56,7 @@ fn replicas_come_before_others_go() {
     assert_eq!(lab.alter(0, wish).error, ErrorCode::NewLeaderElected);
     assert_eq!(lab.assignment(), (vec![3, 1, 2], vec![], vec![]));
     lab.expect(3, 1, 2, &[1, 2, 3]);
+    assert!(lab.events.iter().all(|event| !matches!(event, Event::PartitionChanged { unclean: true, .. })));
     assert_eq!(lab.ongoing(None), []);
 }
 
@@ -130,11 +131,13 @@ fn cancelling_must_not_lose_records() {
         lab.kill([0]);
         lab.expect(3, 1, 3, &[3]);
         assert_eq!(lab.assignment(), (vec![3, 4, 0, 1, 2], vec![3, 4], vec![0, 1, 2]));
+        lab.events.clear();
         let expected = if allowed { ErrorCode::None } else { ErrorCode::InvalidReplicaAssignment };
         assert_eq!(lab.reassign(None), expected);
         if allowed {
             assert_eq!(lab.assignment(), (vec![0, 1, 2], vec![], vec![]));
             lab.expect(1, 2, 4, &[1]);
+            assert!(matches!(lab.events[..], [Event::PartitionChanged { unclean: true, .. }]));
             assert_eq!(lab.partition().leader_recovery_state, LeaderRecoveryState::Recovering);
         } else {
             lab.expect(3, 1, 3, &[3]);
@@ -163,4 +166,77 @@ fn where_nobody_has_to_come_it_is_done_at_once() {
     assert_eq!(lab.reassign(Some(&[0, 1])), ErrorCode::None);
     assert_eq!(lab.assignment(), (vec![0, 1], vec![], vec![]), "0 and 1 are in sync");
     lab.expect(0, 1, 1, &[0, 1]);
+}
+
+/// testReassignPartitionsHandlesNewReassignmentThatRemovesPreviouslyAddingReplicas
+#[test]
+fn a_new_plan_removes_what_the_old_one_was_adding() {
+    let mut lab = Lab::with(&[]);
+    (0..6).for_each(|broker| lab.join(broker));
+    let assignments = vec![ids([0, 1])];
+    let (partitions, replication_factor, config) = (-1, -1, Properties::new());
+    let topic = NewTopic { name: Rc::from("orders"), partitions, replication_factor, assignments, config };
+    assert_eq!(lab.create_topic(topic), ErrorCode::None);
+    assert_eq!(lab.reassign(Some(&[2, 3])), ErrorCode::None);
+    assert_eq!(lab.assignment(), (vec![2, 3, 0, 1], vec![2, 3], vec![0, 1]));
+    lab.set_isr(&[0, 1, 2]);
+    assert_eq!(lab.elect(ElectionType::Preferred, &[0]), [ErrorCode::None]);
+    lab.expect(2, 1, 3, &[0, 1, 2]);
+    assert_eq!(lab.reassign(Some(&[4, 5])), ErrorCode::None);
+    assert_eq!(lab.assignment(), (vec![4, 5, 0, 1, 2, 3], vec![4, 5], vec![0, 1, 2, 3]));
+    lab.expect(2, 1, 4, &[0, 1, 2]);
+    let wish = lab.wish(&[0, 1, 2, 3, 4, 5]);
+    assert_eq!(lab.alter(2, wish).error, ErrorCode::NewLeaderElected);
+    assert_eq!(lab.assignment(), (vec![4, 5], vec![], vec![]));
+    lab.expect(4, 2, 5, &[4, 5]);
+}
+
+/// testStoppedLeaderIsDemotedAfterReassignmentCompletesEvenIfNoNewEligibleLeaders
+#[test]
+fn a_leader_that_went_leads_no_more_even_if_nobody_else_can() {
+    let mut partition = PartitionRegistration::new(ids([1, 2]), ids([1, 2]));
+    partition.adding_replicas = ids([2]);
+    partition.removing_replicas = ids([1]);
+    let nobody = |_: BrokerId| false;
+    let change = partition_change::PartitionChange::new(P, &partition, &nobody).build().expect("a change");
+    assert_eq!(
+        (change.leader, &change.replicas, &change.isr),
+        (Some(BrokerId::NONE), &Some(ids([2])), &Some(ids([2])))
+    );
+}
+
+/// testDisallowReplicationFactorChangeNoEffectWhenCancelAlterPartition
+#[test]
+fn cancelling_asks_for_no_replication_factor() {
+    let mut lab = lab_with(&[]);
+    assert_eq!(lab.reassign(Some(&[0, 1, 2, 3])), ErrorCode::None);
+    assert_eq!(lab.reassign_with(None, false), ErrorCode::None);
+    assert_eq!(lab.assignment(), (vec![0, 1, 2], vec![], vec![]));
+}
+
+#[test]
+fn a_failover_goes_on_while_a_partition_moves() {
+    let mut lab = lab_with(&[]);
+    assert_eq!(lab.reassign(Some(&[3, 4, 2])), ErrorCode::None);
+    lab.kill([0]);
+    // In assignment order: 3 and 4 have nothing yet, so it is 2.
+    lab.expect(2, 1, 2, &[1, 2]);
+    assert_eq!(lab.assignment(), (vec![3, 4, 2, 0, 1], vec![3, 4], vec![0, 1]));
+    let done = lab.alter(2, lab.wish(&[1, 2, 3, 4]));
+    assert_eq!((done.error, done.isr), (ErrorCode::None, ids([2, 3, 4])));
+    assert_eq!(lab.assignment(), (vec![3, 4, 2], vec![], vec![]));
+    lab.expect(2, 2, 3, &[2, 3, 4]);
+}
+
+/// Kafka does not ask whether an eligible leader is still a replica (`PartitionChangeBuilder.maybePopulateTargetElr`).
+#[test]
+fn who_went_may_stay_among_the_eligible_but_is_not_elected() {
+    let mut lab = lab_with(&[("min.insync.replicas", "2")]);
+    assert_eq!(lab.reassign(Some(&[0])), ErrorCode::None);
+    assert_eq!(lab.assignment(), (vec![0], vec![], vec![]));
+    assert_eq!(lab.elr(), (vec![1, 2], vec![]), "two were the minimum, and one is left");
+    lab.kill([0]);
+    assert_eq!((lab.partition().leader, lab.partition().isr.len()), (BrokerId::NONE, 0));
+    lab.unfence(0);
+    assert_eq!(lab.partition().leader, BrokerId(0));
 }

@@ -105,6 +105,8 @@ fn a_leader_refuses_compressed_batches_and_a_follower_keeps_them() {
         replicate(&mut log, &batch, 0, 0);
         assert_eq!(log.read(0, u32::MAX, 2, true).unwrap().len(), 1);
     }
+    let unknown = client(&mut empty_log(), compressed(&plain(2), 5));
+    assert_eq!(unknown, Err(ErrorCode::UnknownServerError), "there is no such codec");
     let corrupt = compressed(&plain(2), 1).corrupted(50);
     assert_eq!(client(&mut empty_log(), corrupt), Err(ErrorCode::CorruptMessage), "that is seen first");
 }

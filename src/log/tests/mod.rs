@@ -4,8 +4,10 @@ mod cases;
 mod compaction;
 mod disk;
 mod model;
+mod model_compaction;
 mod producers;
 mod retention;
+mod segments;
 mod transactions;
 
 use super::*;

@@ -29,7 +29,7 @@ pub fn node_classes(node: &NodeView, kind: &'static str, selected: bool) -> Clas
         NodeStatus::Up => "up",
         NodeStatus::Fenced => "fenced",
         NodeStatus::Paused => "paused",
-        NodeStatus::Crashed => "crashed",
+        NodeStatus::Crashed | NodeStatus::Stopped => "crashed",
         NodeStatus::PoweredOff => "crashed off",
     };
     classes!("node", kind, status, selected.then_some("selected"))
@@ -37,7 +37,7 @@ pub fn node_classes(node: &NodeView, kind: &'static str, selected: bool) -> Clas
 
 /// The cross over a dead node's card.
 pub fn crossed(node: &NodeView, w: f64, h: f64) -> Html {
-    let dead = matches!(node.status, NodeStatus::Crashed | NodeStatus::PoweredOff);
+    let dead = matches!(node.status, NodeStatus::Crashed | NodeStatus::Stopped | NodeStatus::PoweredOff);
     html! { if dead { <path class="crossed" d={format!("M4 4 L{:.1} {:.1} M{:.1} 4 L4 {:.1}", w - 4.0, h - 4.0, w - 4.0, h - 4.0)} /> } }
 }
 

@@ -1,5 +1,6 @@
 //! What is selected, in full, in Kafka's words.
 
+use super::files::{Download, Segments};
 use super::hex::Hex;
 use super::messages;
 use crate::ui::hooks::{use_lab, use_texts};
@@ -98,7 +99,7 @@ fn facts(list: Vec<(&'static str, String)>) -> Html {
 }
 
 /// A small table; the first column names the row.
-fn table(caption: &str, heads: &[&'static str], rows: Vec<Vec<Html>>) -> Html {
+pub(super) fn table(caption: &str, heads: &[&'static str], rows: Vec<Vec<Html>>) -> Html {
     html! {
         <div class="scroll" tabindex="0" role="region" aria-label={caption.to_owned()} data-scroll="table">
             <table class="plain">
@@ -110,7 +111,7 @@ fn table(caption: &str, heads: &[&'static str], rows: Vec<Vec<Html>>) -> Html {
     }
 }
 
-fn text(value: impl ToString) -> Html {
+pub(super) fn text(value: impl ToString) -> Html {
     Html::from(value.to_string())
 }
 
@@ -125,7 +126,7 @@ fn NodeBox(props: &NodeProps) -> Html {
     let node = &props.node;
     let body = match &node.body {
         NodeBody::Broker(it) => broker(it, node.id, &lab, t),
-        NodeBody::Controller(it) => controller(it),
+        NodeBody::Controller(it) => controller(it, node),
         NodeBody::Producer(it) => producer(it, t),
         NodeBody::Consumer(it) => consumer(it, t),
     };
@@ -173,12 +174,12 @@ fn role(partition: &PartitionView, t: &Texts) -> &'static str {
     }
 }
 
-fn controller(it: &ControllerView) -> Html {
+fn controller(it: &ControllerView, node: &NodeView) -> Html {
     let brokers = it.brokers.iter().map(|(id, epoch, fenced)| vec![text(id), text(epoch), text(fenced)]);
     let log = it.records.iter().rev();
     let log =
         log.map(|it| vec![text(it.offset), text(it.epoch), text(&it.text), text(if it.committed { "" } else { "…" })]);
-    let node = |id: Option<u16>| id.map_or_else(|| "–".to_owned(), |id| id.to_string());
+    let known = |id: Option<u16>| id.map_or_else(|| "–".to_owned(), |id| id.to_string());
     let quorum = &it.quorum;
     let number = |offset: Option<i64>| offset.map_or_else(|| "–".to_owned(), |offset| offset.to_string());
     let replicas = quorum.voters.iter().chain(&quorum.observers);
@@ -188,14 +189,15 @@ fn controller(it: &ControllerView) -> Html {
             { facts(vec![
                 ("role", quorum.role.unwrap_or("–").to_owned()),
                 ("epoch", quorum.epoch.to_string()),
-                ("leader", node(quorum.leader)),
-                ("voted", node(quorum.voted)),
+                ("leader", known(quorum.leader)),
+                ("voted", known(quorum.voted)),
                 ("high watermark", quorum.high_watermark.to_string()),
                 ("log end offset", quorum.log_end_offset.to_string()),
             ]) }
             { table("quorum", &["node", "log end offset", "lag"], replicas.collect()) }
             { table("brokers", &["id", "broker epoch", "fenced"], brokers.collect()) }
             { table("__cluster_metadata", &["offset", "epoch", "record", ""], log.collect()) }
+            <Download node={node.id} name={node.name.clone()} partition={Rc::<str>::from("__cluster_metadata-0")} />
         </>
     }
 }
@@ -256,6 +258,7 @@ fn PartitionBox(props: &PartitionProps) -> Html {
     let it = &*props.partition;
     let broker = props.broker;
     let batch = props.base.and_then(|base| lab.batch(broker, &it.name, base)).map(Rc::new);
+    let shown = batch.as_ref().map(|batch| batch.base_offset);
     let cells = it.cells.iter().map(|cell| {
         let (lab, name, base) = (lab.clone(), it.name.clone(), cell.batch);
         let onclick = Callback::from(move |_| lab.tell(Action::Select(Selection::Batch(broker, name.clone(), base))));
@@ -263,7 +266,7 @@ fn PartitionBox(props: &PartitionProps) -> Html {
         let record = cell.record.map(|it| it.to_string());
         let label = format!("offset {}, record {}, batch {}", cell.offset, record.as_deref().unwrap_or("–"), cell.batch);
         html! {
-            <button key={cell.offset.to_string()} {class} {onclick} data-r={record.clone()} aria-label={label.clone()} title={label} aria-pressed={(props.base == Some(cell.batch)).to_string()}>
+            <button key={cell.offset.to_string()} {class} {onclick} data-r={record.clone()} aria-label={label.clone()} title={label} aria-pressed={(shown == Some(cell.batch)).to_string()}>
                 <b>{ record.unwrap_or_else(|| "◆".to_owned()) }</b><small>{ cell.offset }</small>
             </button>
         }
@@ -277,10 +280,6 @@ fn PartitionBox(props: &PartitionProps) -> Html {
             text(one.in_sync),
         ]
     });
-    let segments = it
-        .segments
-        .iter()
-        .map(|one| vec![text(format!("{:020}.log", one.base_offset)), text(one.bytes), text(one.batches)]);
     let epochs = it.epochs.iter().map(|(epoch, start)| vec![text(epoch), text(start)]);
     let producers = it.producers.iter().map(|one| {
         let batches = one
@@ -303,10 +302,10 @@ fn PartitionBox(props: &PartitionProps) -> Html {
             ]) }
             <p class="soft">{ t.cells_help }</p>
             <div class="cells">{ for cells }</div>
-            if let Some(base) = props.base { <Hex {batch} base_offset={base} /> }
+            if let Some(base) = props.base { <Hex {batch} {broker} partition={it.name.clone()} base_offset={base} /> }
             <div class="tables">
                 if !it.followers.is_empty() { { table("followers", &["broker", "LEO", "last caught up", "in sync"], followers.collect()) } }
-                { table("segments", &["file", "bytes", "batches"], segments.collect()) }
+                <Segments {broker} node={props.name.clone()} partition={props.partition.clone()} />
                 { table("leader epochs", &["epoch", "start offset"], epochs.collect()) }
                 if !it.producers.is_empty() { { table("producers", &["producer id", "epoch", "last batches (sequence @ offset)"], producers.collect()) } }
             </div>

@@ -5,6 +5,7 @@ mod client_card;
 mod events;
 mod fault_form;
 mod fault_list;
+mod files;
 mod header;
 mod help;
 mod hex;

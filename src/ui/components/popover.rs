@@ -222,7 +222,7 @@ fn deeds(target: Target, view: &ClusterView, t: &Texts, for_ms: u64) -> Vec<Deed
             let node = name(view, id);
             let status = view.nodes.get(usize::from(id)).map_or(NodeStatus::Up, |node| node.status);
             let runs = matches!(status, NodeStatus::Up | NodeStatus::Fenced);
-            let dead = matches!(status, NodeStatus::Crashed | NodeStatus::PoweredOff);
+            let dead = matches!(status, NodeStatus::Crashed | NodeStatus::Stopped | NodeStatus::PoweredOff);
             let cut = view.links.iter().any(|link| link.cut && (link.a == id || link.b == id));
             let (of, back) = (|| node.clone(), duration);
             let trouble = view.nodes.get(usize::from(id)).and_then(|it| it.trouble);
@@ -243,6 +243,8 @@ fn deeds(target: Target, view: &ClusterView, t: &Texts, for_ms: u64) -> Vec<Deed
                 deed(t.heal, "", What::Heal { a: of(), b: None }, cut || trouble),
             ];
             if has_disk {
+                let shutdown = What::Shutdown { node: of(), back_after: back };
+                list.insert(1, deed(t.shutdown, t.shutdown_help, shutdown, runs));
                 let (by, offset) = (Duration::from_millis(1_000), None);
                 list.push(deed(t.slow_disk, t.slow_disk_help, What::SlowDisk { node: of(), by, duration }, !dead));
                 list.push(deed(t.full_disk, t.full_disk_help, What::FullDisk { node: of(), duration }, !dead));
