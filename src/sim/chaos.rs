@@ -86,7 +86,10 @@ impl Chaos<'_> {
         }
         let action = match self.random.below(26) {
             0..=2 => Action::Crash { node: self.broker(), restart_after: duration },
-            3 => Action::Shutdown { node: self.broker(), restart_after: duration },
+            3 => {
+                let node = if self.random.below(4) == 0 { self.controller() } else { self.broker() };
+                Action::Shutdown { node, restart_after: duration }
+            }
             4 => Action::Crash { node: self.application(), restart_after: duration },
             5 => Action::Crash { node: self.controller(), restart_after: duration },
             6 | 7 => Action::Pause { node: self.anybody(), duration },
