@@ -57,6 +57,8 @@ pub enum NodeStatus {
     Paused,
     /// The process died; its log is still readable.
     Crashed,
+    /// The process has ended in an orderly way.
+    Stopped,
     /// The machine has no power.
     PoweredOff,
 }

@@ -94,6 +94,7 @@ fn node_view(run: &Run, id: NodeId, node: &AnyNode, recent: &Recent, old: Option
         },
         Process::Waiting => NodeStatus::Up,
         Process::Crashed => NodeStatus::Crashed,
+        Process::Stopped => NodeStatus::Stopped,
         Process::PoweredOff => NodeStatus::PoweredOff,
     };
     let (doing, body) = match node {
@@ -104,7 +105,7 @@ fn node_view(run: &Run, id: NodeId, node: &AnyNode, recent: &Recent, old: Option
         _ => unreachable!("invariant: the world's own client is not shown"),
     };
     let doing = match status {
-        NodeStatus::Crashed | NodeStatus::PoweredOff => super::Activity::Dead,
+        NodeStatus::Crashed | NodeStatus::Stopped | NodeStatus::PoweredOff => super::Activity::Dead,
         NodeStatus::Paused => super::Activity::Frozen,
         _ if world.process(id) == Process::Waiting => super::Activity::Idle,
         _ => doing,

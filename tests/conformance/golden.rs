@@ -64,7 +64,7 @@ fn pretty(text: &mut String, value: &Value, indent: usize) {
     }
 }
 
-/// Partitions and topics in their order: in Kafka it comes out of hash maps.
+/// Partitions, topics and members in their order: in Kafka it comes out of hash maps.
 pub fn in_order(value: &mut Value) {
     match value {
         Value::Object(fields) => fields.values_mut().for_each(in_order),
@@ -74,7 +74,7 @@ pub fn in_order(value: &mut Value) {
                 let number = ["index", "partitionIndex", "partitionId", "partition", "nodeId"]
                     .iter()
                     .find_map(|key| it.get(*key)?.as_i64());
-                let name = ["name", "topic", "topicId"].iter().find_map(|key| it.get(*key)?.as_str());
+                let name = ["name", "topic", "topicId", "memberId"].iter().find_map(|key| it.get(*key)?.as_str());
                 (number, name.map(str::to_string))
             });
         }
