@@ -28,13 +28,16 @@ pub struct LostMessage {
     pub summary: Rc<MessageSummary>,
 }
 
+/// Whose log was cut off, and which records went, by offset.
+pub type Cut = (NodeId, TopicPartition, Rc<[(Offset, RecordId)]>);
+
 /// What went a moment ago.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Recent {
     /// To be shown struck through.
     pub lost: Vec<LostMessage>,
     /// What was cut off the end of a broker's log: records and their offsets.
-    pub cuts: Vec<(NodeId, TopicPartition, Rc<[(Offset, RecordId)]>)>,
+    pub cuts: Vec<Cut>,
 }
 
 /// The picture of a run. `before` is the last one.
