@@ -25,6 +25,8 @@ pub const GOLDEN: &[(&str, u64, u64, &str)] = &[
     ("commit-after", 42, 455, "3b1e26d0e077620f"),
     ("auto-commit-truth", 1, 987, "7031d47d8ae7e60e"),
     ("auto-commit-truth", 42, 989, "3957b7494c13e483"),
+    ("last-replica-standing", 1, 1043, "03c2d29029ef75c2"),
+    ("last-replica-standing", 42, 1047, "4399f2f92de6634a"),
     ("rolling-restart", 1, 2269, "0ad417f2f306fa14"),
     ("rolling-restart", 42, 2242, "d279102c9e45cd0b"),
     ("gc-pause-leader", 1, 732, "720bd6e8e269306a"),
