@@ -169,5 +169,5 @@ test("a quorum shows who leads it, what each has, and the metadata log", async (
   const said = await page.browser.waitFor(async () => { const it = await facts(); return it.epoch && it; }, "the quorum's facts");
   assert.ok(Number(said.epoch) >= 2, `a new epoch: ${said.epoch}`);
   await page.browser.waitForText(".inspector", "__cluster_metadata");
-  await page.browser.waitForText(".inspector", "PartitionChangeRecord");
+  await page.browser.waitForText(".inspector", "PartitionChange");
 });
