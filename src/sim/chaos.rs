@@ -178,6 +178,9 @@ impl Chaos<'_> {
         let action = match self.random.below(3) {
             0 => Action::Reset,
             1 => Action::Stall,
+            // A registration that comes after that of the next incarnation, and before its first heartbeat, unseats it until
+            // somebody restarts it: in Kafka as here.
+            _ if api == ApiKey::BrokerRegistration && !kind.response => Action::Reset,
             _ => Action::Delay { by: long },
         };
         let often = matches!(api, ApiKey::Produce | ApiKey::Fetch | ApiKey::BrokerHeartbeat);
