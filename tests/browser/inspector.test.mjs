@@ -160,3 +160,14 @@ test("a line of the list leads to its moment", async () => {
   await page.browser.click(".events .time");
   await page.browser.waitForText("#clock", at);
 });
+
+test("a quorum shows who leads it, what each has, and the metadata log", async () => {
+  await finished("?scenario=controller-failover");
+  await page.clickOn('.node[data-node="controller-2"] .head');
+  await page.browser.click("#tab-inspector");
+  await page.clickOn('.inspector .chips button:nth-child(6)');
+  const said = await page.browser.waitFor(async () => { const it = await facts(); return it.epoch && it; }, "the quorum's facts");
+  assert.ok(Number(said.epoch) >= 2, `a new epoch: ${said.epoch}`);
+  await page.browser.waitForText(".inspector", "__cluster_metadata");
+  await page.browser.waitForText(".inspector", "PartitionChange");
+});

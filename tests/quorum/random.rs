@@ -54,7 +54,7 @@ fn run(seed: u64) {
 fn seeds() -> std::ops::Range<u64> {
     match std::env::var("QUORUM_SEEDS").ok().and_then(|text| text.parse().ok()) {
         Some(count) => 0..count,
-        None => 0..60,
+        None => 0..100,
     }
 }
 

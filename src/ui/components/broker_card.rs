@@ -156,6 +156,13 @@ pub fn ControllerCard(props: &CardProps) -> Html {
     let doing = (t.activity)(&node.doing, props.left_us);
     let label = (t.node_label)(&name, "", &doing);
     let state = state_words(node, t);
+    let place = match &node.body {
+        NodeBody::Controller(it) => {
+            let star = if it.quorum.active { "★ " } else { "" };
+            format!("{star}{} · {}", it.quorum.role.unwrap_or("–"), it.quorum.epoch)
+        }
+        _ => String::new(),
+    };
     html! {
         <g class={node_classes(node, "controller", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
             <rect class="card" width={area.w.to_string()} height={area.h.to_string()} rx="10" />
@@ -164,8 +171,8 @@ pub fn ControllerCard(props: &CardProps) -> Html {
                 <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height={(area.h - 6.0).to_string()} rx="8" />
                 if area.w < ALONE {
                     // One of a quorum: side by side, and small.
-                    <text class="tp" x="9" y="20">{ &name }</text>
-                    <text class="dim" x="9" y="37">{ state.map_or(doing, str::to_owned) }</text>
+                    <text class="small" x="8" y="20">{ &name }</text>
+                    <text class="dim" x="8" y="37">{ state.map_or(place, str::to_owned) }</text>
                 } else {
                     <text class="title" x="16" y="22">{ &name }<tspan class="sub" dx="8">{ state.map_or(doing, str::to_owned) }</tspan></text>
                 }
