@@ -150,6 +150,24 @@ fn c9_alter_isr_leader_and_isr_race() {
     assert_eq!(bench.wishes()[1].partitions[0].partition_epoch, 2);
 }
 
+/// J5: ValidHighWatermark. The controller may have taken broker 3 in by now; metadata that bring what the leader has from
+/// AlterPartition already say nothing of that.
+#[test]
+fn j5_metadata_of_an_epoch_that_is_known_leave_a_pending_expansion_alone() {
+    let mut bench = Bench::new(&[]);
+    bench.register_partition(1, 5, 1, &[1, 2, 3], &[1, 2]);
+    bench.append(10);
+    bench.follower_fetch(2, 10);
+    bench.append(10);
+    bench.follower_fetch(3, 10);
+    assert_eq!((bench.wishes().len(), bench.partition().maximal_isr()), (1, &ids(&[1, 2, 3])[..]));
+    bench.register_partition(1, 5, 1, &[1, 2, 3], &[1, 2]);
+    bench.follower_fetch(2, 20);
+    assert_eq!(high_watermark(&bench), 10, "it waits for broker 3");
+    bench.register_partition(1, 5, 2, &[1, 2, 3], &[1, 2]);
+    assert_eq!(bench.partition().pending_isr(), None, "news end it");
+}
+
 #[test]
 fn c10_fetch_beyond_high_watermark() {
     let mut bench = Bench::new(&[]);
