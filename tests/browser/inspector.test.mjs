@@ -163,7 +163,6 @@ test("a line of the list leads to its moment", async () => {
 
 test("a quorum shows who leads it, what each has, and the metadata log", async () => {
   await finished("?scenario=controller-failover");
-  await page.clickOn('.node[data-node="controller-2"] .head');
   await page.browser.click("#tab-inspector");
   await page.clickOn('.inspector .chips button:nth-child(6)');
   const said = await page.browser.waitFor(async () => { const it = await facts(); return it.epoch && it; }, "the quorum's facts");

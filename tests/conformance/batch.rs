@@ -108,6 +108,10 @@ pub fn describe(batch: &RecordBatch, words: &Words, now_ms: i64) -> Value {
     let line = |record: delivery_lab::record::RawRecord<'_>| {
         let at = time(record.timestamp);
         let at = at.as_str().map_or_else(|| at.to_string(), str::to_string);
+        // The marker's value, the coordinator's epoch, counts elections of before.
+        if let Some([_, _, 0, kind @ (0 | 1)]) = record.key.filter(|_| batch.is_control()) {
+            return format!("{} {at} {}", record.offset, if *kind == 0 { "ABORT" } else { "COMMIT" });
+        }
         let key = record.key.map_or(String::new(), |key| format!("{}=", text(Some(key))));
         format!("{} {at} {key}{}", record.offset, text(record.value))
     };

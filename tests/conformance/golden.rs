@@ -74,7 +74,9 @@ pub fn in_order(value: &mut Value) {
                 let number = ["index", "partitionIndex", "partitionId", "partition", "nodeId"]
                     .iter()
                     .find_map(|key| it.get(*key)?.as_i64());
-                let name = ["name", "topic", "topicId", "memberId"].iter().find_map(|key| it.get(*key)?.as_str());
+                let name = ["name", "topic", "topicId", "memberId", "producerId"]
+                    .iter()
+                    .find_map(|key| it.get(*key)?.as_str());
                 (number, name.map(str::to_string))
             });
         }

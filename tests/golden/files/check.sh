@@ -4,8 +4,8 @@
 # recover it, which must not change a byte. Prints each complaint; fails if there is one.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-kafka=${XDG_CACHE_HOME:-$HOME/.cache}/delivery-lab/kafka
-"$here/kafka.sh"
+kafka=${XDG_CACHE_HOME:-$HOME/.cache}/delivery-lab/kafka/4.3.1
+"$here/../../../.ci/conformance.sh" jars
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$here/../../.."
@@ -18,12 +18,12 @@ for scenario in $scenarios; do
   $lab export "$scenario" --out "$work/$scenario-small" --set internal.segment.bytes=900 --set index.interval.bytes=150
 done
 cd "$work"
-java -Xmx512m -cp "$kafka/libs/*" "$here/Dump.java" . --deep-iteration --print-data-log > kafka.txt
-java -Xmx512m -cp "$kafka/libs/*" "$here/Dump.java" . --index-sanity-check >> kafka.txt
+java -Xmx512m -cp "$kafka/*" "$here/Dump.java" . --deep-iteration --print-data-log > kafka.txt
+java -Xmx512m -cp "$kafka/*" "$here/Dump.java" . --index-sanity-check >> kafka.txt
 # Torn tails are none: a scenario may leave one. A segment that does not begin with offset 0 is "non-consecutive" for the tool.
 complaints=$(grep -a -E '^! |isvalid: false|payload: Error at' kafka.txt | grep -a -v -E '^! Non-consecutive|^!   -1 is followed by' || true)
 echo "check: $(grep -a -c '^Dumping' kafka.txt) dumps, $(wc -l < kafka.txt) lines"
-open() { java -Xmx512m -cp "$kafka/libs/*" "$here/Open.java" "$@" || complaints+=$'\nsee above'; }
+open() { java -Xmx512m -cp "$kafka/*" "$here/Open.java" "$@" || complaints+=$'\nsee above'; }
 open 4096 1073741824 $(ls -d ./*/* | grep -v -- -small/)
 open 150 900 ./*-small/*
 if [ -n "$complaints" ]; then

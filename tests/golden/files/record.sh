@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Records the golden directories with a real Kafka 4.3: one KRaft node on loopback, real clients, a clean stop, a second
-# start, a kill, a third start that recovers. Then Kafka's own DumpLogSegments reads all of it. Needs a JDK 17 or newer and, the first time, Maven.
+# start, a kill, a third start that recovers. Then Kafka's own DumpLogSegments reads all of it. Needs a JDK 17
+# or newer.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-kafka=${XDG_CACHE_HOME:-$HOME/.cache}/delivery-lab/kafka
-"$here/kafka.sh"
+kafka=${XDG_CACHE_HOME:-$HOME/.cache}/delivery-lab/kafka/4.3.1
+"$here/../../../.ci/conformance.sh" jars
 work=$(mktemp -d)
 trap 'kill -9 ${broker:-} 2>/dev/null || true; rm -rf "$work"' EXIT
 set -f
-cp="$kafka/libs/*"
+cp="$kafka/*"
 java() { command java -Xmx512m -cp "$cp" "$@"; }
 
 cat > "$work/server.properties" <<EOF
