@@ -7,12 +7,11 @@
 #   .ci/conformance.sh produce    only the family `produce` (tests/golden/kafka/scripts/produce.json)
 #   .ci/conformance.sh jars       only download
 #
-# Kafka comes from Maven Central (MAVEN_CENTRAL names another copy), jar by jar, each against the checksum in
-# .ci/kafka-VERSION.sha256, and is kept in ${XDG_CACHE_HOME:-~/.cache}/delivery-lab/kafka.
+# Kafka comes from Maven Central, through Maven (or with curl from the copy that MAVEN_CENTRAL names), jar by jar, each
+# against the checksum in .ci/kafka-VERSION.sha256, and is kept in ${XDG_CACHE_HOME:-~/.cache}/delivery-lab/kafka.
 set -euo pipefail
 
 KAFKA_VERSION=4.3.1
-central=${MAVEN_CENTRAL:-https://repo1.maven.org/maven2}
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 checksums=$project/.ci/kafka-$KAFKA_VERSION.sha256
 jars=${XDG_CACHE_HOME:-$HOME/.cache}/delivery-lab/kafka/$KAFKA_VERSION
@@ -34,19 +33,25 @@ find_java() {
 checksum() { if have sha256sum; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d' ' -f1; }
 is_good() { [ -f "$1" ] && [ "$(checksum "$1")" = "$2" ]; }
 
-# One jar, by its path in a Maven repository: with curl, or with Maven where only that knows the way out.
+# One jar, by its path in a Maven repository: from the copy that is named, or as Maven finds it.
 fetch_jar() {
   local path=$1 to=$2 artifact version group
-  curl --silent --show-error --fail --location --retry 3 --max-time 300 --output "$to" "$central/$path" && return
-  have mvn || return 1
+  if [ -n "${MAVEN_CENTRAL:-}" ]; then
+    curl --silent --show-error --fail --location --retry 3 --max-time 300 --output "$to" "$MAVEN_CENTRAL/$path"
+    return
+  fi
   version=$(basename "$(dirname "$path")") artifact=$(basename "$(dirname "$(dirname "$path")")")
   group=$(dirname "$(dirname "$(dirname "$path")")")
-  mvn --batch-mode --quiet dependency:copy -Dartifact="${group//\//.}:$artifact:$version" -DoutputDirectory="$(dirname "$to")" \
+  mvn --batch-mode --quiet -Dstyle.color=never dependency:copy -Dartifact="${group//\//.}:$artifact:$version" -DoutputDirectory="$(dirname "$to")" \
     -Dmdep.useBaseVersion=true </dev/null && mv "$(dirname "$to")/$(basename "$path")" "$to"
 }
 
 fetch_jars() {
-  have curl || have mvn || fail "curl is missing: it fetches Kafka from Maven Central"
+  if [ -n "${MAVEN_CENTRAL:-}" ]; then
+    have curl || fail "curl is missing: it fetches Kafka from MAVEN_CENTRAL"
+  else
+    have mvn || fail "Maven is missing: it fetches Kafka from Maven Central (or name a copy in MAVEN_CENTRAL, for curl)"
+  fi
   mkdir -p "$jars"
   local sum path jar fresh=0
   while read -r sum path; do

@@ -73,6 +73,19 @@ fn a_controlled_shutdown_moves_leadership_before_the_broker_stops() {
 }
 
 #[test]
+fn a_stopped_broker_is_told_from_a_crashed_one() {
+    use delivery_lab::sim::Process;
+    let faults = json!([
+        { "at.ms": 500, "do": "shutdown", "node": "broker-0" },
+        { "at.ms": 600, "do": "crash", "node": "broker-1", "for.ms": 100 }
+    ]);
+    let Lab(trial, report) = &run(&scenario(orders(3), faults));
+    let process = |broker: i32| trial.run.world.process(BrokerId(broker).node());
+    assert_eq!((process(0), process(1)), (Process::Stopped, Process::Running));
+    assert_eq!(report.ledger.acked, 60);
+}
+
+#[test]
 fn a_partition_moves_to_other_brokers_and_back() {
     let faults = json!([
         { "at.ms": 300, "do": "reassign", "topic": "orders", "partition": 0, "replicas": [3, 1] },

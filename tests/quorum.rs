@@ -10,3 +10,5 @@ mod lab;
 mod random;
 #[path = "quorum/snapshots.rs"]
 mod snapshots;
+#[path = "quorum/view.rs"]
+mod view;

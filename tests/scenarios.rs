@@ -285,3 +285,13 @@ fn clock_skew_deletes_before_the_time() {
     let cured = run("clock-skew-retention", &["orders.message.timestamp.type=LogAppendTime"]);
     assert!(cured.ledger.lost.is_empty() && cured.guarantee.holds, "stamped by the clock that judges them");
 }
+
+#[test]
+fn last_replica_standing_is_led_by_who_stopped_in_good_order() {
+    let report = run("last-replica-standing", &[]);
+    assert!(report.ledger.acked_lost.is_empty() && report.guarantee.holds);
+    assert_eq!((report.ledger.acked, report.partitions["orders-0"].leader), (20, 1));
+    let forgetful = run("last-replica-standing", &["cluster.eligible.leader.replicas.version=0"]);
+    assert!(!forgetful.ledger.acked_lost.is_empty(), "the last member of the ISR leads, with what its disk kept");
+    assert_eq!(forgetful.partitions["orders-0"].leader, 0);
+}

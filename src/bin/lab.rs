@@ -230,7 +230,7 @@ fn run_sweep(name: &str, seeds: u64, jobs: Option<u64>, set: &[String], json: bo
             },
         )
     });
-    let outcome = outcome.unwrap_or_else(|| Ok(sweep::Outcome { seeds: 0, events: 0, broken: None }))?;
+    let outcome = outcome.unwrap_or(Ok(sweep::Outcome { seeds: 0, events: 0, broken: None }))?;
     if json {
         println!("{}", outcome.to_json(&scenario));
     } else {

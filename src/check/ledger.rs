@@ -240,6 +240,29 @@ impl Ledger {
         }
     }
 
+    /// The present leader has compacted its log up to `to`: what it does not have any more was superseded.
+    pub fn enter_compaction<'a>(
+        &mut self,
+        event: &Recorded,
+        partition: TopicPartition,
+        to: Offset,
+        log: impl Iterator<Item = &'a RecordBatch>,
+    ) {
+        if !self.is_ours(partition) || self.log_mut(partition).leader.is_some_and(|leader| leader != event.node) {
+            return;
+        }
+        let left: Vec<Offset> =
+            log.take_while(|batch| batch.base_offset() < to).flat_map(records_with_offsets).map(|it| it.0).collect();
+        let picture = self.log_mut(partition).clone();
+        for entry in picture.entries.iter_from(picture.place(picture.start)).take_while(|entry| entry.offset < to) {
+            let kind = StoryKind::Superseded(entry.offset);
+            if left.binary_search(&entry.offset).is_err() && !self.story(entry.record).iter().any(|it| it.kind == kind)
+            {
+                self.tell(entry.record, event, kind, |life| life.superseded = life.superseded.saturating_add(1));
+            }
+        }
+    }
+
     fn enter_commit(&mut self, it: &Recorded, partition: TopicPartition, high_watermark: Offset) {
         let log = self.log_mut(partition);
         // Before the first event of its reign is seen, nothing is known of the leader.

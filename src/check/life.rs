@@ -58,6 +58,8 @@ pub enum StoryKind {
     CutOff(Offset),
     /// It was deleted with the head of the log: too old, too many, or by DeleteRecords.
     Deleted(Offset),
+    /// The log was compacted, and a newer record of its key had superseded it.
+    Superseded(Offset),
     /// A leader came to power whose log has it again, though the one before had not.
     Reappeared(Offset),
     /// The high watermark passed it.
@@ -123,6 +125,8 @@ pub struct Life {
     pub failed: Option<Box<Failure>>,
     /// Where it stands in the logs of the present leaders.
     pub places: SmallVec<[(TopicPartition, Offset); 1]>,
+    /// In how many places it was superseded and compacted away.
+    pub superseded: u8,
     /// How often consumers got it.
     pub delivered: Counts,
     /// How often its effect happened.

@@ -5,6 +5,7 @@ use super::invariants::{Invariants, Violation};
 use super::ledger::Ledger;
 use super::verdict::Verdict;
 use crate::base::Time;
+use crate::broker::Partition;
 use crate::node::Event;
 use crate::sim::{Fault, Step, World};
 
@@ -53,10 +54,16 @@ impl Run {
         }
         self.ledger.apply(events);
         for it in events {
-            let Event::BecameLeader { partition, .. } = it.event else { continue };
+            let (Event::BecameLeader { partition, .. } | Event::Compacted { partition, .. }) = it.event else {
+                continue;
+            };
             let replica = self.world.broker(it.node.into()).and_then(|broker| broker.partition(partition));
-            if let Some(replica) = replica {
-                self.ledger.replace_log(it, partition, replica.log().batches_from(0));
+            let Some(log) = replica.map(Partition::log) else { continue };
+            if let Event::BecameLeader { .. } = it.event {
+                self.ledger.replace_log(it, partition, log.batches_from(0));
+            }
+            if let Some(to) = log.cleaned_to() {
+                self.ledger.enter_compaction(it, partition, to, log.batches_from(0));
             }
         }
         self.invariants.check(&self.world, &self.ledger, events);

@@ -31,7 +31,7 @@ pub struct Verdict {
     pub delivered: u64,
     /// Effects, repetitions counted.
     pub processed: u64,
-    /// Sent, and their effect never happened.
+    /// Sent, and their effect never happened. A record that was compacted away is not: a newer one stood for it.
     pub lost: Vec<RecordId>,
     /// Those of them that the producer was told are stored.
     pub acked_lost: Vec<RecordId>,
@@ -102,7 +102,8 @@ impl Ledger {
     fn judge(&self, verdict: &mut Verdict, record: RecordId, life: &Life, ended: bool) {
         let topic = life.partition.map(|partition| partition.topic);
         let (fewest, most) = self.effects_of(life, topic);
-        if life.sent_at.is_some() && fewest == 0 && (ended || is_given_up(life)) {
+        let superseded = life.superseded > 0 && usize::from(life.superseded) >= life.places.len();
+        if life.sent_at.is_some() && fewest == 0 && !superseded && (ended || is_given_up(life)) {
             verdict.lost.push(record);
             if life.acked.is_some() {
                 verdict.acked_lost.push(record);

@@ -134,7 +134,7 @@ impl<'a> PartitionChange<'a> {
         // With fewer replicas than before, all that stay must be in sync: completing must not make the ISR too small.
         let shrinks = self.adding.len() < self.removing.len();
         let waits = isr.is_empty() || replicas.is_empty() || !includes(&isr, &self.adding);
-        if !waits && !(shrinks && !includes(&isr, &replicas)) {
+        if !(waits || shrinks && !includes(&isr, &replicas)) {
             (self.isr, self.replicas) = (isr, replicas);
             self.removing.clear();
             self.adding.clear();

@@ -15,6 +15,7 @@ const FILES: &[(&str, &str)] = &[
     ("commit-first", include_str!("library/commit-first.json")),
     ("commit-after", include_str!("library/commit-after.json")),
     ("auto-commit-truth", include_str!("library/auto-commit-truth.json")),
+    ("last-replica-standing", include_str!("library/last-replica-standing.json")),
     ("rolling-restart", include_str!("library/rolling-restart.json")),
     ("gc-pause-leader", include_str!("library/gc-pause-leader.json")),
     ("one-way-cut", include_str!("library/one-way-cut.json")),

@@ -201,7 +201,7 @@ fn mark_of(event: &Event) -> Option<(MarkKind, Option<RecordId>)> {
     Some(match event {
         Event::Fault(_) => (MarkKind::Fault, None),
         Event::Started => (MarkKind::Started, None),
-        Event::BecameLeader { .. } => (MarkKind::Leader, None),
+        Event::BecameLeader { .. } | Event::ControllerActive { .. } => (MarkKind::Leader, None),
         Event::IsrChanged { .. } => (MarkKind::Isr, None),
         Event::Truncated { .. } => (MarkKind::Truncated, None),
         Event::Processed { record, .. } => (MarkKind::Processed, Some(*record)),

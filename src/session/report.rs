@@ -285,6 +285,9 @@ fn sentence(kind: &StoryKind) -> String {
         StoryKind::DuplicateIgnored => "has it already: answered with the old offset".to_owned(),
         StoryKind::CutOff(offset) => format!("took over without it (it had been at offset {offset})"),
         StoryKind::Deleted(offset) => format!("deleted it from the log (it had been at offset {offset})"),
+        StoryKind::Superseded(offset) => {
+            format!("compacted it away (it had been at offset {offset}): its key has a newer one")
+        }
         StoryKind::Reappeared(offset) => format!("took over and has it at offset {offset}"),
         StoryKind::Committed(offset) => format!("high watermark passed offset {offset}"),
         StoryKind::Acked(-1) => "callback: success, offset -1".to_owned(),

@@ -23,6 +23,10 @@ const TARGETS: &[ApiKey] = &[
     ApiKey::Metadata,
 ];
 
+/// Those of a quorum.
+const QUORUM_TARGETS: &[ApiKey] =
+    &[ApiKey::Vote, ApiKey::BeginQuorumEpoch, ApiKey::EndQuorumEpoch, ApiKey::Fetch, ApiKey::FetchSnapshot];
+
 /// Random faults for a world, from its seed. Whatever lasts is over within `horizon` of the origin: dead processes start
 /// again, pauses end, links heal, clocks are right, disks have room. (A fault on a message waits for its message; it may
 /// come later, and is over as soon as it came.)
@@ -76,9 +80,16 @@ impl Chaos<'_> {
         let at = Time::ORIGIN + Duration(self.random.below((self.horizon.0 * 2 / 3).max(1)));
         let long = Duration(self.random.between(self.horizon.0 / 200, (self.horizon.0 / 4).max(1)));
         let duration = Some(long);
+        // A quorum can bear more than a controller that is alone.
+        if self.setup.controllers > 1 && self.random.below(4) == 0 {
+            return self.strike_quorum(at, long);
+        }
         let action = match self.random.below(26) {
             0..=2 => Action::Crash { node: self.broker(), restart_after: duration },
-            3 => Action::Shutdown { node: self.broker(), restart_after: duration },
+            3 => {
+                let node = if self.random.below(4) == 0 { self.controller() } else { self.broker() };
+                Action::Shutdown { node, restart_after: duration }
+            }
             4 => Action::Crash { node: self.application(), restart_after: duration },
             5 => Action::Crash { node: self.controller(), restart_after: duration },
             6 | 7 => Action::Pause { node: self.anybody(), duration },
@@ -138,12 +149,38 @@ impl Chaos<'_> {
         AdminTask::Reassign { topic: topic.name.clone(), partition, replicas: Some(replicas) }
     }
 
+    fn strike_quorum(&mut self, at: Time, long: Duration) {
+        let (node, other, duration) = (self.controller(), self.controller(), Some(long));
+        let symmetric = self.random.below(2) == 0;
+        let action = match self.random.below(8) {
+            0 => Action::Crash { node, restart_after: duration },
+            1 => Action::PowerLoss { node, restart_after: duration },
+            2 => Action::Pause { node, duration },
+            3 => Action::Shutdown { node, restart_after: duration },
+            4 => Action::Partition { a: node, b: None, duration, symmetric },
+            5 | 6 if node != other => Action::Partition { a: node, b: Some(other), duration, symmetric },
+            _ => {
+                let kind = MessageKind {
+                    api: QUORUM_TARGETS[self.random.below(QUORUM_TARGETS.len() as u64) as usize],
+                    response: self.random.below(2) == 0,
+                };
+                let nth = self.random.between(1, 6) as u32;
+                let action = if symmetric { Action::Stall } else { Action::Delay { by: long } };
+                return self.add(Trigger::OnMessage { kind, from: None, to: None, nth }, action);
+            }
+        };
+        self.add(Trigger::At(at), action);
+    }
+
     fn strike_message(&mut self, long: Duration) {
         let api = TARGETS[self.random.below(TARGETS.len() as u64) as usize];
         let kind = MessageKind { api, response: self.random.below(2) == 0 };
         let action = match self.random.below(3) {
             0 => Action::Reset,
             1 => Action::Stall,
+            // A registration that comes after that of the next incarnation, and before its first heartbeat, unseats it until
+            // somebody restarts it: in Kafka as here.
+            _ if api == ApiKey::BrokerRegistration && !kind.response => Action::Reset,
             _ => Action::Delay { by: long },
         };
         let often = matches!(api, ApiKey::Produce | ApiKey::Fetch | ApiKey::BrokerHeartbeat);

@@ -62,6 +62,8 @@ pub enum Process {
     Running,
     /// Dead; its machine still refuses connections for it.
     Crashed,
+    /// Ended by itself, in an orderly way.
+    Stopped,
     /// Dead with its machine; silence.
     PoweredOff,
 }

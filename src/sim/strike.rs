@@ -140,7 +140,8 @@ impl<N: Machine> Engine<N> {
 
     fn crash(&mut self, node: NodeId, crash: Crash, restart_after: Option<Duration>, cause: u64) -> bool {
         let process = self.slot(node).process;
-        let can = process == Process::Running || process == Process::Crashed && crash == Crash::PowerLoss;
+        let ended = matches!(process, Process::Crashed | Process::Stopped);
+        let can = process == Process::Running || ended && crash == Crash::PowerLoss;
         if can {
             let mark = if crash == Crash::Process { FaultMark::Crashed } else { FaultMark::PowerLost };
             self.end(node, crash, mark, restart_after, cause);
@@ -153,7 +154,11 @@ impl<N: Machine> Engine<N> {
         let slot = self.slot_mut(node);
         let was_running = slot.process == Process::Running;
         let clock = slot.clock(now);
-        slot.process = if crash == Crash::Process { Process::Crashed } else { Process::PoweredOff };
+        slot.process = match crash {
+            Crash::PowerLoss => Process::PoweredOff,
+            Crash::Process if mark == FaultMark::Stopped => Process::Stopped,
+            Crash::Process => Process::Crashed,
+        };
         slot.timers.clear();
         slot.waiting.clear();
         slot.paused_until = None;

@@ -111,7 +111,7 @@ impl<N: Machine> Engine<N> {
         if let Content::Message(message) = &content
             && waits_for_disk(message)
         {
-            arrives = arrives + self.slot(from).disk.slower_by(self.now);
+            arrives += self.slot(from).disk.slower_by(self.now);
         }
         let mut hangs = false;
         if let Some(it) = self.network.current(connection) {

@@ -108,6 +108,10 @@ pub fn consumer_height(positions: usize) -> f64 {
     106.0 + 18.0 * lines as f64
 }
 
+/// The height of the cards of a quorum, and what is between them.
+const QUORUM: f64 = 48.0;
+const BETWEEN: f64 = 8.0;
+
 /// A sink's card.
 pub const SINK_HEIGHT: f64 = 34.0 + 42.0 * SINK_ROWS as f64;
 
@@ -133,30 +137,33 @@ pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage
     let dense = strips.clone().max().unwrap_or(0) > 2 || strips.sum::<usize>() > 9;
     let ids = |which: Column| (0..nodes.len()).filter(move |id| column(&nodes[*id]) == which);
     let mut areas = vec![Area::default(); nodes.len()];
-    let mut stack = |ids: &mut dyn Iterator<Item = usize>, x: f64, w: f64, top: f64| -> f64 {
+    let mut stack = |which: Column, x: f64, w: f64, top: f64| -> f64 {
         let mut y = top;
-        for id in ids {
+        for id in ids(which) {
             let h = height(&nodes[id], dense);
             areas[id] = Area { x, y, w, h };
             y += h + GAP;
+        }
+        if which == Column::Controllers && ids(which).count() > 1 {
+            return row(&mut areas, ids(which), Area { x, y: top, w, h: QUORUM });
         }
         y - GAP
     };
     let height = if narrow {
         let full = width - 2.0 * MARGIN;
         let inner = width - 2.0 * (MARGIN + GUTTER);
-        let mut y = stack(&mut ids(Column::Producers), MARGIN, full, MARGIN).max(0.0) + 30.0;
-        y = stack(&mut ids(Column::Brokers), MARGIN + GUTTER, inner, y) + GAP;
-        y = stack(&mut ids(Column::Controllers), MARGIN + GUTTER, inner, y) + 30.0;
-        stack(&mut ids(Column::Consumers), MARGIN, full, y) + MARGIN
+        let mut y = stack(Column::Producers, MARGIN, full, MARGIN).max(0.0) + 30.0;
+        y = stack(Column::Brokers, MARGIN + GUTTER, inner, y) + GAP;
+        y = stack(Column::Controllers, MARGIN + GUTTER, inner, y) + 30.0;
+        stack(Column::Consumers, MARGIN, full, y) + MARGIN
     } else {
         let gap = ((width - 660.0) * 0.12 + 56.0).clamp(56.0, 120.0);
         let broker_x = MARGIN + SIDE + gap;
         let broker_w = width - 2.0 * broker_x;
-        let mut bottom = stack(&mut ids(Column::Brokers), broker_x, broker_w, MARGIN);
-        bottom = stack(&mut ids(Column::Controllers), broker_x, broker_w, bottom + GAP);
-        let left = stack(&mut ids(Column::Producers), MARGIN, SIDE, MARGIN + 8.0);
-        let right = stack(&mut ids(Column::Consumers), width - MARGIN - SIDE, SIDE, MARGIN + 8.0);
+        let mut bottom = stack(Column::Brokers, broker_x, broker_w, MARGIN);
+        bottom = stack(Column::Controllers, broker_x, broker_w, bottom + GAP);
+        let left = stack(Column::Producers, MARGIN, SIDE, MARGIN + 8.0);
+        let right = stack(Column::Consumers, width - MARGIN - SIDE, SIDE, MARGIN + 8.0);
         bottom.max(left).max(right) + MARGIN
     };
     let cell = cell_width(largest_record);
@@ -170,6 +177,16 @@ pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage
     Stage { width, height, narrow, cards, wires }
 }
 
+/// A quorum stands side by side; returns where it ends below.
+fn row(areas: &mut [Area], ids: impl Iterator<Item = usize> + Clone, within: Area) -> f64 {
+    let count = ids.clone().count() as f64;
+    let w = (within.w - BETWEEN * (count - 1.0)) / count;
+    for (at, id) in ids.enumerate() {
+        areas[id] = Area { x: within.x + at as f64 * (w + BETWEEN), w, ..within };
+    }
+    within.y + within.h
+}
+
 fn wires(nodes: &[Rc<NodeView>], cards: &[CardShape], narrow: bool) -> Vec<Wire> {
     let mut wires = Vec::new();
     for a in 0..nodes.len() {
@@ -179,7 +196,9 @@ fn wires(nodes: &[Rc<NodeView>], cards: &[CardShape], narrow: bool) -> Vec<Wire>
             let (curve, inner) = match (from, to) {
                 (Column::Brokers, Column::Producers) => (flip(producer_wire(other, one, narrow)), false),
                 (Column::Brokers, Column::Consumers) => (consumer_wire(one, other, narrow), false),
+                (Column::Brokers, Column::Controllers) if in_row(nodes, cards, b) => (quorum_wire(one, other), true),
                 (Column::Brokers, Column::Brokers | Column::Controllers) => (inner_wire(one, other, b - a), true),
+                (Column::Controllers, Column::Controllers) => (below(one, other), true),
                 _ => continue,
             };
             wires.push(Wire { a: a as u16, b: b as u16, curve, inner });
@@ -219,6 +238,24 @@ fn inner_wire(a: Area, b: Area, apart: usize) -> [(f64, f64); 4] {
     let bulge = 22.0 + 10.0 * apart.min(4) as f64;
     let (start, end) = ((a.x, a.y + a.h * 0.72), (b.x, b.y + b.h * 0.3));
     [start, (start.0 - bulge, start.1 + 14.0), (end.0 - bulge, end.1 - 14.0), end]
+}
+
+/// Whether a controller stands beside others.
+fn in_row(nodes: &[Rc<NodeView>], cards: &[CardShape], id: usize) -> bool {
+    let beside = |other: usize| column(&nodes[other]) == Column::Controllers && cards[other].area.y == cards[id].area.y;
+    (0..nodes.len()).any(|other| other != id && beside(other))
+}
+
+/// Around the brokers, and in from below.
+fn quorum_wire(broker: Area, controller: Area) -> [(f64, f64); 4] {
+    let start = (broker.x, broker.y + broker.h * 0.72);
+    let end = (controller.x + controller.w * 0.5, controller.y + controller.h);
+    [start, (start.0 - 40.0, start.1 + 30.0), (broker.x - 40.0, end.1 + 24.0), end]
+}
+
+fn below(a: Area, b: Area) -> [(f64, f64); 4] {
+    let (start, end) = ((a.x + a.w * 0.5, a.y + a.h), (b.x + b.w * 0.5, b.y + b.h));
+    [start, (start.0, start.1 + 18.0), (end.0, end.1 + 18.0), end]
 }
 
 impl Wire {

@@ -17,6 +17,8 @@ pub enum Why {
     CommittedFirst,
     /// A broker had it and cut it off.
     CutOff,
+    /// Acknowledged by brokers that are gone, before those that lead now had a copy.
+    NotReplicated,
     /// Its log was too old or too large, or an administrator deleted it, before it was read.
     Deleted,
     /// Reported as sent although no broker had answered.
@@ -99,6 +101,12 @@ fn lost(story: &[Line]) -> Option<Why> {
     }
     if has(|event| matches!(event, Event::Delivered { .. })) && !has(|event| matches!(event, Event::Processed { .. })) {
         return Some(Why::CommittedFirst);
+    }
+    if has(|event| matches!(event, Event::Acked { .. }))
+        && has(|event| matches!(event, Event::Appended { leader: true, .. }))
+        && !has(|event| matches!(event, Event::Delivered { .. }))
+    {
+        return Some(Why::NotReplicated);
     }
     told_failed(story)
 }

@@ -108,15 +108,15 @@ fn directory_files(world: &World, node: NodeId, directory: &LogDirectory) -> Vec
     let topic = directory.partition().topic;
     let mut files = render(directory, &Uuid::of_topic(topic).to_string());
     if let (AnyNode::Controller(controller), CLUSTER_METADATA) = (world.node(node), directory.partition()) {
-        let voters: Vec<i32> = world
-            .nodes()
-            .filter(|(_, it)| matches!(it, AnyNode::Controller(_)))
-            .map(|(id, _)| i32::from(id.0))
-            .collect();
-        let epoch = directory.epochs().latest().map_or(0, |entry| entry.epoch);
-        let leader = if controller.epoch().is_some() { i32::from(node.0) } else { -1 };
-        let state = checkpoint::quorum_state(leader, controller.epoch().unwrap_or(epoch), -1, &voters);
+        let (raft, election) = (controller.raft(), controller.raft().election());
+        let id = |node: Option<NodeId>| node.map_or(-1, |node| i32::from(node.0));
+        let voters: Vec<i32> = raft.setup().voters.iter().map(|voter| id(Some(*voter))).collect();
+        let state = checkpoint::quorum_state(id(election.leader), election.epoch, id(election.voted), &voters);
         files.push(NamedFile::new(checkpoint::QUORUM_STATE, state));
+        files.extend(raft.log().snapshots().map(|snapshot| {
+            let (offset, epoch) = (snapshot.id.end_offset, snapshot.id.epoch);
+            NamedFile::new(format!("{offset:020}-{epoch:010}.checkpoint"), snapshot.bytes.clone())
+        }));
     }
     files
 }

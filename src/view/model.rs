@@ -57,6 +57,8 @@ pub enum NodeStatus {
     Paused,
     /// The process died; its log is still readable.
     Crashed,
+    /// The process has ended in an orderly way.
+    Stopped,
     /// The machine has no power.
     PoweredOff,
 }
@@ -164,6 +166,12 @@ pub struct PartitionView {
     pub isr: Vec<i32>,
     /// Proposed and not yet committed, if any.
     pub pending_isr: Option<Vec<i32>>,
+    /// Eligible leader replicas: not in sync, but they have all that is committed (KIP-966).
+    pub elr: Vec<i32>,
+    /// A reassignment brings these replicas
+    pub adding: Vec<i32>,
+    /// and takes these away.
+    pub removing: Vec<i32>,
     /// First offset.
     pub log_start_offset: i64,
     /// Next offset.

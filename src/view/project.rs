@@ -28,13 +28,16 @@ pub struct LostMessage {
     pub summary: Rc<MessageSummary>,
 }
 
+/// Whose log was cut off, and which records went, by offset.
+pub type Cut = (NodeId, TopicPartition, Rc<[(Offset, RecordId)]>);
+
 /// What went a moment ago.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Recent {
     /// To be shown struck through.
     pub lost: Vec<LostMessage>,
     /// What was cut off the end of a broker's log: records and their offsets.
-    pub cuts: Vec<(NodeId, TopicPartition, Rc<[(Offset, RecordId)]>)>,
+    pub cuts: Vec<Cut>,
 }
 
 /// The picture of a run. `before` is the last one.
@@ -94,6 +97,7 @@ fn node_view(run: &Run, id: NodeId, node: &AnyNode, recent: &Recent, old: Option
         },
         Process::Waiting => NodeStatus::Up,
         Process::Crashed => NodeStatus::Crashed,
+        Process::Stopped => NodeStatus::Stopped,
         Process::PoweredOff => NodeStatus::PoweredOff,
     };
     let (doing, body) = match node {
@@ -104,7 +108,7 @@ fn node_view(run: &Run, id: NodeId, node: &AnyNode, recent: &Recent, old: Option
         _ => unreachable!("invariant: the world's own client is not shown"),
     };
     let doing = match status {
-        NodeStatus::Crashed | NodeStatus::PoweredOff => super::Activity::Dead,
+        NodeStatus::Crashed | NodeStatus::Stopped | NodeStatus::PoweredOff => super::Activity::Dead,
         NodeStatus::Paused => super::Activity::Frozen,
         _ if world.process(id) == Process::Waiting => super::Activity::Idle,
         _ => doing,

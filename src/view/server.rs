@@ -81,6 +81,9 @@ fn partition_view(run: &Run, broker: &Broker, id: TopicPartition, name: Rc<str>,
         pending_isr: partition
             .filter(|partition| partition.pending_isr().is_some())
             .map(|partition| ids(partition.maximal_isr())),
+        elr: known.map_or_else(Vec::new, |known| ids(&known.elr)),
+        adding: known.map_or_else(Vec::new, |known| ids(&known.adding_replicas)),
+        removing: known.map_or_else(Vec::new, |known| ids(&known.removing_replicas)),
         log_start_offset: open.map_or_else(|| log.start_offset(), UnifiedLog::log_start_offset),
         log_end_offset: log.end_offset(),
         high_watermark,

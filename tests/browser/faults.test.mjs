@@ -91,7 +91,7 @@ test("power loss is drawn, and written, differently from a crash", async () => {
   await page.open();
   await page.seek(0.25);
   await page.strike(`${at("broker-1")} .head`, "power_loss");
-  await nodeIs("broker-1", "off");
+  await nodeIs("broker-1", "powerless");
   await page.browser.waitForText(at("broker-1"), "no power");
   await page.browser.waitForText(".by-hand", "power loss at broker 1 for 5 s");
   await page.toEnd();

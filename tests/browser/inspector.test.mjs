@@ -67,11 +67,17 @@ test("every batch can be walked to, and any offset typed", async () => {
   await page.browser.waitForText(".tables", "00000000000000000000.log");
   await page.clickOn('.tables button[title="First batch of 00000000000000000000.log"]');
   await page.browser.waitForText(".hex h3", "Batch at offset 0");
-  assert.equal(await page.attribute('.walk button[aria-label="Previous batch"]', "disabled"), "", "there is none before it");
+  assert.ok(await page.attribute('.walk button[aria-label="Previous batch"]', "disabled"), "there is none before it");
   await page.clickOn('.walk button[aria-label="Next batch"]');
   await page.browser.waitForText(".hex h3", "Batch at offset 1");
   await page.clickOn('.walk button[aria-label="Previous batch"]');
   await page.browser.waitForText(".hex h3", "Batch at offset 0");
+  await page.browser.run(() => {
+    const input = document.querySelector(".walk input");
+    input.value = "20";
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+  await page.browser.waitForText(".hex h3", "Batch at offset 20");
 });
 
 test("the files can be saved: one segment, or all of them in an archive that unpacks", async () => {
@@ -153,4 +159,15 @@ test("a line of the list leads to its moment", async () => {
   const at = await page.browser.text(".events .time");
   await page.browser.click(".events .time");
   await page.browser.waitForText("#clock", at);
+});
+
+test("a quorum shows who leads it, what each has, and the metadata log", async () => {
+  await finished("?scenario=controller-failover");
+  await page.clickOn('.node[data-node="controller-2"] .head');
+  await page.browser.click("#tab-inspector");
+  await page.clickOn('.inspector .chips button:nth-child(6)');
+  const said = await page.browser.waitFor(async () => { const it = await facts(); return it.epoch && it; }, "the quorum's facts");
+  assert.ok(Number(said.epoch) >= 2, `a new epoch: ${said.epoch}`);
+  await page.browser.waitForText(".inspector", "__cluster_metadata");
+  await page.browser.waitForText(".inspector", "PartitionChange");
 });

@@ -45,6 +45,20 @@ test("a fault at a time can be added, and is on the timeline when it strikes", a
   assert.ok((await page.browser.count(".faultflag")) > 0);
 });
 
+test("an administrator can be planned, too: more partitions, and a refusal in the format's words", async () => {
+  await page.open();
+  await page.browser.click(".add");
+  await page.choose("#fault-do", "create_partitions");
+  await page.browser.type("#count", "3");
+  await page.browser.click('.fault-form [type="submit"]');
+  await page.browser.waitForText(".fault-form .error", /topic/);
+  await page.browser.type("#topic", "orders");
+  await page.browser.click('.fault-form [type="submit"]');
+  await page.browser.waitFor(async () => (await faults()).length === 2, "two lines");
+  await page.toEnd();
+  await page.browser.waitForText('.node[data-node="broker-0"]', "orders-2");
+});
+
 test("a fault that makes no sense is refused in the form, and the run stays", async () => {
   await page.open();
   const now = await page.seek(0.25);

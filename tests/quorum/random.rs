@@ -39,7 +39,7 @@ fn faults(seed: u64, brokers: u16) -> Vec<Fault> {
 }
 
 fn run(seed: u64) {
-    let mut setup = setup(seed, 200, if seed % 2 == 0 { &[] } else { SMALL });
+    let mut setup = setup(seed, 200, if seed.is_multiple_of(2) { &[] } else { SMALL });
     setup.faults = faults(seed, setup.brokers);
     let text = format!("{:?}", setup.faults);
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -54,7 +54,7 @@ fn run(seed: u64) {
 fn seeds() -> std::ops::Range<u64> {
     match std::env::var("QUORUM_SEEDS").ok().and_then(|text| text.parse().ok()) {
         Some(count) => 0..count,
-        None => 0..60,
+        None => 0..100,
     }
 }
 

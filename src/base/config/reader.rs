@@ -10,6 +10,7 @@ use std::fmt::Display;
 /// Settings that are checked as Kafka checks them, but that nothing acts upon yet.
 const NOT_YET: &[&str] = &[
     "connections.max.idle.ms",
+    "controller.quorum.append.linger.ms",
     "file.delete.delay.ms",
     "flush.ms",
     "group.instance.id",

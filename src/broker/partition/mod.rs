@@ -4,7 +4,10 @@
 //! the *maximal* ISR, the test against `min.insync.replicas` uses the *committed* one. At most one ISR change is pending,
 //! and what is pending counts for the high watermark only where it makes it harder to advance.
 //!
-//! Departures: no future replicas, no tiers.
+//! Departures: no future replicas, no tiers. Metadata of the very partition epoch that the leader has from AlterPartition already
+//! leave a pending change alone. Kafka drops it (`makeLeader` takes equal epochs, too), and until the answer comes the high
+//! watermark may pass a follower that the controller takes into the ISR: a window of milliseconds in which
+//! ValidHighWatermark does not hold. A sweep found it.
 
 mod alter;
 mod leader;
@@ -221,7 +224,9 @@ impl Partition {
         let (was_leader, new_epoch) = (self.is_leader(), registration.leader_epoch > self.leader_epoch);
         self.replicas = registration.replicas.as_slice().into();
         self.isr = registration.isr.as_slice().into();
-        self.pending = None;
+        if !was_leader || new_epoch || registration.partition_epoch > self.partition_epoch {
+            self.pending = None;
+        }
         let known = std::mem::take(&mut self.followers);
         let others = self.replicas.iter().filter(|broker| **broker != self.local);
         self.followers = others

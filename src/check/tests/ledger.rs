@@ -58,6 +58,21 @@ fn a_record_that_retention_takes_is_lost_only_if_nobody_read_it() {
 }
 
 #[test]
+fn a_record_that_was_compacted_away_unread_is_not_lost() {
+    let mut book = Book::new(true);
+    book.sent(&[0, 1, 2]).appended(BROKER, batch(0, 0, &[0])).appended(BROKER, batch(1, 0, &[1, 2]));
+    book.committed(BROKER, 3).acked(0, 0).acked(1, 1).acked(2, 2);
+    let left = [batch(0, 0, &[0]).emptied(), batch(1, 0, &[1, 2])];
+    let compacted = Event::Compacted { partition: TP, to: 2, bytes: 10 };
+    for node in [OTHER, BROKER, BROKER] {
+        let event = book.recorded(node, compacted.clone());
+        book.ledger.enter_compaction(&event, TP, 2, left.iter());
+    }
+    let told = book.ledger.story(RecordId(0)).iter().filter(|step| step.kind == StoryKind::Superseded(0)).count();
+    assert_eq!((told, book.verdict(Guarantee::AtLeastOnce).lost), (1, ids(&[1, 2])));
+}
+
+#[test]
 fn a_new_leader_without_the_record_loses_it() {
     let mut book = Book::new(false);
     book.sent(&[0, 1]).appended(BROKER, batch(0, 0, &[0])).appended(BROKER, batch(1, 0, &[1]));

@@ -29,15 +29,15 @@ pub fn node_classes(node: &NodeView, kind: &'static str, selected: bool) -> Clas
         NodeStatus::Up => "up",
         NodeStatus::Fenced => "fenced",
         NodeStatus::Paused => "paused",
-        NodeStatus::Crashed => "crashed",
-        NodeStatus::PoweredOff => "crashed off",
+        NodeStatus::Crashed | NodeStatus::Stopped => "crashed",
+        NodeStatus::PoweredOff => "crashed powerless",
     };
     classes!("node", kind, status, selected.then_some("selected"))
 }
 
 /// The cross over a dead node's card.
 pub fn crossed(node: &NodeView, w: f64, h: f64) -> Html {
-    let dead = matches!(node.status, NodeStatus::Crashed | NodeStatus::PoweredOff);
+    let dead = matches!(node.status, NodeStatus::Crashed | NodeStatus::Stopped | NodeStatus::PoweredOff);
     html! { if dead { <path class="crossed" d={format!("M4 4 L{:.1} {:.1} M{:.1} 4 L4 {:.1}", w - 4.0, h - 4.0, w - 4.0, h - 4.0)} /> } }
 }
 
@@ -143,6 +143,9 @@ fn sync_words(partition: &PartitionView, broker: u16, t: &Texts) -> String {
     }
 }
 
+/// A controller's card is at least so wide if it is the only one.
+const ALONE: f64 = 200.0;
+
 #[component]
 pub fn ControllerCard(props: &CardProps) -> Html {
     let (lab, t) = (use_lab(), use_texts());
@@ -153,13 +156,26 @@ pub fn ControllerCard(props: &CardProps) -> Html {
     let doing = (t.activity)(&node.doing, props.left_us);
     let label = (t.node_label)(&name, "", &doing);
     let state = state_words(node, t);
+    let place = match &node.body {
+        NodeBody::Controller(it) => {
+            let star = if it.quorum.active { "★ " } else { "" };
+            format!("{star}{} · {}", it.quorum.role.unwrap_or("–"), it.quorum.epoch)
+        }
+        _ => String::new(),
+    };
     html! {
         <g class={node_classes(node, "controller", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
             <rect class="card" width={area.w.to_string()} height={area.h.to_string()} rx="10" />
             { crossed(node, area.w, area.h) }
             <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
-                <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="28" rx="8" />
-                <text class="title" x="16" y="22">{ &name }<tspan class="sub" dx="8">{ state.map_or(doing, str::to_owned) }</tspan></text>
+                <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height={(area.h - 6.0).to_string()} rx="8" />
+                if area.w < ALONE {
+                    // One of a quorum: side by side, and small.
+                    <text class="small" x="8" y="20">{ &name }</text>
+                    <text class="dim" x="8" y="37">{ state.map_or(place, str::to_owned) }</text>
+                } else {
+                    <text class="title" x="16" y="22">{ &name }<tspan class="sub" dx="8">{ state.map_or(doing, str::to_owned) }</tspan></text>
+                }
             </g>
         </g>
     }

@@ -15,6 +15,9 @@ pub struct FormProps {
     pub done: Callback<Option<Fault>>,
 }
 
+/// Puts what was typed where it belongs.
+type Put = Rc<dyn Fn(&mut Draft, String)>;
+
 #[component]
 pub fn FaultForm(props: &FormProps) -> Html {
     let t = use_texts();
@@ -24,7 +27,7 @@ pub fn FaultForm(props: &FormProps) -> Html {
     };
     let problem = use_state(|| None::<Problem>);
     use_effect_with((), |()| dom::focus_id("fault-when"));
-    let change = |put: Rc<dyn Fn(&mut Draft, String)>| {
+    let change = |put: Put| {
         let draft = draft.clone();
         Callback::from(move |event: Event| {
             let mut new = (*draft).clone();

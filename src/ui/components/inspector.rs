@@ -272,6 +272,7 @@ fn PartitionBox(props: &PartitionProps) -> Html {
         }
     });
     let pending = it.pending_isr.as_deref().map_or_else(|| "–".to_owned(), ids);
+    let or_none = |brokers: &[i32]| if brokers.is_empty() { "–".to_owned() } else { ids(brokers) };
     let followers = it.followers.iter().map(|one| {
         vec![
             text(one.broker),
@@ -298,7 +299,8 @@ fn PartitionBox(props: &PartitionProps) -> Html {
                 ("HW", it.high_watermark.to_string()), ("LEO", it.log_end_offset.to_string()),
                 ("leader", it.leader.to_string()), ("leader epoch", it.leader_epoch.to_string()),
                 ("partition epoch", it.partition_epoch.to_string()), ("replicas", ids(&it.replicas)),
-                ("ISR", ids(&it.isr)), ("pending ISR", pending),
+                ("ISR", or_none(&it.isr)), ("pending ISR", pending), ("ELR", or_none(&it.elr)),
+                ("adding replicas", or_none(&it.adding)), ("removing replicas", or_none(&it.removing)),
             ]) }
             <p class="soft">{ t.cells_help }</p>
             <div class="cells">{ for cells }</div>

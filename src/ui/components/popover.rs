@@ -222,7 +222,7 @@ fn deeds(target: Target, view: &ClusterView, t: &Texts, for_ms: u64) -> Vec<Deed
             let node = name(view, id);
             let status = view.nodes.get(usize::from(id)).map_or(NodeStatus::Up, |node| node.status);
             let runs = matches!(status, NodeStatus::Up | NodeStatus::Fenced);
-            let dead = matches!(status, NodeStatus::Crashed | NodeStatus::PoweredOff);
+            let dead = matches!(status, NodeStatus::Crashed | NodeStatus::Stopped | NodeStatus::PoweredOff);
             let cut = view.links.iter().any(|link| link.cut && (link.a == id || link.b == id));
             let (of, back) = (|| node.clone(), duration);
             let trouble = view.nodes.get(usize::from(id)).and_then(|it| it.trouble);

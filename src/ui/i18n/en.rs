@@ -140,6 +140,7 @@ pub static TEXTS: Texts = Texts {
         NodeStatus::Fenced => "fenced",
         NodeStatus::Paused => "paused",
         NodeStatus::Crashed => "crashed",
+        NodeStatus::Stopped => "stopped",
         NodeStatus::PoweredOff => "no power",
     },
     trouble: |trouble| match trouble {

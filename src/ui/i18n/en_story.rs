@@ -168,6 +168,7 @@ pub fn why(it: &Why) -> String {
         }
         Why::CommittedFirst => "It was delivered and its offset committed before it was processed. The consumer stopped in between, and later went on behind it.".to_owned(),
         Why::CutOff => "A broker had stored it, but the next leader had not: the log was cut back to what the new leader has.".to_owned(),
+        Why::NotReplicated => "It was acked by a broker that is gone, and whoever leads now had no copy of it yet.".to_owned(),
         Why::Deleted => "Retention or DeleteRecords deleted it from the log before it was read.".to_owned(),
         Why::NobodyAsked => "With acks=0 the producer asks nobody: it was reported as sent, with offset −1, and no broker stored it.".to_owned(),
         Why::ToldFailed { error } => format!("The producer gave up and was told so: {error}."),

@@ -143,6 +143,7 @@ pub static TEXTS: Texts = Texts {
         NodeStatus::Fenced => "fenced",
         NodeStatus::Paused => "멈춤",
         NodeStatus::Crashed => "죽음",
+        NodeStatus::Stopped => "종료됨",
         NodeStatus::PoweredOff => "전원 꺼짐",
     },
     trouble: |trouble| match trouble {

@@ -162,6 +162,7 @@ pub fn why(it: &Why) -> String {
         }
         Why::CommittedFirst => "전달되고 처리되기 전에 오프셋이 먼저 커밋되었습니다. 그 사이에 컨슈머가 멈췄고, 다시 시작한 뒤에는 그다음부터 읽었습니다.".to_owned(),
         Why::CutOff => "한 브로커는 저장했지만 다음 리더에는 없었습니다. 로그는 새 리더가 가진 곳까지 잘렸습니다.".to_owned(),
+        Why::NotReplicated => "ack를 보낸 브로커는 사라졌고, 지금의 리더에는 아직 복제되지 않은 상태였습니다.".to_owned(),
         Why::Deleted => "읽히기 전에 보존 기간·크기(retention) 또는 DeleteRecords 때문에 로그에서 삭제되었습니다.".to_owned(),
         Why::NobodyAsked => "acks=0이면 프로듀서는 아무에게도 묻지 않습니다. 오프셋 −1로 성공 처리되었지만 어느 브로커도 저장하지 않았습니다.".to_owned(),
         Why::ToldFailed { error } => format!("프로듀서가 포기했고, 실패를 통보받았습니다: {error}."),

@@ -20,7 +20,7 @@ public class Dump {
         PrintStream out = System.out, err = System.err;
         List<Path> files;
         try (Stream<Path> walk = Files.walk(root)) {
-            files = walk.filter(it -> it.toString().matches(".*\\.(log|index|timeindex|txnindex|snapshot)")).sorted().toList();
+            files = walk.filter(it -> it.toString().matches(".*(\\.(log|index|timeindex|txnindex|snapshot)|/\\d{20}-\\d{10}\\.checkpoint)")).sorted().toList();
         }
         String here = new File("").getAbsolutePath() + "/";
         for (Path file : files) {
