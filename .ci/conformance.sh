@@ -42,7 +42,7 @@ fetch_jar() {
   fi
   version=$(basename "$(dirname "$path")") artifact=$(basename "$(dirname "$(dirname "$path")")")
   group=$(dirname "$(dirname "$(dirname "$path")")")
-  mvn --batch-mode --quiet dependency:copy -Dartifact="${group//\//.}:$artifact:$version" -DoutputDirectory="$(dirname "$to")" \
+  mvn --batch-mode --quiet -Dstyle.color=never dependency:copy -Dartifact="${group//\//.}:$artifact:$version" -DoutputDirectory="$(dirname "$to")" \
     -Dmdep.useBaseVersion=true </dev/null && mv "$(dirname "$to")/$(basename "$path")" "$to"
 }
 
