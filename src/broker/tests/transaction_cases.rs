@@ -57,11 +57,11 @@ fn produce(bench: &mut Bench, epoch: i16, sequence: i32) -> u32 {
 }
 
 fn questions(bench: &Bench) -> Vec<&AddPartitionsToTxnRequest> {
-    let question = |request| match request {
-        &Request::AddPartitionsToTxn(ref request) => Some(request),
+    let asked = bench.sent.iter().filter_map(|(_, _, request)| match request {
+        Request::AddPartitionsToTxn(request) => Some(request),
         _ => None,
-    };
-    bench.sent.iter().filter_map(|(_, _, request)| question(request)).collect()
+    });
+    asked.collect()
 }
 
 /// The coordinator answers the last question, the same for all partitions.
