@@ -97,7 +97,7 @@ impl GroupCoordinator {
             let batch = batch_of(&records, ctx.now.wall_clock_ms());
             // As CoordinatorPartitionWriter does it: append whatever the ISR, then wait for the high watermark. A commit that
             // times out stands in the log, and takes effect when it commits after all.
-            match replicas.append(id, &batch, 1, AppendOrigin::Coordinator, ctx) {
+            match replicas.append(id, &batch, 1, AppendOrigin::Coordinator.into(), ctx) {
                 Ok((info, moved)) => (required, advanced) = (info.last_offset + 1, moved),
                 Err(error) => {
                     let failed = commit_failed(request, append_error(error));

@@ -5,7 +5,9 @@ use super::metadata_api;
 use super::process::Process;
 use crate::base::Time;
 use crate::node::{Outbox, RequestContext};
-use crate::protocol::{Request, Response};
+use crate::protocol::{
+    AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, AddPartitionsToTxnResult, ErrorCode, Request, Response,
+};
 
 impl Process {
     /// Handles a request whose turn it is.
@@ -43,6 +45,8 @@ impl Process {
                 }
                 Response::InitProducerId(response)
             }
+            // There is no transaction coordinator yet (issue 4): as if its partition were not loaded here.
+            Request::AddPartitionsToTxn(request) => Response::AddPartitionsToTxn(not_coordinator(&request)),
             Request::CreateTopics(_)
             | Request::CreatePartitions(_)
             | Request::ElectLeaders(_)
@@ -61,4 +65,12 @@ impl Process {
         };
         self.requests.respond(context, response, out);
     }
+}
+
+fn not_coordinator(request: &AddPartitionsToTxnRequest) -> AddPartitionsToTxnResponse {
+    let transactions = request.transactions.iter().map(|it| AddPartitionsToTxnResult {
+        transactional_id: it.transactional_id.clone(),
+        partitions: it.failed(ErrorCode::NotCoordinator),
+    });
+    AddPartitionsToTxnResponse { error: ErrorCode::None, transactions: transactions.collect() }
 }

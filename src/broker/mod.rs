@@ -6,6 +6,7 @@
 //!     purgatory, fetch_session             who waits for what
 //!     replica_fetcher                      the follower's side
 //!     alter_partition                      ISR changes to the controller
+//!     add_partitions_to_txn                questions to transaction coordinators
 //!   group_coordinator                      offsets, on top of a partition
 //! lifecycle, metadata_loader, forwarding ── controller_channel
 //! ```
@@ -16,6 +17,7 @@
 //!
 //! In Kafka: `kafka.server`, `kafka.cluster`, `org.apache.kafka.server`.
 
+mod add_partitions_to_txn;
 mod alter_partition;
 mod context;
 mod controller_channel;

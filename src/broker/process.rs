@@ -148,6 +148,10 @@ impl Process {
             let (mut ctx, replicas, _) = self.parts(setup, now, out);
             return replicas.on_leader_response(BrokerId::from(from), correlation, response, &mut ctx);
         }
+        if channel == Channel::Transactions {
+            let (mut ctx, replicas, _) = self.parts(setup, now, out);
+            return replicas.on_coordinator_response(BrokerId::from(from), correlation, response, &mut ctx);
+        }
         if channel == Channel::Metadata {
             return self.on_metadata(setup, disk, now, from, correlation, response, out);
         }
@@ -290,6 +294,7 @@ impl Process {
             BrokerTimer::AlterPartition => replicas.propagate(&mut ctx),
             BrokerTimer::IsrShrink => replicas.shrink_isrs(&mut ctx),
             BrokerTimer::Purgatory => replicas.on_purgatory_timer(&mut ctx),
+            BrokerTimer::AddPartitionsToTxn => replicas.on_verification_timer(&mut ctx),
             BrokerTimer::Fetcher => replicas.on_fetcher_timer(&mut ctx),
             BrokerTimer::Housekeeping => group.on_timer(&mut ctx),
             BrokerTimer::Retention => replicas.delete_old_segments(false, &mut ctx),
@@ -337,6 +342,12 @@ impl Process {
     ) {
         if connection.server == setup.id.node() {
             self.requests.disconnected(connection);
+        }
+        if connection.client != setup.id.node() {
+            // Nothing was asked over it.
+        } else if connection.channel == Channel::Transactions {
+            let (mut ctx, replicas, _) = self.parts(setup, now, out);
+            replicas.on_coordinator_disconnect(BrokerId::from(peer), &mut ctx);
         } else if connection.channel == Channel::Replication {
             self.replicas.fetchers.disconnected(now, BrokerId::from(peer), &setup.config, out);
         } else if connection.channel == Channel::Metadata {

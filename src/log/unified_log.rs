@@ -200,7 +200,11 @@ impl UnifiedLog {
         &self.producer_state
     }
 
-    /// See [`ProducerState::start_verification`]; None also if verification is off.
+    /// See [`ProducerState::start_verification`].
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_PRODUCER_EPOCH` if a newer one is known.
     pub fn start_verification(
         &mut self,
         producer_id: ProducerId,
@@ -208,12 +212,12 @@ impl UnifiedLog {
         epoch: ProducerEpoch,
         supports_epoch_bump: bool,
         now: Time,
-    ) -> Option<VerificationGuard> {
-        if !self.config.verify_transactions {
-            return None;
+    ) -> Result<Option<VerificationGuard>, ErrorCode> {
+        if self.producer_state.entry(producer_id).is_some_and(|entry| epoch < entry.epoch) {
+            return Err(ErrorCode::InvalidProducerEpoch);
         }
         let now_ms = now.wall_clock_ms();
-        self.producer_state.start_verification(producer_id, sequence, epoch, supports_epoch_bump, now_ms)
+        Ok(self.producer_state.start_verification(producer_id, sequence, epoch, supports_epoch_bump, now_ms))
     }
 
     /// Transactions that hold the last stable offset back, or would if they were first.

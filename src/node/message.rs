@@ -29,6 +29,8 @@ pub enum Channel {
     Metadata,
     /// Between controllers.
     Quorum,
+    /// A broker's to a transaction coordinator (`AddPartitionsToTxnManager`).
+    Transactions,
 }
 
 /// A TCP connection: who opened it, to whom, for what, and the how-manieth time.

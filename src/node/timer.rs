@@ -38,6 +38,8 @@ pub enum BrokerTimer {
     ProducerExpiry,
     /// Write the log start offsets to disk.
     LogStartCheckpoint,
+    /// A transaction coordinator went unanswered, or is to be asked again.
+    AddPartitionsToTxn,
 }
 
 /// A controller's timers.

@@ -78,6 +78,8 @@ apis! {
     BrokerRegistration = 62, BrokerRegistrationRequest, BrokerRegistrationResponse;
     BrokerHeartbeat = 63, BrokerHeartbeatRequest, BrokerHeartbeatResponse;
     AllocateProducerIds = 67, AllocateProducerIdsRequest, AllocateProducerIdsResponse;
+    // Last, so that the hashes of the others stay.
+    AddPartitionsToTxn = 24, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse;
 }
 
 impl Response {
@@ -113,6 +115,10 @@ impl Response {
             Response::BrokerRegistration(r) => r.error,
             Response::BrokerHeartbeat(r) => r.error,
             Response::AllocateProducerIds(r) => r.error,
+            Response::AddPartitionsToTxn(r) => {
+                let parts = r.transactions.iter().flat_map(|transaction| &transaction.partitions);
+                first(std::iter::once(r.error).chain(parts.map(|(_, error)| *error)))
+            }
         }
     }
 }

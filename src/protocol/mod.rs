@@ -15,6 +15,7 @@ mod metadata;
 mod offsets;
 mod produce;
 mod quorum;
+mod transactions;
 
 pub use admin::*;
 pub use api::{ApiKey, Request, Response};
@@ -27,3 +28,4 @@ pub use metadata::*;
 pub use offsets::*;
 pub use produce::*;
 pub use quorum::*;
+pub use transactions::*;

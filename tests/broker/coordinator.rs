@@ -5,8 +5,9 @@ use delivery_lab::base::{Duration, TopicPartition};
 use delivery_lab::node::Crash;
 use delivery_lab::protocol::{
     CoordinatorType, ErrorCode, FindCoordinatorRequest, InitProducerIdRequest, MetadataRequest, OffsetCommitPartition,
-    OffsetCommitRequest, OffsetFetchRequest, Request, Response,
+    OffsetCommitRequest, OffsetFetchRequest, ProducePartition, ProduceRequest, Request, Response,
 };
+use delivery_lab::record::BatchBuilder;
 
 fn find_coordinator(cluster: &mut Cluster) -> i32 {
     for _ in 0..100 {
@@ -139,4 +140,34 @@ fn committed_offsets_outlive_the_compaction_of_their_topic() {
     cluster.restart(first);
     cluster.run_for(20_000);
     assert_eq!(cluster.isr(offsets).len(), 3, "who comes back follows over the gaps");
+}
+
+/// A batch of a transaction: the answer, and how long it took.
+fn produce_in_transaction(cluster: &mut Cluster, partition: TopicPartition) -> (ErrorCode, Duration) {
+    let mut batch = BatchBuilder::new(1_767_225_600_000).producer(1, 0, 0).transactional(true);
+    batch.append(1_767_225_600_000, None, Some(b"x"), &[]);
+    let request = Request::Produce(ProduceRequest {
+        transactional_id: Some("t".into()),
+        acks: -1,
+        timeout: Duration::from_millis(30_000),
+        partitions: vec![ProducePartition { partition, batch: batch.build() }],
+    });
+    let (leader, start) = (cluster.leader(partition), cluster.now);
+    let answer = cluster.call(leader, request);
+    (answer.error(), Duration(cluster.now.0 - start.0))
+}
+
+#[test]
+fn c21_a_cluster_without_transaction_coordinators_writes_no_transaction() {
+    for brokers in [1, 3] {
+        let (mut cluster, id) = Cluster::with_topic(brokers, &[]);
+        let (error, alone) = produce_in_transaction(&mut cluster, id);
+        assert_eq!(error, ErrorCode::NotEnoughReplicas, "nobody leads __transaction_state");
+        cluster.create_topic("__transaction_state", 1, brokers as i16);
+        let (error, asked) = produce_in_transaction(&mut cluster, id);
+        assert_eq!(error, ErrorCode::NotEnoughReplicas, "somebody does, and does not coordinate");
+        assert!(asked > alone, "it was asked");
+        let leader = cluster.broker(cluster.leader(id));
+        assert_eq!(leader.partition(id).expect("hosted").log().log_end_offset(), 0);
+    }
 }

@@ -4,7 +4,7 @@ use super::Partition;
 use crate::base::{BrokerId, Offset, Time};
 use crate::broker::context::Context;
 use crate::broker::replica::FollowerState;
-use crate::log::{AppendInfo, AppendOrigin};
+use crate::log::{AppendContext, AppendInfo};
 use crate::node::Event;
 use crate::protocol::{DeleteRecordsPartition, ErrorCode};
 use crate::record::RecordBatch;
@@ -16,7 +16,7 @@ impl Partition {
         &mut self,
         batch: &RecordBatch,
         acks: i16,
-        origin: AppendOrigin,
+        context: AppendContext,
         ctx: &mut Context<'_, '_>,
     ) -> Result<(AppendInfo, bool), ErrorCode> {
         if !self.is_leader() {
@@ -26,7 +26,7 @@ impl Partition {
             return Err(ErrorCode::NotEnoughReplicas);
         }
         ctx.check_disk()?;
-        let info = self.log.append_as_leader(batch.clone(), self.leader_epoch, origin, ctx.now)?;
+        let info = self.log.append_as_leader_with(batch.clone(), self.leader_epoch, context, ctx.now)?;
         let (partition, batch) = (self.id, info.batch.clone());
         ctx.out.emit(if info.duplicate {
             Event::DuplicateIgnored { partition, base_offset: info.first_offset, batch }

@@ -11,8 +11,10 @@ mod offsets;
 mod produce;
 mod rounds;
 mod state_change;
+mod verification;
 
 use self::delete_records::DelayedDelete;
+use self::verification::Verifications;
 use super::alter_partition::AlterPartitionManager;
 use super::context::Context;
 use super::fetch_session::FetchSessions;
@@ -32,6 +34,7 @@ pub struct ReplicaManager {
     sessions: FetchSessions,
     produce: ProducePurgatory,
     deletes: Vec<DelayedDelete>,
+    verifications: Verifications,
     /// The follower's side.
     pub fetchers: ReplicaFetchers,
     /// The leader's dealings with the controller.
@@ -62,6 +65,7 @@ impl ReplicaManager {
             sessions: FetchSessions::new(config.max_incremental_fetch_session_cache_slots),
             produce: ProducePurgatory::default(),
             deletes: Vec::new(),
+            verifications: Verifications::new(),
             fetchers: ReplicaFetchers::new(id),
             alter_partition,
             purgatory_timer: None,

@@ -1,10 +1,11 @@
 //! Produce (§3.5): append, then wait for the in-sync replicas if acks=all.
 
 use super::ReplicaManager;
+use super::verification::Check;
 use crate::base::{Offset, TopicPartition};
 use crate::broker::context::Context;
 use crate::broker::purgatory::{DelayedProduce, ProduceStatus};
-use crate::log::{AppendInfo, AppendOrigin};
+use crate::log::{AppendContext, AppendInfo, AppendOrigin};
 use crate::node::{Event, RequestContext};
 use crate::protocol::{
     ErrorCode, ProducePartition, ProducePartitionResponse, ProduceRequest, ProduceResponse, Response,
@@ -19,14 +20,26 @@ fn refused(partition: TopicPartition, error: ErrorCode) -> ProducePartitionRespo
 impl ReplicaManager {
     /// Handles a Produce request to the end, or parks it.
     pub fn handle_produce(&mut self, context: RequestContext, request: &ProduceRequest, ctx: &mut Context<'_, '_>) {
+        if request.partitions.iter().any(|part| part.batch.is_transactional()) {
+            return self.produce_in_transaction(context, request, ctx);
+        }
+        self.append_all(context, request, &[], ctx);
+    }
+
+    /// Appends what may be appended; the checks are in the order of the request, and none of them means that all is well.
+    pub(super) fn append_all(
+        &mut self,
+        context: RequestContext,
+        request: &ProduceRequest,
+        checks: &[Check],
+        ctx: &mut Context<'_, '_>,
+    ) {
         let acks = request.acks;
-        // Nobody may write to a transaction without saying whose it is; then nothing of the request is written.
-        let stranger =
-            request.transactional_id.is_none() && request.partitions.iter().any(|part| part.batch.is_transactional());
         let mut statuses = Vec::with_capacity(request.partitions.len());
         let mut moved = Vec::with_capacity(request.partitions.len());
-        for part in &request.partitions {
-            let (status, advanced) = self.produce_one(part, acks, stranger, ctx);
+        for (at, part) in request.partitions.iter().enumerate() {
+            let check = checks.get(at).copied().unwrap_or(Ok(None));
+            let (status, advanced) = self.produce_one(part, acks, check, ctx);
             moved.push((part.partition, advanced, status.pending));
             statuses.push(status);
         }
@@ -51,19 +64,20 @@ impl ReplicaManager {
         &mut self,
         part: &ProducePartition,
         acks: i16,
-        stranger: bool,
+        check: Check,
         ctx: &mut Context<'_, '_>,
     ) -> (ProduceStatus, bool) {
         let id = part.partition;
-        let appended = if stranger {
-            Err(ErrorCode::TransactionalIdAuthorizationFailed)
-        } else if !matches!(acks, -1..=1) {
-            Err(ErrorCode::InvalidRequiredAcks)
-        } else if !self.partitions.contains_key(&id) {
-            Err(ctx.not_hosted_by_id(id))
-        } else {
-            self.append(id, &part.batch, acks, AppendOrigin::Client, ctx)
-        };
+        let appended = check.and_then(|verification| {
+            if !matches!(acks, -1..=1) {
+                Err(ErrorCode::InvalidRequiredAcks)
+            } else if !self.partitions.contains_key(&id) {
+                Err(ctx.not_hosted_by_id(id))
+            } else {
+                let context = AppendContext { verification, ..AppendOrigin::Client.into() };
+                self.append(id, &part.batch, acks, context, ctx)
+            }
+        });
         match appended {
             Ok((info, advanced)) => {
                 let response = ProducePartitionResponse {
@@ -77,7 +91,9 @@ impl ReplicaManager {
             Err(error) => {
                 ctx.out.emit(Event::ProduceRefused { partition: id, error });
                 let mut response = refused(id, error);
-                response.log_start_offset = self.log_start_after(error, id);
+                if check.is_ok() {
+                    response.log_start_offset = self.log_start_after(error, id);
+                }
                 self.name_leader(&mut response, ctx);
                 (ProduceStatus { response, required_offset: 0, pending: false }, false)
             }
@@ -90,7 +106,7 @@ impl ReplicaManager {
         id: TopicPartition,
         batch: &RecordBatch,
         acks: i16,
-        origin: AppendOrigin,
+        context: AppendContext,
         ctx: &mut Context<'_, '_>,
     ) -> Result<(AppendInfo, bool), ErrorCode> {
         if !self.partitions.contains_key(&id) {
@@ -99,14 +115,13 @@ impl ReplicaManager {
         let partition = self.partitions.get_mut(&id).map(std::rc::Rc::make_mut).expect("invariant: checked above");
         // Followers stood at the end of the log until now.
         self.sessions.mark_dirty(id, |follower, then| partition.record_idle_fetch(follower, then));
-        partition.append_as_leader(batch, acks, origin, ctx)
+        partition.append_as_leader(batch, acks, context, ctx)
     }
 
     /// The log start offset that a refusal carries: only if the batch itself was looked at (`appendRecordsToLeader`).
     fn log_start_after(&self, error: ErrorCode, id: TopicPartition) -> Offset {
         match error {
             ErrorCode::InvalidRequiredAcks
-            | ErrorCode::TransactionalIdAuthorizationFailed
             | ErrorCode::UnknownTopicOrPartition
             | ErrorCode::UnknownTopicId
             | ErrorCode::NotLeaderOrFollower

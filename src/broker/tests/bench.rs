@@ -181,7 +181,7 @@ impl Bench {
         for _ in 0..records {
             let batch = super::requests::batch("x");
             self.run(|replicas, _, ctx| {
-                let (_, advanced) = replicas.append(ID, &batch, 1, AppendOrigin::Client, ctx).expect("appended");
+                let (_, advanced) = replicas.append(ID, &batch, 1, AppendOrigin::Client.into(), ctx).expect("appended");
                 replicas.appended(ID, ctx);
                 if advanced {
                     replicas.advanced(ID, ctx);

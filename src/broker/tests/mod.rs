@@ -7,3 +7,4 @@ mod leader_cases;
 mod rack_cases;
 mod requests;
 mod state_cases;
+mod transaction_cases;

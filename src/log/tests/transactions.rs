@@ -81,7 +81,7 @@ fn sequences_go_on_after_a_marker_of_the_same_epoch_and_begin_anew_after_a_highe
 fn a19_nonzero_sequence_without_state() {
     let attempt = |version_2: bool, sequence: i32| {
         let mut log = log_with(|config| config.verify_transactions = true);
-        let guard = log.start_verification(1, sequence.max(5), 0, version_2, NOW);
+        let guard = log.start_verification(1, sequence.max(5), 0, version_2, NOW).unwrap();
         assert!(guard.is_some());
         let context = AppendContext { verification: guard, ..AppendContext::from(AppendOrigin::Client) };
         log.append_as_leader_with(transactional(1, sequence, 1), 0, context, NOW).map(|info| info.first_offset)
@@ -95,14 +95,14 @@ fn a19_nonzero_sequence_without_state() {
 fn a_transaction_unknown_to_its_coordinator_is_refused() {
     let mut log = log_with(|config| config.verify_transactions = true);
     assert_eq!(client(&mut log, transactional(1, 0, 1)), Err(ErrorCode::InvalidTxnState));
-    let stale = log.start_verification(1, 0, 0, false, NOW);
+    let stale = log.start_verification(1, 0, 0, false, NOW).unwrap();
     end(&mut log, 1, false).unwrap();
     let context = |verification| AppendContext { verification, ..AppendContext::from(AppendOrigin::Client) };
     let late = log.append_as_leader_with(transactional(1, 0, 1), 0, context(stale), NOW);
     assert_eq!(late, Err(ErrorCode::InvalidTxnState), "the marker took the guard away");
-    let guard = log.start_verification(1, 0, 0, false, NOW);
+    let guard = log.start_verification(1, 0, 0, false, NOW).unwrap();
     log.append_as_leader_with(transactional(1, 0, 1), 0, context(guard), NOW).unwrap();
-    assert_eq!(log.start_verification(1, 1, 0, false, NOW), None, "it is open now");
+    assert_eq!(log.start_verification(1, 1, 0, false, NOW), Ok(None), "it is open now");
     append(&mut log, transactional(1, 1, 1));
 }
 

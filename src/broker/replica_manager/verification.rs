@@ -1,0 +1,213 @@
+//! Produce within a transaction: before the first batch its coordinator is asked (KIP-890, `handleProduceAppend`).
+//!
+//! The whole request waits for the answer, as in Kafka, its other partitions too. Departure: Kafka takes the transaction's
+//! version from that of Produce, which a client chooses by the cluster's `transaction.version`; here it is that setting.
+
+use super::ReplicaManager;
+use crate::base::{BrokerId, Time, TopicPartition};
+use crate::broker::add_partitions_to_txn::{AddPartitionsToTxnManager, Verified};
+use crate::broker::context::Context;
+use crate::log::VerificationGuard;
+use crate::metadata::{TRANSACTION_STATE_TOPIC, coordinator_partition};
+use crate::node::{BrokerTimer, Outbox, RequestContext, Timer};
+use crate::protocol::{AddPartitionsToTxn, ErrorCode, ProduceRequest, Response};
+use std::hash::{Hash, Hasher};
+use std::rc::Rc;
+
+/// All that wait for transaction coordinators.
+#[derive(Clone, Debug)]
+pub(super) struct Verifications {
+    coordinators: AddPartitionsToTxnManager<PendingProduce>,
+    /// Transactions whose end was not complete: asked again then.
+    retries: Vec<(Time, PendingProduce)>,
+    timer: Option<Time>,
+}
+
+/// May a partition's batch be appended, and with which guard?
+pub(super) type Check = Result<Option<VerificationGuard>, ErrorCode>;
+
+/// A request that waits.
+#[derive(Clone, Hash, Debug)]
+pub(super) struct PendingProduce {
+    context: RequestContext,
+    request: ProduceRequest,
+    /// In the order of the request.
+    checks: Vec<Check>,
+    since: Time,
+}
+
+/// Adds nothing while there never was a transaction, so that such runs keep the state hash that they always had.
+impl Hash for Verifications {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        if !self.coordinators.is_new() {
+            (&self.coordinators, &self.retries, self.timer).hash(state);
+        }
+    }
+}
+
+impl Verifications {
+    pub(super) fn new() -> Self {
+        Verifications { coordinators: AddPartitionsToTxnManager::new(), retries: Vec::new(), timer: None }
+    }
+
+    /// The timer is left alone if it is due earlier anyway.
+    fn arm(&mut self, out: &mut Outbox<'_>) {
+        let retries = self.retries.iter().map(|(due, _)| *due);
+        if let Some(deadline) = retries.chain(self.coordinators.deadline()).min()
+            && self.timer.is_none_or(|due| deadline < due)
+        {
+            self.timer = Some(deadline);
+            out.set_timer(Timer::Broker(BrokerTimer::AddPartitionsToTxn), deadline);
+        }
+    }
+}
+
+impl ReplicaManager {
+    /// Handles a Produce request with a batch of a transaction.
+    pub(super) fn produce_in_transaction(
+        &mut self,
+        context: RequestContext,
+        request: &ProduceRequest,
+        ctx: &mut Context<'_, '_>,
+    ) {
+        let in_transaction = request.partitions.iter().map(|part| &part.batch).filter(|it| it.is_transactional());
+        let mut producers = in_transaction.map(|batch| (batch.producer_id(), batch.producer_epoch()));
+        let first = producers.next();
+        // Nobody may write to a transaction without saying whose it is, or to two at once; then nothing is written.
+        let refusal = if request.transactional_id.is_none() {
+            Some(ErrorCode::TransactionalIdAuthorizationFailed)
+        } else {
+            producers.any(|other| Some(other) != first).then_some(ErrorCode::InvalidProducerIdMapping)
+        };
+        let checks = vec![refusal.map_or(Ok(None), Err); request.partitions.len()];
+        if refusal.is_some() || !(version_2(ctx) || ctx.config.transaction_partition_verification_enable) {
+            return self.append_all(context, request, &checks, ctx);
+        }
+        self.verify(PendingProduce { context, request: request.clone(), checks, since: ctx.now }, ctx);
+    }
+
+    /// Asks the coordinator about the partitions that the transaction is not known to write to.
+    fn verify(&mut self, mut pending: PendingProduce, ctx: &mut Context<'_, '_>) {
+        let mut unknown = Vec::new();
+        for (part, check) in pending.request.partitions.iter().zip(&mut pending.checks) {
+            let (id, batch) = (part.partition, &part.batch);
+            if !batch.is_transactional() {
+                continue;
+            }
+            let (producer_id, epoch) = (batch.producer_id(), batch.producer_epoch());
+            *check = match self.partition_mut(id) {
+                None => Err(ctx.not_hosted_by_id(id)),
+                Some(partition) if !partition.is_leader() => Err(ErrorCode::NotLeaderOrFollower),
+                Some(partition) => partition.log_mut().start_verification(
+                    producer_id,
+                    batch.base_sequence(),
+                    epoch,
+                    version_2(ctx),
+                    ctx.now,
+                ),
+            };
+            if let Ok(Some(_)) = check {
+                unknown.push((id, producer_id, epoch));
+            }
+        }
+        let first = unknown.first().copied();
+        let (Some((_, producer_id, producer_epoch)), Some(id)) = (first, pending.request.transactional_id.clone())
+        else {
+            return self.append_all(pending.context, &pending.request, &pending.checks, ctx);
+        };
+        let coordinator = coordinator_of(&id, ctx);
+        let transaction = AddPartitionsToTxn {
+            transactional_id: id,
+            producer_id,
+            producer_epoch,
+            verify_only: !version_2(ctx),
+            partitions: unknown.into_iter().map(|(id, ..)| id).collect(),
+        };
+        let answered = match coordinator {
+            Some(coordinator) => self.verifications.coordinators.add_or_verify(coordinator, transaction, pending),
+            None => Some(Verified { errors: transaction.failed(ErrorCode::CoordinatorNotAvailable), waiting: pending }),
+        };
+        self.verified(answered, ctx);
+    }
+
+    /// Coordinators answered: appends what may be, and sends what waited for the answer.
+    fn verified(&mut self, answers: impl IntoIterator<Item = Verified<PendingProduce>>, ctx: &mut Context<'_, '_>) {
+        for Verified { waiting: mut pending, errors } in answers {
+            let patience = ctx.config.add_partitions_to_txn_retry_backoff_max_ms.min(ctx.config.request_timeout_ms);
+            let busy = errors.iter().any(|(_, error)| *error == ErrorCode::ConcurrentTransactions);
+            if version_2(ctx) && busy && ctx.now < pending.since + patience {
+                let due = ctx.now + ctx.config.add_partitions_to_txn_retry_backoff_ms;
+                self.verifications.retries.push((due, pending));
+                continue;
+            }
+            for (part, check) in pending.request.partitions.iter().zip(&mut pending.checks) {
+                let found = errors.iter().find(|(id, error)| *id == part.partition && error.is_error());
+                if let Some((_, error)) = found {
+                    *check = Err(for_producers(*error, version_2(ctx)));
+                }
+            }
+            self.append_all(pending.context, &pending.request, &pending.checks, ctx);
+        }
+        self.verifications.coordinators.send(ctx.now, ctx.config.request_timeout_ms, ctx.out);
+        self.verifications.arm(ctx.out);
+    }
+
+    /// A coordinator answered AddPartitionsToTxn.
+    pub fn on_coordinator_response(
+        &mut self,
+        from: BrokerId,
+        correlation: u32,
+        response: Response,
+        ctx: &mut Context<'_, '_>,
+    ) {
+        if let Response::AddPartitionsToTxn(response) = response {
+            let answers = self.verifications.coordinators.answered(from, correlation, response);
+            self.verified(answers, ctx);
+        }
+    }
+
+    /// The connection to a coordinator broke.
+    pub fn on_coordinator_disconnect(&mut self, coordinator: BrokerId, ctx: &mut Context<'_, '_>) {
+        let failed = self.verifications.coordinators.disconnected(coordinator);
+        self.verified(failed, ctx);
+    }
+
+    /// A coordinator was silent for too long, or is to be asked again.
+    pub fn on_verification_timer(&mut self, ctx: &mut Context<'_, '_>) {
+        self.verifications.timer = None;
+        let expired = self.verifications.coordinators.expire(ctx.now, ctx.out);
+        let (due, later) =
+            std::mem::take(&mut self.verifications.retries).into_iter().partition(|(due, _)| *due <= ctx.now);
+        self.verifications.retries = later;
+        let due: Vec<(Time, PendingProduce)> = due;
+        for (_, pending) in due {
+            self.verify(pending, ctx);
+        }
+        self.verified(expired, ctx);
+    }
+}
+
+/// Does Produce add the partition to the transaction, and does the end of one raise the epoch (KIP-890)?
+fn version_2(ctx: &Context<'_, '_>) -> bool {
+    ctx.config.transaction_version >= 2
+}
+
+/// The leader of the transactional id's partition of `__transaction_state`, if it lives.
+fn coordinator_of(id: &Rc<str>, ctx: &Context<'_, '_>) -> Option<BrokerId> {
+    let topic = ctx.image.topic_id(TRANSACTION_STATE_TOPIC)?;
+    let partition = TopicPartition::new(topic, coordinator_partition(id, ctx.image.partition_count(topic)));
+    let leader = ctx.image.partition(partition)?.leader;
+    ctx.alive_broker_epoch(leader).map(|_| leader)
+}
+
+/// What a producer learns. `NOT_ENOUGH_REPLICAS` makes old clients, too, try again without new metadata.
+fn for_producers(error: ErrorCode, version_2: bool) -> ErrorCode {
+    match error {
+        ErrorCode::NetworkException
+        | ErrorCode::CoordinatorLoadInProgress
+        | ErrorCode::CoordinatorNotAvailable
+        | ErrorCode::NotCoordinator => ErrorCode::NotEnoughReplicas,
+        ErrorCode::ConcurrentTransactions if !version_2 => ErrorCode::NotEnoughReplicas,
+        error => error,
+    }
+}
