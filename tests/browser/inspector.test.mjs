@@ -167,6 +167,7 @@ test("a quorum shows who leads it, what each has, and the metadata log", async (
   await page.clickOn('.inspector .chips button:nth-child(6)');
   const said = await page.browser.waitFor(async () => { const it = await facts(); return it.epoch && it; }, "the quorum's facts");
   assert.ok(Number(said.epoch) >= 2, `a new epoch: ${said.epoch}`);
+  assert.equal(said.leader, "controller 2");
   await page.browser.waitForText(".inspector", "__cluster_metadata");
   await page.browser.waitForText(".inspector", "PartitionChange");
 });

@@ -6,6 +6,7 @@ use super::messages;
 use crate::ui::hooks::{use_lab, use_texts};
 use crate::ui::i18n::Texts;
 use crate::ui::lab::Lab;
+use crate::ui::lines::names;
 use crate::ui::same::Same;
 use crate::ui::state::{Action, Selection};
 use crate::ui::words::{clock, ids, node_name, records};
@@ -29,7 +30,7 @@ pub fn Inspector(props: &InspectorProps) -> Html {
     let node = |id: u16| view.nodes.get(usize::from(id)).map(Same::from);
     let content = match &props.selection {
         Selection::None => html! { <p class="soft pad">{ t.nothing_selected }</p> },
-        Selection::Node(id) => html! { if let Some(node) = node(*id) { <NodeBox {node} /> } },
+        Selection::Node(id) => html! { if let Some(node) = node(*id) { <NodeBox {node} names={names(view)} /> } },
         Selection::Partition(id, name) | Selection::Batch(id, name, _) => {
             let base = if let Selection::Batch(_, _, base) = props.selection { Some(base) } else { None };
             match node(*id).and_then(|node| partition(&node, name).map(|found| (node, found))) {
@@ -118,6 +119,7 @@ pub(super) fn text(value: impl ToString) -> Html {
 #[derive(Properties, PartialEq)]
 struct NodeProps {
     node: Same<NodeView>,
+    names: Rc<[Rc<str>]>,
 }
 
 #[component]
@@ -126,7 +128,7 @@ fn NodeBox(props: &NodeProps) -> Html {
     let node = &props.node;
     let body = match &node.body {
         NodeBody::Broker(it) => broker(it, node.id, &lab, t),
-        NodeBody::Controller(it) => controller(it, node),
+        NodeBody::Controller(it) => controller(it, &props.names, node),
         NodeBody::Producer(it) => producer(it, t),
         NodeBody::Consumer(it) => consumer(it, t),
     };
@@ -174,16 +176,18 @@ fn role(partition: &PartitionView, t: &Texts) -> &'static str {
     }
 }
 
-fn controller(it: &ControllerView, node: &NodeView) -> Html {
+fn controller(it: &ControllerView, names: &[Rc<str>], node: &NodeView) -> Html {
     let brokers = it.brokers.iter().map(|(id, epoch, fenced)| vec![text(id), text(epoch), text(fenced)]);
     let log = it.records.iter().rev();
     let log =
         log.map(|it| vec![text(it.offset), text(it.epoch), text(&it.text), text(if it.committed { "" } else { "…" })]);
-    let known = |id: Option<u16>| id.map_or_else(|| "–".to_owned(), |id| id.to_string());
+    let called = |id: u16| names.get(usize::from(id)).map_or_else(|| id.to_string(), |name| node_name(name));
+    let known = |id: Option<u16>| id.map_or_else(|| "–".to_owned(), called);
     let quorum = &it.quorum;
     let number = |offset: Option<i64>| offset.map_or_else(|| "–".to_owned(), |offset| offset.to_string());
     let replicas = quorum.voters.iter().chain(&quorum.observers);
-    let replicas = replicas.map(|it| vec![text(it.node), text(number(it.log_end_offset)), text(number(it.lag))]);
+    let replicas =
+        replicas.map(|it| vec![text(called(it.node)), text(number(it.log_end_offset)), text(number(it.lag))]);
     html! {
         <>
             { facts(vec![
