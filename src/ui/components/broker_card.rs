@@ -144,7 +144,7 @@ fn sync_words(partition: &PartitionView, broker: u16, t: &Texts) -> String {
 }
 
 /// A controller's card is at least so wide if it is the only one.
-const ALONE: f64 = 200.0;
+const ALONE: f64 = 260.0;
 
 #[component]
 pub fn ControllerCard(props: &CardProps) -> Html {
