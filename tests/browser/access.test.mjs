@@ -65,7 +65,7 @@ test("a refused link is told accessibly", async () => {
   assert.equal(await page.attribute(".notice.bad", "role"), "alert");
 });
 
-test("the visible label of each control is in its name", { todo: "stage's nodes and partitions, and Korean ledger rows, have other names than texts" }, async () => {
+test("the visible label of each control is in its name", { todo: "the stage's nodes and partitions have other names than texts" }, async () => {
   for (const lang of ["en", "ko"]) {
     await page.open(`?lang=${lang}`);
     await page.browser.click("#to-end");

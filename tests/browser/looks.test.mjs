@@ -157,3 +157,17 @@ test("those who want no motion get steps: the clock stands between them, and sti
   assert.ok(clocks >= 2 && clocks <= 6, `${clocks} moments in 60 frames`);
   await page.browser.media({});
 });
+
+for (const [lang, width] of [["en", 1440], ["ko", 768], ["en", 768], ["ko", 360]]) {
+  test(`the words of a quorum stay on their cards: ${lang}, ${width} px`, async () => {
+    await page.browser.resize(width, 900);
+    await page.open(`?scenario=controller-failover&lang=${lang}`);
+    await page.toEnd();
+    const outside = await page.browser.run(() => [...document.querySelectorAll("svg.stage g.controller")].flatMap((card) => {
+      const box = card.querySelector("rect.card").getBoundingClientRect();
+      return [...card.querySelectorAll("text")].filter((it) => it.getBoundingClientRect().right > box.right).map((it) => it.textContent);
+    }));
+    await page.browser.resize(1440, 900);
+    assert.deepEqual(outside, []);
+  });
+}

@@ -31,6 +31,25 @@ fn leader(node: Option<NodeId>, epoch: LeaderEpoch) -> CurrentLeader {
     CurrentLeader { leader: node.map_or(BrokerId::NONE, BrokerId::from), epoch }
 }
 
+/// A leader's answer to a fetch: nothing new, unless `edit` says otherwise.
+fn nothing_new(node: NodeId, epoch: LeaderEpoch, edit: impl FnOnce(&mut FetchPartitionResponse)) -> FetchResponse {
+    let mut partition = FetchPartitionResponse {
+        partition: LOG,
+        error: ErrorCode::None,
+        high_watermark: -1,
+        last_stable_offset: -1,
+        log_start_offset: 0,
+        diverging_epoch: None,
+        current_leader: Some(leader(Some(node), epoch)),
+        snapshot_id: None,
+        aborted_transactions: Vec::new(),
+        preferred_read_replica: BrokerId::NONE,
+        records: Vec::new(),
+    };
+    edit(&mut partition);
+    FetchResponse { error: ErrorCode::None, session_id: 0, partitions: vec![partition] }
+}
+
 fn config(settings: &[(&str, &str)]) -> Rc<BrokerConfig> {
     let properties: Properties = settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
     Rc::new(BrokerConfig::parse(&properties).expect("good settings"))
@@ -223,22 +242,8 @@ impl Lab {
 
     /// The leader answers a fetch.
     fn answer_fetch(&mut self, node: NodeId, edit: impl FnOnce(&mut FetchPartitionResponse)) {
-        let mut partition = FetchPartitionResponse {
-            partition: LOG,
-            error: ErrorCode::None,
-            high_watermark: -1,
-            last_stable_offset: -1,
-            log_start_offset: 0,
-            diverging_epoch: None,
-            current_leader: Some(leader(Some(node), self.raft.epoch())),
-            snapshot_id: None,
-            aborted_transactions: Vec::new(),
-            preferred_read_replica: BrokerId::NONE,
-            records: Vec::new(),
-        };
-        edit(&mut partition);
-        let partitions = vec![partition];
-        self.answer(node, Response::Fetch(FetchResponse { error: ErrorCode::None, session_id: 0, partitions }));
+        let response = nothing_new(node, self.raft.epoch(), edit);
+        self.answer(node, Response::Fetch(response));
     }
 
     /// Time-outs make it ask the others in advance.

@@ -38,21 +38,7 @@ impl Reader {
 
     fn answer(&mut self, edit: impl FnOnce(&mut FetchPartitionResponse)) -> Observed {
         let (to, correlation, _) = self.sent.last().cloned().expect("a request");
-        let mut partition = FetchPartitionResponse {
-            partition: LOG,
-            error: ErrorCode::None,
-            high_watermark: -1,
-            last_stable_offset: -1,
-            log_start_offset: 0,
-            diverging_epoch: None,
-            current_leader: Some(leader(Some(to), self.observer.epoch())),
-            snapshot_id: None,
-            aborted_transactions: Vec::new(),
-            preferred_read_replica: BrokerId::NONE,
-            records: Vec::new(),
-        };
-        edit(&mut partition);
-        let response = FetchResponse { error: ErrorCode::None, session_id: 0, partitions: vec![partition] };
+        let response = nothing_new(to, self.observer.epoch(), edit);
         let observed = self.observer.on_response(self.now, to, correlation, Response::Fetch(response));
         self.poll();
         observed

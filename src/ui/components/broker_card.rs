@@ -171,8 +171,8 @@ pub fn ControllerCard(props: &CardProps) -> Html {
                 <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height={(area.h - 6.0).to_string()} rx="8" />
                 if area.w < ALONE {
                     // One of a quorum: side by side, and small.
-                    <text class="small" x="8" y="20">{ &name }</text>
-                    <text class="dim" x="8" y="37">{ state.map_or(place, str::to_owned) }</text>
+                    <text class="small" x="6" y="20">{ &name }</text>
+                    <text class="dim" x="6" y="37">{ state.map_or(place, str::to_owned) }</text>
                 } else {
                     <text class="title" x="16" y="22">{ &name }<tspan class="sub" dx="8">{ state.map_or(doing, str::to_owned) }</tspan></text>
                 }

@@ -154,7 +154,9 @@ pub static TEXTS: Texts = Texts {
     link_state: |link| {
         if link.cut { "cut".to_owned() } else { format!("{} slower", crate::ui::words::span(link.slower_us)) }
     },
-    node_label: |name, role, doing| format!("{name}, {role}: {doing}. Open its actions"),
+    node_label: |name, role, doing| {
+        format!("{name}{}{role}: {doing}. Open its actions", if role.is_empty() { "" } else { ", " })
+    },
     partition_label: |name, broker, leo, hw| {
         format!("{name} on {broker}: log end offset {leo}, high watermark {hw}. Inspect")
     },

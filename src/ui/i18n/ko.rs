@@ -157,7 +157,9 @@ pub static TEXTS: Texts = Texts {
     link_state: |link| {
         if link.cut { "끊김".to_owned() } else { format!("{} 느림", crate::ui::words::span(link.slower_us)) }
     },
-    node_label: |name, role, doing| format!("{name}, {role}: {doing}. 할 수 있는 일 열기"),
+    node_label: |name, role, doing| {
+        format!("{name}{}{role}: {doing}. 할 수 있는 일 열기", if role.is_empty() { "" } else { ", " })
+    },
     partition_label: |name, broker, leo, hw| {
         format!("{broker}의 {name}: log end offset {leo}, high watermark {hw}. 살펴보기")
     },
@@ -243,7 +245,7 @@ pub static TEXTS: Texts = Texts {
         RowStatus::Lost => "유실",
         RowStatus::AckedLost => "ack 후 유실",
     },
-    row_label: |record| format!("레코드 {record}의 이야기"),
+    row_label: |record| format!("레코드 {record}: 이야기 보기"),
     nothing_sent: "아직 아무것도 보내지 않았습니다.",
     story: |record| format!("레코드 {record}의 이야기"),
     story_close: "이야기 닫기",
