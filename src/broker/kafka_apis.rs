@@ -53,6 +53,14 @@ impl Process {
             | Request::IncrementalAlterConfigs(_)
             | Request::AlterPartitionReassignments(_)
             | Request::ListPartitionReassignments(_) => return self.forwarding.forward(now, context, request, out),
+            // Still to come.
+            Request::AddOffsetsToTxn(_)
+            | Request::EndTxn(_)
+            | Request::WriteTxnMarkers(_)
+            | Request::TxnOffsetCommit(_)
+            | Request::DescribeProducers(_)
+            | Request::DescribeTransactions(_)
+            | Request::ListTransactions(_) => return self.requests.close(context, out),
             // The controller's; a broker that gets one closes the connection, as for any API it does not offer.
             Request::AlterPartition(_)
             | Request::Vote(_)

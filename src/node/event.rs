@@ -2,8 +2,10 @@
 //! fault can wait for one. Nothing in the engine acts on them.
 
 use super::{ConnectionId, MessageId};
-use crate::base::{BrokerId, Duration, LeaderEpoch, NodeId, Offset, RecordId, Time, TopicPartition};
-use crate::protocol::{ApiKey, ErrorCode};
+use crate::base::{
+    BrokerId, Duration, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Time, TopicPartition,
+};
+use crate::protocol::{ApiKey, ErrorCode, TransactionState};
 use crate::record::RecordBatch;
 use std::rc::Rc;
 
@@ -127,6 +129,35 @@ pub enum Event {
     Fault(FaultMark),
     /// The process started.
     Started,
+
+    // ---- transactional producers ----
+    /// `initTransactions()` returned.
+    TransactionsInitialized { transactional_id: Rc<str>, producer_id: ProducerId, producer_epoch: ProducerEpoch },
+    /// `beginTransaction()` returned.
+    TransactionBegun { transactional_id: Rc<str>, producer_id: ProducerId, producer_epoch: ProducerEpoch },
+    /// `commitTransaction()` or `abortTransaction()` was called.
+    TransactionEnding { transactional_id: Rc<str>, committed: bool },
+    /// It returned. The producer goes on with this id and epoch.
+    TransactionEnded {
+        transactional_id: Rc<str>,
+        producer_id: ProducerId,
+        producer_epoch: ProducerEpoch,
+        committed: bool,
+    },
+    /// A call of a transactional producer threw this at the application (`ProducerFencedException` among others).
+    ProducerFailed { error: ClientError },
+
+    // ---- transaction coordinators ----
+    /// A transactional id's new state is committed in `__transaction_state`.
+    TransactionChanged {
+        transactional_id: Rc<str>,
+        producer_id: ProducerId,
+        producer_epoch: ProducerEpoch,
+        state: TransactionState,
+        partitions: Rc<[TopicPartition]>,
+    },
+    /// The same of a transactional id that was forgotten.
+    TransactionalIdExpired { transactional_id: Rc<str> },
 }
 
 /// What a controller is in its quorum (KIP-595, KIP-996).

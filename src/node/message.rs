@@ -31,6 +31,8 @@ pub enum Channel {
     Quorum,
     /// A broker's to a transaction coordinator (`AddPartitionsToTxnManager`).
     Transactions,
+    /// A transaction coordinator's to a partition's leader (`TransactionMarkerChannelManager`).
+    Markers,
 }
 
 /// A TCP connection: who opened it, to whom, for what, and the how-manieth time.

@@ -40,6 +40,9 @@ pub enum BrokerTimer {
     LogStartCheckpoint,
     /// A transaction coordinator went unanswered, or is to be asked again.
     AddPartitionsToTxn,
+    /// The transaction coordinator: answers that waited too long, markers to be sent again, transactions past their timeout,
+    /// transactional ids nobody uses.
+    Transactions,
 }
 
 /// A controller's timers.

@@ -80,6 +80,13 @@ apis! {
     AllocateProducerIds = 67, AllocateProducerIdsRequest, AllocateProducerIdsResponse;
     // Last, so that the hashes of the others stay.
     AddPartitionsToTxn = 24, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse;
+    AddOffsetsToTxn = 25, AddOffsetsToTxnRequest, AddOffsetsToTxnResponse;
+    EndTxn = 26, EndTxnRequest, EndTxnResponse;
+    WriteTxnMarkers = 27, WriteTxnMarkersRequest, WriteTxnMarkersResponse;
+    TxnOffsetCommit = 28, TxnOffsetCommitRequest, TxnOffsetCommitResponse;
+    DescribeProducers = 61, DescribeProducersRequest, DescribeProducersResponse;
+    DescribeTransactions = 65, DescribeTransactionsRequest, DescribeTransactionsResponse;
+    ListTransactions = 66, ListTransactionsRequest, ListTransactionsResponse;
 }
 
 impl Response {
@@ -119,6 +126,13 @@ impl Response {
                 let parts = r.transactions.iter().flat_map(|transaction| &transaction.partitions);
                 first(std::iter::once(r.error).chain(parts.map(|(_, error)| *error)))
             }
+            Response::AddOffsetsToTxn(r) => r.error,
+            Response::EndTxn(r) => r.error,
+            Response::WriteTxnMarkers(r) => first(r.markers.iter().flat_map(|it| &it.partitions).map(|it| it.1)),
+            Response::TxnOffsetCommit(r) => first(r.partitions.iter().map(|p| p.error)),
+            Response::DescribeProducers(r) => first(r.partitions.iter().map(|p| p.error)),
+            Response::DescribeTransactions(r) => first(r.transactions.iter().map(|it| it.error)),
+            Response::ListTransactions(r) => r.error,
         }
     }
 }

@@ -10,6 +10,8 @@ use std::rc::Rc;
 pub struct ProduceRequest {
     /// Set by a transactional producer.
     pub transactional_id: Option<Rc<str>>,
+    /// The broker adds the partitions to the transaction (version 12).
+    pub transaction_v2: bool,
     /// −1 all in-sync replicas, 1 the leader only, 0 no response at all.
     pub acks: i16,
     /// How long the broker may wait for replication.

@@ -40,7 +40,7 @@ pub fn write(cluster: &mut Cluster, id: TopicPartition, records: u32) {
 
 pub fn produce_batch(partition: TopicPartition, batch: RecordBatch) -> Request {
     let (partitions, timeout) = (vec![ProducePartition { partition, batch }], Duration::from_millis(30_000));
-    Request::Produce(ProduceRequest { transactional_id: None, acks: -1, timeout, partitions })
+    Request::Produce(ProduceRequest { transactional_id: None, transaction_v2: false, acks: -1, timeout, partitions })
 }
 
 fn request(id: TopicPartition, offset: Offset, timeout: u64) -> Request {

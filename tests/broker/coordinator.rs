@@ -148,6 +148,7 @@ fn produce_in_transaction(cluster: &mut Cluster, partition: TopicPartition) -> (
     batch.append(1_767_225_600_000, None, Some(b"x"), &[]);
     let request = Request::Produce(ProduceRequest {
         transactional_id: Some("t".into()),
+        transaction_v2: true,
         acks: -1,
         timeout: Duration::from_millis(30_000),
         partitions: vec![ProducePartition { partition, batch: batch.build() }],

@@ -98,7 +98,7 @@ pub fn request(send: &Send, names: &mut Names, words: &Words, now_ms: i64) -> An
     let reader = Reader { words, now_ms };
     let body = &send.body;
     match send.api.as_str() {
-        "Produce" => produce(body, names, &reader),
+        "Produce" => produce(send.version, body, names, &reader),
         "Fetch" => Ok(fetch(send, names, &reader)),
         "ListOffsets" => {
             let part = |(topic, part): (TopicId, &Value)| ListOffsetsPartition {
@@ -143,7 +143,7 @@ pub fn request(send: &Send, names: &mut Names, words: &Words, now_ms: i64) -> An
     }
 }
 
-fn produce(body: &Value, names: &mut Names, reader: &Reader<'_>) -> Answer<Request> {
+fn produce(version: i16, body: &Value, names: &mut Names, reader: &Reader<'_>) -> Answer<Request> {
     let mut parts = Vec::new();
     for (topic, part) in partitions(body, "topicData", "partitionData", names) {
         let json = &part["records"];
@@ -160,6 +160,7 @@ fn produce(body: &Value, names: &mut Names, reader: &Reader<'_>) -> Answer<Reque
     }
     Ok(Request::Produce(ProduceRequest {
         transactional_id: body["transactionalId"].as_str().map(Into::into),
+        transaction_v2: version >= 12,
         acks: reader.int(body, "acks", 0) as i16,
         timeout: reader.millis(body, "timeoutMs"),
         partitions: parts,

@@ -14,7 +14,7 @@ pub fn batch(value: &str) -> RecordBatch {
 pub fn produce(partition: TopicPartition, acks: i16, value: &str) -> Request {
     let partitions = vec![ProducePartition { partition, batch: batch(value) }];
     let timeout = Duration::from_millis(30_000);
-    Request::Produce(ProduceRequest { transactional_id: None, acks, timeout, partitions })
+    Request::Produce(ProduceRequest { transactional_id: None, transaction_v2: false, acks, timeout, partitions })
 }
 
 pub fn fetch(partition: TopicPartition, offset: i64, session: FetchSession) -> FetchRequest {

@@ -45,6 +45,7 @@ fn request(batches: &[(TopicPartition, RecordBatch)]) -> ProduceRequest {
     let timeout = Duration::from_millis(30_000);
     ProduceRequest {
         transactional_id: Some("t".into()),
+        transaction_v2: true,
         acks: -1,
         timeout,
         partitions: batches.iter().map(part).collect(),

@@ -209,7 +209,13 @@ impl Producer {
             });
         }
         let timeout = self.config.request_timeout_ms;
-        let request = Request::Produce(ProduceRequest { transactional_id: None, acks, timeout, partitions });
+        let request = Request::Produce(ProduceRequest {
+            transactional_id: None,
+            transaction_v2: false,
+            acks,
+            timeout,
+            partitions,
+        });
         let to = (node.node(), Channel::Producer);
         if acks != 0 {
             self.network.send(now, to, request, Pending::Produce(Rc::from(ids)), out);

@@ -278,6 +278,24 @@ pub fn event(line: &Line) -> Sentence {
         Event::Fault(mark) => (fault(mark, line), Tone::Bad),
         Event::ConsumerFailed { error } => (format!("poll() threw an exception: {}", error.name()), Tone::Bad),
         Event::Started => ("started".to_owned(), Tone::Plain),
+        Event::TransactionsInitialized { transactional_id, producer_id, producer_epoch } => (
+            format!(
+                "initTransactions() returned: {transactional_id} is producer {producer_id}, epoch {producer_epoch}"
+            ),
+            Tone::Plain,
+        ),
+        Event::TransactionBegun { .. } => ("began a transaction".to_owned(), Tone::Plain),
+        Event::TransactionEnding { committed: true, .. } => ("commits the transaction".to_owned(), Tone::Plain),
+        Event::TransactionEnding { committed: false, .. } => ("aborts the transaction".to_owned(), Tone::Plain),
+        Event::TransactionEnded { committed: true, .. } => ("the transaction is committed".to_owned(), Tone::Plain),
+        Event::TransactionEnded { committed: false, .. } => ("the transaction is aborted".to_owned(), Tone::Odd),
+        Event::ProducerFailed { error } => {
+            (format!("a transaction call threw an exception: {}", error.name()), Tone::Bad)
+        }
+        Event::TransactionChanged { transactional_id, producer_epoch, state, .. } => {
+            (format!("transaction {transactional_id} is {}, epoch {producer_epoch}", state.name()), Tone::Plain)
+        }
+        Event::TransactionalIdExpired { transactional_id } => (format!("forgot {transactional_id}"), Tone::Plain),
     };
     Sentence { text, tone }
 }

@@ -273,6 +273,20 @@ pub fn event(line: &Line) -> Sentence {
         Event::Fault(mark) => (fault(mark, line), Tone::Bad),
         Event::ConsumerFailed { error } => (format!("poll()에서 예외: {}", error.name()), Tone::Bad),
         Event::Started => ("시작".to_owned(), Tone::Plain),
+        Event::TransactionsInitialized { transactional_id, producer_id, producer_epoch } => (
+            format!("initTransactions() 반환: {transactional_id} = 프로듀서 {producer_id}, 에포크 {producer_epoch}"),
+            Tone::Plain,
+        ),
+        Event::TransactionBegun { .. } => ("트랜잭션 시작".to_owned(), Tone::Plain),
+        Event::TransactionEnding { committed: true, .. } => ("트랜잭션 커밋 요청".to_owned(), Tone::Plain),
+        Event::TransactionEnding { committed: false, .. } => ("트랜잭션 중단 요청".to_owned(), Tone::Plain),
+        Event::TransactionEnded { committed: true, .. } => ("트랜잭션이 커밋됨".to_owned(), Tone::Plain),
+        Event::TransactionEnded { committed: false, .. } => ("트랜잭션이 중단됨".to_owned(), Tone::Odd),
+        Event::ProducerFailed { error } => (format!("트랜잭션 호출이 예외를 던짐: {}", error.name()), Tone::Bad),
+        Event::TransactionChanged { transactional_id, producer_epoch, state, .. } => {
+            (format!("트랜잭션 {transactional_id}: {}, 에포크 {producer_epoch}", state.name()), Tone::Plain)
+        }
+        Event::TransactionalIdExpired { transactional_id } => (format!("{transactional_id} 잊음"), Tone::Plain),
     };
     Sentence { text, tone }
 }
