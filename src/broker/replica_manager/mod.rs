@@ -7,13 +7,16 @@
 mod delete_records;
 mod fetch;
 mod isr;
+mod markers;
 mod offsets;
 mod produce;
+mod producers;
 mod rounds;
 mod state_change;
 mod verification;
 
 use self::delete_records::DelayedDelete;
+use self::markers::DelayedMarkers;
 use self::verification::Verifications;
 use super::alter_partition::AlterPartitionManager;
 use super::context::Context;
@@ -35,6 +38,7 @@ pub struct ReplicaManager {
     produce: ProducePurgatory,
     deletes: Vec<DelayedDelete>,
     verifications: Verifications,
+    markers: DelayedMarkers,
     /// The follower's side.
     pub fetchers: ReplicaFetchers,
     /// The leader's dealings with the controller.
@@ -66,6 +70,7 @@ impl ReplicaManager {
             produce: ProducePurgatory::default(),
             deletes: Vec::new(),
             verifications: Verifications::new(),
+            markers: DelayedMarkers::default(),
             fetchers: ReplicaFetchers::new(id),
             alter_partition,
             purgatory_timer: None,
@@ -145,6 +150,7 @@ impl ReplicaManager {
         self.complete_produces(id, ctx);
         self.complete_fetches(id, false, ctx);
         self.complete_deletes(id, ctx);
+        self.complete_markers(id, ctx);
         if self.coordinates(id) {
             self.coordinator_news.push(CoordinatorNews::Advanced(id));
         }
@@ -165,6 +171,7 @@ impl ReplicaManager {
         self.complete_fetches(id, true, ctx);
         self.complete_fetches(id, false, ctx);
         self.complete_deletes(id, ctx);
+        self.complete_markers(id, ctx);
         if self.coordinates(id) {
             let leads = self.partition(id).is_some_and(Partition::is_leader);
             let news = if leads { CoordinatorNews::Elected } else { CoordinatorNews::Resigned };
@@ -177,12 +184,13 @@ impl ReplicaManager {
         self.purgatory_timer = None;
         self.expire_produces(ctx);
         self.expire_deletes(ctx);
+        self.expire_markers(ctx);
         while let Some(session) = self.sessions.expired(ctx.now) {
             self.complete_fetch(session, ctx);
         }
-        let earliest =
-            [self.sessions.deadline(), self.produce.deadline(), self.deletes_deadline()].into_iter().flatten().min();
-        if let Some(deadline) = earliest {
+        let deadlines =
+            [self.sessions.deadline(), self.produce.deadline(), self.deletes_deadline(), self.markers.deadline()];
+        if let Some(deadline) = deadlines.into_iter().flatten().min() {
             self.arm_purgatory(deadline, ctx.out);
         }
     }

@@ -1,7 +1,6 @@
 //! Produce within a transaction: before the first batch its coordinator is asked (KIP-890, `handleProduceAppend`).
 //!
-//! The whole request waits for the answer, as in Kafka, its other partitions too. Departure: Kafka takes the transaction's
-//! version from that of Produce, which a client chooses by the cluster's `transaction.version`; here it is that setting.
+//! The whole request waits for the answer, as in Kafka, its other partitions too.
 
 use super::ReplicaManager;
 use crate::base::{BrokerId, Time, TopicPartition};

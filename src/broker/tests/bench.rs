@@ -166,6 +166,7 @@ impl Bench {
         self.run(|replicas, _, ctx| match &request {
             Request::Produce(request) => replicas.handle_produce(context, request, ctx),
             Request::Fetch(request) => replicas.handle_fetch(context, request, ctx),
+            Request::WriteTxnMarkers(request) => replicas.handle_write_txn_markers(context, request, ctx),
             Request::DeleteRecords(request) => replicas.handle_delete_records(context, request, ctx),
             other => panic!("not for the replica manager: {other:?}"),
         });
