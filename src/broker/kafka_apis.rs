@@ -30,6 +30,9 @@ impl Process {
             }
             Request::OffsetCommit(request) => return group.commit(context, &request, replicas, &mut ctx),
             Request::OffsetFetch(request) => return group.fetch(context, &request, replicas, &mut ctx),
+            Request::TxnOffsetCommit(request) => {
+                return group.commit_in_transaction(context, &request, replicas, &mut ctx);
+            }
             Request::ListOffsets(request) => Response::ListOffsets(replicas.list_offsets(&request, &ctx)),
             Request::OffsetForLeaderEpoch(request) => {
                 Response::OffsetForLeaderEpoch(replicas.offsets_for_leader_epoch(&request, &ctx))
@@ -60,7 +63,6 @@ impl Process {
             // Still to come.
             Request::AddOffsetsToTxn(_)
             | Request::EndTxn(_)
-            | Request::TxnOffsetCommit(_)
             | Request::DescribeTransactions(_)
             | Request::ListTransactions(_) => return self.requests.close(context, out),
             // The controller's; a broker that gets one closes the connection, as for any API it does not offer.

@@ -18,6 +18,7 @@ mod verification;
 use self::delete_records::DelayedDelete;
 use self::markers::DelayedMarkers;
 use self::verification::Verifications;
+pub use self::verification::{Check, PendingOffsets};
 use super::alter_partition::AlterPartitionManager;
 use super::context::Context;
 use super::fetch_session::FetchSessions;
@@ -51,7 +52,7 @@ pub struct ReplicaManager {
 }
 
 /// What the group coordinator has to react to.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum CoordinatorNews {
     /// The high watermark of a partition led here moved.
     Advanced(TopicPartition),
@@ -59,6 +60,8 @@ pub enum CoordinatorNews {
     Elected(TopicPartition),
     /// It does not any more.
     Resigned(TopicPartition),
+    /// The coordinator of a transaction knows, or does not, that offsets belong to it.
+    Verified(Box<PendingOffsets>),
 }
 
 impl ReplicaManager {
