@@ -294,6 +294,9 @@ pub fn event(line: &Line) -> Sentence {
         Event::TransactionEnding { committed: false, .. } => ("aborts the transaction".to_owned(), Tone::Plain),
         Event::TransactionEnded { committed: true, .. } => ("the transaction is committed".to_owned(), Tone::Plain),
         Event::TransactionEnded { committed: false, .. } => ("the transaction is aborted".to_owned(), Tone::Odd),
+        Event::OffsetsSent { group, .. } => {
+            (format!("the offsets of {group} are part of the transaction"), Tone::Plain)
+        }
         Event::ProducerFailed { error } => {
             (format!("a transaction call threw an exception: {}", error.name()), Tone::Bad)
         }

@@ -287,6 +287,7 @@ pub fn event(line: &Line) -> Sentence {
         Event::TransactionEnding { committed: false, .. } => ("트랜잭션 중단 요청".to_owned(), Tone::Plain),
         Event::TransactionEnded { committed: true, .. } => ("트랜잭션이 커밋됨".to_owned(), Tone::Plain),
         Event::TransactionEnded { committed: false, .. } => ("트랜잭션이 중단됨".to_owned(), Tone::Odd),
+        Event::OffsetsSent { group, .. } => (format!("{group}의 오프셋이 트랜잭션에 들어감"), Tone::Plain),
         Event::ProducerFailed { error } => (format!("트랜잭션 호출이 예외를 던짐: {}", error.name()), Tone::Bad),
         Event::TransactionChanged { transactional_id, producer_epoch, state, .. } => {
             (format!("트랜잭션 {transactional_id}: {}, 에포크 {producer_epoch}", state.name()), Tone::Plain)
