@@ -3,9 +3,11 @@
 //! Invariants: one record is sent per event; a `send()` that blocks stops the program until it returns, and the sleep
 //! begins only then. The counter of records that `send()` returned for is durable (the program reads its input from
 //! somewhere that remembers); what lay in the client's accumulator is not. So a restarted program goes on with the first
-//! record that it had not yet handed over, and does not know what became of those before.
+//! record that it had not yet handed over, and does not know what became of those before. With [`Resend::Unacknowledged`] it
+//! keeps a durable list of those it has seen no ack for, and sends them again first.
 
-use super::{KeyMode, ProducerAppSetup};
+use super::unacknowledged::Unacknowledged;
+use super::{KeyMode, ProducerAppSetup, Resend};
 use crate::base::{NodeId, Prng, RecordId, Time};
 use crate::client::Producer;
 use crate::client::payload::record_value;
@@ -47,6 +49,8 @@ pub struct ProducerApp {
     setup: Rc<ProducerAppSetup>,
     /// Durable: how many records `send()` has returned for.
     next: u32,
+    /// Durable: records without an ack, if it sends them again.
+    unacknowledged: Unacknowledged,
     lives: u32,
     running: Option<Running>,
 }
@@ -54,7 +58,13 @@ pub struct ProducerApp {
 impl ProducerApp {
     /// Not started yet.
     pub fn new(setup: ProducerAppSetup) -> Self {
-        ProducerApp { setup: Rc::new(setup), next: 0, lives: 0, running: None }
+        ProducerApp {
+            setup: Rc::new(setup),
+            next: 0,
+            unacknowledged: Unacknowledged::default(),
+            lives: 0,
+            running: None,
+        }
     }
 
     /// What it was told.
@@ -80,7 +90,7 @@ impl ProducerApp {
     /// Nothing left to do on its own: all records sent and acknowledged or failed, or dead.
     pub fn is_done(&self) -> bool {
         match &self.running {
-            Some(running) => self.next == self.setup.records && running.client.is_idle(),
+            Some(running) => self.has_sent_all() && running.client.is_idle(),
             None => self.lives > 0,
         }
     }
@@ -89,14 +99,18 @@ impl ProducerApp {
     pub fn activity(&self) -> ProducerActivity {
         match &self.running {
             None => ProducerActivity::Stopped,
-            Some(_) if self.next == self.setup.records => ProducerActivity::AllSent,
+            Some(_) if self.has_sent_all() => ProducerActivity::AllSent,
             Some(running) if running.blocked => ProducerActivity::Blocked { record: self.next_record() },
             Some(running) => ProducerActivity::Waiting { until: running.due },
         }
     }
 
+    fn has_sent_all(&self) -> bool {
+        self.next == self.setup.records && self.unacknowledged.next().is_none()
+    }
+
     fn next_record(&self) -> RecordId {
-        RecordId(self.setup.first_record.0 + self.next)
+        self.unacknowledged.next().unwrap_or(RecordId(self.setup.first_record.0 + self.next))
     }
 
     fn generate(&self) -> ProducerRecord {
@@ -117,7 +131,7 @@ impl ProducerApp {
     }
 
     fn send_next(&mut self, now: Time, out: &mut Outbox<'_>) {
-        if self.next == self.setup.records {
+        if self.has_sent_all() {
             return;
         }
         let record = self.generate();
@@ -130,8 +144,11 @@ impl ProducerApp {
 
     /// `send()` returned.
     fn sent(&mut self, now: Time, out: &mut Outbox<'_>) {
-        self.next += 1;
-        if self.next < self.setup.records {
+        let again = self.setup.resend == Resend::Unacknowledged && self.unacknowledged.sent(self.next_record());
+        if !again {
+            self.next += 1;
+        }
+        if !self.has_sent_all() {
             self.schedule(now + self.setup.interval, out);
         }
     }
@@ -144,6 +161,10 @@ impl ProducerApp {
     }
 
     fn after_client(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let acked = self.running.as_mut().map_or_else(Vec::new, |running| running.client.take_completions());
+        for completion in acked.into_iter().filter(|completion| completion.result.is_ok()) {
+            self.unacknowledged.acked(completion.record);
+        }
         if let Some(running) = &mut self.running
             && running.blocked
             && !running.client.is_blocked()
@@ -158,10 +179,14 @@ impl Node for ProducerApp {
     fn on_start(&mut self, now: Time, out: &mut Outbox<'_>) {
         let setup = &self.setup;
         let mut client = Producer::new(Rc::clone(&setup.name), setup.config.clone(), Rc::clone(&setup.brokers));
+        if setup.resend == Resend::Unacknowledged {
+            client = client.with_completions();
+            self.unacknowledged.restart();
+        }
         client.start(now, out);
         self.lives += 1;
         self.running = Some(Running { client, due: now, blocked: false });
-        if self.next < self.setup.records {
+        if !self.has_sent_all() {
             self.schedule(now, out);
         }
     }
@@ -208,6 +233,10 @@ mod tests {
     use crate::protocol::ApiKey;
 
     fn lab(key: KeyMode) -> Fake<ProducerApp> {
+        lab_with(key, Resend::Never)
+    }
+
+    fn lab_with(key: KeyMode, resend: Resend) -> Fake<ProducerApp> {
         let mut lab = Fake::new(ProducerApp::new(ProducerAppSetup {
             node: CLIENT,
             name: "shop".into(),
@@ -217,6 +246,7 @@ mod tests {
             interval: Duration::from_millis(100),
             key,
             value_size: Some(32),
+            resend,
             config: ProducerConfig::parse(&Properties::new()).expect("defaults are valid"),
             brokers: [BROKER].into(),
         }));
@@ -255,6 +285,23 @@ mod tests {
         let ids: Vec<_> = logged(&lab).into_iter().filter_map(|(id, _)| id).map(|id| id.0).collect();
         assert_eq!(ids, [100, 101, 103, 104], "102 lay in the accumulator");
         assert_eq!(lab.node.lives(), 2);
+    }
+
+    #[test]
+    fn a_restart_sends_again_what_was_not_acknowledged() {
+        let mut lab = lab_with(KeyMode::None, Resend::Unacknowledged);
+        lab.run_to(|event| matches!(event, Event::Acked { record: RecordId(101), .. }));
+        lab.hold.insert(ApiKey::Produce);
+        lab.run_to(|event| matches!(event, Event::Sent { record: RecordId(103), .. }));
+        lab.crash();
+        lab.hold.clear();
+        lab.start();
+        assert!(!lab.node.is_done());
+        lab.run_ms(5_000);
+        let ids: Vec<_> = logged(&lab).into_iter().filter_map(|(id, _)| id).map(|id| id.0).collect();
+        assert!(ids.ends_with(&[102, 103, 104]), "{ids:?}");
+        assert!(ids.starts_with(&[100, 101, 102]), "{ids:?}");
+        assert!(lab.node.is_done());
     }
 
     #[test]

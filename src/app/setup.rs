@@ -2,6 +2,7 @@
 
 use crate::base::config::{ConsumerConfig, ProducerConfig};
 use crate::base::{Duration, NodeId, RecordId};
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 /// Which keys generated records get.
@@ -13,6 +14,24 @@ pub enum KeyMode {
     Unique,
     /// One of so many entities in turn, `entity-<number mod n>`: records of an entity share a partition.
     Entities(u32),
+}
+
+/// What a program sends again when it starts anew.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Resend {
+    /// Nothing: what its client held at the crash is gone.
+    Never,
+    /// All that it has not seen an ack for. It cannot know whether that is stored.
+    Unacknowledged,
+}
+
+/// Adds nothing for a program that does not, so that it has the state hash that it always had.
+impl Hash for Resend {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        if *self == Resend::Unacknowledged {
+            state.write_u8(1);
+        }
+    }
 }
 
 /// A program that sends numbered records at a steady pace.
@@ -34,6 +53,8 @@ pub struct ProducerAppSetup {
     pub key: KeyMode,
     /// Pads values to this many bytes.
     pub value_size: Option<u32>,
+    /// After a restart.
+    pub resend: Resend,
     /// Settings of its Kafka client.
     pub config: ProducerConfig,
     /// Bootstrap servers.

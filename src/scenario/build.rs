@@ -2,7 +2,7 @@
 
 use super::format::{self, Commit, EventWord, Key, Scenario, What, When};
 use super::reader::{Mistake, Mistakes};
-use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, ProducerAppSetup};
+use crate::app::{self, CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, ProducerAppSetup};
 use crate::base::config::{BrokerConfig, ConfigException, ConsumerConfig, ProducerConfig, TopicConfig, suggest};
 use crate::base::{Duration, NodeId, RecordId, SortedMap};
 use crate::metadata::is_internal_topic;
@@ -184,6 +184,10 @@ fn producers(
                 Key::Entity(count) => KeyMode::Entities(count),
             },
             value_size: None,
+            resend: match producer.resend {
+                format::Resend::Never => app::Resend::Never,
+                format::Resend::Unacknowledged => app::Resend::Unacknowledged,
+            },
             config,
             brokers: Rc::clone(brokers),
         });

@@ -101,6 +101,8 @@ pub struct Producer {
     pub rate_per_second: u32,
     /// Their keys.
     pub key: Key,
+    /// What it sends again when it starts anew.
+    pub resend: Resend,
     /// Producer settings.
     pub config: Properties,
 }
@@ -153,6 +155,16 @@ macro_rules! words {
             }
         }
     };
+}
+
+words! {
+    /// What a producing program sends again after a restart.
+    Resend {
+        /// Nothing.
+        Never = "never",
+        /// What it has seen no ack for.
+        Unacknowledged = "unacknowledged",
+    }
 }
 
 words! {

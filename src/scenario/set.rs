@@ -50,7 +50,7 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
     }
     if let Some(i) = scenario.producers.iter().position(|p| &*p.name == name) {
         return match key {
-            "records" | "rate.per.second" | "key" | "topic" => {
+            "records" | "rate.per.second" | "key" | "topic" | "resend" => {
                 set_field(scenario, &place, |json| json["producers"][i][key] = number_or_text(value))
             }
             _ => put(&mut scenario.producers[i].config, producer_keys(), &place, key, value),

@@ -2,7 +2,7 @@
 
 use super::super::claim::{Claim, Guarantee};
 use super::super::ledger::Ledger;
-use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, ProducerAppSetup};
+use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, ProducerAppSetup, Resend};
 use crate::base::config::{BrokerConfig, ConsumerConfig, ProducerConfig, Properties};
 use crate::base::{Duration, LeaderEpoch, NodeId, Offset, RecordId, Time, TopicId, TopicPartition};
 use crate::client::payload::record_value;
@@ -32,6 +32,7 @@ pub fn producer(pairs: &[(&str, &str)], records: u32) -> ProducerAppSetup {
         interval: Duration::from_millis(20),
         key: KeyMode::None,
         value_size: None,
+        resend: Resend::Never,
         config: ProducerConfig::parse(&properties(pairs)).expect("good settings"),
         brokers: Rc::new([]),
     }
