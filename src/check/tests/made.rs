@@ -86,12 +86,17 @@ pub fn calm() -> WorldSetup {
 
 /// A batch of these records at that place in the log.
 pub fn batch(base_offset: Offset, epoch: LeaderEpoch, records: &[u32]) -> RecordBatch {
+    builder(records).build().with_offset_and_epoch(base_offset, epoch)
+}
+
+/// A batch of these records to be.
+pub fn builder(records: &[u32]) -> BatchBuilder {
     let mut builder = BatchBuilder::new(0);
     for record in records {
         let value = record_value("shop", RecordId(*record), None);
         builder.append(0, None, Some(&value), &[]);
     }
-    builder.build().with_offset_and_epoch(base_offset, epoch)
+    builder
 }
 
 /// A ledger fed by hand.
