@@ -1,7 +1,7 @@
 //! Produce within a transaction: before the first batch its coordinator is asked (KIP-890, `handleProduceAppend`).
 //!
-//! The whole request waits for the answer, as in Kafka, its other partitions too. Departure: Kafka takes the transaction's
-//! version from that of Produce, which a client chooses by the cluster's `transaction.version`; here it is that setting.
+//! The whole request waits for the answer, as in Kafka, its other partitions too. The client says by the version of Produce
+//! whether the broker adds the partition or only verifies that the client did.
 
 use super::ReplicaManager;
 use crate::base::{BrokerId, Time, TopicPartition};
@@ -80,7 +80,7 @@ impl ReplicaManager {
             producers.any(|other| Some(other) != first).then_some(ErrorCode::InvalidProducerIdMapping)
         };
         let checks = vec![refusal.map_or(Ok(None), Err); request.partitions.len()];
-        if refusal.is_some() || !(version_2(ctx) || ctx.config.transaction_partition_verification_enable) {
+        if refusal.is_some() || !(request.transaction_v2 || ctx.config.transaction_partition_verification_enable) {
             return self.append_all(context, request, &checks, ctx);
         }
         self.verify(PendingProduce { context, request: request.clone(), checks, since: ctx.now }, ctx);
@@ -88,7 +88,7 @@ impl ReplicaManager {
 
     /// Asks the coordinator about the partitions that the transaction is not known to write to.
     fn verify(&mut self, mut pending: PendingProduce, ctx: &mut Context<'_, '_>) {
-        let mut unknown = Vec::new();
+        let (mut unknown, version_2) = (Vec::new(), pending.request.transaction_v2);
         for (part, check) in pending.request.partitions.iter().zip(&mut pending.checks) {
             let (id, batch) = (part.partition, &part.batch);
             if !batch.is_transactional() {
@@ -102,7 +102,7 @@ impl ReplicaManager {
                     producer_id,
                     batch.base_sequence(),
                     epoch,
-                    version_2(ctx),
+                    version_2,
                     ctx.now,
                 ),
             };
@@ -120,7 +120,7 @@ impl ReplicaManager {
             transactional_id: id,
             producer_id,
             producer_epoch,
-            verify_only: !version_2(ctx),
+            verify_only: !version_2,
             partitions: unknown.into_iter().map(|(id, ..)| id).collect(),
         };
         let answered = match coordinator {
@@ -135,7 +135,8 @@ impl ReplicaManager {
         for Verified { waiting: mut pending, errors } in answers {
             let patience = ctx.config.add_partitions_to_txn_retry_backoff_max_ms.min(ctx.config.request_timeout_ms);
             let busy = errors.iter().any(|(_, error)| *error == ErrorCode::ConcurrentTransactions);
-            if version_2(ctx) && busy && ctx.now < pending.since + patience {
+            let version_2 = pending.request.transaction_v2;
+            if version_2 && busy && ctx.now < pending.since + patience {
                 let due = ctx.now + ctx.config.add_partitions_to_txn_retry_backoff_ms;
                 self.verifications.retries.push((due, pending));
                 continue;
@@ -143,7 +144,7 @@ impl ReplicaManager {
             for (part, check) in pending.request.partitions.iter().zip(&mut pending.checks) {
                 let found = errors.iter().find(|(id, error)| *id == part.partition && error.is_error());
                 if let Some((_, error)) = found {
-                    *check = Err(for_producers(*error, version_2(ctx)));
+                    *check = Err(for_producers(*error, version_2));
                 }
             }
             self.append_all(pending.context, &pending.request, &pending.checks, ctx);
@@ -185,11 +186,6 @@ impl ReplicaManager {
         }
         self.verified(expired, ctx);
     }
-}
-
-/// Does Produce add the partition to the transaction, and does the end of one raise the epoch (KIP-890)?
-fn version_2(ctx: &Context<'_, '_>) -> bool {
-    ctx.config.transaction_version >= 2
 }
 
 /// The leader of the transactional id's partition of `__transaction_state`, if it lives.
