@@ -248,6 +248,8 @@ mod tests {
             value_size: Some(32),
             resend,
             config: ProducerConfig::parse(&Properties::new()).expect("defaults are valid"),
+            transactions: None,
+            start: None,
             brokers: [BROKER].into(),
         }));
         lab.start();

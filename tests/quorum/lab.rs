@@ -37,6 +37,8 @@ pub fn setup(seed: u64, records: u32, settings: &[(&str, &str)]) -> WorldSetup {
         value_size: None,
         resend: Resend::Never,
         config: ProducerConfig::parse(&Properties::new()).expect("defaults are good"),
+        transactions: None,
+        start: None,
         brokers: Rc::new([]),
     };
     WorldSetup {
@@ -49,6 +51,7 @@ pub fn setup(seed: u64, records: u32, settings: &[(&str, &str)]) -> WorldSetup {
         network: NetworkSetup::default(),
         producers: vec![shop],
         consumers: Vec::new(),
+        processors: Vec::new(),
         faults: Vec::new(),
     }
 }

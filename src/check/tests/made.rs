@@ -34,6 +34,8 @@ pub fn producer(pairs: &[(&str, &str)], records: u32) -> ProducerAppSetup {
         value_size: None,
         resend: Resend::Never,
         config: ProducerConfig::parse(&properties(pairs)).expect("good settings"),
+        transactions: None,
+        start: None,
         brokers: Rc::new([]),
     }
 }
@@ -49,6 +51,7 @@ pub fn consumer(pairs: &[(&str, &str)], commit: CommitMode) -> ConsumerAppSetup 
         hand_over: HandOver::Inline,
         dedupe: Dedupe::None,
         config: ConsumerConfig::parse(&properties(pairs)).expect("good settings"),
+        start: None,
         brokers: Rc::new([]),
     }
 }
@@ -72,6 +75,7 @@ pub fn setup(producers: Vec<ProducerAppSetup>, consumers: Vec<ConsumerAppSetup>)
         network: NetworkSetup::default(),
         producers,
         consumers,
+        processors: Vec::new(),
         faults: Vec::new(),
     }
 }
