@@ -12,6 +12,7 @@ mod agreement;
 mod decisions;
 mod endings;
 mod offsets;
+mod outputs;
 mod producers;
 mod survival;
 mod transactions;
@@ -21,13 +22,15 @@ use super::ledger::Ledger;
 use super::raft::{Quorum, RaftWatch};
 use crate::base::config::{Acks, IsolationLevel};
 use crate::base::{
-    BrokerId, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, SortedMap, Time, TopicPartition, Vector,
+    BrokerId, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, SortedMap, Time, TopicId, TopicPartition, Vector,
 };
 use crate::log::UnifiedLog;
 use crate::metadata::{CLUSTER_METADATA, MetadataImage};
 use crate::node::Event;
+use crate::protocol::TransactionState;
 use crate::sim::{Recorded, World, WorldSetup};
 use decisions::Decision;
+use outputs::Pipe;
 use producers::ProducerWatch;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -71,6 +74,8 @@ pub enum Invariant {
     FencedNeverCommits,
     /// What a producer is told to be committed is decided so.
     CommitsDecided,
+    /// Where a processor commits its offsets in the transaction, each committed input has one committed output.
+    OneOutput,
     /// The quorum of controllers elects one leader an epoch.
     OneLeaderAnEpoch,
     /// What the quorum has committed is in the log of every later leader.
@@ -113,6 +118,7 @@ impl Invariant {
             Invariant::TransactionStates => "transaction-states",
             Invariant::FencedNeverCommits => "fenced-never-commits",
             Invariant::CommitsDecided => "commits-decided",
+            Invariant::OneOutput => "one-output",
             Invariant::OneLeaderAnEpoch => "one-leader-an-epoch",
             Invariant::LeaderCompleteness => "leader-completeness",
             Invariant::LogMatching => "log-matching",
@@ -153,6 +159,9 @@ pub struct Invariants {
     raft: Rc<RaftWatch>,
     /// Topics above this one are internal.
     last_topic: u32,
+    /// Topics that processors write to.
+    sent_on: Rc<[TopicId]>,
+    pipes: Rc<[Pipe]>,
     producers: ProducerWatch,
     transactions: Rc<TransactionWatch>,
 }
@@ -198,13 +207,17 @@ impl Invariants {
         let acks_all = setup.producers.iter().filter(|app| app.config.acks == Acks::All).map(|app| app.node).collect();
         let read_committed =
             setup.consumers.iter().filter(|app| app.config.isolation_level == IsolationLevel::ReadCommitted);
-        let read_committed = read_committed.map(|app| app.node).collect();
+        let processors = setup.processors.iter();
+        let processors = processors.filter(|app| app.consumer.isolation_level == IsolationLevel::ReadCommitted);
+        let read_committed = read_committed.map(|app| app.node).chain(processors.map(|app| app.node)).collect();
         Invariants {
             watches: SortedMap::new(),
             violations: Vector::new(),
             acks_all,
             raft: Rc::default(),
             last_topic: u32::try_from(setup.topics.len()).expect("invariant: topic ids have 32 bits"),
+            sent_on: outputs::sent_on(setup).into(),
+            pipes: outputs::pipes(setup).into(),
             producers: ProducerWatch::new(setup, read_committed),
             transactions: Rc::default(),
         }
@@ -311,7 +324,15 @@ impl Cluster for World {
         self.broker(broker).filter(|broker| broker.is_running()).map(|broker| broker.broker_epoch())
     }
 
-    fn decision(&self, _producer_id: ProducerId, _epoch: ProducerEpoch) -> Option<bool> {
-        None
+    fn decision(&self, producer_id: ProducerId, epoch: ProducerEpoch) -> Option<bool> {
+        let coordinators = self.brokers().filter_map(|(_, broker)| broker.transaction_coordinator());
+        let transactions = coordinators.flat_map(|coordinator| coordinator.transactions());
+        let of = transactions.map(|(_, metadata)| metadata);
+        let mut of = of.filter(|it| (it.producer_id, it.producer_epoch) == (producer_id, epoch));
+        of.find_map(|it| match it.state {
+            TransactionState::PrepareCommit | TransactionState::CompleteCommit => Some(true),
+            TransactionState::PrepareAbort | TransactionState::CompleteAbort => Some(false),
+            _ => None,
+        })
     }
 }
