@@ -9,7 +9,7 @@ use super::group_coordinator::GroupCoordinator;
 use super::lifecycle::{BrokerState, Lifecycle};
 use super::metadata_loader::MetadataLoader;
 use super::producer_id_manager::ProducerIdManager;
-use super::replica_manager::ReplicaManager;
+use super::replica_manager::{CoordinatorNews, ReplicaManager};
 use super::request_queue::RequestQueue;
 use super::transaction_coordinator::{Host, TransactionCoordinator};
 use crate::base::{BrokerId, Duration, NodeId, Time};
@@ -149,21 +149,25 @@ impl Process {
     /// Until nothing is left to do at this moment: news for coordinators, requests whose connection became free.
     fn settle(&mut self, setup: &BrokerSetup, now: Time, out: &mut Outbox<'_>) {
         loop {
-            for news in self.replicas.take_coordinator_news() {
-                if self.replicas.keeps_transactions(news.partition()) {
-                    self.coordinate(setup, now, out, |transactions, host| transactions.on_news(news, host));
-                    continue;
-                }
-                let (mut ctx, replicas, group) = self.parts(setup, now, out);
-                group.on_news(news, replicas, &mut ctx);
+            let news = self.replicas.take_coordinator_news();
+            if !news.is_empty() {
+                news.into_iter().for_each(|news| self.on_news(setup, now, news, out));
+                continue;
             }
             match self.requests.next() {
                 Some(message) => self.handle(setup, now, message, out),
-                None if self.replicas.has_coordinator_news() => {}
                 None => break,
             }
         }
         self.arm_controller_timer(out);
+    }
+
+    fn on_news(&mut self, setup: &BrokerSetup, now: Time, news: CoordinatorNews, out: &mut Outbox<'_>) {
+        if news.partition().is_some_and(|id| self.replicas.keeps_transactions(id)) {
+            return self.coordinate(setup, now, out, |transactions, host| transactions.on_news(&news, host));
+        }
+        let (mut ctx, replicas, group) = self.parts(setup, now, out);
+        group.on_news(news, replicas, &mut ctx);
     }
 
     #[allow(clippy::too_many_arguments)]

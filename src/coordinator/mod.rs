@@ -10,4 +10,4 @@ mod record;
 pub mod transaction;
 
 pub use crate::metadata::coordinator_partition as partition_for;
-pub use record::{CoordinatorRecord, batch_of, records_of};
+pub use record::{CoordinatorRecord, batch_of, records_of, transactional_batch_of};

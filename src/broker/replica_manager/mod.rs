@@ -7,14 +7,18 @@
 mod delete_records;
 mod fetch;
 mod isr;
+mod markers;
 mod offsets;
 mod produce;
+mod producers;
 mod rounds;
 mod state_change;
 mod verification;
 
 use self::delete_records::DelayedDelete;
+use self::markers::DelayedMarkers;
 use self::verification::Verifications;
+pub use self::verification::{Check, PendingOffsets};
 use super::alter_partition::AlterPartitionManager;
 use super::context::Context;
 use super::fetch_session::FetchSessions;
@@ -36,6 +40,7 @@ pub struct ReplicaManager {
     produce: ProducePurgatory,
     deletes: Vec<DelayedDelete>,
     verifications: Verifications,
+    markers: DelayedMarkers,
     /// The follower's side.
     pub fetchers: ReplicaFetchers,
     /// The leader's dealings with the controller.
@@ -64,7 +69,7 @@ impl Hash for CoordinatedTopics {
 }
 
 /// What a coordinator has to react to.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum CoordinatorNews {
     /// The high watermark of a partition led here moved.
     Advanced(TopicPartition),
@@ -72,13 +77,16 @@ pub enum CoordinatorNews {
     Elected(TopicPartition),
     /// It does not any more.
     Resigned(TopicPartition),
+    /// The coordinator of a transaction knows, or does not, that offsets belong to it.
+    Verified(Box<PendingOffsets>),
 }
 
 impl CoordinatorNews {
-    /// Which partition it is about.
-    pub fn partition(self) -> TopicPartition {
+    /// Which partition of a coordinator's topic it is about.
+    pub fn partition(&self) -> Option<TopicPartition> {
         match self {
-            CoordinatorNews::Advanced(id) | CoordinatorNews::Elected(id) | CoordinatorNews::Resigned(id) => id,
+            CoordinatorNews::Advanced(id) | CoordinatorNews::Elected(id) | CoordinatorNews::Resigned(id) => Some(*id),
+            CoordinatorNews::Verified(_) => None,
         }
     }
 }
@@ -92,6 +100,7 @@ impl ReplicaManager {
             produce: ProducePurgatory::default(),
             deletes: Vec::new(),
             verifications: Verifications::new(),
+            markers: DelayedMarkers::default(),
             fetchers: ReplicaFetchers::new(id),
             alter_partition,
             purgatory_timer: None,
@@ -140,11 +149,6 @@ impl ReplicaManager {
         std::mem::take(&mut self.coordinator_news)
     }
 
-    /// Are there any?
-    pub fn has_coordinator_news(&self) -> bool {
-        !self.coordinator_news.is_empty()
-    }
-
     fn coordinates(&self, id: TopicPartition) -> bool {
         self.coordinated.offsets == Some(id.topic) || self.keeps_transactions(id)
     }
@@ -189,6 +193,7 @@ impl ReplicaManager {
         self.complete_produces(id, ctx);
         self.complete_fetches(id, false, ctx);
         self.complete_deletes(id, ctx);
+        self.complete_markers(id, ctx);
         if self.coordinates(id) {
             self.coordinator_news.push(CoordinatorNews::Advanced(id));
         }
@@ -209,6 +214,7 @@ impl ReplicaManager {
         self.complete_fetches(id, true, ctx);
         self.complete_fetches(id, false, ctx);
         self.complete_deletes(id, ctx);
+        self.complete_markers(id, ctx);
         if self.coordinates(id) {
             let leads = self.partition(id).is_some_and(Partition::is_leader);
             let news = if leads { CoordinatorNews::Elected } else { CoordinatorNews::Resigned };
@@ -221,12 +227,13 @@ impl ReplicaManager {
         self.purgatory_timer = None;
         self.expire_produces(ctx);
         self.expire_deletes(ctx);
+        self.expire_markers(ctx);
         while let Some(session) = self.sessions.expired(ctx.now) {
             self.complete_fetch(session, ctx);
         }
-        let earliest =
-            [self.sessions.deadline(), self.produce.deadline(), self.deletes_deadline()].into_iter().flatten().min();
-        if let Some(deadline) = earliest {
+        let deadlines =
+            [self.sessions.deadline(), self.produce.deadline(), self.deletes_deadline(), self.markers.deadline()];
+        if let Some(deadline) = deadlines.into_iter().flatten().min() {
             self.arm_purgatory(deadline, ctx.out);
         }
     }

@@ -139,11 +139,12 @@ impl TransactionCoordinator {
     }
 
     /// Something happened to a partition of `__transaction_state`.
-    pub fn on_news(&mut self, news: CoordinatorNews, host: &mut Host<'_, '_>) {
+    pub fn on_news(&mut self, news: &CoordinatorNews, host: &mut Host<'_, '_>) {
         match news {
-            CoordinatorNews::Advanced(id) => self.catch_up(id, host),
-            CoordinatorNews::Resigned(id) => self.unload(id, host),
-            CoordinatorNews::Elected(id) => self.load(id, host),
+            CoordinatorNews::Advanced(id) => self.catch_up(*id, host),
+            CoordinatorNews::Resigned(id) => self.unload(*id, host),
+            CoordinatorNews::Elected(id) => self.load(*id, host),
+            CoordinatorNews::Verified(_) => {}
         }
     }
 

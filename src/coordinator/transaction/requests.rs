@@ -114,4 +114,4 @@ impl TransactionMetadata {
 
 #[cfg(test)]
 #[path = "requests_tests.rs"]
-mod tests;
+pub(super) mod tests;
