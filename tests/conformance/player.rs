@@ -165,6 +165,11 @@ impl Play {
         while !self.cluster.answers.contains_key(&correlation) && self.waited_ms(started) < PATIENCE_MS {
             self.cluster.run_for(1);
         }
+        for topic in ["__consumer_offsets", "__transaction_state"] {
+            if let Some(id) = self.cluster.controller.image().topic_id(topic) {
+                self.names.learn(topic, id);
+            }
+        }
         match self.cluster.answers.remove(&correlation) {
             Some(answer) => {
                 let now_ms = self.cluster.now.wall_clock_ms();

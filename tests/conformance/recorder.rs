@@ -39,7 +39,19 @@ impl Recorder {
         let (kafka, schemas) = (Kafka::start(jars, java, logs), Schemas::new(jars));
         let mut recorder = Recorder { kafka, schemas, features: Vec::new() };
         recorder.await_brokers();
+        recorder.spend_first_ids();
         recorder
+    }
+
+    /// Errors are answered with the producer id 0, which should not be anybody's.
+    fn spend_first_ids(&mut self) {
+        let body = json!({ "transactionalId": null, "transactionTimeoutMs": 60000 });
+        for broker in 0..BROKERS {
+            let call = Call { api: "InitProducerId", version: 5, body: &body, prefix: "" };
+            while self.ask(broker, call).is_none_or(|answer| has_error(&answer, "COORDINATOR_LOAD_IN_PROGRESS")) {
+                std::thread::sleep(POLL);
+            }
+        }
     }
 
     /// Records a family.

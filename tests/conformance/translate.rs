@@ -30,6 +30,13 @@ impl Names {
         Names { topics: topics.collect(), strangers: Vec::new() }
     }
 
+    /// A topic that the cluster made for itself.
+    pub fn learn(&mut self, name: &str, id: TopicId) {
+        if self.topics.iter().all(|(_, known)| *known != id) {
+            self.topics.push((name.to_string(), id));
+        }
+    }
+
     pub fn first(&self) -> TopicId {
         self.topics[0].1
     }

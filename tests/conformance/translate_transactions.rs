@@ -228,7 +228,7 @@ fn described(response: &Response, names: &Names, words: &Words, now_ms: i64) -> 
                     "transactionState": of.state.map_or("", TransactionState::name),
                     "transactionTimeoutMs": of.timeout.as_millis(),
                     "transactionStartTimeMs": words.time(of.start_time, now_ms),
-                    "producerId": words.producer(of.producer_id),
+                    "producerId": if of.error.is_error() { of.producer_id.into() } else { words.producer(of.producer_id) },
                     "producerEpoch": of.producer_epoch,
                     "topics": topics,
                 })
