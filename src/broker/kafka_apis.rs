@@ -64,6 +64,10 @@ impl Process {
             Request::AddOffsetsToTxn(_)
             | Request::EndTxn(_)
             | Request::DescribeTransactions(_)
+            | Request::JoinGroup(_)
+            | Request::SyncGroup(_)
+            | Request::Heartbeat(_)
+            | Request::LeaveGroup(_)
             | Request::ListTransactions(_) => return self.requests.close(context, out),
             // The controller's; a broker that gets one closes the connection, as for any API it does not offer.
             Request::AlterPartition(_)
