@@ -46,7 +46,7 @@ fn fetch(shard: &GroupShard) -> i64 {
 
 #[test]
 fn g11_offset_commit_with_unknown_group() {
-    let shard = GroupShard::new(4_096);
+    let mut shard = GroupShard::new(4_096);
     for (version, error) in [(9, ErrorCode::GroupIdNotFound), (8, ErrorCode::IllegalGeneration)] {
         let (records, response) = shard.commit_at_version(&request(10, vec![wish(5)]), version, &image(), Time::ORIGIN);
         assert_eq!((records.len(), response.partitions[0].error), (0, error), "version {version}");
@@ -71,7 +71,7 @@ fn g10_a_member_of_a_group_without_members_is_unknown() {
 
 #[test]
 fn nothing_changes_before_the_replay() {
-    let shard = GroupShard::new(4_096);
+    let mut shard = GroupShard::new(4_096);
     let (records, _) = shard.commit(&request(-1, vec![wish(5)]), &image(), Time::ORIGIN);
     assert_eq!((records.len(), fetch(&shard)), (1, -1));
 }
