@@ -2,6 +2,7 @@
 
 use crate::script::Send;
 use crate::translate::{Names, Reader, Refusal, grouped, list, partitions};
+use crate::translate_groups::member;
 use crate::words::Words;
 use delivery_lab::base::{TopicId, TopicPartition};
 use delivery_lab::protocol::*;
@@ -61,7 +62,7 @@ pub fn request(send: &Send, names: &mut Names, reader: &Reader<'_>) -> Option<Re
             producer_id: pid(body),
             producer_epoch: epoch(body),
             generation: reader.int(body, "generationId", -1),
-            member_id: text(body, "memberId"),
+            member_id: member(body, reader),
             instance_id: optional(body, "groupInstanceId"),
             transaction_v2,
             offsets: offsets(body, names, reader),
@@ -69,7 +70,7 @@ pub fn request(send: &Send, names: &mut Names, reader: &Reader<'_>) -> Option<Re
         "OffsetCommit" => Request::OffsetCommit(OffsetCommitRequest {
             group: text(body, "groupId"),
             generation: reader.int(body, "generationIdOrMemberEpoch", -1),
-            member_id: text(body, "memberId"),
+            member_id: member(body, reader),
             instance_id: optional(body, "groupInstanceId"),
             offsets: offsets(body, names, reader),
         }),
