@@ -40,7 +40,7 @@ impl Lab {
 
     /// With followers, whose fetches commit what the coordinator writes.
     pub fn with_replicas(replicas: &[i32], settings: &[(&str, &str)]) -> Lab {
-        let (bench, transactions) = (Bench::new(settings), TransactionCoordinator::new());
+        let (bench, transactions) = (Bench::new(settings), TransactionCoordinator::default());
         let mut lab = Lab { bench, transactions, ids: ProducerIdManager::default(), ids_wanted: 0 };
         for (id, name) in [(OFFSETS, CONSUMER_OFFSETS_TOPIC), (TRANSACTIONS, TRANSACTION_STATE_TOPIC)] {
             lab.bench.follow(&[MetadataRecord::Topic { name: name.into(), topic: id.topic }]);
