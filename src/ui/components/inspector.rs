@@ -131,6 +131,7 @@ fn NodeBox(props: &NodeProps) -> Html {
         NodeBody::Controller(it) => controller(it, &props.names, node),
         NodeBody::Producer(it) => producer(it, t),
         NodeBody::Consumer(it) => consumer(it, t),
+        NodeBody::Processor(it) => html! { <>{ consumer(&it.reader, t) }{ producer(&it.writer, t) }</> },
     };
     html! {
         <>

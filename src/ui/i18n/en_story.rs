@@ -148,6 +148,11 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::Polling => "polling".to_owned(),
         Activity::Processing { record, .. } => format!("processing {record}{left}"),
         Activity::Committing => "committing its offsets".to_owned(),
+        Activity::InitializingTransactions => "initTransactions()".to_owned(),
+        Activity::SendingOffsets => "adding its offsets to the transaction".to_owned(),
+        Activity::EndingTransaction { committed: true } => "committing the transaction".to_owned(),
+        Activity::EndingTransaction { committed: false } => "aborting the transaction".to_owned(),
+        Activity::Failed { error } => format!("stopped: {error}"),
         Activity::Fenced => "fenced".to_owned(),
         Activity::Starting => "starting".to_owned(),
         Activity::Serving { leads, follows } => format!("leads {leads}, follows {follows}"),
@@ -289,6 +294,9 @@ pub fn event(line: &Line) -> Sentence {
         Event::TransactionEnding { committed: false, .. } => ("aborts the transaction".to_owned(), Tone::Plain),
         Event::TransactionEnded { committed: true, .. } => ("the transaction is committed".to_owned(), Tone::Plain),
         Event::TransactionEnded { committed: false, .. } => ("the transaction is aborted".to_owned(), Tone::Odd),
+        Event::OffsetsSent { group, .. } => {
+            (format!("the offsets of {group} are part of the transaction"), Tone::Plain)
+        }
         Event::ProducerFailed { error } => {
             (format!("a transaction call threw an exception: {}", error.name()), Tone::Bad)
         }

@@ -142,6 +142,11 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::Polling => "poll 중".to_owned(),
         Activity::Processing { record, .. } => format!("{record} 처리 중{left}"),
         Activity::Committing => "오프셋 커밋 중".to_owned(),
+        Activity::InitializingTransactions => "initTransactions()".to_owned(),
+        Activity::SendingOffsets => "오프셋을 트랜잭션에 넣는 중".to_owned(),
+        Activity::EndingTransaction { committed: true } => "트랜잭션 커밋 중".to_owned(),
+        Activity::EndingTransaction { committed: false } => "트랜잭션 중단 중".to_owned(),
+        Activity::Failed { error } => format!("종료됨: {error}"),
         Activity::Fenced => "fenced".to_owned(),
         Activity::Starting => "시작하는 중".to_owned(),
         Activity::Serving { leads, follows } => format!("리더 {leads}, 팔로워 {follows}"),
@@ -282,6 +287,7 @@ pub fn event(line: &Line) -> Sentence {
         Event::TransactionEnding { committed: false, .. } => ("트랜잭션 중단 요청".to_owned(), Tone::Plain),
         Event::TransactionEnded { committed: true, .. } => ("트랜잭션이 커밋됨".to_owned(), Tone::Plain),
         Event::TransactionEnded { committed: false, .. } => ("트랜잭션이 중단됨".to_owned(), Tone::Odd),
+        Event::OffsetsSent { group, .. } => (format!("{group}의 오프셋이 트랜잭션에 들어감"), Tone::Plain),
         Event::ProducerFailed { error } => (format!("트랜잭션 호출이 예외를 던짐: {}", error.name()), Tone::Bad),
         Event::TransactionChanged { transactional_id, producer_epoch, state, .. } => {
             (format!("트랜잭션 {transactional_id}: {}, 에포크 {producer_epoch}", state.name()), Tone::Plain)
