@@ -29,7 +29,7 @@ impl Run {
         Run {
             ledger: Ledger::new(setup),
             invariants: Invariants::new(&setup.producers),
-            claim: claim(&setup.producers, &setup.consumers),
+            claim: claim(&setup.producers, &setup.consumers, &setup.processors),
             world,
         }
     }
