@@ -3,8 +3,11 @@
 
 mod bench;
 mod follower_cases;
+mod group_bench;
 mod leader_cases;
+
 mod marker_cases;
+mod membership_cases;
 mod offset_cases;
 mod rack_cases;
 mod requests;
