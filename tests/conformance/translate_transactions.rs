@@ -169,8 +169,9 @@ pub fn response(response: &Response, send: &Send, names: &Names, words: &mut Wor
         }
         Response::TxnOffsetCommit(TxnOffsetCommitResponse { partitions })
         | Response::OffsetCommit(OffsetCommitResponse { partitions }) => {
+            let topic = topic_key(send);
             let results: Vec<_> = partitions.iter().map(|it| (it.partition, it.error)).collect();
-            json!({ "topics": grouped(errors(&results, "errorCode").into_iter(), "name", "partitions", names) })
+            json!({ "topics": grouped(errors(&results, "errorCode").into_iter(), topic, "partitions", names) })
         }
         Response::OffsetFetch(it) => {
             let one = |part: &OffsetFetchResult| {
@@ -183,12 +184,17 @@ pub fn response(response: &Response, send: &Send, names: &Names, words: &mut Wor
                 });
                 (part.partition, json)
             };
-            let topics = grouped(it.partitions.iter().map(one), "name", "partitions", names);
+            let topics = grouped(it.partitions.iter().map(one), topic_key(send), "partitions", names);
             let group = &send.body["groups"][0]["groupId"];
             json!({ "groups": [{ "groupId": group, "errorCode": it.error.name(), "topics": topics }] })
         }
         _ => return described(response, names, words, now_ms),
     })
+}
+
+/// OffsetCommit and OffsetFetch name topics by id since version 10.
+fn topic_key(send: &Send) -> &'static str {
+    if send.version >= 10 { "topicId" } else { "name" }
 }
 
 /// What administrators ask.
