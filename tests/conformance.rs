@@ -31,10 +31,14 @@ mod script;
 mod settings;
 #[path = "conformance/shorthand.rs"]
 mod shorthand;
+#[path = "conformance/shorthand_transactions.rs"]
+mod shorthand_transactions;
 #[path = "conformance/translate.rs"]
 mod translate;
 #[path = "conformance/translate_control.rs"]
 mod translate_control;
+#[path = "conformance/translate_transactions.rs"]
+mod translate_transactions;
 #[path = "conformance/wire.rs"]
 mod wire;
 #[path = "conformance/words.rs"]
