@@ -33,7 +33,9 @@ fn h8_sequences_wrap_around_on_the_wire() {
     manager.set_next_sequence(partition(0), i32::MAX - 1);
     let mut sequences = Vec::new();
     for record in [1, 4, 7] {
-        (record..record + 3).for_each(|record| drop(lab.send(record)));
+        for record in record..record + 3 {
+            lab.send(record);
+        }
         lab.advance(10);
         let sent = lab.take_one();
         sequences.push((sent.base_sequence(), sent.request.partitions[0].batch.last_sequence()));
