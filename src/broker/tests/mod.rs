@@ -2,10 +2,12 @@
 //! `tests/broker`.
 
 mod bench;
+mod coordinator_cases;
+mod coordinator_lab;
 mod follower_cases;
 mod group_bench;
 mod leader_cases;
-
+mod marker_answer_cases;
 mod marker_cases;
 mod membership_cases;
 mod offset_cases;

@@ -1,6 +1,11 @@
 //! The producer against a scripted cluster.
 
 mod chaos;
+mod coordinator;
 mod harness;
 mod idempotence;
 mod sending;
+mod transaction_chaos;
+mod transaction_epochs;
+mod transaction_errors;
+mod transactions;
