@@ -1,11 +1,14 @@
 //! What happened: event lists, stories, and the lanes of the timeline, from the window that history keeps.
 
+use super::swim::Swim;
 use super::{EventView, Session};
 use crate::base::{Duration, RecordId, SortedMap, Time};
 use crate::history::Replay;
 use crate::node::Event;
 use crate::sim::{Recorded, records_of};
-use crate::view::{ArrowView, LostMessage, MarkKind, MarkView, Recent, TimelineView};
+use crate::view::{
+    ArrowView, LostMessage, MarkKind, MarkView, Recent, TimelineView, partition_name, transactions, writers,
+};
 use std::rc::Rc;
 
 /// A lost message, or a record that was cut off, stays in the picture for this long.
@@ -67,17 +70,26 @@ impl Session {
         let (from, to) = (Time::from_origin_us(from_us), Time::from_origin_us(to_us));
         let admin = self.trial().run.world.names().len() as u16 - 1;
         let mut lanes = Lanes { admin, ..Lanes::default() };
+        let known = transactions(&self.trial().run.world);
+        let mut swim = Swim::new(writers(&self.trial().run.world), &known);
+        let mut last_us = from_us;
         for recorded in
             self.entries_between(Time(from.0.saturating_sub(LONGEST_FLIGHT.0)), to).iter().flat_map(|c| c.iter())
         {
             if recorded.at > to {
+                last_us = to_us;
                 break;
             }
+            last_us = last_us.max(recorded.at.us_since_origin());
             lanes.add(recorded, from);
+            swim.add(recorded, recorded.at >= from);
         }
+        let world = &self.trial().run.world;
+        let until = last_us.max(world.now().us_since_origin().min(to_us));
+        let transactions = swim.lanes(from_us, until, &known, |partition| partition_name(world, partition));
         let arrows = lanes.arrows.into_values();
         let arrows = arrows.filter(|arrow| arrow.ends_us.is_none_or(|end| end >= from_us)).collect();
-        Rc::new(TimelineView { from_us, to_us, arrows, marks: lanes.marks })
+        Rc::new(TimelineView { from_us, to_us, arrows, marks: lanes.marks, transactions })
     }
 
     fn entries_between(&mut self, from: Time, to: Time) -> Vec<Rc<Vec<Recorded>>> {

@@ -117,7 +117,11 @@ pub const SINK_HEIGHT: f64 = 34.0 + 42.0 * SINK_ROWS as f64;
 
 fn height(node: &NodeView, dense: bool) -> f64 {
     match &node.body {
-        NodeBody::Producer(it) => 110.0 + 18.0 * (it.settings.len().min(6) as f64 + 2.0),
+        NodeBody::Producer(it) => {
+            // A transactional one has three lines more, and room for being fenced.
+            let transactional = if it.manager.is_some() { 3.0 * 18.0 + 12.0 } else { 0.0 };
+            110.0 + 18.0 * (it.settings.len().min(6) as f64 + 2.0) + transactional
+        }
         NodeBody::Consumer(it) => consumer_height(it.positions.len()) + GAP + SINK_HEIGHT,
         NodeBody::Controller(_) => 34.0,
         NodeBody::Broker(it) => {

@@ -53,6 +53,7 @@ pub(super) fn producer(run: &Run, app: &ProducerApp) -> (Activity, NodeBody) {
         acked,
         failed,
         producer_id: identity.map(|it| (it.id, it.epoch)),
+        manager: None,
     };
     (producer_activity(app, world.now()), NodeBody::Producer(view))
 }

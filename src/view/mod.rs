@@ -10,6 +10,7 @@ mod model;
 mod project;
 mod quorum;
 mod server;
+mod transactions;
 mod verdict;
 
 pub use files::{node_files, partition_files};
@@ -17,6 +18,7 @@ pub use lanes::*;
 pub use model::*;
 pub use project::{LostMessage, Recent, partition_name, project};
 pub use server::{stored_before, stored_from};
+pub use transactions::*;
 pub use verdict::*;
 
 /// How many offsets of a log are in view.

@@ -78,7 +78,11 @@ pub fn BrokerCard(props: &CardProps) -> Html {
             }
         });
         let selected = props.partition.as_ref() == Some(&partition.name);
-        let label = (t.partition_label)(&partition.name, &name, partition.log_end_offset, partition.high_watermark);
+        let mut label = (t.partition_label)(&partition.name, &name, partition.log_end_offset, partition.high_watermark);
+        let unseen = partition.high_watermark - partition.last_stable_offset;
+        if unseen > 0 {
+            label = format!("{label}. {}", (t.hidden_records)(unseen));
+        }
         let leads = partition.role == ReplicaRole::Leader;
         html! {
             <g key={&*partition.name} class={classes!("partition", selected.then_some("selected"))} role="button" tabindex="0"
@@ -107,6 +111,8 @@ pub fn BrokerCard(props: &CardProps) -> Html {
                 <text class="title" x="16" y="22">{ &name }<tspan class="sub" dx="8">{ role }</tspan></text>
                 if let Some(state) = state {
                     <text class="say end" x={(area.w - 16.0).to_string()} y="22">{ state }</text>
+                } else if !broker.transactions.is_empty() {
+                    <text class="dim end" x={(area.w - 16.0).to_string()} y="22">{ "◆ txn coordinator" }</text>
                 } else if hidden > 0 {
                     <text class="dim end" x={(area.w - 16.0).to_string()} y="22">{ (t.internal_hidden)(hidden) }</text>
                 }

@@ -6,13 +6,14 @@ use crate::ui::geometry::{CELL, CELL_GAP, SINK_HEIGHT, SINK_ROWS, consumer_heigh
 use crate::ui::hooks::{use_lab, use_texts};
 use crate::ui::i18n::Texts;
 use crate::ui::state::Target;
-use crate::ui::words::{mono_width, node_name, shorten, shorten_mono, text_width, two_lines};
+use crate::ui::words::{lines, mono_width, node_name, shorten, shorten_mono, text_width};
 use delivery_lab::view::{Activity, ConsumerView, NodeBody, NodeStatus, NodeView, ProducerView, SinkRow};
 use yew::prelude::*;
 
 /// A key and its value on one line.
 fn pair(y: f64, w: f64, key: &str, value: &str, changed: bool) -> Html {
-    let width = mono_width(value, 10.2);
+    let value = shorten_mono(value, 10.2, w - 32.0 - 24.0);
+    let width = mono_width(&value, 10.2);
     let room = w - 32.0 - width - 8.0;
     html! {
         <>
@@ -50,21 +51,25 @@ fn loose_cells(records: &[u32], width: f64, cell: f64) -> Html {
 
 /// Whether all goes as it should: colour is for what does not.
 fn calm(node: &NodeView) -> bool {
-    let trouble = matches!(node.doing, Activity::Retrying { .. } | Activity::BackingOff { .. } | Activity::Fenced);
+    let trouble = matches!(
+        node.doing,
+        Activity::Retrying { .. } | Activity::BackingOff { .. } | Activity::Fenced | Activity::ProducerFenced
+    );
     node.status == NodeStatus::Up && !trouble
 }
 
-/// What it is doing, in at most two lines.
+/// What it is doing, in two lines, or three where there is more to say.
 fn say(node: &NodeView, t: &Texts, left_us: u64, y: f64, w: f64) -> Html {
     let text = state_words(node, t).map_or_else(|| (t.activity)(&node.doing, left_us), str::to_owned);
-    let (first, second) = two_lines(&text, 12.5, w - 28.0);
     let class = classes!("say", calm(node).then_some("calm"));
-    html! {
-        <>
-            <text class={class.clone()} x="16" y={y.to_string()}>{ first }</text>
-            if !second.is_empty() { <text {class} x="16" y={(y + 15.0).to_string()}>{ second }</text> }
-        </>
-    }
+    let most = if node.doing == Activity::ProducerFenced { 3 } else { 2 };
+    lines(&text, 12.5, w - 28.0, most)
+        .into_iter()
+        .enumerate()
+        .map(|(at, line)| {
+            html! { <text key={at} class={class.clone()} x="16" y={(y + 15.0 * at as f64).to_string()}>{ line }</text> }
+        })
+        .collect()
 }
 
 fn head(node: &NodeView, kind: &str, w: f64) -> Html {
@@ -82,18 +87,18 @@ pub fn ProducerCard(props: &CardProps) -> Html {
     let (onclick, onkeydown) = opener(&lab, Target::Node(node.id));
     let doing = (t.activity)(&node.doing, props.left_us);
     let label = (t.node_label)(&node.name, t.producer, &doing);
-    let lines = producer_lines(it, t);
-    let after = 50.0 + 18.0 * lines.len() as f64;
+    let pairs = producer_lines(it, t);
+    let after = 50.0 + 18.0 * pairs.len() as f64;
     let buffered: Vec<u32> = it.buffer.iter().map(|(record, _)| *record).collect();
     html! {
-        <g class={node_classes(node, "producer", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
+        <g class={classes!(node_classes(node, "producer", props.selected), (node.doing == Activity::ProducerFenced).then_some("fenced"))} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
             <rect class="card" width={area.w.to_string()} height={area.h.to_string()} rx="10" />
             { crossed(node, area.w, area.h) }
             <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
                 <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="32" rx="8" />
                 { head(node, t.producer, area.w) }
             </g>
-            { for lines.iter().enumerate().map(|(at, (key, value, changed))| pair(50.0 + 18.0 * at as f64, area.w, key, value, *changed)) }
+            { for pairs.iter().enumerate().map(|(at, (key, value, changed))| pair(50.0 + 18.0 * at as f64, area.w, key, value, *changed)) }
             <text class="kv" x="16" y={(after + 8.0).to_string()}>{ t.buffer }</text>
             <g transform={format!("translate({:.1},{:.1})", 22.0 + text_width(t.buffer, 11.5), after - 8.0)}>
                 { loose_cells(&buffered, area.w - 36.0 - text_width(t.buffer, 11.5), props.shape.cell_width) }
@@ -111,6 +116,12 @@ fn producer_lines(it: &ProducerView, t: &Texts) -> Vec<(String, String, bool)> {
         .take(6)
         .map(|(key, value, changed)| (key.to_string(), value.to_string(), *changed))
         .collect();
+    if let Some(manager) = &it.manager {
+        let identity = it.producer_id.map_or_else(|| "–".to_owned(), |(id, epoch)| format!("{id} · {epoch}"));
+        lines.push(("transactional.id".to_owned(), manager.transactional_id.to_string(), false));
+        lines.push(("state".to_owned(), manager.state.to_owned(), false));
+        lines.push(("id · epoch".to_owned(), identity, false));
+    }
     lines.push((t.sent_of.to_owned(), format!("{} / {}", it.sent, it.total), false));
     lines.push((t.in_flight.to_owned(), (t.in_flight_of)(it.in_flight.len(), it.max_in_flight), false));
     lines

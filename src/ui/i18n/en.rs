@@ -2,7 +2,7 @@
 
 use super::en_story as story;
 use super::{Banner, Texts};
-use delivery_lab::view::{MarkKind, NodeStatus, RowStatus, Trouble};
+use delivery_lab::view::{MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
 
 pub static TEXTS: Texts = Texts {
     scenario: "Scenario",
@@ -45,6 +45,7 @@ pub static TEXTS: Texts = Texts {
     settings: "Settings",
     producer: "Producer",
     consumer: "Consumer",
+    processor: "Processor",
     topic: "Topic",
     cluster: "Cluster",
     workload: "Workload",
@@ -162,7 +163,20 @@ pub static TEXTS: Texts = Texts {
     },
     internal_hidden: |count| format!("+{count} internal"),
     legend: "Legend",
-    legend_items: ["buffered", "appended", "committed", "duplicated", "lost", "control record"],
+    legend_items: [
+        "buffered",
+        "appended",
+        "committed",
+        "duplicated",
+        "lost",
+        "control record",
+        "open transaction",
+        "hidden from read_committed",
+        "aborted",
+        "commit marker",
+        "abort marker",
+    ],
+    hidden_records: |count| format!("{count} of them hidden from read_committed"),
     show_traffic: "Show replication and heartbeats",
     actions_on: |what| format!("What to do to: {what}"),
     reset: "Reset the connection",
@@ -274,6 +288,12 @@ pub static TEXTS: Texts = Texts {
         MarkKind::Committed => "offsets committed",
         MarkKind::Error => "error",
     },
+    transaction_mark: |kind, about, node| match kind {
+        TransactionMarkKind::Commit => format!("commit marker in {about}, by {node}"),
+        TransactionMarkKind::Abort => format!("abort marker in {about}, by {node}"),
+        TransactionMarkKind::Initialized => format!("{node}: initTransactions() returned, epoch {about}"),
+        TransactionMarkKind::Fenced => format!("{node} is fenced: {about}"),
+    },
     finished: "finished",
     events: "Events",
     inspector: "Inspector",
@@ -283,6 +303,11 @@ pub static TEXTS: Texts = Texts {
     event: story::event,
     nothing_selected: "Select a node below, or a log on the stage, to see all it holds. A cell opens its batch, byte by byte.",
     message_over: "This message is no longer under way.",
+    no_coordinator: "No coordinator knows this transactional.id now: it is not there yet, or its coordinator is down or still loading.",
+    fenced_by_newer: "Fenced by a newer producer with the same transactional.id: this one can write no more.",
+    machine: |now, next| format!("State: {now}. From here: {next}."),
+    machine_pending: |pending| format!("On its way to {pending}: written, not yet replicated."),
+    machine_dashed: "Dashed: only with transaction.version 2.",
     hex_of: |offset| format!("Batch at offset {offset}"),
     hex_none: "This batch is no longer there.",
     previous_batch: "Previous batch",

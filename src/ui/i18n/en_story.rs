@@ -148,6 +148,7 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::Polling => "polling".to_owned(),
         Activity::Processing { record, .. } => format!("processing {record}{left}"),
         Activity::Committing => "committing its offsets".to_owned(),
+        Activity::ProducerFenced => "fenced by a newer producer with the same transactional.id".to_owned(),
         Activity::Fenced => "fenced".to_owned(),
         Activity::Starting => "starting".to_owned(),
         Activity::Serving { leads, follows } => format!("leads {leads}, follows {follows}"),

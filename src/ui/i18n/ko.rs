@@ -3,7 +3,7 @@
 use super::ko_story as story;
 use super::{Banner, Texts};
 use delivery_lab::base::config::{ConfigNote, NoteKind};
-use delivery_lab::view::{MarkKind, NodeStatus, RowStatus, Trouble};
+use delivery_lab::view::{MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
 
 pub static TEXTS: Texts = Texts {
     scenario: "시나리오",
@@ -52,6 +52,7 @@ pub static TEXTS: Texts = Texts {
     settings: "설정",
     producer: "프로듀서",
     consumer: "컨슈머",
+    processor: "프로세서",
     topic: "토픽",
     cluster: "클러스터",
     workload: "작업량",
@@ -165,7 +166,20 @@ pub static TEXTS: Texts = Texts {
     },
     internal_hidden: |count| format!("+내부 {count}"),
     legend: "범례",
-    legend_items: ["버퍼에 있음", "기록됨", "커밋됨", "중복됨", "유실됨", "컨트롤 레코드"],
+    legend_items: [
+        "버퍼에 있음",
+        "기록됨",
+        "커밋됨",
+        "중복됨",
+        "유실됨",
+        "컨트롤 레코드",
+        "진행 중인 트랜잭션",
+        "read_committed에 보이지 않음",
+        "중단됨(abort)",
+        "커밋 마커",
+        "중단 마커",
+    ],
+    hidden_records: |count| format!("그중 {count}개는 read_committed에 보이지 않음"),
     show_traffic: "복제와 heartbeat 보기",
     actions_on: |what| format!("할 수 있는 일: {what}"),
     reset: "연결 끊기 (reset)",
@@ -277,6 +291,12 @@ pub static TEXTS: Texts = Texts {
         MarkKind::Committed => "오프셋 커밋",
         MarkKind::Error => "오류",
     },
+    transaction_mark: |kind, about, node| match kind {
+        TransactionMarkKind::Commit => format!("{about}에 커밋 마커({node})"),
+        TransactionMarkKind::Abort => format!("{about}에 중단 마커({node})"),
+        TransactionMarkKind::Initialized => format!("{node}: initTransactions() 반환, epoch {about}"),
+        TransactionMarkKind::Fenced => format!("{node} fenced: {about}"),
+    },
     finished: "끝",
     events: "사건",
     inspector: "인스펙터",
@@ -286,6 +306,11 @@ pub static TEXTS: Texts = Texts {
     event: story::event,
     nothing_selected: "아래에서 노드를 고르거나 스테이지에서 로그를 고르면 모든 상태를 볼 수 있습니다. 칸을 누르면 배치를 바이트 단위로 보여 줍니다.",
     message_over: "이 메시지는 더 이상 이동 중이 아닙니다.",
+    no_coordinator: "지금 이 transactional.id를 아는 coordinator가 없습니다. 아직 등록되지 않았거나, coordinator가 꺼져 있거나 상태를 불러오는 중입니다.",
+    fenced_by_newer: "같은 transactional.id를 쓰는 새 프로듀서가 나타나 fenced되었습니다. 이 프로듀서는 더 이상 쓸 수 없습니다.",
+    machine: |now, next| format!("현재 상태: {now}. 다음으로 갈 수 있는 상태: {next}."),
+    machine_pending: |pending| format!("{pending}(으)로 바뀌는 중: 기록했지만 아직 복제되지 않았습니다."),
+    machine_dashed: "점선은 transaction.version 2에만 있는 전이입니다.",
     hex_of: |offset| format!("오프셋 {offset}의 배치"),
     hex_none: "이 배치는 더 이상 없습니다.",
     previous_batch: "이전 배치",

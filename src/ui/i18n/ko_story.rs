@@ -142,6 +142,7 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::Polling => "poll 중".to_owned(),
         Activity::Processing { record, .. } => format!("{record} 처리 중{left}"),
         Activity::Committing => "오프셋 커밋 중".to_owned(),
+        Activity::ProducerFenced => "fenced: 같은 transactional.id로 새 프로듀서가 시작됨".to_owned(),
         Activity::Fenced => "fenced".to_owned(),
         Activity::Starting => "시작하는 중".to_owned(),
         Activity::Serving { leads, follows } => format!("리더 {leads}, 팔로워 {follows}"),
@@ -274,7 +275,7 @@ pub fn event(line: &Line) -> Sentence {
         Event::ConsumerFailed { error } => (format!("poll()에서 예외: {}", error.name()), Tone::Bad),
         Event::Started => ("시작".to_owned(), Tone::Plain),
         Event::TransactionsInitialized { transactional_id, producer_id, producer_epoch } => (
-            format!("initTransactions() 반환: {transactional_id} = 프로듀서 {producer_id}, 에포크 {producer_epoch}"),
+            format!("initTransactions() 반환: {transactional_id} = 프로듀서 {producer_id}, epoch {producer_epoch}"),
             Tone::Plain,
         ),
         Event::TransactionBegun { .. } => ("트랜잭션 시작".to_owned(), Tone::Plain),
@@ -284,7 +285,7 @@ pub fn event(line: &Line) -> Sentence {
         Event::TransactionEnded { committed: false, .. } => ("트랜잭션이 중단됨".to_owned(), Tone::Odd),
         Event::ProducerFailed { error } => (format!("트랜잭션 호출이 예외를 던짐: {}", error.name()), Tone::Bad),
         Event::TransactionChanged { transactional_id, producer_epoch, state, .. } => {
-            (format!("트랜잭션 {transactional_id}: {}, 에포크 {producer_epoch}", state.name()), Tone::Plain)
+            (format!("트랜잭션 {transactional_id}: {}, epoch {producer_epoch}", state.name()), Tone::Plain)
         }
         Event::TransactionalIdExpired { transactional_id } => (format!("{transactional_id} 잊음"), Tone::Plain),
     };

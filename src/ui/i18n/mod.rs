@@ -11,7 +11,7 @@ use delivery_lab::base::config::ConfigNote;
 use delivery_lab::protocol::ElectionType;
 use delivery_lab::scenario::format::{Text, What, When};
 use delivery_lab::sim::AdminTask;
-use delivery_lab::view::{Activity, LinkView, MarkKind, NodeStatus, RowStatus, Trouble};
+use delivery_lab::view::{Activity, LinkView, MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
 use std::rc::Rc;
 
 /// The languages.
@@ -135,6 +135,7 @@ texts! {
     settings: &'static str,
     producer: &'static str,
     consumer: &'static str,
+    processor: &'static str,
     topic: &'static str,
     cluster: &'static str,
     workload: &'static str,
@@ -209,7 +210,9 @@ texts! {
     partition_label: fn(&str, &str, i64, i64) -> String,
     internal_hidden: fn(usize) -> String,
     legend: &'static str,
-    legend_items: [&'static str; 6],
+    /// The first five always, then either the sixth, or, where there are transactions, the last five.
+    legend_items: [&'static str; 11],
+    hidden_records: fn(i64) -> String,
     show_traffic: &'static str,
     // Popovers
     actions_on: fn(&str) -> String,
@@ -292,6 +295,7 @@ texts! {
     lanes: &'static str,
     lanes_help: &'static str,
     mark: fn(MarkKind) -> &'static str,
+    transaction_mark: fn(TransactionMarkKind, &str, &str) -> String,
     finished: &'static str,
     // Tabs
     events: &'static str,
@@ -302,6 +306,11 @@ texts! {
     event: fn(&Line) -> Sentence,
     nothing_selected: &'static str,
     message_over: &'static str,
+    no_coordinator: &'static str,
+    fenced_by_newer: &'static str,
+    machine: fn(&str, &str) -> String,
+    machine_pending: fn(&str) -> String,
+    machine_dashed: &'static str,
     hex_of: fn(i64) -> String,
     hex_none: &'static str,
     cells_help: &'static str,
