@@ -277,27 +277,14 @@ impl Guarantee {
 /// The scenario with exactly the settings that the source document names for a guarantee.
 pub fn guarantee(scenario: &Scenario, which: Guarantee) -> Scenario {
     let mut new = scenario.clone();
+    let mut taken = Vec::new();
     for producer in &mut new.producers {
-        let config = &mut producer.config;
-        let (acks, idempotence) = match which {
-            Guarantee::AtMostOnce => ("0", "false"),
-            Guarantee::AtLeastOnce => ("all", "false"),
-            Guarantee::ExactlyOnce => ("all", "true"),
-        };
-        config.insert("acks".into(), acks.into());
-        config.insert("enable.idempotence".into(), idempotence.into());
-        if config.get("retries").is_some_and(|it| it.trim() == "0") && which != Guarantee::AtMostOnce {
-            config.remove("retries");
-        }
+        guarantee_writing(&mut producer.config, &producer.name, which, &mut taken);
     }
     for consumer in &mut new.consumers {
         let config = &mut consumer.config;
         config.insert("enable.auto.commit".into(), "false".into());
-        if which == Guarantee::ExactlyOnce {
-            config.insert("isolation.level".into(), "read_committed".into());
-        } else {
-            config.remove("isolation.level");
-        }
+        guarantee_reading(config, which);
         let after = consumer
             .commit
             .filter(|it| matches!(it, Commit::AfterSync | Commit::AfterAsync))
@@ -305,6 +292,43 @@ pub fn guarantee(scenario: &Scenario, which: Guarantee) -> Scenario {
         consumer.commit = Some(if which == Guarantee::AtMostOnce { Commit::Before } else { after });
     }
     new
+}
+
+/// What a guarantee asks of whoever writes. `taken` are the transactional ids that others have.
+fn guarantee_writing(config: &mut Properties, name: &str, which: Guarantee, taken: &mut Vec<String>) {
+    let (acks, idempotence) = match which {
+        Guarantee::AtMostOnce => ("0", "false"),
+        Guarantee::AtLeastOnce => ("all", "false"),
+        Guarantee::ExactlyOnce => ("all", "true"),
+    };
+    config.insert("acks".into(), acks.into());
+    config.insert("enable.idempotence".into(), idempotence.into());
+    if which == Guarantee::ExactlyOnce {
+        // Unique and stable: one that two share fences, one drawn anew at each start fences nobody.
+        let good = |id: &String| !id.trim().is_empty() && !id.contains("${") && !taken.contains(id);
+        let id = config.get("transactional.id").cloned().filter(good).unwrap_or_else(|| format!("{name}-tx"));
+        taken.push(id.clone());
+        config.insert("transactional.id".into(), id);
+    } else {
+        config.remove("transactional.id");
+    }
+    let most = if which == Guarantee::ExactlyOnce { 5 } else { u32::MAX };
+    let in_flight = "max.in.flight.requests.per.connection";
+    if config.get(in_flight).is_some_and(|it| it.trim().parse::<u32>().is_ok_and(|it| it > most)) {
+        config.remove(in_flight);
+    }
+    if config.get("retries").is_some_and(|it| it.trim() == "0") && which != Guarantee::AtMostOnce {
+        config.remove("retries");
+    }
+}
+
+/// What a guarantee asks of whoever reads.
+fn guarantee_reading(config: &mut Properties, which: Guarantee) {
+    if which == Guarantee::ExactlyOnce {
+        config.insert("isolation.level".into(), "read_committed".into());
+    } else {
+        config.remove("isolation.level");
+    }
 }
 
 /// The guarantee whose settings a scenario has, if it is one of the three.
@@ -372,6 +396,35 @@ mod tests {
                 assert_eq!(changes(&scenario, &changed).len(), 1, "{id}: {hint}");
             }
         }
+    }
+
+    #[test]
+    fn exactly_once_sets_three_keys_and_no_more() {
+        let changed = changes(&lost_ack(), &guarantee(&lost_ack(), Guarantee::ExactlyOnce));
+        let said: Vec<_> = changed.iter().map(|(name, key, _, now)| format!("{name}.{key}={now}")).collect();
+        assert_eq!(
+            said,
+            ["shop.enable.idempotence=true", "shop.transactional.id=shop-tx", "mailer.isolation.level=read_committed"]
+        );
+    }
+
+    #[test]
+    fn a_transactional_id_that_is_stable_and_unique_is_kept_and_others_are_not() {
+        let mut scenario = lost_ack();
+        let mut twin = scenario.producers[0].clone();
+        twin.name = "kiosk".into();
+        scenario.producers.push(twin);
+        let with = |first: &str, second: &str| {
+            let mut scenario = scenario.clone();
+            for (producer, id) in scenario.producers.iter_mut().zip([first, second]) {
+                producer.config.insert("transactional.id".into(), id.into());
+            }
+            let ids = guarantee(&scenario, Guarantee::ExactlyOnce).producers;
+            ids.iter().map(|it| it.config["transactional.id"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(with("a", "b"), ["a", "b"]);
+        assert_eq!(with("same", "same"), ["same", "kiosk-tx"]);
+        assert_eq!(with("x-${random.uuid}", ""), ["shop-tx", "kiosk-tx"]);
     }
 
     #[test]
