@@ -7,6 +7,7 @@
 //! Nothing here is in Kafka. What the loops do is what Kafka's documentation tells people to write.
 
 mod consumer_app;
+mod processor_app;
 mod producer_app;
 mod setup;
 mod sink;
@@ -14,7 +15,11 @@ mod worker;
 
 pub use crate::client::payload::record_id_of;
 pub use consumer_app::{ConsumerActivity, ConsumerApp};
+pub use processor_app::{ProcessorActivity, ProcessorApp};
 pub use producer_app::{ProducerActivity, ProducerApp};
-pub use setup::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, ProducerAppSetup};
+pub use setup::{
+    CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, ProcessorAppSetup, ProducerAppSetup,
+    TransactionPlan,
+};
 pub use sink::{Sink, SinkRow};
 pub use worker::{WORKER_QUEUE_CAPACITY, Worker};

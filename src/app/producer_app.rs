@@ -218,6 +218,8 @@ mod tests {
             key,
             value_size: Some(32),
             config: ProducerConfig::parse(&Properties::new()).expect("defaults are valid"),
+            transactions: None,
+            start: None,
             brokers: [BROKER].into(),
         }));
         lab.start();

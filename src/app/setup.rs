@@ -1,7 +1,8 @@
 //! What an application is told at its birth. It never changes afterwards.
 
 use crate::base::config::{ConsumerConfig, ProducerConfig};
-use crate::base::{Duration, NodeId, RecordId};
+use crate::base::{Duration, NodeId, RecordId, Time};
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 /// Which keys generated records get.
@@ -15,8 +16,19 @@ pub enum KeyMode {
     Entities(u32),
 }
 
+/// How a program that sends uses transactions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct TransactionPlan {
+    /// How many records a transaction has; the last one of a run may have fewer.
+    pub records: u32,
+    /// Every how-manieth transaction is aborted on purpose; 0 for none.
+    pub abort_every: u32,
+    /// `transaction.version` of the cluster: 0, 1 or 2. (Kafka's clients learn it from ApiVersions.)
+    pub version: u8,
+}
+
 /// A program that sends numbered records at a steady pace.
-#[derive(Clone, PartialEq, Hash, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct ProducerAppSetup {
     /// Where it runs.
     pub node: NodeId,
@@ -36,8 +48,23 @@ pub struct ProducerAppSetup {
     pub value_size: Option<u32>,
     /// Settings of its Kafka client.
     pub config: ProducerConfig,
+    /// How it uses transactions; none without `transactional.id`.
+    pub transactions: Option<TransactionPlan>,
+    /// When it starts, if not when the scenario does.
+    pub start: Option<Time>,
     /// Bootstrap servers.
     pub brokers: Rc<[NodeId]>,
+}
+
+/// What came later (transactions, a start of its own) counts only where it is used, so that older runs keep their hashes.
+impl Hash for ProducerAppSetup {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.node, &self.name, &self.topic, self.records, self.first_record).hash(state);
+        (self.interval, self.key, self.value_size, &self.config, &self.brokers).hash(state);
+        if self.transactions.is_some() || self.start.is_some() {
+            (self.transactions, self.start).hash(state);
+        }
+    }
 }
 
 /// When a consumer commits what it read.
@@ -78,7 +105,7 @@ pub enum Dedupe {
 }
 
 /// A program that polls, processes and commits.
-#[derive(Clone, PartialEq, Hash, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct ConsumerAppSetup {
     /// Where it runs.
     pub node: NodeId,
@@ -98,6 +125,68 @@ pub struct ConsumerAppSetup {
     pub dedupe: Dedupe,
     /// Settings of its Kafka client.
     pub config: ConsumerConfig,
+    /// When it starts, if not while the cluster boots.
+    pub start: Option<Time>,
     /// Bootstrap servers.
     pub brokers: Rc<[NodeId]>,
+}
+
+/// As for [`ProducerAppSetup`].
+impl Hash for ConsumerAppSetup {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.node, &self.name, &self.group, &self.topics, self.processing).hash(state);
+        (self.commit, self.hand_over, self.dedupe, &self.config, &self.brokers).hash(state);
+        if self.start.is_some() {
+            self.start.hash(state);
+        }
+    }
+}
+
+/// When a processor commits the offsets of what it read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum OffsetsMode {
+    /// As part of the transaction that writes the output: `sendOffsetsToTransaction()`.
+    Transaction,
+    /// `commitSync()` after the transaction, or after the output was acknowledged.
+    After,
+    /// `commitSync()` before anything is processed.
+    Before,
+}
+
+/// A program that reads, processes, and writes what came of it to other topics.
+#[derive(Clone, PartialEq, Hash, Debug)]
+pub struct ProcessorAppSetup {
+    /// Where it runs.
+    pub node: NodeId,
+    /// Its name, also the first half of every value it sends.
+    pub name: Rc<str>,
+    /// `group.id`.
+    pub group: Rc<str>,
+    /// It assigns all their partitions to itself.
+    pub from: Vec<Rc<str>>,
+    /// One record goes to each of them for every record read.
+    pub to: Vec<Rc<str>>,
+    /// How long one record takes.
+    pub processing: Duration,
+    /// When offsets are committed.
+    pub offsets: OffsetsMode,
+    /// The external system that it acts on, if there is one: how that recognises repetitions.
+    pub sink: Option<Dedupe>,
+    /// Settings of its Kafka clients.
+    pub producer: ProducerConfig,
+    /// Settings of its Kafka clients.
+    pub consumer: ConsumerConfig,
+    /// `transaction.version` of the cluster: 0, 1 or 2.
+    pub transaction_version: u8,
+    /// When it starts, if not while the cluster boots.
+    pub start: Option<Time>,
+    /// Bootstrap servers.
+    pub brokers: Rc<[NodeId]>,
+}
+
+impl ProcessorAppSetup {
+    /// Whether it writes in transactions.
+    pub fn is_transactional(&self) -> bool {
+        self.producer.transactional_id.is_some()
+    }
 }

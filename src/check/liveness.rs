@@ -32,7 +32,8 @@ pub fn liveness(world: &World) -> Vec<Violation> {
     }
     let producers = world.producers().map(|(node, app)| (node, app.is_done()));
     let consumers = world.consumers().map(|(node, app)| (node, app.is_done()));
-    for (node, done) in producers.chain(consumers) {
+    let processors = world.processors().map(|(node, app)| (node, app.is_done()));
+    for (node, done) in producers.chain(consumers).chain(processors) {
         if !done && world.is_alive(node) {
             report(Invariant::ClientsEnd, None, format!("{} has not come to an end", world.name(node)));
         }
@@ -40,7 +41,12 @@ pub fn liveness(world: &World) -> Vec<Violation> {
     for (node, app) in world.consumers().filter(|(node, app)| world.is_alive(*node) && app.is_done()) {
         // An exception out of poll() or commitSync() is an end, too.
         let failed = matches!(app.activity(), ConsumerActivity::Failed(_));
-        if !failed && !world.has_read_all(app) {
+        if !failed && !world.has_read_all(app.client(), &app.setup().topics) {
+            report(Invariant::ConsumersCatchUp, None, format!("{} has not read everything", world.name(node)));
+        }
+    }
+    for (node, app) in world.processors().filter(|(node, app)| world.is_alive(*node) && app.is_done()) {
+        if !app.has_failed() && !world.has_read_all(app.consumer(), &app.setup().from) {
             report(Invariant::ConsumersCatchUp, None, format!("{} has not read everything", world.name(node)));
         }
     }

@@ -147,6 +147,9 @@ pub enum Event {
     /// A call of a transactional producer threw this at the application (`ProducerFencedException` among others).
     ProducerFailed { error: ClientError },
 
+    /// `sendOffsetsToTransaction()` returned.
+    OffsetsSent { group: Rc<str>, offsets: Rc<[(TopicPartition, Offset)]> },
+
     // ---- transaction coordinators ----
     /// A transactional id's new state is committed in `__transaction_state`.
     TransactionChanged {

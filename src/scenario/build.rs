@@ -1,10 +1,10 @@
 //! From names to ids: a scenario becomes the setup of a world, or a list of what is wrong with it.
 
-use super::format::{self, Commit, EventWord, Key, Scenario, What, When};
+use super::apps::Apps;
+use super::format::{self, EventWord, Scenario, What, When};
 use super::reader::{Mistake, Mistakes};
-use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, ProducerAppSetup};
-use crate::base::config::{BrokerConfig, ConfigException, ConsumerConfig, ProducerConfig, TopicConfig, suggest};
-use crate::base::{Duration, NodeId, RecordId, SortedMap};
+use crate::base::config::{BrokerConfig, ConfigException, TopicConfig, suggest};
+use crate::base::{NodeId, SortedMap};
 use crate::metadata::is_internal_topic;
 use crate::protocol::NewTopic;
 use crate::sim::{Action, AdminTask, EventKind, Fault, MessageKind, NetworkSetup, Trigger, WorldSetup};
@@ -27,7 +27,9 @@ impl Names {
         }
         let producers = scenario.producers.iter().enumerate().map(|(i, p)| (format!("producers[{i}].name"), &p.name));
         let consumers = scenario.consumers.iter().enumerate().map(|(i, c)| (format!("consumers[{i}].name"), &c.name));
-        for (place, name) in producers.chain(consumers) {
+        let processors =
+            scenario.processors.iter().enumerate().map(|(i, p)| (format!("processors[{i}].name"), &p.name));
+        for (place, name) in producers.chain(consumers).chain(processors) {
             if !out.add(Rc::clone(name)) {
                 mistakes.add(place, format!("\"{name}\" is taken; every node needs its own name"));
             }
@@ -68,14 +70,19 @@ impl Names {
 pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
     let mut mistakes = Mistakes::default();
     let names = Names::of(scenario, &mut mistakes);
-    let brokers: Rc<[NodeId]> = (0..scenario.cluster.brokers as u16).map(NodeId).collect();
     let broker_config = checked("cluster.config", BrokerConfig::parse(&scenario.cluster.config), &mut mistakes);
     if !matches!(scenario.cluster.controllers, 1 | 3) {
         mistakes.add("cluster.controllers", "1 or 3: two agree only while both are there, as one does");
     }
     let topics = topics(scenario, &broker_config, &mut mistakes);
-    let producers = producers(scenario, &names, &brokers, &mut mistakes);
-    let consumers = consumers(scenario, &names, &brokers, &mut mistakes);
+    let mut apps = Apps {
+        scenario,
+        names: &names,
+        brokers: (0..scenario.cluster.brokers as u16).map(NodeId).collect(),
+        transaction_version: broker_config.transaction_version as u8,
+        mistakes: &mut mistakes,
+    };
+    let (producers, consumers, processors) = (apps.producers(), apps.consumers(), apps.processors());
     let faults = scenario.faults.iter().enumerate();
     let faults = faults.map(|(i, f)| fault(i as u32, f, &names, &format!("faults[{i}]"), &mut mistakes)).collect();
     for (i, fault) in scenario.faults.iter().enumerate() {
@@ -102,6 +109,7 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
         network: NetworkSetup { latency_min, latency_max },
         producers,
         consumers,
+        processors,
         faults,
     };
     Ok((setup, names))
@@ -114,7 +122,7 @@ pub fn fault_now(what: &What, trigger: Trigger, names: &Names) -> Result<Fault, 
     if mistakes.0.is_empty() { Ok(Fault { id: u32::MAX, trigger, action }) } else { Err(mistakes.0) }
 }
 
-fn checked<T: Default>(place: &str, parsed: Result<T, Vec<ConfigException>>, mistakes: &mut Mistakes) -> T {
+pub(super) fn checked<T: Default>(place: &str, parsed: Result<T, Vec<ConfigException>>, mistakes: &mut Mistakes) -> T {
     parsed.unwrap_or_else(|errors| {
         errors.into_iter().for_each(|error| mistakes.add(place, error.message));
         T::default()
@@ -150,97 +158,13 @@ fn topics(scenario: &Scenario, broker: &BrokerConfig, mistakes: &mut Mistakes) -
     out
 }
 
-fn known_topic(scenario: &Scenario, place: &str, name: &str, mistakes: &mut Mistakes) {
+pub(super) fn known_topic(scenario: &Scenario, place: &str, name: &str, mistakes: &mut Mistakes) {
     if scenario.topics.iter().any(|topic| &*topic.name == name) {
         return;
     }
     let near = suggest::nearest(name, scenario.topics.iter().map(|topic| &*topic.name));
     let hint = near.map_or("list it under \"topics\"".to_owned(), |near| format!("did you mean \"{near}\"?"));
     mistakes.add(place, format!("there is no topic \"{name}\"; {hint}"));
-}
-
-fn producers(
-    scenario: &Scenario,
-    names: &Names,
-    brokers: &Rc<[NodeId]>,
-    mistakes: &mut Mistakes,
-) -> Vec<ProducerAppSetup> {
-    let mut first_record = 0;
-    let mut out = Vec::new();
-    for (i, producer) in scenario.producers.iter().enumerate() {
-        let place = format!("producers[{i}]");
-        known_topic(scenario, &format!("{place}.topic"), &producer.topic, mistakes);
-        let config = checked(&format!("{place}.config"), ProducerConfig::parse(&producer.config), mistakes);
-        out.push(ProducerAppSetup {
-            node: names.id(&producer.name).expect("all names were collected"),
-            name: Rc::clone(&producer.name),
-            topic: Rc::clone(&producer.topic),
-            records: producer.records,
-            first_record: RecordId(first_record),
-            interval: Duration::from_micros(1_000_000 / u64::from(producer.rate_per_second)),
-            key: match producer.key {
-                Key::None => KeyMode::None,
-                Key::Record => KeyMode::Unique,
-                Key::Entity(count) => KeyMode::Entities(count),
-            },
-            value_size: None,
-            config,
-            brokers: Rc::clone(brokers),
-        });
-        first_record += producer.records;
-    }
-    out
-}
-
-fn consumers(
-    scenario: &Scenario,
-    names: &Names,
-    brokers: &Rc<[NodeId]>,
-    mistakes: &mut Mistakes,
-) -> Vec<ConsumerAppSetup> {
-    let mut out = Vec::new();
-    for (i, consumer) in scenario.consumers.iter().enumerate() {
-        let place = format!("consumers[{i}]");
-        if consumer.topics.is_empty() {
-            mistakes.add(format!("{place}.topics"), "a consumer reads at least one topic");
-        }
-        for topic in &consumer.topics {
-            known_topic(scenario, &format!("{place}.topics"), topic, mistakes);
-        }
-        let mut properties = consumer.config.clone();
-        if let Some(group) = &consumer.group {
-            properties.insert("group.id".to_owned(), group.to_string());
-        }
-        let config = checked(&format!("{place}.config"), ConsumerConfig::parse(&properties), mistakes);
-        let commit =
-            consumer.commit.unwrap_or(if config.enable_auto_commit { Commit::Auto } else { Commit::AfterSync });
-        out.push(ConsumerAppSetup {
-            node: names.id(&consumer.name).expect("all names were collected"),
-            name: Rc::clone(&consumer.name),
-            group: config.group_id.clone(),
-            topics: consumer.topics.clone(),
-            processing: consumer.processing,
-            commit: match commit {
-                Commit::Before => CommitMode::Before,
-                Commit::AfterSync => CommitMode::AfterSync,
-                Commit::AfterAsync => CommitMode::AfterAsync,
-                Commit::Auto => CommitMode::Auto,
-            },
-            hand_over: match consumer.hand_over {
-                format::HandOver::Inline => HandOver::Inline,
-                format::HandOver::Worker => HandOver::Worker,
-            },
-            dedupe: match consumer.dedupe {
-                format::Dedupe::None => Dedupe::None,
-                format::Dedupe::UniqueKey => Dedupe::UniqueKey,
-                format::Dedupe::Version => Dedupe::Version,
-                format::Dedupe::ProcessedIds => Dedupe::ProcessedIds,
-            },
-            config,
-            brokers: Rc::clone(brokers),
-        });
-    }
-    out
 }
 
 fn fault(id: u32, fault: &format::Fault, names: &Names, place: &str, mistakes: &mut Mistakes) -> Fault {
@@ -261,8 +185,7 @@ fn fault(id: u32, fault: &format::Fault, names: &Names, place: &str, mistakes: &
 }
 
 fn is_application(scenario: &Scenario, name: &str) -> bool {
-    let producers = scenario.producers.iter().map(|producer| &producer.name);
-    producers.chain(scenario.consumers.iter().map(|consumer| &consumer.name)).any(|known| **known == *name)
+    scenario.applications().any(|known| **known == *name)
 }
 
 /// What the cluster may refuse when the time comes is let pass: only names and settings are checked.
@@ -291,14 +214,7 @@ fn check_task(task: &AdminTask, scenario: &Scenario, broker: &BrokerConfig, plac
 }
 
 fn event_kind(word: EventWord) -> EventKind {
-    match word {
-        EventWord::Appended => EventKind::Appended,
-        EventWord::Committed => EventKind::Committed,
-        EventWord::Delivered => EventKind::Delivered,
-        EventWord::Processing => EventKind::Processing,
-        EventWord::Processed => EventKind::Processed,
-        EventWord::OffsetsCommitted => EventKind::OffsetsCommitted,
-    }
+    EventKind::from_name(word.word()).expect("invariant: every event word names an event")
 }
 
 fn action(what: &What, names: &Names, place: &str, mistakes: &mut Mistakes) -> Action {

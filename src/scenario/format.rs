@@ -25,6 +25,8 @@ pub struct Scenario {
     pub producers: Vec<Producer>,
     /// Programs that read.
     pub consumers: Vec<Consumer>,
+    /// Programs that read, process and write.
+    pub processors: Vec<Processor>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
     /// When it ends.
@@ -101,6 +103,12 @@ pub struct Producer {
     pub rate_per_second: u32,
     /// Their keys.
     pub key: Key,
+    /// With a `transactional.id`: how many records a transaction has.
+    pub transaction_records: u32,
+    /// Every how-manieth transaction is aborted on purpose; 0 for none.
+    pub abort_every: u32,
+    /// How long after the beginning it starts; none for at once.
+    pub start: Option<Duration>,
     /// Producer settings.
     pub config: Properties,
 }
@@ -133,8 +141,35 @@ pub struct Consumer {
     pub hand_over: HandOver,
     /// What its sink does with repetitions.
     pub dedupe: Dedupe,
+    /// How long after the beginning it starts; none: it is there already.
+    pub start: Option<Duration>,
     /// Consumer settings.
     pub config: Properties,
+}
+
+/// A program that reads, processes, and writes one record to each of its topics for every record read.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Processor {
+    /// Its name.
+    pub name: Rc<str>,
+    /// `group.id`.
+    pub group: Rc<str>,
+    /// Where from.
+    pub from: Vec<Rc<str>>,
+    /// Where to.
+    pub to: Vec<Rc<str>>,
+    /// How long its handler takes for a record.
+    pub processing: Duration,
+    /// When it commits offsets; none: in the transaction with a `transactional.id`, else after.
+    pub offsets: Option<Offsets>,
+    /// The external system on which it acts while it processes, and what that does with repetitions.
+    pub sink: Option<Dedupe>,
+    /// How long after the beginning it starts; none: it is there already.
+    pub start: Option<Duration>,
+    /// Producer settings. `${random.uuid}` in `transactional.id` is drawn anew at each start of the process.
+    pub producer_config: Properties,
+    /// Consumer settings; `enable.auto.commit` is false unless it is set here.
+    pub consumer_config: Properties,
 }
 
 macro_rules! words {
@@ -166,6 +201,18 @@ words! {
         AfterAsync = "after-async",
         /// `enable.auto.commit`, inside `poll()`.
         Auto = "auto",
+    }
+}
+
+words! {
+    /// When a processor commits offsets.
+    Offsets {
+        /// As part of the transaction.
+        Transaction = "transaction",
+        /// After the transaction, or after all acknowledgements.
+        After = "after",
+        /// Before processing.
+        Before = "before",
     }
 }
 
@@ -244,6 +291,22 @@ words! {
         Processed = "processed",
         /// A commit was confirmed.
         OffsetsCommitted = "offsets-committed",
+        /// `send()` took a record.
+        Sent = "sent",
+        /// `initTransactions()` returned.
+        TransactionsInitialized = "transactions-initialized",
+        /// `beginTransaction()` returned.
+        TransactionBegun = "transaction-begun",
+        /// `sendOffsetsToTransaction()` returned.
+        OffsetsSent = "offsets-sent",
+        /// `commitTransaction()` or `abortTransaction()` was called.
+        TransactionEnding = "transaction-ending",
+        /// It returned.
+        TransactionEnded = "transaction-ended",
+        /// A transaction coordinator committed a new state.
+        TransactionChanged = "transaction-changed",
+        /// A transactional producer's call threw an exception.
+        ProducerFailed = "producer-failed",
     }
 }
 
@@ -297,6 +360,15 @@ pub struct Until {
     pub max: Duration,
 }
 
+impl Scenario {
+    /// The names of its applications.
+    pub fn applications(&self) -> impl Iterator<Item = &Rc<str>> {
+        let producers = self.producers.iter().map(|it| &it.name);
+        let consumers = self.consumers.iter().map(|it| &it.name);
+        producers.chain(consumers).chain(self.processors.iter().map(|it| &it.name))
+    }
+}
+
 impl Default for Scenario {
     /// One topic on three brokers, nobody uses it.
     fn default() -> Self {
@@ -308,6 +380,7 @@ impl Default for Scenario {
             network: Network { latency: (Duration::from_micros(500), Duration::from_micros(2_000)) },
             producers: Vec::new(),
             consumers: Vec::new(),
+            processors: Vec::new(),
             faults: Vec::new(),
             until: Until { quiet: true, max: Duration::from_millis(300_000) },
             about: None,

@@ -3,6 +3,7 @@
 //! Invariants: parsing reports every mistake with its place and loses nothing that is good; [`to_json`] and [`parse`]
 //! are inverse; nothing here runs anything.
 
+mod apps;
 mod build;
 pub mod format;
 pub mod library;

@@ -63,6 +63,7 @@ fn read_scenario(r: &mut Reader<'_>) -> Scenario {
         network: r.object("network", read_network).unwrap_or(default.network),
         producers: r.list("producers", read_producer),
         consumers: r.list("consumers", read_consumer),
+        processors: r.list("processors", read_processor),
         faults: r.list("faults", read_fault).into_iter().flatten().collect(),
         until: r.object("until", read_until).unwrap_or(default.until),
         about: r.object("about", read_about).map(Rc::new),
@@ -116,6 +117,9 @@ fn read_producer(r: &mut Reader<'_>) -> Producer {
         records: r.number("records", 20, 0, 1_000_000) as u32,
         rate_per_second: r.number("rate.per.second", 10, 1, 1_000_000) as u32,
         key: read_key(r),
+        transaction_records: r.number("transaction.records", 1, 1, 1_000_000) as u32,
+        abort_every: r.number("abort.every", 0, 0, 1_000_000) as u32,
+        start: r.millis("start.at.ms"),
         config: r.properties("config"),
     }
 }
@@ -145,7 +149,24 @@ fn read_consumer(r: &mut Reader<'_>) -> Consumer {
         commit: r.optional_word("commit", Commit::WORDS),
         hand_over: r.word("hand.over", HandOver::WORDS, HandOver::Inline),
         dedupe: dedupe.unwrap_or(Dedupe::None),
+        start: r.millis("start.at.ms"),
         config: r.properties("config"),
+    }
+}
+
+fn read_processor(r: &mut Reader<'_>) -> Processor {
+    let name = r.name("name");
+    Processor {
+        group: r.text("group").unwrap_or_else(|| name.clone()),
+        name,
+        from: r.texts("from"),
+        to: r.texts("to"),
+        processing: r.millis("processing.ms").unwrap_or(Duration::from_millis(10)),
+        offsets: r.optional_word("offsets", Offsets::WORDS),
+        sink: r.object("sink", |sink| sink.word("dedupe", Dedupe::WORDS, Dedupe::None)),
+        start: r.millis("start.at.ms"),
+        producer_config: r.properties("producer.config"),
+        consumer_config: r.properties("consumer.config"),
     }
 }
 

@@ -32,8 +32,7 @@ fn mistake(place: &str, problem: String) -> Mistake {
 
 /// Splits `shop.acks` into the name of a part of the scenario and the rest.
 fn owner<'a>(scenario: &Scenario, key: &'a str) -> Option<(&'a str, &'a str)> {
-    let names = scenario.producers.iter().map(|p| &p.name).chain(scenario.consumers.iter().map(|c| &c.name));
-    let names = names.chain(scenario.topics.iter().map(|t| &t.name)).map(|name| &**name);
+    let names = scenario.applications().chain(scenario.topics.iter().map(|t| &t.name)).map(|name| &**name);
     names.chain(["cluster"]).find_map(|name| {
         let rest = key.strip_prefix(name)?.strip_prefix('.')?;
         Some((&key[..name.len()], rest))
@@ -50,7 +49,7 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
     }
     if let Some(i) = scenario.producers.iter().position(|p| &*p.name == name) {
         return match key {
-            "records" | "rate.per.second" | "key" | "topic" => {
+            "records" | "rate.per.second" | "key" | "topic" | "transaction.records" | "abort.every" | "start.at.ms" => {
                 set_field(scenario, &place, |json| json["producers"][i][key] = number_or_text(value))
             }
             _ => put(&mut scenario.producers[i].config, producer_keys(), &place, key, value),
@@ -58,7 +57,7 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
     }
     if let Some(i) = scenario.consumers.iter().position(|c| &*c.name == name) {
         return match key {
-            "processing.ms" | "commit" | "hand.over" | "group" => {
+            "processing.ms" | "commit" | "hand.over" | "group" | "start.at.ms" => {
                 set_field(scenario, &place, |json| json["consumers"][i][key] = number_or_text(value))
             }
             "dedupe" | "sink.dedupe" => {
@@ -67,6 +66,9 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
             _ => put(&mut scenario.consumers[i].config, consumer_keys(), &place, key, value),
         };
     }
+    if let Some(i) = scenario.processors.iter().position(|p| &*p.name == name) {
+        return set_of_processor(scenario, i, &place, key, value);
+    }
     let i = scenario.topics.iter().position(|t| &*t.name == name).expect("the owner was found by this name");
     match key {
         "partitions" | "replication.factor" => {
@@ -74,6 +76,38 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
         }
         _ => put(&mut scenario.topics[i].config, topic_keys(), &place, key, value),
     }
+}
+
+/// `billing.offsets=after`; a setting of its clients with or without saying of which: `billing.producer.linger.ms=0`,
+/// `billing.isolation.level=read_committed`. A key that both have goes to both.
+fn set_of_processor(scenario: &mut Scenario, i: usize, place: &str, key: &str, value: &str) -> Result<(), Mistake> {
+    let list = || Value::from_iter(value.split(',').map(str::trim));
+    match key {
+        "processing.ms" | "offsets" | "group" | "start.at.ms" => {
+            return set_field(scenario, place, |json| json["processors"][i][key] = number_or_text(value));
+        }
+        "from" | "to" => return set_field(scenario, place, |json| json["processors"][i][key] = list()),
+        "dedupe" | "sink.dedupe" => {
+            return set_field(scenario, place, |json| json["processors"][i]["sink"] = json!({ "dedupe": value }));
+        }
+        _ => {}
+    }
+    let processor = &mut scenario.processors[i];
+    let of = |client: &str| key.strip_prefix(client).map(|rest| rest.strip_prefix("config.").unwrap_or(rest));
+    if let Some(key) = of("producer.") {
+        return put(&mut processor.producer_config, producer_keys(), place, key, value);
+    }
+    if let Some(key) = of("consumer.") {
+        return put(&mut processor.consumer_config, consumer_keys(), place, key, value);
+    }
+    let knows = |keys: &[ConfigKey]| keys.iter().any(|known| known.name == key);
+    if knows(producer_keys()) {
+        put(&mut processor.producer_config, producer_keys(), place, key, value)?;
+    }
+    if knows(consumer_keys()) || !knows(producer_keys()) {
+        put(&mut processor.consumer_config, consumer_keys(), place, key, value)?;
+    }
+    Ok(())
 }
 
 /// Changes a field through the file format, so that its checks hold here too.
@@ -95,6 +129,11 @@ fn put(config: &mut Properties, keys: &[ConfigKey], place: &str, key: &str, valu
         let hint = near.map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
         return Err(mistake(place, format!("unknown setting \"{key}\"{hint}")));
     };
+    if value.is_empty() {
+        // Back to the default.
+        config.remove(key);
+        return Ok(());
+    }
     definition.validate(value).map_err(|error| mistake(place, error.message))?;
     config.insert(key.to_owned(), value.to_owned());
     Ok(())
@@ -106,7 +145,12 @@ fn set_everywhere(scenario: &mut Scenario, key: &str, value: &str) -> Result<(),
     if producer || consumer {
         let producers = scenario.producers.iter_mut().filter(|_| producer).map(|p| (&mut p.config, producer_keys()));
         let consumers = scenario.consumers.iter_mut().filter(|_| consumer).map(|c| (&mut c.config, consumer_keys()));
-        return producers.chain(consumers).try_for_each(|(config, keys)| put(config, keys, key, key, value));
+        let processors = scenario.processors.iter_mut().flat_map(|p| {
+            let producer = producer.then_some((&mut p.producer_config, producer_keys()));
+            producer.into_iter().chain(consumer.then_some((&mut p.consumer_config, consumer_keys())))
+        });
+        let all = producers.chain(consumers).chain(processors);
+        return { all }.try_for_each(|(config, keys)| put(config, keys, key, key, value));
     }
     if knows(topic_keys()) && !scenario.topics.is_empty() {
         return scenario.topics.iter_mut().try_for_each(|topic| put(&mut topic.config, topic_keys(), key, key, value));
@@ -123,8 +167,7 @@ fn set_everywhere(scenario: &mut Scenario, key: &str, value: &str) -> Result<(),
 }
 
 fn part_names(scenario: &Scenario) -> String {
-    let names = scenario.producers.iter().map(|p| &p.name).chain(scenario.consumers.iter().map(|c| &c.name));
-    let names: Vec<Rc<str>> = names.chain(scenario.topics.iter().map(|t| &t.name)).cloned().collect();
+    let names: Vec<Rc<str>> = scenario.applications().chain(scenario.topics.iter().map(|t| &t.name)).cloned().collect();
     format!("{}, cluster", names.join(", "))
 }
 
@@ -160,6 +203,51 @@ mod tests {
         assert_eq!(scenario.producers[0].records, 5);
         set(&mut scenario, "seed=9").expect("the seed");
         assert_eq!(scenario.seed, 9);
+    }
+
+    fn billing() -> Scenario {
+        let text = r#"{ "version": 1, "topics": [ { "name": "orders" }, { "name": "invoices" }, { "name": "audit" } ],
+            "processors": [ { "name": "billing", "from": ["orders"], "to": ["invoices"],
+                              "producer.config": { "transactional.id": "billing-1" } } ] }"#;
+        crate::scenario::parse(text).expect("a valid scenario")
+    }
+
+    #[test]
+    fn a_processor_has_fields_of_its_own_and_settings_of_two_clients() {
+        let mut scenario = billing();
+        for assignment in [
+            "billing.offsets=after",
+            "billing.to=invoices, audit",
+            "billing.sink.dedupe=unique-key",
+            "billing.start.at.ms=250",
+            "billing.producer.linger.ms=0",
+            "billing.consumer.max.poll.records=3",
+            "billing.transactional.id=${random.uuid}",
+            "billing.isolation.level=read_committed",
+            "request.timeout.ms=900",
+            "acks=all",
+        ] {
+            set(&mut scenario, assignment).expect(assignment);
+        }
+        let billing = &scenario.processors[0];
+        assert_eq!((billing.offsets, billing.sink), (Some(Offsets::After), Some(Dedupe::UniqueKey)));
+        assert_eq!(billing.to, ["invoices".into(), "audit".into()]);
+        assert_eq!(billing.start, Some(crate::base::Duration::from_millis(250)));
+        let producer = [
+            ("acks", "all"),
+            ("linger.ms", "0"),
+            ("request.timeout.ms", "900"),
+            ("transactional.id", "${random.uuid}"),
+        ];
+        let consumer =
+            [("isolation.level", "read_committed"), ("max.poll.records", "3"), ("request.timeout.ms", "900")];
+        let of =
+            |list: &[(&str, &str)]| list.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        assert_eq!((&billing.producer_config, &billing.consumer_config), (&of(&producer), &of(&consumer)));
+        set(&mut scenario, "billing.transactional.id=").expect("back to the default");
+        assert!(!scenario.processors[0].producer_config.contains_key("transactional.id"));
+        let error = set(&mut scenario, "billing.producer.lingr.ms=1").expect_err("no such key");
+        assert!(error.problem.contains("did you mean \"linger.ms\"?"), "{error}");
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub fn to_json(scenario: &Scenario) -> Value {
     }
     list(&mut out, "producers", scenario.producers.iter().map(producer));
     list(&mut out, "consumers", scenario.consumers.iter().map(consumer));
+    list(&mut out, "processors", scenario.processors.iter().map(processor));
     list(&mut out, "faults", scenario.faults.iter().map(|fault| Value::Object(fault_to_json(fault))));
     if scenario.until != default.until {
         out.insert("until".into(), json!({ "quiet": scenario.until.quiet, "max.ms": millis(scenario.until.max) }));
@@ -85,6 +86,13 @@ fn producer(producer: &Producer) -> Value {
         Key::Record => drop(out.insert("key".into(), json!("record"))),
         Key::Entity(count) => drop(out.insert("key".into(), json!(format!("entity:{count}")))),
     }
+    insert(
+        &mut out,
+        "transaction.records",
+        (producer.transaction_records != 1).then(|| json!(producer.transaction_records)),
+    );
+    insert(&mut out, "abort.every", (producer.abort_every != 0).then(|| json!(producer.abort_every)));
+    insert(&mut out, "start.at.ms", producer.start.map(millis));
     settings(&mut out, "config", &producer.config);
     Value::Object(out)
 }
@@ -102,7 +110,23 @@ fn consumer(consumer: &Consumer) -> Value {
     if consumer.dedupe != Dedupe::None {
         out.insert("sink".into(), json!({ "dedupe": consumer.dedupe.word() }));
     }
+    insert(&mut out, "start.at.ms", consumer.start.map(millis));
     settings(&mut out, "config", &consumer.config);
+    Value::Object(out)
+}
+
+fn processor(processor: &Processor) -> Value {
+    let mut out = Map::new();
+    out.insert("name".into(), json!(processor.name));
+    insert(&mut out, "group", (processor.group != processor.name).then(|| json!(processor.group)));
+    out.insert("from".into(), json!(processor.from));
+    out.insert("to".into(), json!(processor.to));
+    out.insert("processing.ms".into(), millis(processor.processing));
+    insert(&mut out, "offsets", processor.offsets.map(|offsets| json!(offsets.word())));
+    insert(&mut out, "sink", processor.sink.map(|dedupe| json!({ "dedupe": dedupe.word() })));
+    insert(&mut out, "start.at.ms", processor.start.map(millis));
+    settings(&mut out, "producer.config", &processor.producer_config);
+    settings(&mut out, "consumer.config", &processor.consumer_config);
     Value::Object(out)
 }
 

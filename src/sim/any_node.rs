@@ -4,7 +4,7 @@
 use super::admin::Admin;
 use super::engine::Machine;
 use super::task::AdminTask;
-use crate::app::{ConsumerApp, ProducerApp};
+use crate::app::{ConsumerApp, ProcessorApp, ProducerApp};
 use crate::base::{NodeId, Offset, Prng, Time, TopicPartition};
 use crate::broker::Broker;
 use crate::controller::Controller;
@@ -25,6 +25,8 @@ pub enum AnyNode {
     /// The world's own client, which creates the topics.
     #[allow(private_interfaces)]
     Admin(Rc<Admin>),
+    /// An application that reads, processes and produces.
+    Processor(Rc<ProcessorApp>),
 }
 
 macro_rules! each {
@@ -47,6 +49,10 @@ macro_rules! each {
                 $call
             }
             AnyNode::Admin(it) => {
+                let $node = Rc::make_mut(it);
+                $call
+            }
+            AnyNode::Processor(it) => {
                 let $node = Rc::make_mut(it);
                 $call
             }

@@ -202,7 +202,7 @@ impl Chaos<'_> {
 
     fn application(&mut self) -> NodeId {
         let first = self.setup.brokers + self.setup.controllers;
-        let count = (self.setup.producers.len() + self.setup.consumers.len()) as u16;
+        let count = (self.setup.producers.len() + self.setup.consumers.len() + self.setup.processors.len()) as u16;
         if count == 0 { self.broker() } else { self.pick(first, count) }
     }
 

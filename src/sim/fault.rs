@@ -97,6 +97,22 @@ pub enum EventKind {
     Processed,
     /// A commit of offsets was confirmed.
     OffsetsCommitted,
+    /// `send()` took a record.
+    Sent,
+    /// `initTransactions()` returned.
+    TransactionsInitialized,
+    /// `beginTransaction()` returned.
+    TransactionBegun,
+    /// `sendOffsetsToTransaction()` returned.
+    OffsetsSent,
+    /// `commitTransaction()` or `abortTransaction()` was called.
+    TransactionEnding,
+    /// It returned.
+    TransactionEnded,
+    /// A transaction coordinator committed a new state of a transactional id.
+    TransactionChanged,
+    /// A call of a transactional producer threw an exception.
+    ProducerFailed,
 }
 
 impl EventKind {
@@ -108,6 +124,14 @@ impl EventKind {
         (EventKind::Processing, "processing"),
         (EventKind::Processed, "processed"),
         (EventKind::OffsetsCommitted, "offsets-committed"),
+        (EventKind::Sent, "sent"),
+        (EventKind::TransactionsInitialized, "transactions-initialized"),
+        (EventKind::TransactionBegun, "transaction-begun"),
+        (EventKind::OffsetsSent, "offsets-sent"),
+        (EventKind::TransactionEnding, "transaction-ending"),
+        (EventKind::TransactionEnded, "transaction-ended"),
+        (EventKind::TransactionChanged, "transaction-changed"),
+        (EventKind::ProducerFailed, "producer-failed"),
     ];
 
     /// The kind of that name.
@@ -129,6 +153,14 @@ impl EventKind {
             Event::Processing { .. } => Some(EventKind::Processing),
             Event::Processed { .. } => Some(EventKind::Processed),
             Event::OffsetsCommitted { .. } => Some(EventKind::OffsetsCommitted),
+            Event::Sent { .. } => Some(EventKind::Sent),
+            Event::TransactionsInitialized { .. } => Some(EventKind::TransactionsInitialized),
+            Event::TransactionBegun { .. } => Some(EventKind::TransactionBegun),
+            Event::OffsetsSent { .. } => Some(EventKind::OffsetsSent),
+            Event::TransactionEnding { .. } => Some(EventKind::TransactionEnding),
+            Event::TransactionEnded { .. } => Some(EventKind::TransactionEnded),
+            Event::TransactionChanged { .. } => Some(EventKind::TransactionChanged),
+            Event::ProducerFailed { .. } => Some(EventKind::ProducerFailed),
             _ => None,
         }
     }

@@ -2,8 +2,9 @@
 
 use super::engine::Process;
 use super::world::World;
-use crate::app::ConsumerApp;
 use crate::base::{Offset, TopicPartition};
+use crate::client::consumer::Consumer;
+use std::rc::Rc;
 
 /// Nobody waits for anything: no fault, start, resumption or healing is planned, no shutdown or move is under way; every application that runs is done; and
 /// every consumer that runs has read all that its partitions' leaders hold. Dead applications do not count.
@@ -11,15 +12,21 @@ pub(super) fn is_quiet(world: &World) -> bool {
     let runs = |node| world.process(node) == Process::Running;
     world.pending() == 0
         && world.producers().all(|(node, app)| app.is_done() || !runs(node))
-        && world.consumers().all(|(node, app)| !runs(node) || app.is_done() && has_read_all(world, app))
+        && world
+            .consumers()
+            .all(|(node, app)| !runs(node) || app.is_done() && has_read_all(world, app.client(), &app.setup().topics))
+        && world.processors().all(|(node, app)| {
+            let reads_on = || !app.has_failed() && !has_read_all(world, app.consumer(), &app.setup().from);
+            !runs(node) || app.is_done() && !reads_on()
+        })
         && world.is_settled()
 }
 
-/// Its position is at the end of every partition that has a leader.
-pub(super) fn has_read_all(world: &World, app: &ConsumerApp) -> bool {
-    let (Some(client), Some(image)) = (app.client(), world.image()) else { return false };
+/// Its positions are at the end of every partition of these topics that has a leader.
+pub(super) fn has_read_all(world: &World, reader: Option<&Consumer>, topics: &[Rc<str>]) -> bool {
+    let (Some(client), Some(image)) = (reader, world.image()) else { return false };
     let read_up_to = |partition, end| client.positions().any(|position| position == (partition, end));
-    app.setup().topics.iter().filter_map(|name| image.topic_id(name)).all(|topic| {
+    topics.iter().filter_map(|name| image.topic_id(name)).all(|topic| {
         (0..image.partition_count(topic)).map(|index| TopicPartition::new(topic, index)).all(
             |partition| match last_word(world, partition) {
                 LastWord::Nobody => true,

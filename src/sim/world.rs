@@ -9,10 +9,11 @@ use super::engine::{Engine, Process, Recorded};
 use super::fault::Fault;
 use super::network::{Link, NetworkSetup};
 use super::post::{Content, HELD};
-use crate::app::{ConsumerApp, ConsumerAppSetup, ProducerApp, ProducerAppSetup};
+use crate::app::{ConsumerApp, ConsumerAppSetup, ProcessorApp, ProcessorAppSetup, ProducerApp, ProducerAppSetup};
 use crate::base::config::BrokerConfig;
 use crate::base::{BrokerId, Duration, NodeId, StateHash, Time, TopicId};
 use crate::broker::{Broker, BrokerSetup};
+use crate::client::consumer::Consumer;
 use crate::controller::{Controller, ControllerSetup};
 use crate::metadata::MetadataImage;
 use crate::node::{ConnectionId, Message, MessageSummary};
@@ -44,6 +45,8 @@ pub struct WorldSetup {
     pub producers: Vec<ProducerAppSetup>,
     /// The nodes after the producers. `node` and `brokers` are filled in by [`World::new`].
     pub consumers: Vec<ConsumerAppSetup>,
+    /// The nodes after the consumers. `node` and `brokers` are filled in by [`World::new`].
+    pub processors: Vec<ProcessorAppSetup>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
 }
@@ -55,7 +58,8 @@ impl WorldSetup {
         let controllers = (0..self.controllers).map(|index| Rc::from(format!("controller-{index}")));
         let producers = self.producers.iter().map(|app| app.name.clone());
         let consumers = self.consumers.iter().map(|app| app.name.clone());
-        brokers.chain(controllers).chain(producers).chain(consumers).collect()
+        let processors = self.processors.iter().map(|app| app.name.clone());
+        brokers.chain(controllers).chain(producers).chain(consumers).chain(processors).collect()
     }
 
     /// The node of that name.
@@ -65,14 +69,15 @@ impl WorldSetup {
     }
 }
 
-/// Consumers are there before the first record: their coordinator is found and their positions are known at the origin.
+/// Whoever reads is there before the first record: its coordinator is found and its positions are known at the origin.
 const CONSUMERS_START: Time = Time(5_000_000);
 
 /// When a node's process starts.
 fn starts(node: &AnyNode) -> Time {
     match node {
-        AnyNode::Producer(_) => Time::ORIGIN,
-        AnyNode::Consumer(_) => CONSUMERS_START,
+        AnyNode::Producer(app) => app.setup().start.unwrap_or(Time::ORIGIN),
+        AnyNode::Consumer(app) => app.setup().start.unwrap_or(CONSUMERS_START),
+        AnyNode::Processor(app) => app.setup().start.unwrap_or(CONSUMERS_START),
         AnyNode::Broker(_) | AnyNode::Controller(_) | AnyNode::Admin(_) => Time::ZERO,
     }
 }
@@ -140,6 +145,7 @@ impl World {
         let controllers: Rc<[NodeId]> = (setup.brokers..first).map(NodeId).collect();
         let apps = setup.producers.iter_mut().map(|app| (&mut app.node, &mut app.brokers));
         let apps = apps.chain(setup.consumers.iter_mut().map(|app| (&mut app.node, &mut app.brokers)));
+        let apps = apps.chain(setup.processors.iter_mut().map(|app| (&mut app.node, &mut app.brokers)));
         for (node, (own, cluster)) in (first..).zip(apps) {
             *own = NodeId(node);
             *cluster = brokers.clone();
@@ -147,6 +153,7 @@ impl World {
         let mut nodes = Self::cluster(&setup, &brokers, &controllers);
         nodes.extend(setup.producers.iter().map(|app| AnyNode::Producer(Rc::new(ProducerApp::new(app.clone())))));
         nodes.extend(setup.consumers.iter().map(|app| AnyNode::Consumer(Rc::new(ConsumerApp::new(app.clone())))));
+        nodes.extend(setup.processors.iter().map(|app| AnyNode::Processor(Rc::new(ProcessorApp::new(app.clone())))));
         nodes.push(AnyNode::Admin(Rc::new(Admin::new(brokers, controllers, &setup.topics))));
         names.push(Rc::from("admin"));
 
@@ -256,9 +263,9 @@ impl World {
         super::quiet::is_quiet(self)
     }
 
-    /// Whether a consumer's positions are at the end of all that can be read.
-    pub fn has_read_all(&self, app: &ConsumerApp) -> bool {
-        super::quiet::has_read_all(self, app)
+    /// Whether a reader's positions are at the end of all that can be read in these topics.
+    pub fn has_read_all(&self, reader: Option<&Consumer>, topics: &[Rc<str>]) -> bool {
+        super::quiet::has_read_all(self, reader, topics)
     }
 
     /// No process is about to stop, no partition on the move, and the administrator has all answers.
@@ -397,6 +404,14 @@ impl World {
     pub fn consumers(&self) -> impl Iterator<Item = (NodeId, &ConsumerApp)> {
         self.nodes().filter_map(|(node, it)| match it {
             AnyNode::Consumer(app) => Some((node, &**app)),
+            _ => None,
+        })
+    }
+
+    /// All applications that read, process and produce.
+    pub fn processors(&self) -> impl Iterator<Item = (NodeId, &ProcessorApp)> {
+        self.nodes().filter_map(|(node, it)| match it {
+            AnyNode::Processor(app) => Some((node, &**app)),
             _ => None,
         })
     }

@@ -76,7 +76,7 @@ fn column(node: &NodeView) -> Column {
         NodeBody::Broker(_) => Column::Brokers,
         NodeBody::Controller(_) => Column::Controllers,
         NodeBody::Producer(_) => Column::Producers,
-        NodeBody::Consumer(_) => Column::Consumers,
+        NodeBody::Consumer(_) | NodeBody::Processor(_) => Column::Consumers,
     }
 }
 
@@ -123,6 +123,7 @@ fn height(node: &NodeView, dense: bool) -> f64 {
             110.0 + 18.0 * (it.settings.len().min(6) as f64 + 2.0) + transactional
         }
         NodeBody::Consumer(it) => consumer_height(it.positions.len()) + GAP + SINK_HEIGHT,
+        NodeBody::Processor(it) => consumer_height(it.reader.positions.len()) + GAP + SINK_HEIGHT,
         NodeBody::Controller(_) => 34.0,
         NodeBody::Broker(it) => {
             let strips = shown(it).count().max(1) as f64;

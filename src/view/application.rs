@@ -1,15 +1,17 @@
 //! Applications, projected.
 
 use super::project::partition_name;
+use super::transactions::{is_fence, manager};
 use super::{Activity, ConsumerView, InFlightView, NodeBody, PositionView, ProducerView, SinkRow, SinkView};
 use crate::app::{
-    CommitMode, ConsumerActivity, ConsumerApp, ConsumerAppSetup, Dedupe, ProducerActivity, ProducerApp,
-    ProducerAppSetup,
+    CommitMode, ConsumerActivity, ConsumerApp, ConsumerAppSetup, Dedupe, ProducerActivity, ProducerApp, Sink,
 };
 use crate::base::config::{Acks, ConsumerConfig, IsolationLevel, ProducerConfig};
 use crate::base::{RecordId, Time};
 use crate::check::Run;
+use crate::client::consumer::Consumer;
 use crate::client::producer::{Producer, ProducerActivity as Client};
+use crate::sim::World;
 use std::rc::Rc;
 
 /// How many rows of a sink are shown.
@@ -19,7 +21,7 @@ fn ids(records: &[RecordId]) -> Vec<u32> {
     records.iter().map(|record| record.0).collect()
 }
 
-fn setting(key: &str, value: &str, default: bool) -> (Rc<str>, Rc<str>, bool) {
+pub(super) fn setting(key: &str, value: &str, default: bool) -> (Rc<str>, Rc<str>, bool) {
     (Rc::from(key), Rc::from(value), !default)
 }
 
@@ -31,54 +33,75 @@ pub(super) fn producer(run: &Run, app: &ProducerApp) -> (Activity, NodeBody) {
         (acked + u32::from(life.acked.is_some()), failed + u32::from(life.failed.is_some()))
     });
     let client = app.client();
-    let buffered = client.into_iter().flat_map(Producer::buffered).flat_map(|buffered| {
-        let name = partition_name(world, buffered.batch.partition);
-        buffered.batch.records().iter().map(move |record| (record.0, Rc::clone(&name))).collect::<Vec<_>>()
-    });
-    let in_flight = client.into_iter().flat_map(Producer::in_flight_requests).map(|request| InFlightView {
-        to: request.node.0,
-        attempt: request.batches.iter().map(|batch| batch.attempts).max().unwrap_or(1),
-        records: request.batches.iter().flat_map(|batch| ids(batch.records())).collect(),
-        deadline_us: request.deadline.us_since_origin(),
-    });
-    let identity = client.map(Producer::producer_id_and_epoch).filter(|it| it.is_valid());
     let view = ProducerView {
         topic: Rc::clone(&setup.topic),
-        settings: producer_settings(setup),
-        buffer: buffered.collect(),
-        in_flight: in_flight.collect(),
+        settings: producer_settings(&setup.config),
+        buffer: buffered(world, client),
+        in_flight: in_flight(client),
         max_in_flight: setup.config.max_in_flight_requests_per_connection,
         sent: app.records_sent(),
         total: setup.records,
         acked,
         failed,
-        producer_id: identity.map(|it| (it.id, it.epoch)),
-        manager: None,
+        producer_id: identity(client),
+        manager: manager(world, client, &setup.config),
     };
     (producer_activity(app, world.now()), NodeBody::Producer(view))
 }
 
-fn producer_settings(setup: &ProducerAppSetup) -> Vec<(Rc<str>, Rc<str>, bool)> {
+/// What lies in the accumulator: records and their partitions.
+pub(super) fn buffered(world: &World, client: Option<&Producer>) -> Vec<(u32, Rc<str>)> {
+    let of_batch = client.into_iter().flat_map(Producer::buffered).flat_map(|buffered| {
+        let name = partition_name(world, buffered.batch.partition);
+        buffered.batch.records().iter().map(move |record| (record.0, Rc::clone(&name))).collect::<Vec<_>>()
+    });
+    of_batch.collect()
+}
+
+pub(super) fn in_flight(client: Option<&Producer>) -> Vec<InFlightView> {
+    let requests = client.into_iter().flat_map(Producer::in_flight_requests).map(|request| InFlightView {
+        to: request.node.0,
+        attempt: request.batches.iter().map(|batch| batch.attempts).max().unwrap_or(1),
+        records: request.batches.iter().flat_map(|batch| ids(batch.records())).collect(),
+        deadline_us: request.deadline.us_since_origin(),
+    });
+    requests.collect()
+}
+
+/// Producer id and epoch.
+pub(super) fn identity(client: Option<&Producer>) -> Option<(i64, i16)> {
+    client.map(Producer::producer_id_and_epoch).filter(|it| it.is_valid()).map(|it| (it.id, it.epoch))
+}
+
+pub(super) fn producer_settings(config: &ProducerConfig) -> Vec<(Rc<str>, Rc<str>, bool)> {
     let default = ProducerConfig::default();
-    let acks = match setup.config.acks {
+    let acks = match config.acks {
         Acks::All => "all",
         Acks::Leader => "1",
         Acks::None => "0",
     };
-    let idempotence = if setup.config.enable_idempotence { "true" } else { "false" };
-    vec![
-        setting("acks", acks, setup.config.acks == default.acks),
-        setting("enable.idempotence", idempotence, setup.config.enable_idempotence == default.enable_idempotence),
-    ]
+    let idempotence = if config.enable_idempotence { "true" } else { "false" };
+    let mut settings = vec![
+        setting("acks", acks, config.acks == default.acks),
+        setting("enable.idempotence", idempotence, config.enable_idempotence == default.enable_idempotence),
+    ];
+    settings.extend(config.transactional_id.iter().map(|id| setting("transactional.id", id, false)));
+    settings
 }
 
 fn producer_activity(app: &ProducerApp, now: Time) -> Activity {
     let Some(client) = app.client() else { return Activity::Dead };
-    match client.activity(now) {
-        Client::Idle | Client::Closed => match app.activity() {
-            ProducerActivity::AllSent => Activity::Finished,
-            _ => Activity::Idle,
-        },
+    client_activity(client, now).unwrap_or_else(|| match app.activity() {
+        ProducerActivity::AllSent => Activity::Finished,
+        _ => Activity::Idle,
+    })
+}
+
+/// What a producer client does; none if it has nothing to do.
+pub(super) fn client_activity(client: &Producer, now: Time) -> Option<Activity> {
+    Some(match client.activity(now) {
+        Client::Idle | Client::Closed => return None,
+        Client::Failed(error) if is_fence(&error) => Activity::ProducerFenced,
         Client::Failed(_) => Activity::Finished,
         Client::WaitingForMetadata { .. } | Client::WaitingForLeader { .. } => Activity::WaitingForMetadata,
         Client::WaitingForProducerId { .. } => Activity::WaitingForProducerId,
@@ -92,16 +115,32 @@ fn producer_activity(app: &ProducerApp, now: Time) -> Activity {
             records: ids(&records),
             until_us: until.us_since_origin(),
         },
-    }
+    })
 }
 
 pub(super) fn consumer(run: &Run, app: &ConsumerApp) -> (Activity, NodeBody) {
     let world = &run.world;
     let setup = app.setup();
-    let states = app.client().into_iter().flat_map(|client| client.subscription().iter());
+    let worker = app.worker();
+    let current = worker.and_then(|worker| worker.current()).map(|(record, _)| record);
+    let queued = worker.into_iter().flat_map(|worker| worker.queue());
+    let view = ConsumerView {
+        group: setup.group.clone(),
+        settings: consumer_settings(setup),
+        positions: positions(world, app.client(), setup.config.isolation_level),
+        pending: app.batch().filter_map(|record| Some(record.id?.0)).collect(),
+        worker: current.into_iter().chain(queued).filter_map(|record| Some(record.id?.0)).collect(),
+        sink: sink(app.sink()),
+    };
+    (consumer_activity(app), NodeBody::Consumer(view))
+}
+
+/// How far a consumer client is.
+pub(super) fn positions(world: &World, client: Option<&Consumer>, isolation: IsolationLevel) -> Vec<PositionView> {
+    let states = client.into_iter().flat_map(|client| client.subscription().iter());
     let positions = states.map(|(partition, state)| {
         let position = state.position().map(|position| position.offset);
-        let end = match setup.config.isolation_level {
+        let end = match isolation {
             IsolationLevel::ReadUncommitted => state.high_watermark(),
             IsolationLevel::ReadCommitted => state.last_stable_offset(),
         };
@@ -112,18 +151,7 @@ pub(super) fn consumer(run: &Run, app: &ConsumerApp) -> (Activity, NodeBody) {
             lag: position.map_or(0, |position| (end - position).max(0)),
         }
     });
-    let worker = app.worker();
-    let current = worker.and_then(|worker| worker.current()).map(|(record, _)| record);
-    let queued = worker.into_iter().flat_map(|worker| worker.queue());
-    let view = ConsumerView {
-        group: setup.group.clone(),
-        settings: consumer_settings(setup),
-        positions: positions.collect(),
-        pending: app.batch().filter_map(|record| Some(record.id?.0)).collect(),
-        worker: current.into_iter().chain(queued).filter_map(|record| Some(record.id?.0)).collect(),
-        sink: sink(app),
-    };
-    (consumer_activity(app), NodeBody::Consumer(view))
+    positions.collect()
 }
 
 fn consumer_settings(setup: &ConsumerAppSetup) -> Vec<(Rc<str>, Rc<str>, bool)> {
@@ -141,8 +169,7 @@ fn consumer_settings(setup: &ConsumerAppSetup) -> Vec<(Rc<str>, Rc<str>, bool)> 
     ]
 }
 
-fn sink(app: &ConsumerApp) -> SinkView {
-    let sink = app.sink();
+pub(super) fn sink(sink: &Sink) -> SinkView {
     let dedupe = match sink.dedupe() {
         Dedupe::None => "none",
         Dedupe::UniqueKey => "unique-key",

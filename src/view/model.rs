@@ -3,7 +3,9 @@
 //! Invariants: times are microseconds since the scenario began; record numbers are the generator's; every section is its
 //! own `Rc` and is the *same* `Rc` as before when nothing in it changed, so that a page can skip it by pointer.
 
-use super::{AbortedView, CellKind, LedgerView, ManagerView, ProducerStateView, TransactionView, VerdictView};
+use super::{
+    AbortedView, CellKind, LedgerView, ManagerView, ProcessorView, ProducerStateView, TransactionView, VerdictView,
+};
 use serde::Serialize;
 use std::rc::Rc;
 
@@ -87,6 +89,8 @@ pub enum NodeBody {
     Producer(ProducerView),
     /// A consumer application with its sink.
     Consumer(ConsumerView),
+    /// An application that reads, processes and writes.
+    Processor(Box<ProcessorView>),
 }
 
 /// What a node does now; the page makes a sentence of it.
@@ -124,6 +128,14 @@ pub enum Activity {
     Committing,
     /// A newer producer with its transactional id has taken over.
     ProducerFenced,
+    /// It is inside `initTransactions()`.
+    InitializingTransactions,
+    /// It is inside `sendOffsetsToTransaction()`.
+    SendingOffsets,
+    /// It is inside `commitTransaction()`, or `abortTransaction()`.
+    EndingTransaction { committed: bool },
+    /// An exception ended its loop.
+    Failed { error: Rc<str> },
     /// A broker is known but fenced.
     Fenced,
     /// A broker is starting: recovery, registration.

@@ -3,7 +3,8 @@
 //! Invariant: what equals the section shown before *is* the section shown before, so that a page skips it by pointer.
 
 use super::{
-    ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, Trouble, application, ledger, quorum, server,
+    ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, Trouble, application, ledger, processor,
+    quorum, server,
 };
 use crate::base::{Duration, NodeId, Offset, RecordId, Time, TopicId, TopicPartition, sort_short};
 use crate::check::Run;
@@ -105,6 +106,7 @@ fn node_view(run: &Run, id: NodeId, node: &AnyNode, recent: &Recent, old: Option
         AnyNode::Controller(controller) => quorum::controller(controller, world.now(), old),
         AnyNode::Producer(app) => application::producer(run, app),
         AnyNode::Consumer(app) => application::consumer(run, app),
+        AnyNode::Processor(app) => processor::processor(run, app),
         _ => unreachable!("invariant: the world's own client is not shown"),
     };
     let doing = match status {

@@ -1,6 +1,8 @@
 //! What eyes see of transactions: what a record's transaction came to, what coordinators know, and the swim lanes.
 
+use crate::base::config::ProducerConfig;
 use crate::base::{NodeId, Offset, ProducerId, SortedMap};
+use crate::client::Producer;
 use crate::log::{LogDirectory, UnifiedLog};
 use crate::node::ClientError;
 use crate::protocol::{ErrorCode, TransactionState};
@@ -169,6 +171,7 @@ pub fn transactions(world: &World) -> Vec<TransactionView> {
 pub fn writers(world: &World) -> impl Iterator<Item = (NodeId, Rc<str>)> + '_ {
     world.nodes().filter_map(|(id, node)| match node {
         AnyNode::Producer(app) => Some((id, Rc::clone(app.setup().config.transactional_id.as_ref()?))),
+        AnyNode::Processor(app) => Some((id, Rc::clone(app.setup().producer.transactional_id.as_ref()?))),
         _ => None,
     })
 }
@@ -188,6 +191,20 @@ pub struct ManagerView {
     pub error: Option<Rc<str>>,
     /// A newer producer with the same transactional id has put it out.
     pub fenced: bool,
+}
+
+/// The transaction manager of a transactional producer's client; a client that does not run knows nothing.
+pub(super) fn manager(world: &World, client: Option<&Producer>, config: &ProducerConfig) -> Option<ManagerView> {
+    let transactional_id = Rc::clone(config.transactional_id.as_ref()?);
+    let _ = (world, client);
+    Some(ManagerView {
+        transactional_id,
+        state: "UNINITIALIZED",
+        partitions: Vec::new(),
+        pending: Vec::new(),
+        error: None,
+        fenced: false,
+    })
 }
 
 /// Whether an error means that a newer producer with the same transactional id has taken over.

@@ -36,6 +36,8 @@ pub fn setup(seed: u64, records: u32, settings: &[(&str, &str)]) -> WorldSetup {
         key: KeyMode::Unique,
         value_size: None,
         config: ProducerConfig::parse(&Properties::new()).expect("defaults are good"),
+        transactions: None,
+        start: None,
         brokers: Rc::new([]),
     };
     WorldSetup {
@@ -48,6 +50,7 @@ pub fn setup(seed: u64, records: u32, settings: &[(&str, &str)]) -> WorldSetup {
         network: NetworkSetup::default(),
         producers: vec![shop],
         consumers: Vec::new(),
+        processors: Vec::new(),
         faults: Vec::new(),
     }
 }

@@ -30,6 +30,7 @@ fn setup(commit: CommitMode, settings: &[(&str, &str)]) -> ConsumerAppSetup {
         hand_over: HandOver::Inline,
         dedupe: Dedupe::None,
         config: config(settings),
+        start: None,
         brokers: [BROKER].into(),
     }
 }

@@ -33,6 +33,8 @@ pub fn producer(pairs: &[(&str, &str)], records: u32) -> ProducerAppSetup {
         key: KeyMode::None,
         value_size: None,
         config: ProducerConfig::parse(&properties(pairs)).expect("good settings"),
+        transactions: None,
+        start: None,
         brokers: Rc::new([]),
     }
 }
@@ -48,6 +50,7 @@ pub fn consumer(pairs: &[(&str, &str)], commit: CommitMode) -> ConsumerAppSetup 
         hand_over: HandOver::Inline,
         dedupe: Dedupe::None,
         config: ConsumerConfig::parse(&properties(pairs)).expect("good settings"),
+        start: None,
         brokers: Rc::new([]),
     }
 }
@@ -71,6 +74,7 @@ pub fn setup(producers: Vec<ProducerAppSetup>, consumers: Vec<ConsumerAppSetup>)
         network: NetworkSetup::default(),
         producers,
         consumers,
+        processors: Vec::new(),
         faults: Vec::new(),
     }
 }

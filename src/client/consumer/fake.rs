@@ -13,6 +13,8 @@ pub const BROKER: NodeId = NodeId(0);
 pub const CLIENT: NodeId = NodeId(9);
 /// The only partition, of the topic `orders`.
 pub const TP: TopicPartition = TopicPartition::new(TopicId(1), 0);
+/// Of the other topic, `invoices`, which nobody fetches.
+pub const INVOICES: TopicPartition = TopicPartition::new(TopicId(2), 0);
 const LATENCY_US: u64 = 1_000;
 
 #[derive(Clone)]
@@ -32,6 +34,8 @@ struct Parked {
 pub struct FakeBroker {
     /// Its log.
     pub log: Vec<RecordBatch>,
+    /// The log of [`INVOICES`].
+    pub invoices: Vec<RecordBatch>,
     /// Where the log begins.
     pub log_start: Offset,
     /// What a fetch tells of aborted transactions.
@@ -79,6 +83,7 @@ impl FakeBroker {
     fn new() -> Self {
         FakeBroker {
             log: Vec::new(),
+            invoices: Vec::new(),
             log_start: 0,
             aborted: Vec::new(),
             committed: SortedMap::new(),
@@ -132,7 +137,7 @@ impl FakeBroker {
         let topic = |name: &std::rc::Rc<str>| TopicMetadata {
             error: ErrorCode::None,
             name: name.clone(),
-            topic: TP.topic,
+            topic: if **name == *"invoices" { INVOICES.topic } else { TP.topic },
             partitions: vec![partition.clone()],
         };
         MetadataResponse { brokers: vec![broker], topics: request.topics.iter().map(topic).collect() }
@@ -141,9 +146,10 @@ impl FakeBroker {
     fn produce(&mut self, request: &ProduceRequest, error: ErrorCode) -> ProduceResponse {
         let mut partitions = Vec::new();
         for part in &request.partitions {
-            let base_offset = self.end();
+            let log = if part.partition == TP { &mut self.log } else { &mut self.invoices };
+            let base_offset = log.last().map_or(0, RecordBatch::next_offset);
             if !error.is_error() {
-                self.log.push(part.batch.with_offset_and_epoch(base_offset, 0));
+                log.push(part.batch.with_offset_and_epoch(base_offset, 0));
             }
             partitions.push(ProducePartitionResponse {
                 partition: part.partition,

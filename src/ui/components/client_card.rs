@@ -131,7 +131,11 @@ fn producer_lines(it: &ProducerView, t: &Texts) -> Vec<(String, String, bool)> {
 pub fn ConsumerCard(props: &CardProps) -> Html {
     let (lab, t) = (use_lab(), use_texts());
     let node = &*props.node;
-    let NodeBody::Consumer(it) = &node.body else { return html! {} };
+    let it = match &node.body {
+        NodeBody::Consumer(it) => it,
+        NodeBody::Processor(it) => &it.reader,
+        _ => return html! {},
+    };
     let area = props.shape.area;
     let (onclick, onkeydown) = opener(&lab, Target::Node(node.id));
     let doing = (t.activity)(&node.doing, props.left_us);

@@ -148,6 +148,7 @@ fn NodeBox(props: &NodeProps) -> Html {
         NodeBody::Controller(it) => controller(it, &props.names, node),
         NodeBody::Producer(it) => producer(it, &lab, t),
         NodeBody::Consumer(it) => consumer(it, t),
+        NodeBody::Processor(it) => html! { <>{ consumer(&it.reader, t) }{ producer(&it.writer, &lab, t) }</> },
     };
     html! {
         <>

@@ -86,7 +86,9 @@ pub fn StageBox(props: &StageProps) -> Html {
         let node: Same<_> = node.into();
         match &node.body {
             NodeBody::Producer(_) => html! { <ProducerCard {key} {node} {shape} {left_us} {selected} /> },
-            NodeBody::Consumer(_) => html! { <ConsumerCard {key} {node} {shape} {left_us} {selected} /> },
+            NodeBody::Consumer(_) | NodeBody::Processor(_) => {
+                html! { <ConsumerCard {key} {node} {shape} {left_us} {selected} /> }
+            }
             NodeBody::Controller(_) => html! { <ControllerCard {key} {node} {shape} {left_us} {selected} /> },
             NodeBody::Broker(_) => {
                 let partition = match &props.selection {

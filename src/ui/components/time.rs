@@ -32,7 +32,7 @@ pub fn Time(props: &TimeProps) -> Html {
             NodeBody::Producer(_) => 0,
             NodeBody::Broker(_) => 1,
             NodeBody::Controller(_) => CONTROLLERS,
-            NodeBody::Consumer(_) => 3,
+            NodeBody::Consumer(_) | NodeBody::Processor(_) => 3,
         };
         (node.name.clone(), rank)
     });

@@ -149,6 +149,11 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::Processing { record, .. } => format!("processing {record}{left}"),
         Activity::Committing => "committing its offsets".to_owned(),
         Activity::ProducerFenced => "fenced by a newer producer with the same transactional.id".to_owned(),
+        Activity::InitializingTransactions => "initTransactions()".to_owned(),
+        Activity::SendingOffsets => "adding its offsets to the transaction".to_owned(),
+        Activity::EndingTransaction { committed: true } => "committing the transaction".to_owned(),
+        Activity::EndingTransaction { committed: false } => "aborting the transaction".to_owned(),
+        Activity::Failed { error } => format!("stopped: {error}"),
         Activity::Fenced => "fenced".to_owned(),
         Activity::Starting => "starting".to_owned(),
         Activity::Serving { leads, follows } => format!("leads {leads}, follows {follows}"),
@@ -290,6 +295,11 @@ pub fn event(line: &Line) -> Sentence {
         Event::TransactionEnding { committed: false, .. } => ("aborts the transaction".to_owned(), Tone::Plain),
         Event::TransactionEnded { committed: true, .. } => ("the transaction is committed".to_owned(), Tone::Plain),
         Event::TransactionEnded { committed: false, .. } => ("the transaction is aborted".to_owned(), Tone::Odd),
+        Event::OffsetsSent { group, offsets } => {
+            let (at, more) = super::first_offset(offsets);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            (format!("put offset {at} of {tp}{more} into the transaction, for group {group}"), Tone::Plain)
+        }
         Event::ProducerFailed { error } => {
             (format!("a transaction call threw an exception: {}", error.name()), Tone::Bad)
         }

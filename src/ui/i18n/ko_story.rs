@@ -143,6 +143,11 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::Processing { record, .. } => format!("{record} 처리 중{left}"),
         Activity::Committing => "오프셋 커밋 중".to_owned(),
         Activity::ProducerFenced => "fenced: 같은 transactional.id로 새 프로듀서가 시작됨".to_owned(),
+        Activity::InitializingTransactions => "initTransactions()".to_owned(),
+        Activity::SendingOffsets => "오프셋을 트랜잭션에 넣는 중".to_owned(),
+        Activity::EndingTransaction { committed: true } => "트랜잭션 커밋 중".to_owned(),
+        Activity::EndingTransaction { committed: false } => "트랜잭션 중단 중".to_owned(),
+        Activity::Failed { error } => format!("종료됨: {error}"),
         Activity::Fenced => "fenced".to_owned(),
         Activity::Starting => "시작하는 중".to_owned(),
         Activity::Serving { leads, follows } => format!("리더 {leads}, 팔로워 {follows}"),
@@ -283,6 +288,11 @@ pub fn event(line: &Line) -> Sentence {
         Event::TransactionEnding { committed: false, .. } => ("트랜잭션 중단 요청".to_owned(), Tone::Plain),
         Event::TransactionEnded { committed: true, .. } => ("트랜잭션이 커밋됨".to_owned(), Tone::Plain),
         Event::TransactionEnded { committed: false, .. } => ("트랜잭션이 중단됨".to_owned(), Tone::Odd),
+        Event::OffsetsSent { group, offsets } => {
+            let (at, more) = super::first_offset(offsets);
+            let more = if more > 0 { format!(" 외 {more}개") } else { String::new() };
+            (format!("그룹 {group}의 {tp} 오프셋 {at}{more}를 트랜잭션에 넣음"), Tone::Plain)
+        }
         Event::ProducerFailed { error } => (format!("트랜잭션 호출이 예외를 던짐: {}", error.name()), Tone::Bad),
         Event::TransactionChanged { transactional_id, producer_epoch, state, .. } => {
             (format!("트랜잭션 {transactional_id}: {}, epoch {producer_epoch}", state.name()), Tone::Plain)

@@ -8,6 +8,7 @@ mod ko_story;
 use super::lines::Line;
 use super::why::Why;
 use delivery_lab::base::config::ConfigNote;
+use delivery_lab::base::{Offset, TopicPartition};
 use delivery_lab::protocol::ElectionType;
 use delivery_lab::scenario::format::{Text, What, When};
 use delivery_lab::sim::AdminTask;
@@ -365,6 +366,11 @@ pub fn ends_in_consonant(word: &str) -> bool {
         Some('l' | 'm' | 'n' | 'L' | 'M' | 'N') => true,
         _ => false,
     }
+}
+
+/// The first of some offsets, and how many there are beside it.
+fn first_offset(offsets: &[(TopicPartition, Offset)]) -> (Offset, usize) {
+    (offsets.first().map_or(0, |it| it.1), offsets.len().saturating_sub(1))
 }
 
 /// What an administrator asks for, as Kafka's own tools would be called.

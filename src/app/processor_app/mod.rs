@@ -1,0 +1,252 @@
+//! A program that reads, processes and writes what came of it to other topics, as Kafka's `ExactlyOnceMessageProcessor` and
+//! `TransactionalMessageCopier` do it:
+//!
+//! ```text
+//! loop { records = poll(); beginTransaction(); for each record { process; effect; send() }
+//!        sendOffsetsToTransaction(); commitTransaction() }
+//! ```
+//!
+//! or, with `offsets` = `after` or `before`, with `commitSync()` after or before the rest; without `transactional.id` it waits for
+//! the acknowledgements where it would commit the transaction.
+//!
+//! Invariants: one thread; a step ends between any two of these actions, so that a crash can fall anywhere; an output record
+//! carries the number of its input. When something fails that can be undone, the program undoes it, goes back to where it last
+//! committed, and reads again from there; when it was fenced, it stops. The sink survives a crash; all else is one struct that
+//! the crash drops.
+//!
+//! Departures: records that no generator made are skipped; all partitions are assigned by the program itself, so that two
+//! instances both read everything.
+
+mod steps;
+
+use super::{OffsetsMode, ProcessorAppSetup, Sink};
+use crate::base::{NodeId, Offset, Prng, RecordId, SortedMap, Time, TopicPartition};
+use crate::client::Producer;
+use crate::client::consumer::{Consumer, ConsumerRecord, WaitsFor};
+use crate::node::{Channel, ClientError, ConnectionId, Crash, LoopTimer, Message, Node, Outbox, Timer};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// What the program is doing now.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum ProcessorActivity {
+    /// The process is not running.
+    Stopped,
+    /// Inside `initTransactions()`.
+    Initializing,
+    /// Inside `poll()`.
+    Polling(WaitsFor),
+    /// A record's handler runs.
+    Processing {
+        /// Which.
+        record: Option<RecordId>,
+        /// Until when.
+        until: Time,
+    },
+    /// Inside `send()` or about to call it.
+    Sending {
+        /// Which record.
+        record: Option<RecordId>,
+    },
+    /// Waits until all it sent is acknowledged.
+    Flushing,
+    /// Inside `commitSync()`.
+    Committing,
+    /// Inside `sendOffsetsToTransaction()`.
+    SendingOffsets,
+    /// Inside `commitTransaction()` or `abortTransaction()`.
+    Ending {
+        /// Which of them.
+        committed: bool,
+    },
+    /// Between two steps of the loop.
+    Returning,
+    /// An exception ended the loop.
+    Failed(ClientError),
+}
+
+/// Where the loop stands. A past participle is a pause between two steps.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Doing {
+    Initializing,
+    Polling,
+    Returned,
+    CommittingBefore,
+    Begun,
+    /// Until when.
+    Processing(Time),
+    Processed,
+    /// `send()` blocks.
+    Sending,
+    BatchDone,
+    SendingOffsets,
+    OffsetsSent,
+    /// Whether it commits.
+    Ending(bool),
+    Ended(bool),
+    Flushing,
+    Flushed,
+    CommittingAfter,
+    Failed(ClientError),
+}
+
+/// What a crash destroys.
+#[derive(Clone, PartialEq, Hash, Debug)]
+struct Running {
+    consumer: Consumer,
+    producer: Producer,
+    doing: Doing,
+    /// What `poll()` returned and is not processed and sent, the record at hand first.
+    batch: VecDeque<ConsumerRecord>,
+    /// To how many topics the record at hand was sent.
+    sent: usize,
+    /// Where to read again from, should it all be undone: the last committed positions; before the first commit, where this
+    /// process began to read.
+    committed: SortedMap<TopicPartition, Offset>,
+    /// Why an output of this batch was not written.
+    failure: Option<ClientError>,
+}
+
+/// A program that reads, processes and writes.
+#[derive(Clone, PartialEq, Hash, Debug)]
+pub struct ProcessorApp {
+    setup: Rc<ProcessorAppSetup>,
+    sink: Option<Sink>,
+    lives: u32,
+    running: Option<Running>,
+}
+
+impl ProcessorApp {
+    /// Not started yet.
+    pub fn new(setup: ProcessorAppSetup) -> Self {
+        ProcessorApp { sink: setup.sink.map(Sink::new), setup: Rc::new(setup), lives: 0, running: None }
+    }
+
+    // ---- asking ----
+
+    /// What it was told.
+    pub fn setup(&self) -> &Rc<ProcessorAppSetup> {
+        &self.setup
+    }
+
+    /// Where its effects happen, if it acts on anything but topics.
+    pub fn sink(&self) -> Option<&Sink> {
+        self.sink.as_ref()
+    }
+
+    /// How often it was started.
+    pub fn lives(&self) -> u32 {
+        self.lives
+    }
+
+    /// Its consumer, while the process runs.
+    pub fn consumer(&self) -> Option<&Consumer> {
+        self.running.as_ref().map(|running| &running.consumer)
+    }
+
+    /// Its producer, while the process runs.
+    pub fn producer(&self) -> Option<&Producer> {
+        self.running.as_ref().map(|running| &running.producer)
+    }
+
+    /// Records that `poll()` returned and that are not yet sent on, in order.
+    pub fn batch(&self) -> impl Iterator<Item = &ConsumerRecord> {
+        self.running.iter().flat_map(|running| &running.batch)
+    }
+
+    /// Nothing left to do on its own, or dead.
+    pub fn is_done(&self) -> bool {
+        let Some(running) = &self.running else { return self.lives > 0 };
+        match running.doing {
+            Doing::Failed(_) => true,
+            Doing::Polling => {
+                let (consumer, producer) = (&running.consumer, &running.producer);
+                !consumer.has_records() && !consumer.is_committing_news() && producer.is_idle()
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether an exception ended its loop.
+    pub fn has_failed(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| matches!(running.doing, Doing::Failed(_)))
+    }
+
+    /// What it is doing now.
+    pub fn activity(&self) -> ProcessorActivity {
+        let Some(running) = &self.running else { return ProcessorActivity::Stopped };
+        let record = || running.batch.front().and_then(|record| record.id);
+        match &running.doing {
+            Doing::Initializing => ProcessorActivity::Initializing,
+            Doing::Polling => ProcessorActivity::Polling(running.consumer.waits_for()),
+            Doing::Processing(until) => ProcessorActivity::Processing { record: record(), until: *until },
+            Doing::Processed | Doing::Sending => ProcessorActivity::Sending { record: record() },
+            Doing::Flushing => ProcessorActivity::Flushing,
+            Doing::CommittingBefore | Doing::CommittingAfter => ProcessorActivity::Committing,
+            Doing::SendingOffsets => ProcessorActivity::SendingOffsets,
+            Doing::Ending(committed) => ProcessorActivity::Ending { committed: *committed },
+            Doing::Failed(error) => ProcessorActivity::Failed(error.clone()),
+            Doing::Returned | Doing::Begun | Doing::BatchDone => ProcessorActivity::Returning,
+            Doing::OffsetsSent | Doing::Ended(_) | Doing::Flushed => ProcessorActivity::Returning,
+        }
+    }
+}
+
+impl Node for ProcessorApp {
+    fn on_start(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let setup = &self.setup;
+        let (name, brokers) = (&setup.name, &setup.brokers);
+        let mut consumer = Consumer::new(Rc::clone(name), setup.consumer.clone(), Rc::clone(brokers), now);
+        consumer.assign(now, setup.from.clone());
+        let producer = Producer::new(Rc::clone(name), setup.producer.clone(), Rc::clone(brokers));
+        let mut producer = producer.with_completions();
+        producer.start(now, out);
+        self.lives += 1;
+        self.running = Some(Running {
+            consumer,
+            producer,
+            doing: Doing::Polling,
+            batch: VecDeque::new(),
+            sent: 0,
+            committed: SortedMap::new(),
+            failure: None,
+        });
+        self.poll(now, out);
+    }
+
+    fn on_message(&mut self, now: Time, _from: NodeId, message: Message, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        match message.connection.channel {
+            Channel::Producer => running.producer.on_response(now, message, out),
+            _ => running.consumer.on_message(now, message, out),
+        }
+        self.unblock(now, out);
+    }
+
+    fn on_disconnect(&mut self, now: Time, _peer: NodeId, connection: ConnectionId, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        match connection.channel {
+            Channel::Producer => running.producer.on_disconnect(now, connection, out),
+            _ => running.consumer.on_disconnect(now, connection, out),
+        }
+        self.unblock(now, out);
+    }
+
+    fn on_timer(&mut self, now: Time, timer: Timer, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        match timer {
+            Timer::Consumer(timer) => running.consumer.on_timer(now, timer, out),
+            Timer::Producer(timer) => running.producer.on_timer(now, timer, out),
+            Timer::Loop(LoopTimer::Poll) => return self.step(now, out),
+            other => unreachable!("invariant: a processor application sets no {other:?}"),
+        }
+        self.unblock(now, out);
+    }
+
+    fn on_crash(&mut self, _now: Time, _crash: Crash, _random: &mut Prng) {
+        self.running = None;
+    }
+}
+
+#[cfg(test)]
+mod tests;

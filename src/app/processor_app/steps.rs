@@ -1,0 +1,202 @@
+//! The loop: what each step does, and what comes after it.
+
+use super::{Doing, OffsetsMode, ProcessorApp, Running};
+use crate::app::Sink;
+use crate::app::sink::SinkWrite;
+use crate::base::Time;
+use crate::client::consumer::{ConsumerRecord, Polled};
+use crate::client::payload::record_value;
+use crate::client::producer::{ProducerRecord, SendOutcome};
+use crate::node::{ClientError, Event, LoopTimer, Outbox, Timer};
+use std::rc::Rc;
+
+impl ProcessorApp {
+    /// Goes on where the thread was blocked, if it no longer is.
+    pub(super) fn unblock(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        running.hear_callbacks();
+        match running.doing {
+            Doing::Polling => self.poll(now, out),
+            Doing::CommittingBefore | Doing::CommittingAfter => self.await_commit(now, out),
+            Doing::Sending => running.await_send(now, out),
+            Doing::Flushing => running.await_flush(now, out),
+            _ => {}
+        }
+    }
+
+    pub(super) fn poll(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        running.doing = Doing::Polling;
+        for (partition, position) in running.consumer.positions() {
+            running.committed.entry(partition).or_insert(position);
+        }
+        let polled = running.consumer.poll(now, out);
+        // Nobody of ours waits for callbacks.
+        running.consumer.take_callbacks();
+        match polled {
+            Polled::Waiting => {}
+            Polled::Records(records) => {
+                // What no generator made has no number that its output could carry.
+                running.batch = records.into_iter().filter(|record| record.id.is_some()).collect();
+                running.pause(Doing::Returned, now, out);
+            }
+            Polled::Failed(error) => running.fail_reading(error, out),
+        }
+    }
+
+    /// Goes on after a pause between two steps.
+    pub(super) fn step(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        let offsets = self.setup.offsets;
+        match &running.doing {
+            Doing::Returned if offsets == OffsetsMode::Before => {
+                running.doing = Doing::CommittingBefore;
+                running.consumer.commit_sync(now, out);
+                self.await_commit(now, out);
+            }
+            Doing::Returned | Doing::Begun => self.begin_record(now, out),
+            Doing::Processing(_) => self.finish_record(now, out),
+            Doing::Processed => self.send(now, out),
+            Doing::BatchDone if offsets == OffsetsMode::Before => self.poll(now, out),
+            Doing::BatchDone => {
+                running.doing = Doing::Flushing;
+                running.producer.flush(now, out);
+                running.await_flush(now, out);
+            }
+            Doing::Flushed => {
+                running.doing = Doing::CommittingAfter;
+                running.consumer.commit_sync(now, out);
+                self.await_commit(now, out);
+            }
+            Doing::Ended(true) => self.poll(now, out),
+            Doing::Ended(false) => {
+                running.go_back(out);
+                self.poll(now, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn await_commit(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        match running.consumer.commit_sync_result(now) {
+            None => {}
+            Some(Err(error)) => running.fail_reading(error, out),
+            Some(Ok(())) => {
+                running.committed.extend(running.consumer.positions());
+                match running.doing {
+                    Doing::CommittingBefore => self.begin_record(now, out),
+                    _ => self.poll(now, out),
+                }
+            }
+        }
+    }
+
+    fn begin_record(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        let Some(record) = running.batch.front() else { return running.pause(Doing::BatchDone, now, out) };
+        if let Some(id) = record.id {
+            out.emit(Event::Processing { record: id, partition: record.partition, offset: record.record.offset });
+        }
+        let until = now + self.setup.processing;
+        running.doing = Doing::Processing(until);
+        out.set_timer(Timer::Loop(LoopTimer::Poll), until);
+    }
+
+    fn finish_record(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        if let Some(record) = running.batch.front() {
+            take_effect(self.sink.as_mut(), record, out);
+        }
+        running.sent = 0;
+        running.pause(Doing::Processed, now, out);
+    }
+
+    /// Sends the record at hand to the next topic; after the last one, begins the next record.
+    fn send(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        let next = self.setup.to.get(running.sent).zip(running.batch.front());
+        let Some((topic, input)) = next else {
+            running.batch.pop_front();
+            return self.begin_record(now, out);
+        };
+        let Some(record) = input.id else { return };
+        let output = ProducerRecord {
+            record,
+            topic: Rc::clone(topic),
+            partition: None,
+            key: input.record.key.clone(),
+            value: record_value(&self.setup.name, record, None),
+            headers: Vec::new(),
+        };
+        match running.producer.send(now, output, out) {
+            SendOutcome::Blocked => running.doing = Doing::Sending,
+            SendOutcome::Buffered(_) | SendOutcome::Failed => running.returned_from_send(now, out),
+        }
+        running.hear_callbacks();
+    }
+}
+
+impl Running {
+    /// Ends a step: the next begins as an event of its own.
+    fn pause(&mut self, doing: Doing, now: Time, out: &mut Outbox<'_>) {
+        self.doing = doing;
+        out.set_timer(Timer::Loop(LoopTimer::Poll), now);
+    }
+
+    fn fail_reading(&mut self, error: ClientError, out: &mut Outbox<'_>) {
+        out.emit(Event::ConsumerFailed { error: error.clone() });
+        self.doing = Doing::Failed(error);
+    }
+
+    /// What the callbacks of `send()` said.
+    fn hear_callbacks(&mut self) {
+        for completion in self.producer.take_completions() {
+            if let Err(error) = completion.result {
+                self.failure.get_or_insert(error);
+            }
+        }
+    }
+
+    fn returned_from_send(&mut self, now: Time, out: &mut Outbox<'_>) {
+        self.sent += 1;
+        self.pause(Doing::Processed, now, out);
+    }
+
+    fn await_send(&mut self, now: Time, out: &mut Outbox<'_>) {
+        if !self.producer.is_blocked() {
+            self.returned_from_send(now, out);
+        }
+    }
+
+    fn await_flush(&mut self, now: Time, out: &mut Outbox<'_>) {
+        if !self.producer.is_idle() {
+            return;
+        }
+        self.hear_callbacks();
+        match self.failure.take() {
+            None => self.pause(Doing::Flushed, now, out),
+            // What was not written must be read again.
+            Some(_) => self.pause(Doing::Ended(false), now, out),
+        }
+    }
+
+    /// Reads again from where everything was last committed.
+    fn go_back(&mut self, out: &mut Outbox<'_>) {
+        self.batch.clear();
+        self.failure = None;
+        for (partition, offset) in &self.committed {
+            self.consumer.seek(*partition, *offset, out);
+        }
+    }
+}
+
+/// The handler is done with a record: its effect happens in the sink, if there is one and it does not recognise a repetition.
+fn take_effect(sink: Option<&mut Sink>, input: &ConsumerRecord, out: &mut Outbox<'_>) {
+    let Some(record) = input.id else { return };
+    let (partition, offset) = (input.partition, input.record.offset);
+    let write = SinkWrite { record, partition, offset, key: input.record.key.as_ref() };
+    if sink.is_none_or(|sink| sink.apply(&write)) {
+        out.emit(Event::Processed { record, partition, offset });
+    }
+}

@@ -1,0 +1,132 @@
+//! What a crash costs, by when offsets are committed, against a broker that answers from a list.
+
+use super::*;
+use crate::app::Dedupe;
+use crate::base::Duration;
+use crate::base::config::{ConsumerConfig, ProducerConfig, Properties};
+use crate::client::consumer::fake::{BROKER, CLIENT, Fake, TP, batch};
+use crate::client::payload::record_id_of;
+use crate::protocol::{ApiKey, ErrorCode};
+
+type Lab = Fake<ProcessorApp>;
+
+const RECORDS: u32 = 4;
+
+fn properties(settings: &[(&str, &str)]) -> Properties {
+    settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn setup(offsets: OffsetsMode) -> ProcessorAppSetup {
+    let consumer = [("group.id", "billing"), ("auto.offset.reset", "earliest"), ("enable.auto.commit", "false")];
+    let consumer = properties(&[&consumer[..], &[("max.poll.records", "2")]].concat());
+    ProcessorAppSetup {
+        node: CLIENT,
+        name: "billing".into(),
+        group: "billing".into(),
+        from: vec!["orders".into()],
+        to: vec!["invoices".into()],
+        processing: Duration::from_millis(20),
+        offsets,
+        sink: Some(Dedupe::None),
+        producer: ProducerConfig::parse(&Properties::new()).expect("defaults are valid"),
+        consumer: ConsumerConfig::parse(&consumer).expect("valid settings"),
+        transaction_version: 2,
+        start: None,
+        brokers: [BROKER].into(),
+    }
+}
+
+fn lab(setup: ProcessorAppSetup) -> Lab {
+    let mut lab = Fake::new(ProcessorApp::new(setup));
+    lab.broker.log = (0..RECORDS).map(|id| batch(i64::from(id), &[id])).collect();
+    lab.start();
+    lab
+}
+
+impl Lab {
+    /// How often each record's output stands in the log of `invoices`.
+    fn outputs(&self) -> Vec<usize> {
+        let records = self.broker.invoices.iter().flat_map(|batch| batch.records().map(|it| it.expect("readable")));
+        let ids: Vec<_> = records.filter_map(|record| record_id_of(record.value.as_deref()?)).collect();
+        (0..RECORDS).map(|id| ids.iter().filter(|it| it.0 == id).count()).collect()
+    }
+}
+
+impl Lab {
+    fn crash_and_restart(&mut self) {
+        self.crash();
+        self.start();
+        self.run_ms(60_000);
+        assert!(self.node.is_done(), "{:?}", self.node.activity());
+    }
+
+    /// How often each record's effect happened.
+    fn effects(&self) -> Vec<u32> {
+        let sink = self.node.sink().expect("it was given one");
+        (0..RECORDS).map(|id| sink.row(RecordId(id)).map_or(0, |row| row.effects)).collect()
+    }
+}
+
+/// The outputs after a crash following each single step of the run.
+fn crash_everywhere(setup: &ProcessorAppSetup) -> Vec<Vec<usize>> {
+    let mut outcomes = Vec::new();
+    loop {
+        let mut lab = lab(setup.clone());
+        lab.run_steps(outcomes.len());
+        if lab.outputs().iter().all(|outputs| *outputs > 0) && lab.node.is_done() {
+            return outcomes;
+        }
+        lab.crash_and_restart();
+        outcomes.push(lab.outputs());
+    }
+}
+
+#[test]
+fn every_record_is_sent_on_with_its_number() {
+    for offsets in [OffsetsMode::After, OffsetsMode::Before] {
+        let mut lab = lab(setup(offsets));
+        lab.run_ms(10_000);
+        assert_eq!((lab.outputs(), lab.effects()), (vec![1; 4], vec![1; 4]), "{offsets:?}");
+        assert_eq!(lab.broker.committed.get(&TP), Some(&i64::from(RECORDS)));
+        assert!(lab.node.is_done());
+        assert_eq!(lab.node.activity(), ProcessorActivity::Polling(WaitsFor::Records));
+    }
+}
+
+#[test]
+fn offsets_committed_after_the_acks_repeat_and_never_lose() {
+    let outcomes = crash_everywhere(&setup(OffsetsMode::After));
+    assert!(outcomes.iter().any(|outcome| outcome.iter().any(|outputs| *outputs > 1)));
+    assert!(outcomes.iter().all(|outcome| !outcome.contains(&0)));
+}
+
+#[test]
+fn offsets_committed_before_lose_and_never_repeat() {
+    let outcomes = crash_everywhere(&setup(OffsetsMode::Before));
+    assert!(outcomes.iter().any(|outcome| outcome.contains(&0)));
+    assert!(outcomes.iter().all(|outcome| outcome.iter().all(|outputs| *outputs <= 1)));
+}
+
+#[test]
+fn what_could_not_be_written_is_read_again() {
+    let mut setup = setup(OffsetsMode::After);
+    setup.producer.retries = 0;
+    setup.producer.enable_idempotence = false;
+    let mut lab = lab(setup);
+    lab.broker.errors.insert(ApiKey::Produce, [ErrorCode::NotEnoughReplicas].into());
+    lab.run_ms(10_000);
+    assert_eq!(lab.effects(), [2, 2, 1, 1], "the first batch of a poll was undone and read again");
+    assert!(lab.outputs().iter().all(|outputs| *outputs > 0), "{:?}", lab.outputs());
+    assert_eq!(lab.broker.committed.get(&TP), Some(&i64::from(RECORDS)));
+}
+
+#[test]
+fn several_outputs_of_a_record_are_steps_of_their_own() {
+    let mut setup = setup(OffsetsMode::After);
+    setup.to = vec!["invoices".into(), "invoices".into()];
+    let mut lab = lab(setup);
+    lab.run_to(|event| matches!(event, crate::node::Event::Sent { record: RecordId(0), .. }));
+    assert_eq!(lab.node.activity(), ProcessorActivity::Sending { record: Some(RecordId(0)) });
+    lab.run_ms(10_000);
+    assert_eq!(lab.outputs(), [2; RECORDS as usize]);
+}

@@ -1,0 +1,161 @@
+//! The applications of a scenario: settings are parsed, defaults chosen, and what does not fit together is refused.
+
+use super::build::{Names, checked, known_topic};
+use super::format::{self, Commit, Key, Offsets, Scenario};
+use super::reader::Mistakes;
+use crate::app::{
+    CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, ProcessorAppSetup, ProducerAppSetup,
+    TransactionPlan,
+};
+use crate::base::config::{ConsumerConfig, ProducerConfig};
+use crate::base::{Duration, NodeId, RecordId, Time};
+use std::rc::Rc;
+
+/// What is needed to build them.
+pub(super) struct Apps<'a> {
+    pub scenario: &'a Scenario,
+    pub names: &'a Names,
+    /// Bootstrap servers.
+    pub brokers: Rc<[NodeId]>,
+    pub transaction_version: u8,
+    pub mistakes: &'a mut Mistakes,
+}
+
+impl Apps<'_> {
+    pub fn producers(&mut self) -> Vec<ProducerAppSetup> {
+        let mut first_record = 0;
+        let mut out = Vec::new();
+        for (i, producer) in self.scenario.producers.iter().enumerate() {
+            let place = format!("producers[{i}]");
+            known_topic(self.scenario, &format!("{place}.topic"), &producer.topic, self.mistakes);
+            let config = checked(&format!("{place}.config"), ProducerConfig::parse(&producer.config), self.mistakes);
+            out.push(ProducerAppSetup {
+                node: self.names.id(&producer.name).expect("all names were collected"),
+                name: Rc::clone(&producer.name),
+                topic: Rc::clone(&producer.topic),
+                records: producer.records,
+                first_record: RecordId(first_record),
+                interval: Duration::from_micros(1_000_000 / u64::from(producer.rate_per_second)),
+                key: match producer.key {
+                    Key::None => KeyMode::None,
+                    Key::Record => KeyMode::Unique,
+                    Key::Entity(count) => KeyMode::Entities(count),
+                },
+                value_size: None,
+                transactions: config.transactional_id.is_some().then(|| TransactionPlan {
+                    records: producer.transaction_records,
+                    abort_every: producer.abort_every,
+                    version: self.transaction_version,
+                }),
+                config,
+                start: producer.start.map(|after| Time::ORIGIN + after),
+                brokers: Rc::clone(&self.brokers),
+            });
+            first_record += producer.records;
+        }
+        out
+    }
+
+    pub fn consumers(&mut self) -> Vec<ConsumerAppSetup> {
+        let mut out = Vec::new();
+        for (i, consumer) in self.scenario.consumers.iter().enumerate() {
+            let place = format!("consumers[{i}]");
+            if consumer.topics.is_empty() {
+                self.mistakes.add(format!("{place}.topics"), "a consumer reads at least one topic");
+            }
+            for topic in &consumer.topics {
+                known_topic(self.scenario, &format!("{place}.topics"), topic, self.mistakes);
+            }
+            let mut properties = consumer.config.clone();
+            if let Some(group) = &consumer.group {
+                properties.insert("group.id".to_owned(), group.to_string());
+            }
+            let config = checked(&format!("{place}.config"), ConsumerConfig::parse(&properties), self.mistakes);
+            let commit =
+                consumer.commit.unwrap_or(if config.enable_auto_commit { Commit::Auto } else { Commit::AfterSync });
+            out.push(ConsumerAppSetup {
+                node: self.names.id(&consumer.name).expect("all names were collected"),
+                name: Rc::clone(&consumer.name),
+                group: config.group_id.clone(),
+                topics: consumer.topics.clone(),
+                processing: consumer.processing,
+                commit: match commit {
+                    Commit::Before => CommitMode::Before,
+                    Commit::AfterSync => CommitMode::AfterSync,
+                    Commit::AfterAsync => CommitMode::AfterAsync,
+                    Commit::Auto => CommitMode::Auto,
+                },
+                hand_over: match consumer.hand_over {
+                    format::HandOver::Inline => HandOver::Inline,
+                    format::HandOver::Worker => HandOver::Worker,
+                },
+                dedupe: dedupe(consumer.dedupe),
+                config,
+                start: consumer.start.map(|after| Time::ORIGIN + after),
+                brokers: Rc::clone(&self.brokers),
+            });
+        }
+        out
+    }
+
+    pub fn processors(&mut self) -> Vec<ProcessorAppSetup> {
+        let scenario = self.scenario;
+        scenario.processors.iter().enumerate().map(|(i, it)| self.processor(it, &format!("processors[{i}]"))).collect()
+    }
+
+    fn processor(&mut self, processor: &format::Processor, place: &str) -> ProcessorAppSetup {
+        for (key, topics) in [("from", &processor.from), ("to", &processor.to)] {
+            if topics.is_empty() {
+                self.mistakes.add(format!("{place}.{key}"), "a processor reads and writes at least one topic");
+            }
+            for topic in topics {
+                known_topic(self.scenario, &format!("{place}.{key}"), topic, self.mistakes);
+            }
+        }
+        if let Some(topic) = processor.to.iter().find(|topic| processor.from.contains(topic)) {
+            self.mistakes
+                .add(format!("{place}.to"), format!("\"{topic}\" is read, too: it would never come to an end"));
+        }
+        let producer = ProducerConfig::parse(&processor.producer_config);
+        let producer = checked(&format!("{place}.producer.config"), producer, self.mistakes);
+        let mut properties = processor.consumer_config.clone();
+        properties.insert("group.id".to_owned(), processor.group.to_string());
+        // Such a program commits by itself: whoever writes one sets this.
+        properties.entry("enable.auto.commit".to_owned()).or_insert_with(|| "false".to_owned());
+        let consumer = checked(&format!("{place}.consumer.config"), ConsumerConfig::parse(&properties), self.mistakes);
+        let transactional = producer.transactional_id.is_some();
+        let offsets = processor.offsets.unwrap_or(if transactional { Offsets::Transaction } else { Offsets::After });
+        if offsets == Offsets::Transaction && !transactional {
+            let problem = "\"transaction\" needs a \"transactional.id\" in \"producer.config\"";
+            self.mistakes.add(format!("{place}.offsets"), problem);
+        }
+        ProcessorAppSetup {
+            node: self.names.id(&processor.name).expect("all names were collected"),
+            name: Rc::clone(&processor.name),
+            group: Rc::clone(&processor.group),
+            from: processor.from.clone(),
+            to: processor.to.clone(),
+            processing: processor.processing,
+            offsets: match offsets {
+                Offsets::Transaction => OffsetsMode::Transaction,
+                Offsets::After => OffsetsMode::After,
+                Offsets::Before => OffsetsMode::Before,
+            },
+            sink: processor.sink.map(dedupe),
+            producer,
+            consumer,
+            transaction_version: self.transaction_version,
+            start: processor.start.map(|after| Time::ORIGIN + after),
+            brokers: Rc::clone(&self.brokers),
+        }
+    }
+}
+
+fn dedupe(word: format::Dedupe) -> Dedupe {
+    match word {
+        format::Dedupe::None => Dedupe::None,
+        format::Dedupe::UniqueKey => Dedupe::UniqueKey,
+        format::Dedupe::Version => Dedupe::Version,
+        format::Dedupe::ProcessedIds => Dedupe::ProcessedIds,
+    }
+}

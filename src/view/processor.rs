@@ -1,0 +1,99 @@
+//! An application that reads, processes and writes, projected: a consumer and a producer in one.
+
+use super::application;
+use super::transactions::{is_fence, manager};
+use super::{Activity, ConsumerView, NodeBody, ProducerView, SinkView};
+use crate::app::{OffsetsMode, ProcessorActivity, ProcessorApp};
+use crate::base::config::IsolationLevel;
+use crate::check::Run;
+use crate::client::Producer;
+use crate::client::consumer::WaitsFor;
+use serde::Serialize;
+use std::rc::Rc;
+
+/// An application that reads, processes and writes.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ProcessorView {
+    /// What it reads.
+    pub from: Vec<Rc<str>>,
+    /// What it writes.
+    pub to: Vec<Rc<str>>,
+    /// When it commits offsets: `transaction`, `after`, `before`.
+    pub offsets: &'static str,
+    /// The external system that it acts on, if there is one.
+    pub sink: Option<SinkView>,
+    /// Its reading half; its sink is [`Self::sink`].
+    pub reader: ConsumerView,
+    /// Its writing half: what is buffered and in flight. It knows no total.
+    pub writer: ProducerView,
+}
+
+pub(super) fn processor(run: &Run, app: &ProcessorApp) -> (Activity, NodeBody) {
+    let setup = app.setup();
+    let isolation = setup.consumer.isolation_level;
+    let positions = application::positions(&run.world, app.consumer(), isolation);
+    let sink = app.sink().map(application::sink);
+    let committed = if isolation == IsolationLevel::ReadCommitted { "read_committed" } else { "read_uncommitted" };
+    let offsets = match setup.offsets {
+        OffsetsMode::Transaction => "transaction",
+        OffsetsMode::After => "after",
+        OffsetsMode::Before => "before",
+    };
+    let reader = ConsumerView {
+        group: Some(Rc::clone(&setup.group)),
+        settings: vec![
+            application::setting("offsets", offsets, false),
+            application::setting("isolation.level", committed, isolation == IsolationLevel::ReadUncommitted),
+        ],
+        positions,
+        pending: app.batch().filter_map(|record| Some(record.id?.0)).collect(),
+        worker: Vec::new(),
+        sink: sink.clone().unwrap_or_else(|| SinkView { dedupe: Rc::from("none"), rows: Vec::new() }),
+    };
+    let client = app.producer();
+    let writer = ProducerView {
+        topic: setup.to.join(", ").into(),
+        settings: application::producer_settings(&setup.producer),
+        buffer: application::buffered(&run.world, client),
+        in_flight: application::in_flight(client),
+        max_in_flight: setup.producer.max_in_flight_requests_per_connection,
+        sent: 0,
+        total: 0,
+        acked: 0,
+        failed: 0,
+        producer_id: application::identity(client),
+        manager: manager(&run.world, client, &setup.producer),
+    };
+    let (from, to) = (setup.from.clone(), setup.to.clone());
+    let view = ProcessorView { from, to, offsets, sink, reader, writer };
+    (activity(run, app), NodeBody::Processor(Box::new(view)))
+}
+
+fn activity(run: &Run, app: &ProcessorApp) -> Activity {
+    match app.activity() {
+        ProcessorActivity::Stopped => Activity::Dead,
+        ProcessorActivity::Initializing => Activity::InitializingTransactions,
+        ProcessorActivity::Polling(WaitsFor::Metadata) => Activity::WaitingForMetadata,
+        ProcessorActivity::Polling(WaitsFor::Records) => writing(run, app.producer()).unwrap_or(Activity::Polling),
+        ProcessorActivity::Polling(_) => Activity::WaitingForCoordinator,
+        ProcessorActivity::Processing { record: Some(record), until } => {
+            Activity::Processing { record: record.0, until_us: until.us_since_origin() }
+        }
+        ProcessorActivity::Sending { record } => {
+            Activity::Buffering { records: record.iter().map(|record| record.0).collect() }
+        }
+        ProcessorActivity::Flushing => writing(run, app.producer()).unwrap_or(Activity::Polling),
+        ProcessorActivity::Committing => Activity::Committing,
+        ProcessorActivity::SendingOffsets => Activity::SendingOffsets,
+        ProcessorActivity::Ending { committed } => Activity::EndingTransaction { committed },
+        ProcessorActivity::Failed(error) if is_fence(&error) => Activity::ProducerFenced,
+        ProcessorActivity::Failed(error) => Activity::Failed { error: Rc::from(error.name()) },
+        ProcessorActivity::Processing { .. } | ProcessorActivity::Returning => Activity::Polling,
+    }
+}
+
+/// What its producer does, if it does something.
+fn writing(run: &Run, client: Option<&Producer>) -> Option<Activity> {
+    let client = client.filter(|client| !client.is_idle())?;
+    application::client_activity(client, run.world.now())
+}
