@@ -1,7 +1,7 @@
 //! What a producer shows of itself: the sentence on the stage, and the inspector's tables.
 
 use super::batch::Batch;
-use super::transaction_manager::State;
+use super::state::State;
 use super::{BlockedOn, Pending, Producer, ProducerIdAndEpoch, TransactionManager};
 use crate::base::config::ProducerConfig;
 use crate::base::{NodeId, RecordId, Time, TopicPartition};

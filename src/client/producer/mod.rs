@@ -17,12 +17,16 @@ mod inspect;
 mod partitioner;
 mod responses;
 mod sender;
+mod state;
 mod transaction_manager;
+mod transactional;
 
 pub use batch::{Batch, BatchId, Batches, ProducerIdAndEpoch, ProducerRecord};
 pub use inspect::{BufferedBatch, InFlightRequest, ProducerActivity};
 pub use partitioner::{murmur2, partition_for_key};
-pub use transaction_manager::{PartitionSequence, State, TransactionManager};
+pub use state::State;
+pub use transaction_manager::{PartitionSequence, TransactionManager};
+pub use transactional::GroupMetadata;
 
 use crate::base::config::ProducerConfig;
 use crate::base::{NodeId, Offset, RecordId, SortedMap, Time, TopicId, TopicPartition};
@@ -125,7 +129,7 @@ impl Producer {
             name,
             network: NetworkClient::new(network, metadata, cluster),
             accumulator: Accumulator::new(&config),
-            manager: config.enable_idempotence.then(TransactionManager::new),
+            manager: config.enable_idempotence.then(|| TransactionManager::new(&config)),
             in_flight: SortedMap::new(),
             topic_names: SortedMap::new(),
             blocked: VecDeque::new(),

@@ -5,8 +5,8 @@
 use super::accumulator::ReadyCheck;
 use super::batch::{BatchId, ProducerIdAndEpoch};
 use super::responses::unanswered;
-use super::transaction_manager::State;
-use super::{BlockedOn, Pending, Producer, Unblocked};
+use super::state::State;
+use super::{BlockedOn, Pending, Producer, TransactionManager, Unblocked};
 use crate::base::config::Acks;
 use crate::base::{BrokerId, Duration, Time};
 use crate::client::network_client::Outcome;
@@ -28,9 +28,11 @@ impl Producer {
                 }
             }
             self.end_flush();
+            self.return_from_call(now, out);
             self.network.poll(now, out);
             earliest(&mut wake_at, self.network.next_poll(now));
             earliest(&mut wake_at, self.block.map(|block| block.until));
+            earliest(&mut wake_at, self.manager.as_ref().and_then(TransactionManager::call_until));
         }
         self.set_timers(wake_at.filter(|_| !self.is_closed()), out);
     }
@@ -53,6 +55,9 @@ impl Producer {
     /// while it waits for one: not even give up old batches.
     fn has_producer_id(&mut self, now: Time, wake_at: &mut Option<Time>, out: &mut Outbox<'_>) -> bool {
         let Some(manager) = &mut self.manager else { return true };
+        if manager.is_transactional() {
+            return false;
+        }
         manager.resolve_sequences();
         if let State::FatalError(error) = manager.state() {
             let error = error.clone();

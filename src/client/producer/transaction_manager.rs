@@ -6,31 +6,16 @@
 //! within one epoch: where a sequence is lost, the epoch is raised, locally.
 //!
 //! In Kafka: `TransactionManager` (the idempotent half), `TxnPartitionMap`, `TxnPartitionEntry`. The transactional half
-//! will live beside this file and share this state.
+//! lives in [`transactional`](super::transactional) and shares this state.
 
 use super::batch::{Batch, BatchId, Batches, ProducerIdAndEpoch};
+use super::state::State;
+use super::transactional::Half;
+use crate::base::config::ProducerConfig;
 use crate::base::{Offset, SortedMap, SortedSet, Time, TopicPartition};
 use crate::node::ClientError;
 use crate::protocol::{ErrorCode, ProducePartitionResponse};
 use crate::record::{NO_SEQUENCE, increment_sequence};
-
-/// How far the producer is with getting its id.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum State {
-    /// It has none, and will ask.
-    Uninitialized,
-    /// It will ask at this moment.
-    Initializing {
-        /// Later after an error.
-        at: Time,
-    },
-    /// It asked.
-    AwaitingProducerId,
-    /// It has one.
-    Ready,
-    /// It cannot go on.
-    FatalError(ClientError),
-}
 
 /// A batch that was given a sequence and is not completed: on the wire or back in the queue.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -86,16 +71,17 @@ impl PartitionSequence {
 pub struct TransactionManager {
     /// Where it stands.
     pub(super) state: State,
-    producer: ProducerIdAndEpoch,
+    pub(super) producer: ProducerIdAndEpoch,
     partitions: SortedMap<TopicPartition, PartitionSequence>,
     /// Partitions whose last sequences may or may not be written, and the sequence after the gap.
     unresolved: SortedMap<TopicPartition, i32>,
-    epoch_bump_required: bool,
+    pub(super) epoch_bump_required: bool,
     partitions_to_rewrite: SortedSet<TopicPartition>,
+    pub(super) transactional: Half,
 }
 
 impl TransactionManager {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(config: &ProducerConfig) -> Self {
         TransactionManager {
             state: State::Uninitialized,
             producer: ProducerIdAndEpoch::NONE,
@@ -103,6 +89,7 @@ impl TransactionManager {
             unresolved: SortedMap::new(),
             epoch_bump_required: false,
             partitions_to_rewrite: SortedSet::new(),
+            transactional: Half::new(config),
         }
     }
 
