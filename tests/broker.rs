@@ -15,3 +15,5 @@ mod replication;
 mod requests;
 #[path = "broker/shutdown.rs"]
 mod shutdown;
+#[path = "broker/transactions.rs"]
+mod transactions;

@@ -8,18 +8,19 @@
 //! Departures: loading takes no time, so nobody meets `COORDINATOR_LOAD_IN_PROGRESS` (14) yet; members come later.
 
 use super::context::Context;
-use super::replica_manager::{CoordinatorNews, ReplicaManager};
+use super::replica_manager::{Check, CoordinatorNews, PendingOffsets, ReplicaManager};
 use crate::base::config::BrokerConfig;
 use crate::base::{Offset, SortedMap, Time, TopicPartition};
 use crate::coordinator::group::OffsetsShard;
-use crate::coordinator::{batch_of, partition_for, records_of};
-use crate::log::AppendOrigin;
+use crate::coordinator::{CoordinatorRecord, batch_of, partition_for, records_of, transactional_batch_of};
+use crate::log::{AppendContext, AppendOrigin, VerificationGuard};
 use crate::metadata::CONSUMER_OFFSETS_TOPIC;
 use crate::node::{BrokerTimer, RequestContext, Timer};
 use crate::protocol::{
     ErrorCode, OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResult, OffsetFetchRequest, OffsetFetchResponse,
-    Response,
+    Response, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
+use crate::record::{ControlRecord, RecordBatch};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -52,6 +53,7 @@ enum Answer {
     Commit(OffsetCommitResponse),
     /// A fetch of stable offsets is answered from what is committed by then.
     Fetch(OffsetFetchRequest),
+    TxnCommit(TxnOffsetCommitResponse),
 }
 
 impl GroupCoordinator {
@@ -71,8 +73,7 @@ impl GroupCoordinator {
         if group.is_empty() {
             return Err(ErrorCode::InvalidGroupId);
         }
-        let topic = ctx.image.topic_id(CONSUMER_OFFSETS_TOPIC).ok_or(ErrorCode::NotCoordinator)?;
-        let id = TopicPartition::new(topic, partition_for(group, ctx.image.partition_count(topic)));
+        let id = partition_of(group, ctx).ok_or(ErrorCode::NotCoordinator)?;
         let shard = self.shards.get_mut(&id).map(Rc::make_mut).ok_or(ErrorCode::NotCoordinator)?;
         Ok((id, shard))
     }
@@ -90,33 +91,106 @@ impl GroupCoordinator {
             Err(error) => return respond(context, Response::OffsetCommit(commit_failed(request, error)), ctx),
         };
         let (records, response) = shard.offsets.commit(request, ctx.image, ctx.now);
+        let batch = (!records.is_empty()).then(|| batch_of(&records, ctx.now.wall_clock_ms()));
+        self.write(id, batch, None, context, Answer::Commit(response), replicas, ctx);
+    }
+
+    /// Handles TxnOffsetCommit: first the transaction's coordinator may have to be asked.
+    pub fn commit_in_transaction(
+        &mut self,
+        context: RequestContext,
+        request: &TxnOffsetCommitRequest,
+        replicas: &mut ReplicaManager,
+        ctx: &mut Context<'_, '_>,
+    ) {
+        let check = if request.offsets.iter().all(|offset| ctx.image.partition(offset.partition).is_none()) {
+            Err(ErrorCode::UnknownTopicOrPartition)
+        } else if request.group.is_empty() {
+            Err(ErrorCode::InvalidGroupId)
+        } else {
+            let Some(id) = partition_of(&request.group, ctx) else {
+                let error = ErrorCode::CoordinatorNotAvailable;
+                return respond(context, Response::TxnOffsetCommit(txn_commit_failed(request, error, ctx)), ctx);
+            };
+            match replicas.verify_offsets(id, context, request, ctx) {
+                Some(check) => check.map_err(write_error),
+                None => return,
+            }
+        };
+        self.commit_verified(context, request, check, replicas, ctx);
+    }
+
+    /// As [`Self::commit_in_transaction`], with the answer of the transaction's coordinator.
+    fn commit_verified(
+        &mut self,
+        context: RequestContext,
+        request: &TxnOffsetCommitRequest,
+        check: Check,
+        replicas: &mut ReplicaManager,
+        ctx: &mut Context<'_, '_>,
+    ) {
+        let found = check.and_then(|guard| Ok((guard, self.shard_of(&request.group, ctx)?)));
+        let (guard, (id, shard)) = match found {
+            Ok(found) => found,
+            Err(error) => {
+                return respond(context, Response::TxnOffsetCommit(txn_commit_failed(request, error, ctx)), ctx);
+            }
+        };
+        let (records, response) = shard.offsets.commit_in_transaction(request, ctx.image, ctx.now);
+        let (now, id_and_epoch) = (ctx.now.wall_clock_ms(), (request.producer_id, request.producer_epoch));
+        let batch =
+            |records: Vec<CoordinatorRecord>| transactional_batch_of(&records, now, id_and_epoch.0, id_and_epoch.1);
+        let batch = (!records.is_empty()).then(|| batch(records));
+        self.write(id, batch, guard, context, Answer::TxnCommit(response), replicas, ctx);
+    }
+
+    /// Appends what a handler wrote, and lets its answer wait until that, or all before it, is committed.
+    ///
+    /// As `CoordinatorPartitionWriter` does it: append whatever the ISR, then wait for the high watermark. A write that
+    /// times out stands in the log, and takes effect when it commits after all.
+    #[allow(clippy::too_many_arguments)]
+    fn write(
+        &mut self,
+        id: TopicPartition,
+        batch: Option<RecordBatch>,
+        verification: Option<VerificationGuard>,
+        context: RequestContext,
+        answer: Answer,
+        replicas: &mut ReplicaManager,
+        ctx: &mut Context<'_, '_>,
+    ) {
         let deadline = ctx.now + ctx.config.offsets_commit_timeout_ms;
-        let mut advanced = false;
         let mut required = replicas.partition(id).map_or(0, |partition| partition.log().log_end_offset());
-        if !records.is_empty() {
-            let batch = batch_of(&records, ctx.now.wall_clock_ms());
-            // As CoordinatorPartitionWriter does it: append whatever the ISR, then wait for the high watermark. A commit that
-            // times out stands in the log, and takes effect when it commits after all.
-            match replicas.append(id, &batch, 1, AppendOrigin::Coordinator.into(), ctx) {
+        let mut advanced = false;
+        if let Some(batch) = &batch {
+            let origin = AppendContext { verification, ..AppendOrigin::Coordinator.into() };
+            match replicas.append(id, batch, 1, origin, ctx) {
                 Ok((info, moved)) => (required, advanced) = (info.last_offset + 1, moved),
                 Err(error) => {
-                    let failed = commit_failed(request, append_error(error));
-                    return respond(context, Response::OffsetCommit(failed), ctx);
+                    let waiting = Waiting { required, deadline, context, answer };
+                    return waiting.fail(write_error(error), ctx);
                 }
             }
         }
-        shard.waiting.push_back(Waiting { required, deadline, context, answer: Answer::Commit(response) });
-        if self.timer.is_none_or(|due| deadline < due) {
-            self.timer = Some(deadline);
-            ctx.out.set_timer(Timer::Broker(BrokerTimer::Housekeeping), deadline);
+        if let Some(shard) = self.shards.get_mut(&id).map(Rc::make_mut) {
+            shard.waiting.push_back(Waiting { required, deadline, context, answer });
         }
-        if !records.is_empty() {
+        self.arm(deadline, ctx);
+        if batch.is_some() {
             replicas.appended(id, ctx);
         }
         if advanced {
             replicas.advanced(id, ctx);
         }
         self.catch_up(id, replicas, ctx);
+    }
+
+    /// The timer is left alone if it is due earlier anyway.
+    fn arm(&mut self, deadline: Time, ctx: &mut Context<'_, '_>) {
+        if self.timer.is_none_or(|due| deadline < due) {
+            self.timer = Some(deadline);
+            ctx.out.set_timer(Timer::Broker(BrokerTimer::Housekeeping), deadline);
+        }
     }
 
     /// Handles OffsetFetch.
@@ -138,10 +212,7 @@ impl GroupCoordinator {
             let required = replicas.partition(id).map_or(0, |partition| partition.log().log_end_offset());
             let deadline = ctx.now + ctx.config.offsets_commit_timeout_ms;
             shard.waiting.push_back(Waiting { required, deadline, context, answer: Answer::Fetch(request.clone()) });
-            if self.timer.is_none_or(|due| deadline < due) {
-                self.timer = Some(deadline);
-                ctx.out.set_timer(Timer::Broker(BrokerTimer::Housekeeping), deadline);
-            }
+            self.arm(deadline, ctx);
             return self.catch_up(id, replicas, ctx);
         }
         let response = shard.offsets.fetch(request, ctx.image);
@@ -149,8 +220,12 @@ impl GroupCoordinator {
     }
 
     /// Something happened to a partition of `__consumer_offsets`.
-    pub fn on_news(&mut self, news: CoordinatorNews, replicas: &ReplicaManager, ctx: &mut Context<'_, '_>) {
+    pub fn on_news(&mut self, news: CoordinatorNews, replicas: &mut ReplicaManager, ctx: &mut Context<'_, '_>) {
         match news {
+            CoordinatorNews::Verified(pending) => {
+                let PendingOffsets { context, request, check } = *pending;
+                self.commit_verified(context, &request, check.map_err(write_error), replicas, ctx);
+            }
             CoordinatorNews::Advanced(id) => self.catch_up(id, replicas, ctx),
             CoordinatorNews::Resigned(id) => self.unload(id, ctx),
             CoordinatorNews::Elected(id) => {
@@ -180,6 +255,7 @@ impl GroupCoordinator {
             let response = match waiting.answer {
                 Answer::Commit(response) => Response::OffsetCommit(response),
                 Answer::Fetch(request) => Response::OffsetFetch(shard.offsets.fetch(&request, ctx.image)),
+                Answer::TxnCommit(response) => Response::TxnOffsetCommit(response),
             };
             respond(waiting.context, response, ctx);
         }
@@ -209,14 +285,27 @@ impl Shard {
             return;
         }
         for batch in log.batches_from(self.replayed_to).take_while(|batch| batch.last_offset() < committed) {
+            if batch.is_control() {
+                self.replay_marker(batch);
+                continue;
+            }
             // A record that cannot be read is skipped, as Kafka's loader does with types it does not know.
             for (offset, record) in records_of(batch).unwrap_or_default() {
                 if offset >= self.replayed_to {
-                    let _ = self.offsets.replay(&record);
+                    let _ = self.offsets.replay(offset, batch.producer_id(), &record);
                 }
             }
         }
         self.replayed_to = committed;
+    }
+
+    fn replay_marker(&mut self, batch: &RecordBatch) {
+        let committed = match ControlRecord::of_batch(batch) {
+            Ok(Some(ControlRecord::Commit { .. })) => true,
+            Ok(Some(ControlRecord::Abort { .. })) => false,
+            _ => return,
+        };
+        self.offsets.replay_end_transaction(batch.producer_id(), committed);
     }
 }
 
@@ -224,9 +313,12 @@ impl Waiting {
     fn fail(&self, error: ErrorCode, ctx: &mut Context<'_, '_>) {
         let response = match &self.answer {
             Answer::Commit(response) => {
-                let failed = |result: &OffsetCommitResult| OffsetCommitResult { partition: result.partition, error };
-                let partitions = response.partitions.iter().map(failed).collect();
+                let partitions = failed(&response.partitions, error);
                 Response::OffsetCommit(OffsetCommitResponse { partitions })
+            }
+            Answer::TxnCommit(response) => {
+                let partitions = failed(&response.partitions, error);
+                Response::TxnOffsetCommit(TxnOffsetCommitResponse { partitions })
             }
             Answer::Fetch(_) => Response::OffsetFetch(OffsetFetchResponse { error, partitions: Vec::new() }),
         };
@@ -243,9 +335,38 @@ fn commit_failed(request: &OffsetCommitRequest, error: ErrorCode) -> OffsetCommi
     OffsetCommitResponse { partitions: failed.collect() }
 }
 
-/// How a failed append looks to the client (§6.2).
-fn append_error(error: ErrorCode) -> ErrorCode {
+/// Partitions that do not exist have their error already.
+fn failed(results: &[OffsetCommitResult], error: ErrorCode) -> Vec<OffsetCommitResult> {
+    let fail = |result: &OffsetCommitResult| match result.error {
+        ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId => *result,
+        _ => OffsetCommitResult { error, ..*result },
+    };
+    results.iter().map(fail).collect()
+}
+
+fn txn_commit_failed(
+    request: &TxnOffsetCommitRequest,
+    error: ErrorCode,
+    ctx: &Context<'_, '_>,
+) -> TxnOffsetCommitResponse {
+    let result = |partition: TopicPartition| {
+        let unknown = ctx.image.partition(partition).is_none();
+        OffsetCommitResult { partition, error: if unknown { ErrorCode::UnknownTopicOrPartition } else { error } }
+    };
+    TxnOffsetCommitResponse { partitions: request.offsets.iter().map(|offset| result(offset.partition)).collect() }
+}
+
+/// The partition that coordinates a group.
+fn partition_of(group: &str, ctx: &Context<'_, '_>) -> Option<TopicPartition> {
+    let topic = ctx.image.topic_id(CONSUMER_OFFSETS_TOPIC)?;
+    Some(TopicPartition::new(topic, partition_for(group, ctx.image.partition_count(topic))))
+}
+
+/// How a write that failed looks to the client (§6.2, `CoordinatorOperationExceptionHelper`). A transaction's coordinator
+/// that is out of reach is worth another try at the same group coordinator.
+fn write_error(error: ErrorCode) -> ErrorCode {
     match error {
+        ErrorCode::NetworkException => ErrorCode::CoordinatorLoadInProgress,
         ErrorCode::UnknownTopicOrPartition | ErrorCode::NotEnoughReplicas | ErrorCode::RequestTimedOut => {
             ErrorCode::CoordinatorNotAvailable
         }

@@ -24,8 +24,15 @@ impl Process {
             Request::Produce(request) => return replicas.handle_produce(context, &request, &mut ctx),
             Request::Fetch(request) => return replicas.handle_fetch(context, &request, &mut ctx),
             Request::DeleteRecords(request) => return replicas.handle_delete_records(context, &request, &mut ctx),
+            Request::WriteTxnMarkers(request) => return replicas.handle_write_txn_markers(context, &request, &mut ctx),
+            Request::DescribeProducers(request) => {
+                Response::DescribeProducers(replicas.describe_producers(&request, &ctx))
+            }
             Request::OffsetCommit(request) => return group.commit(context, &request, replicas, &mut ctx),
             Request::OffsetFetch(request) => return group.fetch(context, &request, replicas, &mut ctx),
+            Request::TxnOffsetCommit(request) => {
+                return group.commit_in_transaction(context, &request, replicas, &mut ctx);
+            }
             Request::ListOffsets(request) => Response::ListOffsets(replicas.list_offsets(&request, &ctx)),
             Request::OffsetForLeaderEpoch(request) => {
                 Response::OffsetForLeaderEpoch(replicas.offsets_for_leader_epoch(&request, &ctx))
@@ -56,9 +63,6 @@ impl Process {
             // Still to come.
             Request::AddOffsetsToTxn(_)
             | Request::EndTxn(_)
-            | Request::WriteTxnMarkers(_)
-            | Request::TxnOffsetCommit(_)
-            | Request::DescribeProducers(_)
             | Request::DescribeTransactions(_)
             | Request::ListTransactions(_) => return self.requests.close(context, out),
             // The controller's; a broker that gets one closes the connection, as for any API it does not offer.

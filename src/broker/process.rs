@@ -120,9 +120,11 @@ impl Process {
     /// Until nothing is left to do at this moment: news for coordinators, requests whose connection became free.
     fn settle(&mut self, setup: &BrokerSetup, now: Time, out: &mut Outbox<'_>) {
         loop {
-            for news in self.replicas.take_coordinator_news() {
+            let news = self.replicas.take_coordinator_news();
+            if !news.is_empty() {
                 let (mut ctx, replicas, group) = self.parts(setup, now, out);
-                group.on_news(news, replicas, &mut ctx);
+                news.into_iter().for_each(|news| group.on_news(news, replicas, &mut ctx));
+                continue;
             }
             match self.requests.next() {
                 Some(message) => self.handle(setup, now, message, out),

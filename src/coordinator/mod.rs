@@ -9,4 +9,4 @@ pub mod group;
 mod record;
 
 pub use crate::metadata::coordinator_partition as partition_for;
-pub use record::{CoordinatorRecord, batch_of, records_of};
+pub use record::{CoordinatorRecord, batch_of, records_of, transactional_batch_of};

@@ -1,7 +1,7 @@
 //! What coordinators write: a key that says what it is about, and a value, or none to forget it.
 
-use crate::base::Offset;
-use crate::record::{BatchBuilder, RecordBatch, RecordError};
+use crate::base::{Offset, ProducerEpoch, ProducerId};
+use crate::record::{BatchBuilder, NO_SEQUENCE, RecordBatch, RecordError};
 use bytes::Bytes;
 
 /// A record of a coordinator's log, in Kafka's bytes.
@@ -15,7 +15,21 @@ pub struct CoordinatorRecord {
 
 /// The batch a coordinator appends; offsets and epoch are the log's to assign.
 pub fn batch_of(records: &[CoordinatorRecord], timestamp: i64) -> RecordBatch {
-    let mut builder = BatchBuilder::new(timestamp);
+    append_all(BatchBuilder::new(timestamp), records, timestamp)
+}
+
+/// The same within a producer's transaction. It has no sequence: coordinators do not count.
+pub fn transactional_batch_of(
+    records: &[CoordinatorRecord],
+    timestamp: i64,
+    producer_id: ProducerId,
+    producer_epoch: ProducerEpoch,
+) -> RecordBatch {
+    let builder = BatchBuilder::new(timestamp).producer(producer_id, producer_epoch, NO_SEQUENCE).transactional(true);
+    append_all(builder, records, timestamp)
+}
+
+fn append_all(mut builder: BatchBuilder, records: &[CoordinatorRecord], timestamp: i64) -> RecordBatch {
     for record in records {
         builder.append(timestamp, Some(&record.key), record.value.as_deref(), &[]);
     }

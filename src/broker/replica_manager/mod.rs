@@ -7,14 +7,18 @@
 mod delete_records;
 mod fetch;
 mod isr;
+mod markers;
 mod offsets;
 mod produce;
+mod producers;
 mod rounds;
 mod state_change;
 mod verification;
 
 use self::delete_records::DelayedDelete;
+use self::markers::DelayedMarkers;
 use self::verification::Verifications;
+pub use self::verification::{Check, PendingOffsets};
 use super::alter_partition::AlterPartitionManager;
 use super::context::Context;
 use super::fetch_session::FetchSessions;
@@ -35,6 +39,7 @@ pub struct ReplicaManager {
     produce: ProducePurgatory,
     deletes: Vec<DelayedDelete>,
     verifications: Verifications,
+    markers: DelayedMarkers,
     /// The follower's side.
     pub fetchers: ReplicaFetchers,
     /// The leader's dealings with the controller.
@@ -47,7 +52,7 @@ pub struct ReplicaManager {
 }
 
 /// What the group coordinator has to react to.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum CoordinatorNews {
     /// The high watermark of a partition led here moved.
     Advanced(TopicPartition),
@@ -55,6 +60,8 @@ pub enum CoordinatorNews {
     Elected(TopicPartition),
     /// It does not any more.
     Resigned(TopicPartition),
+    /// The coordinator of a transaction knows, or does not, that offsets belong to it.
+    Verified(Box<PendingOffsets>),
 }
 
 impl ReplicaManager {
@@ -66,6 +73,7 @@ impl ReplicaManager {
             produce: ProducePurgatory::default(),
             deletes: Vec::new(),
             verifications: Verifications::new(),
+            markers: DelayedMarkers::default(),
             fetchers: ReplicaFetchers::new(id),
             alter_partition,
             purgatory_timer: None,
@@ -145,6 +153,7 @@ impl ReplicaManager {
         self.complete_produces(id, ctx);
         self.complete_fetches(id, false, ctx);
         self.complete_deletes(id, ctx);
+        self.complete_markers(id, ctx);
         if self.coordinates(id) {
             self.coordinator_news.push(CoordinatorNews::Advanced(id));
         }
@@ -165,6 +174,7 @@ impl ReplicaManager {
         self.complete_fetches(id, true, ctx);
         self.complete_fetches(id, false, ctx);
         self.complete_deletes(id, ctx);
+        self.complete_markers(id, ctx);
         if self.coordinates(id) {
             let leads = self.partition(id).is_some_and(Partition::is_leader);
             let news = if leads { CoordinatorNews::Elected } else { CoordinatorNews::Resigned };
@@ -177,12 +187,13 @@ impl ReplicaManager {
         self.purgatory_timer = None;
         self.expire_produces(ctx);
         self.expire_deletes(ctx);
+        self.expire_markers(ctx);
         while let Some(session) = self.sessions.expired(ctx.now) {
             self.complete_fetch(session, ctx);
         }
-        let earliest =
-            [self.sessions.deadline(), self.produce.deadline(), self.deletes_deadline()].into_iter().flatten().min();
-        if let Some(deadline) = earliest {
+        let deadlines =
+            [self.sessions.deadline(), self.produce.deadline(), self.deletes_deadline(), self.markers.deadline()];
+        if let Some(deadline) = deadlines.into_iter().flatten().min() {
             self.arm_purgatory(deadline, ctx.out);
         }
     }

@@ -1,32 +1,52 @@
-//! Produce within a transaction: before the first batch its coordinator is asked (KIP-890, `handleProduceAppend`).
+//! Writes within a transaction: before the first batch of a partition its coordinator is asked (KIP-890,
+//! `maybeSendPartitionsToTransactionCoordinator`).
 //!
-//! The whole request waits for the answer, as in Kafka, its other partitions too. Departure: Kafka takes the transaction's
-//! version from that of Produce, which a client chooses by the cluster's `transaction.version`; here it is that setting.
+//! A whole Produce request waits for the answer, as in Kafka, its other partitions too. The other kind of write, a group's
+//! offsets (TxnOffsetCommit), goes back to the group coordinator with the answer.
 
-use super::ReplicaManager;
+use super::{CoordinatorNews, ReplicaManager};
 use crate::base::{BrokerId, Time, TopicPartition};
 use crate::broker::add_partitions_to_txn::{AddPartitionsToTxnManager, Verified};
 use crate::broker::context::Context;
 use crate::log::VerificationGuard;
 use crate::metadata::{TRANSACTION_STATE_TOPIC, coordinator_partition};
 use crate::node::{BrokerTimer, Outbox, RequestContext, Timer};
-use crate::protocol::{AddPartitionsToTxn, ErrorCode, ProduceRequest, Response};
+use crate::protocol::{AddPartitionsToTxn, ErrorCode, ProduceRequest, Response, TxnOffsetCommitRequest};
+use crate::record::NO_SEQUENCE;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 /// All that wait for transaction coordinators.
 #[derive(Clone, Debug)]
 pub(super) struct Verifications {
-    coordinators: AddPartitionsToTxnManager<PendingProduce>,
+    coordinators: AddPartitionsToTxnManager<Pending>,
     /// Transactions whose end was not complete: asked again then.
     retries: Vec<(Time, PendingProduce)>,
     timer: Option<Time>,
 }
 
 /// May a partition's batch be appended, and with which guard?
-pub(super) type Check = Result<Option<VerificationGuard>, ErrorCode>;
+pub type Check = Result<Option<VerificationGuard>, ErrorCode>;
 
-/// A request that waits.
+/// What waits for a coordinator.
+#[derive(Clone, Hash, Debug)]
+enum Pending {
+    Produce(PendingProduce),
+    Offsets(Box<PendingOffsets>),
+}
+
+/// A TxnOffsetCommit that waits for the transaction's coordinator, or has its answer.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct PendingOffsets {
+    /// Whom to answer.
+    pub context: RequestContext,
+    /// What it wants.
+    pub request: TxnOffsetCommitRequest,
+    /// May its batch be appended?
+    pub check: Check,
+}
+
+/// A Produce that waits.
 #[derive(Clone, Hash, Debug)]
 pub(super) struct PendingProduce {
     context: RequestContext,
@@ -80,7 +100,7 @@ impl ReplicaManager {
             producers.any(|other| Some(other) != first).then_some(ErrorCode::InvalidProducerIdMapping)
         };
         let checks = vec![refusal.map_or(Ok(None), Err); request.partitions.len()];
-        if refusal.is_some() || !(version_2(ctx) || ctx.config.transaction_partition_verification_enable) {
+        if refusal.is_some() || !must_verify(request.transaction_v2, ctx) {
             return self.append_all(context, request, &checks, ctx);
         }
         self.verify(PendingProduce { context, request: request.clone(), checks, since: ctx.now }, ctx);
@@ -102,7 +122,7 @@ impl ReplicaManager {
                     producer_id,
                     batch.base_sequence(),
                     epoch,
-                    version_2(ctx),
+                    pending.request.transaction_v2,
                     ctx.now,
                 ),
             };
@@ -115,15 +135,55 @@ impl ReplicaManager {
         else {
             return self.append_all(pending.context, &pending.request, &pending.checks, ctx);
         };
-        let coordinator = coordinator_of(&id, ctx);
         let transaction = AddPartitionsToTxn {
             transactional_id: id,
             producer_id,
             producer_epoch,
-            verify_only: !version_2(ctx),
+            verify_only: !pending.request.transaction_v2,
             partitions: unknown.into_iter().map(|(id, ..)| id).collect(),
         };
-        let answered = match coordinator {
+        self.ask(transaction, Pending::Produce(pending), ctx);
+    }
+
+    /// May the offsets of a group be appended to its partition? None if the transaction's coordinator has to be asked: then
+    /// the news are [`CoordinatorNews::Verified`]. Unlike Produce this is not tried again while another transaction of the
+    /// producer is being ended.
+    pub fn verify_offsets(
+        &mut self,
+        id: TopicPartition,
+        context: RequestContext,
+        request: &TxnOffsetCommitRequest,
+        ctx: &mut Context<'_, '_>,
+    ) -> Option<Check> {
+        let TxnOffsetCommitRequest { producer_id, producer_epoch, transaction_v2, .. } = *request;
+        if !must_verify(transaction_v2, ctx) {
+            return Some(Ok(None));
+        }
+        let check = match self.partition_mut(id) {
+            None => Err(ctx.not_hosted(id)),
+            Some(partition) if !partition.is_leader() => Err(ErrorCode::NotLeaderOrFollower),
+            Some(partition) => {
+                let log = partition.log_mut();
+                log.start_verification(producer_id, NO_SEQUENCE, producer_epoch, transaction_v2, ctx.now)
+            }
+        };
+        if !matches!(check, Ok(Some(_))) {
+            return Some(check);
+        }
+        let transaction = AddPartitionsToTxn {
+            transactional_id: request.transactional_id.clone(),
+            producer_id,
+            producer_epoch,
+            verify_only: !transaction_v2,
+            partitions: vec![id],
+        };
+        let pending = PendingOffsets { context, request: request.clone(), check };
+        self.ask(transaction, Pending::Offsets(Box::new(pending)), ctx);
+        None
+    }
+
+    fn ask(&mut self, transaction: AddPartitionsToTxn, pending: Pending, ctx: &mut Context<'_, '_>) {
+        let answered = match coordinator_of(&transaction.transactional_id, ctx) {
             Some(coordinator) => self.verifications.coordinators.add_or_verify(coordinator, transaction, pending),
             None => Some(Verified { errors: transaction.failed(ErrorCode::CoordinatorNotAvailable), waiting: pending }),
         };
@@ -131,25 +191,43 @@ impl ReplicaManager {
     }
 
     /// Coordinators answered: appends what may be, and sends what waited for the answer.
-    fn verified(&mut self, answers: impl IntoIterator<Item = Verified<PendingProduce>>, ctx: &mut Context<'_, '_>) {
-        for Verified { waiting: mut pending, errors } in answers {
-            let patience = ctx.config.add_partitions_to_txn_retry_backoff_max_ms.min(ctx.config.request_timeout_ms);
-            let busy = errors.iter().any(|(_, error)| *error == ErrorCode::ConcurrentTransactions);
-            if version_2(ctx) && busy && ctx.now < pending.since + patience {
-                let due = ctx.now + ctx.config.add_partitions_to_txn_retry_backoff_ms;
-                self.verifications.retries.push((due, pending));
-                continue;
-            }
-            for (part, check) in pending.request.partitions.iter().zip(&mut pending.checks) {
-                let found = errors.iter().find(|(id, error)| *id == part.partition && error.is_error());
-                if let Some((_, error)) = found {
-                    *check = Err(for_producers(*error, version_2(ctx)));
+    fn verified(&mut self, answers: impl IntoIterator<Item = Verified<Pending>>, ctx: &mut Context<'_, '_>) {
+        for Verified { waiting, errors } in answers {
+            match waiting {
+                Pending::Produce(pending) => self.produce_verified(pending, &errors, ctx),
+                Pending::Offsets(mut pending) => {
+                    if let Some((_, error)) = errors.iter().find(|(_, error)| error.is_error()) {
+                        pending.check = Err(*error);
+                    }
+                    self.coordinator_news.push(CoordinatorNews::Verified(pending));
                 }
             }
-            self.append_all(pending.context, &pending.request, &pending.checks, ctx);
         }
         self.verifications.coordinators.send(ctx.now, ctx.config.request_timeout_ms, ctx.out);
         self.verifications.arm(ctx.out);
+    }
+
+    fn produce_verified(
+        &mut self,
+        mut pending: PendingProduce,
+        errors: &[(TopicPartition, ErrorCode)],
+        ctx: &mut Context<'_, '_>,
+    ) {
+        let patience = ctx.config.add_partitions_to_txn_retry_backoff_max_ms.min(ctx.config.request_timeout_ms);
+        let busy = errors.iter().any(|(_, error)| *error == ErrorCode::ConcurrentTransactions);
+        let version_2 = pending.request.transaction_v2;
+        if version_2 && busy && ctx.now < pending.since + patience {
+            let due = ctx.now + ctx.config.add_partitions_to_txn_retry_backoff_ms;
+            self.verifications.retries.push((due, pending));
+            return;
+        }
+        for (part, check) in pending.request.partitions.iter().zip(&mut pending.checks) {
+            let found = errors.iter().find(|(id, error)| *id == part.partition && error.is_error());
+            if let Some((_, error)) = found {
+                *check = Err(for_producers(*error, version_2));
+            }
+        }
+        self.append_all(pending.context, &pending.request, &pending.checks, ctx);
     }
 
     /// A coordinator answered AddPartitionsToTxn.
@@ -187,9 +265,10 @@ impl ReplicaManager {
     }
 }
 
-/// Does Produce add the partition to the transaction, and does the end of one raise the epoch (KIP-890)?
-fn version_2(ctx: &Context<'_, '_>) -> bool {
-    ctx.config.transaction_version >= 2
+/// A write of version 2 adds its partition to the transaction; an older one only asks whether it was added, and that can be
+/// switched off.
+fn must_verify(transaction_v2: bool, ctx: &Context<'_, '_>) -> bool {
+    transaction_v2 || ctx.config.transaction_partition_verification_enable
 }
 
 /// The leader of the transactional id's partition of `__transaction_state`, if it lives.

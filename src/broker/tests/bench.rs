@@ -13,7 +13,7 @@ use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord, PartitionReg
 use crate::node::{Body, Channel, ConnectionId, Effect, Event, Message, MessageId, Outbox, RequestContext};
 use crate::protocol::{
     AlterPartitionRequest, AlterPartitionResponse, AlterPartitionResult, ErrorCode, FetchPartition,
-    FetchPartitionResponse, FetchReplica, FetchResponse, LeaderRecoveryState, Request, Response,
+    FetchPartitionResponse, FetchReplica, FetchResponse, LeaderRecoveryState, MetadataRequest, Request, Response,
 };
 
 pub const ID: TopicPartition = TopicPartition::new(TopicId(1), 0);
@@ -64,6 +64,10 @@ impl Bench {
         }
         bench.follow(&[MetadataRecord::Topic { name: "orders".into(), topic: ID.topic }]);
         bench
+    }
+
+    pub fn config(&self) -> &BrokerConfig {
+        &self.config
     }
 
     pub fn disk(&self) -> &Disk {
@@ -155,21 +159,25 @@ impl Bench {
 
     /// A request on a connection of its own.
     pub fn request(&mut self, request: Request) -> u32 {
-        self.correlation += 1;
-        let generation = self.correlation;
-        let connection = ConnectionId { client: NodeId(9), server: NodeId(1), channel: Channel::Producer, generation };
-        let message =
-            Message { id: MessageId(0), connection, correlation_id: generation, body: Body::Request(request) };
-        let message = self.queue.receive(message).expect("a free connection");
-        let context: RequestContext = message.context();
-        let Body::Request(request) = message.body else { unreachable!() };
+        let context = self.context();
         self.run(|replicas, _, ctx| match &request {
             Request::Produce(request) => replicas.handle_produce(context, request, ctx),
             Request::Fetch(request) => replicas.handle_fetch(context, request, ctx),
+            Request::WriteTxnMarkers(request) => replicas.handle_write_txn_markers(context, request, ctx),
             Request::DeleteRecords(request) => replicas.handle_delete_records(context, request, ctx),
             other => panic!("not for the replica manager: {other:?}"),
         });
-        generation
+        context.correlation_id
+    }
+
+    /// What a request's answer goes to, on a connection of its own.
+    pub fn context(&mut self) -> RequestContext {
+        self.correlation += 1;
+        let generation = self.correlation;
+        let connection = ConnectionId { client: NodeId(9), server: NodeId(1), channel: Channel::Producer, generation };
+        let body = Body::Request(Request::Metadata(MetadataRequest { topics: Vec::new() }));
+        let message = Message { id: MessageId(0), connection, correlation_id: generation, body };
+        self.queue.receive(message).expect("a free connection").context()
     }
 
     pub fn partition(&self) -> &Partition {

@@ -4,6 +4,8 @@
 mod bench;
 mod follower_cases;
 mod leader_cases;
+mod marker_cases;
+mod offset_cases;
 mod rack_cases;
 mod requests;
 mod state_cases;

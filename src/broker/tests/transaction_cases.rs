@@ -54,7 +54,9 @@ fn request(batches: &[(TopicPartition, RecordBatch)]) -> ProduceRequest {
 
 /// One batch of the transaction; the request's number.
 fn produce(bench: &mut Bench, epoch: i16, sequence: i32) -> u32 {
-    bench.request(Request::Produce(request(&[(ID, batch(1, epoch, sequence, true))])))
+    let transaction_v2 = bench.config().transaction_version >= 2;
+    let request = request(&[(ID, batch(1, epoch, sequence, true))]);
+    bench.request(Request::Produce(ProduceRequest { transaction_v2, ..request }))
 }
 
 fn questions(bench: &Bench) -> Vec<&AddPartitionsToTxnRequest> {

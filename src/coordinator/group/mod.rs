@@ -4,6 +4,7 @@
 
 mod offset_records;
 mod offsets;
+mod pending_offsets;
 
 pub use offset_records::{OffsetAndMetadata, OffsetKey, offset_commit_record, offset_tombstone};
 pub use offsets::{LATEST_OFFSET_COMMIT_VERSION, OffsetsShard};

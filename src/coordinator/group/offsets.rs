@@ -6,35 +6,43 @@
 //! looks the same from outside. A fetch with `require_stable` must be answered only when all writes before it are committed
 //! (Kafka runs it as a write without records).
 //!
-//! In Kafka: `OffsetMetadataManager`, `ClassicGroup.validateOffsetCommit`. Left for later: members, expiry, pending
-//! transactional offsets.
+//! Offsets of a transaction are pending until its marker is replayed: a commit makes them count where nothing newer was
+//! committed in the meantime, an abort drops them (KIP-98).
+//!
+//! In Kafka: `OffsetMetadataManager`, `ClassicGroup.validateOffsetCommit`. Left for later: members, expiry.
 
 use super::offset_records::{OffsetAndMetadata, OffsetKey, offset_commit_record, offset_tombstone};
-use crate::base::{SortedMap, Time, TopicId, TopicPartition};
+use super::pending_offsets::{PendingOffsets, StoredOffset};
+use crate::base::{Offset, ProducerId, SortedMap, Time, TopicId, TopicPartition};
 use crate::coordinator::CoordinatorRecord;
 use crate::metadata::MetadataImage;
 use crate::metadata::wire::WireError;
-use crate::protocol::{ErrorCode, OffsetCommitPartition, OffsetCommitRequest, OffsetCommitResponse};
-use crate::protocol::{OffsetCommitResult, OffsetFetchRequest, OffsetFetchResponse, OffsetFetchResult};
+use crate::protocol::{
+    ErrorCode, OffsetCommitPartition, OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResult,
+};
+use crate::protocol::{OffsetFetchRequest, OffsetFetchResponse, OffsetFetchResult};
+use crate::protocol::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
+use crate::record::NO_PRODUCER_ID;
 use std::rc::Rc;
 
 /// The version of OffsetCommit that Kafka 4.3's clients speak.
 pub const LATEST_OFFSET_COMMIT_VERSION: i16 = 10;
 
 /// One group's offsets, by topic name and partition.
-type GroupOffsets = SortedMap<(Rc<str>, u32), OffsetAndMetadata>;
+type GroupOffsets = SortedMap<(Rc<str>, u32), StoredOffset>;
 
 /// The offsets of the groups of one `__consumer_offsets` partition.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct OffsetsShard {
     metadata_max_size: u32,
     groups: SortedMap<Rc<str>, Rc<GroupOffsets>>,
+    pending: PendingOffsets,
 }
 
 impl OffsetsShard {
     /// A shard that knows of no group; `offset.metadata.max.bytes` limits what applications may add.
     pub fn new(metadata_max_size: u32) -> Self {
-        OffsetsShard { metadata_max_size, groups: SortedMap::new() }
+        OffsetsShard { metadata_max_size, groups: SortedMap::new(), pending: PendingOffsets::default() }
     }
 
     /// The records that remember these offsets, and the answer to give once they are committed.
@@ -55,25 +63,48 @@ impl OffsetsShard {
         now: Time,
     ) -> (Vec<CoordinatorRecord>, OffsetCommitResponse) {
         let group_error = self.validate_group(request, version);
-        let mut records = Vec::new();
-        let partitions = request
-            .offsets
-            .iter()
-            .map(|wish| {
-                let error = match image.topic(wish.partition.topic) {
-                    None => ErrorCode::UnknownTopicId,
-                    Some(_) if image.partition(wish.partition).is_none() => ErrorCode::UnknownTopicOrPartition,
-                    Some(_) if group_error.is_error() => group_error,
-                    Some(_) if self.is_too_large(&wish.metadata) => ErrorCode::OffsetMetadataTooLarge,
-                    Some(topic) => {
-                        records.push(record_of(&request.group, &topic.name, wish, now));
-                        ErrorCode::None
-                    }
-                };
-                OffsetCommitResult { partition: wish.partition, error }
-            })
-            .collect();
+        let (mut records, mut partitions) = (Vec::new(), Vec::with_capacity(request.offsets.len()));
+        for wish in &request.offsets {
+            let error = match image.topic(wish.partition.topic) {
+                None => ErrorCode::UnknownTopicId,
+                Some(_) if image.partition(wish.partition).is_none() => ErrorCode::UnknownTopicOrPartition,
+                Some(_) if group_error.is_error() => group_error,
+                Some(_) if self.is_too_large(&wish.metadata) => ErrorCode::OffsetMetadataTooLarge,
+                Some(topic) => {
+                    let topic_id = Some(wish.partition.topic);
+                    records.push(record_of(&request.group, &topic.name, topic_id, wish, now));
+                    ErrorCode::None
+                }
+            };
+            partitions.push(OffsetCommitResult { partition: wish.partition, error });
+        }
         (records, OffsetCommitResponse { partitions })
+    }
+
+    /// The records that remember these offsets if the transaction commits, and the answer to give once they are committed.
+    /// They do not say which topic of that name is meant: only its name is in Kafka's request.
+    pub fn commit_in_transaction(
+        &self,
+        request: &TxnOffsetCommitRequest,
+        image: &MetadataImage,
+        now: Time,
+    ) -> (Vec<CoordinatorRecord>, TxnOffsetCommitResponse) {
+        let group_error = self.validate_group_of_transaction(request);
+        let (mut records, mut partitions) = (Vec::new(), Vec::with_capacity(request.offsets.len()));
+        for wish in &request.offsets {
+            let topic = image.partition(wish.partition).and_then(|_| image.topic(wish.partition.topic));
+            let error = match topic {
+                None => ErrorCode::UnknownTopicOrPartition,
+                Some(_) if group_error.is_error() => group_error,
+                Some(_) if self.is_too_large(&wish.metadata) => ErrorCode::OffsetMetadataTooLarge,
+                Some(topic) => {
+                    records.push(record_of(&request.group, &topic.name, None, wish, now));
+                    ErrorCode::None
+                }
+            };
+            partitions.push(OffsetCommitResult { partition: wish.partition, error });
+        }
+        (records, TxnOffsetCommitResponse { partitions })
     }
 
     /// Java counts the characters of UTF-16.
@@ -92,13 +123,23 @@ impl OffsetsShard {
         }
     }
 
+    /// As [`Self::validate_group`] (KIP-447).
+    fn validate_group_of_transaction(&self, request: &TxnOffsetCommitRequest) -> ErrorCode {
+        match self.groups.contains_key(&request.group) {
+            _ if request.generation < 0 => ErrorCode::None,
+            true => ErrorCode::UnknownMemberId,
+            false => ErrorCode::IllegalGeneration,
+        }
+    }
+
     /// How far the group has read: −1 for what it never committed.
     pub fn fetch(&self, request: &OffsetFetchRequest, image: &MetadataImage) -> OffsetFetchResponse {
         let result = |partition: &TopicPartition| {
-            let found = self.find(&request.group, *partition, image);
+            let unstable = request.require_stable && self.is_unstable(&request.group, *partition, image);
+            let found = self.find(&request.group, *partition, image).filter(|_| !unstable);
             OffsetFetchResult {
                 partition: *partition,
-                error: ErrorCode::None,
+                error: if unstable { ErrorCode::UnstableOffsetCommit } else { ErrorCode::None },
                 offset: found.map_or(-1, |found| found.offset),
                 leader_epoch: found.map_or(-1, |found| found.leader_epoch),
                 metadata: found.map_or_else(|| Rc::from(""), |found| found.metadata.clone()),
@@ -109,24 +150,47 @@ impl OffsetsShard {
 
     fn find(&self, group: &str, partition: TopicPartition, image: &MetadataImage) -> Option<&OffsetAndMetadata> {
         let name = &image.topic(partition.topic)?.name;
-        let found = self.groups.get(group)?.get(&(name.clone(), partition.partition))?;
+        let found = &self.groups.get(group)?.get(&(name.clone(), partition.partition))?.value;
         Some(found).filter(|found| is_of(found, partition.topic))
     }
 
-    /// The records that forget all offsets of a topic that is gone.
-    pub fn forget_topic(&self, topic: &str) -> Vec<CoordinatorRecord> {
-        self.offsets().filter(|(key, _)| &*key.topic == topic).map(|(key, _)| offset_tombstone(&key)).collect()
+    /// Would an open transaction commit an offset there?
+    fn is_unstable(&self, group: &Rc<str>, partition: TopicPartition, image: &MetadataImage) -> bool {
+        !self.pending.is_empty()
+            && image.topic(partition.topic).is_some_and(|topic| {
+                let (group, topic, partition) = (group.clone(), topic.name.clone(), partition.partition);
+                self.pending.contains(&OffsetKey { group, topic, partition })
+            })
     }
 
-    /// Follows a record of the log; one of another kind is left alone.
-    pub fn replay(&mut self, record: &CoordinatorRecord) -> Result<(), WireError> {
-        let Some(OffsetKey { group, topic, partition }) = OffsetKey::decode(&record.key)? else { return Ok(()) };
+    /// The records that forget all offsets of a topic that is gone, the pending ones included.
+    pub fn forget_topic(&self, topic: &str) -> Vec<CoordinatorRecord> {
+        let pending = self.pending.iter().map(|(_, key, _)| key.clone());
+        let keys = self.offsets().map(|(key, _)| key).chain(pending);
+        keys.filter(|key| &*key.topic == topic).map(|key| offset_tombstone(&key)).collect()
+    }
+
+    /// Follows a record of the log; one of another kind is left alone. The producer is that of its batch, −1 if it is part
+    /// of no transaction.
+    pub fn replay(
+        &mut self,
+        record_offset: Offset,
+        producer_id: ProducerId,
+        record: &CoordinatorRecord,
+    ) -> Result<(), WireError> {
+        let Some(key) = OffsetKey::decode(&record.key)? else { return Ok(()) };
         match &record.value {
             Some(value) => {
-                let offset = OffsetAndMetadata::decode(value)?;
-                Rc::make_mut(self.groups.entry(group).or_default()).insert((topic, partition), offset);
+                let offset = StoredOffset { value: OffsetAndMetadata::decode(value)?, record_offset };
+                if producer_id == NO_PRODUCER_ID {
+                    self.put(key, offset);
+                } else {
+                    self.pending.put(producer_id, key, offset);
+                }
             }
             None => {
+                self.pending.forget(&key);
+                let OffsetKey { group, topic, partition } = key;
                 let Some(offsets) = self.groups.get_mut(&group) else { return Ok(()) };
                 Rc::make_mut(offsets).remove(&(topic, partition));
                 if offsets.is_empty() {
@@ -137,13 +201,39 @@ impl OffsetsShard {
         Ok(())
     }
 
+    /// Follows the end of a transaction. Of two offsets the one whose record is later in the log holds: a plain commit
+    /// while the transaction was open may be the newer one, and compaction may have left only that.
+    pub fn replay_end_transaction(&mut self, producer_id: ProducerId, committed: bool) {
+        let ended = self.pending.end(producer_id);
+        if !committed {
+            return;
+        }
+        for (key, offset) in ended.iter() {
+            let known =
+                self.groups.get(&key.group).and_then(|offsets| offsets.get(&(key.topic.clone(), key.partition)));
+            if known.is_none_or(|known| known.record_offset < offset.record_offset) {
+                self.put(key.clone(), offset.clone());
+            }
+        }
+    }
+
+    fn put(&mut self, key: OffsetKey, offset: StoredOffset) {
+        let offsets = self.groups.entry(key.group).or_default();
+        Rc::make_mut(offsets).insert((key.topic, key.partition), offset);
+    }
+
     /// All offsets, for inspection.
     pub fn offsets(&self) -> impl Iterator<Item = (OffsetKey, &OffsetAndMetadata)> {
         self.groups.iter().flat_map(|(group, offsets)| {
             offsets.iter().map(|((topic, partition), offset)| {
-                (OffsetKey { group: group.clone(), topic: topic.clone(), partition: *partition }, offset)
+                (OffsetKey { group: group.clone(), topic: topic.clone(), partition: *partition }, &offset.value)
             })
         })
+    }
+
+    /// What open transactions would commit, and whose they are, for inspection.
+    pub fn pending_offsets(&self) -> impl Iterator<Item = (ProducerId, &OffsetKey, &OffsetAndMetadata)> {
+        self.pending.iter().map(|(producer_id, key, offset)| (producer_id, key, &offset.value))
     }
 }
 
@@ -151,7 +241,13 @@ fn is_of(offset: &OffsetAndMetadata, topic: TopicId) -> bool {
     offset.topic_id.is_none_or(|committed| committed == topic)
 }
 
-fn record_of(group: &Rc<str>, topic: &Rc<str>, wish: &OffsetCommitPartition, now: Time) -> CoordinatorRecord {
+fn record_of(
+    group: &Rc<str>,
+    topic: &Rc<str>,
+    topic_id: Option<TopicId>,
+    wish: &OffsetCommitPartition,
+    now: Time,
+) -> CoordinatorRecord {
     let key = OffsetKey { group: group.clone(), topic: topic.clone(), partition: wish.partition.partition };
     let offset = OffsetAndMetadata {
         offset: wish.offset,
@@ -159,7 +255,7 @@ fn record_of(group: &Rc<str>, topic: &Rc<str>, wish: &OffsetCommitPartition, now
         metadata: wish.metadata.clone(),
         commit_timestamp: now.wall_clock_ms(),
         expire_timestamp: None,
-        topic_id: Some(wish.partition.topic),
+        topic_id,
     };
     offset_commit_record(&key, &offset)
 }
@@ -167,3 +263,6 @@ fn record_of(group: &Rc<str>, topic: &Rc<str>, wish: &OffsetCommitPartition, now
 #[cfg(test)]
 #[path = "offsets_tests.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "transaction_tests.rs"]
+mod transaction_tests;

@@ -4,12 +4,15 @@ use crate::metadata::{MetadataDelta, MetadataRecord, PartitionRegistration};
 
 const ORDERS: TopicPartition = TopicPartition::new(TopicId(1), 0);
 
-fn image() -> MetadataImage {
+pub(super) fn image() -> MetadataImage {
     let (mut image, mut delta) = (MetadataImage::default(), MetadataDelta::default());
-    let records = [
-        MetadataRecord::Topic { name: Rc::from("orders"), topic: TopicId(1) },
-        MetadataRecord::Partition(PartitionRegistration::new(vec![BrokerId(0)], vec![BrokerId(0)]).to_record(ORDERS)),
-    ];
+    let registration = PartitionRegistration::new(vec![BrokerId(0)], vec![BrokerId(0)]);
+    let mut records = Vec::new();
+    for (name, topic) in [("orders", TopicId(1)), ("bills", TopicId(2))] {
+        records.push(MetadataRecord::Topic { name: Rc::from(name), topic });
+        let partitions = (0..2).map(|partition| TopicPartition::new(topic, partition));
+        records.extend(partitions.map(|id| MetadataRecord::Partition(registration.to_record(id))));
+    }
     (0..).zip(&records).for_each(|(offset, record)| image.apply(offset, record, &mut delta));
     image
 }
@@ -25,7 +28,7 @@ fn request(generation: i32, offsets: Vec<OffsetCommitPartition>) -> OffsetCommit
 fn commit(shard: &mut OffsetsShard, request: &OffsetCommitRequest) -> Vec<ErrorCode> {
     let (records, response) = shard.commit(request, &image(), Time::ORIGIN);
     for record in &records {
-        shard.replay(record).expect("a shard reads what it wrote");
+        shard.replay(0, NO_PRODUCER_ID, record).expect("a shard reads what it wrote");
     }
     response.partitions.iter().map(|partition| partition.error).collect()
 }
@@ -101,7 +104,7 @@ fn a_tombstone_forgets() {
     let mut shard = OffsetsShard::new(4_096);
     commit(&mut shard, &request(-1, vec![wish(5)]));
     for record in shard.forget_topic("orders") {
-        shard.replay(&record).expect("a tombstone");
+        shard.replay(0, NO_PRODUCER_ID, &record).expect("a tombstone");
     }
     assert_eq!(fetch(&shard), -1);
     assert_eq!(shard, OffsetsShard::new(4_096), "nothing is left of the group");
@@ -114,7 +117,7 @@ fn a_topic_created_anew_has_no_offsets() {
     let key = OffsetKey::decode(&records[0].key).expect("a key").expect("an offset's key");
     let mut value = OffsetAndMetadata::decode(records[0].value.as_deref().expect("a value")).expect("an offset");
     value.topic_id = Some(TopicId(8));
-    shard.replay(&offset_commit_record(&key, &value)).expect("an offset");
+    shard.replay(0, NO_PRODUCER_ID, &offset_commit_record(&key, &value)).expect("an offset");
     assert_eq!(fetch(&shard), -1);
 }
 
@@ -126,12 +129,12 @@ fn failover_is_loading_the_partition() {
         let (records, _) = shard.commit(&request(-1, vec![wish(offset)]), &image(), Time::ORIGIN);
         let batch = crate::coordinator::batch_of(&records, 0);
         log.push(batch);
-        records.iter().for_each(|record| shard.replay(record).expect("an offset"));
+        records.iter().for_each(|record| shard.replay(0, NO_PRODUCER_ID, record).expect("an offset"));
     }
     let mut other = OffsetsShard::new(4_096);
     for batch in &log {
         for (_, record) in crate::coordinator::records_of(batch).expect("a batch") {
-            other.replay(&record).expect("an offset");
+            other.replay(0, NO_PRODUCER_ID, &record).expect("an offset");
         }
     }
     assert_eq!(other, shard);
