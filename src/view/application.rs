@@ -1,7 +1,7 @@
 //! Applications, projected.
 
 use super::project::partition_name;
-use super::transactions::{is_fence, manager};
+use super::transactions::{is_fence, manager, writers};
 use super::{Activity, ConsumerView, InFlightView, NodeBody, PositionView, ProducerView, SinkRow, SinkView};
 use crate::app::{
     CommitMode, ConsumerActivity, ConsumerApp, ConsumerAppSetup, Dedupe, ProducerActivity, ProducerApp, Sink,
@@ -126,7 +126,7 @@ pub(super) fn consumer(run: &Run, app: &ConsumerApp) -> (Activity, NodeBody) {
     let queued = worker.into_iter().flat_map(|worker| worker.queue());
     let view = ConsumerView {
         group: setup.group.clone(),
-        settings: consumer_settings(setup),
+        settings: consumer_settings(world, setup),
         positions: positions(world, app.client(), setup.config.isolation_level),
         pending: app.batch().filter_map(|record| Some(record.id?.0)).collect(),
         worker: current.into_iter().chain(queued).filter_map(|record| Some(record.id?.0)).collect(),
@@ -154,7 +154,7 @@ pub(super) fn positions(world: &World, client: Option<&Consumer>, isolation: Iso
     positions.collect()
 }
 
-fn consumer_settings(setup: &ConsumerAppSetup) -> Vec<(Rc<str>, Rc<str>, bool)> {
+fn consumer_settings(world: &World, setup: &ConsumerAppSetup) -> Vec<(Rc<str>, Rc<str>, bool)> {
     let default = ConsumerConfig::default();
     let commit = match setup.commit {
         CommitMode::Before => "before",
@@ -163,10 +163,24 @@ fn consumer_settings(setup: &ConsumerAppSetup) -> Vec<(Rc<str>, Rc<str>, bool)> 
         CommitMode::Auto => "auto",
     };
     let auto = if setup.config.enable_auto_commit { "true" } else { "false" };
-    vec![
+    let mut settings = vec![
         setting("enable.auto.commit", auto, setup.config.enable_auto_commit == default.enable_auto_commit),
         setting("commit", commit, setup.commit == CommitMode::Auto),
-    ]
+    ];
+    let isolation = setup.config.isolation_level;
+    let is_default = isolation == IsolationLevel::ReadUncommitted;
+    // Where nothing is written in transactions, both levels read the same.
+    if !is_default || writers(world).next().is_some() {
+        settings.push(setting("isolation.level", isolation_name(isolation), is_default));
+    }
+    settings
+}
+
+pub(super) fn isolation_name(level: IsolationLevel) -> &'static str {
+    match level {
+        IsolationLevel::ReadCommitted => "read_committed",
+        IsolationLevel::ReadUncommitted => "read_uncommitted",
+    }
 }
 
 pub(super) fn sink(sink: &Sink) -> SinkView {

@@ -33,7 +33,6 @@ pub(super) fn processor(run: &Run, app: &ProcessorApp) -> (Activity, NodeBody) {
     let isolation = setup.consumer.isolation_level;
     let positions = application::positions(&run.world, app.consumer(), isolation);
     let sink = app.sink().map(application::sink);
-    let committed = if isolation == IsolationLevel::ReadCommitted { "read_committed" } else { "read_uncommitted" };
     let offsets = match setup.offsets {
         OffsetsMode::Transaction => "transaction",
         OffsetsMode::After => "after",
@@ -43,7 +42,11 @@ pub(super) fn processor(run: &Run, app: &ProcessorApp) -> (Activity, NodeBody) {
         group: Some(Rc::clone(&setup.group)),
         settings: vec![
             application::setting("offsets", offsets, false),
-            application::setting("isolation.level", committed, isolation == IsolationLevel::ReadUncommitted),
+            application::setting(
+                "isolation.level",
+                application::isolation_name(isolation),
+                isolation == IsolationLevel::ReadUncommitted,
+            ),
         ],
         positions,
         pending: app.batch().filter_map(|record| Some(record.id?.0)).collect(),

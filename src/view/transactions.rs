@@ -1,8 +1,10 @@
 //! What eyes see of transactions: what a record's transaction came to, what coordinators know, and the swim lanes.
 
+use super::project::partition_name;
 use crate::base::config::ProducerConfig;
-use crate::base::{NodeId, Offset, ProducerId, SortedMap};
+use crate::base::{NodeId, Offset, ProducerId, SortedMap, TopicPartition};
 use crate::client::Producer;
+use crate::client::producer::{State, TransactionManager};
 use crate::log::{LogDirectory, UnifiedLog};
 use crate::node::ClientError;
 use crate::protocol::{ErrorCode, TransactionState};
@@ -196,15 +198,21 @@ pub struct ManagerView {
 /// The transaction manager of a transactional producer's client; a client that does not run knows nothing.
 pub(super) fn manager(world: &World, client: Option<&Producer>, config: &ProducerConfig) -> Option<ManagerView> {
     let transactional_id = Rc::clone(config.transactional_id.as_ref()?);
-    let _ = (world, client);
+    let known = client.and_then(Producer::transaction_manager);
+    let state = known.map(TransactionManager::state);
+    let error = state.and_then(State::error);
     Some(ManagerView {
         transactional_id,
-        state: "UNINITIALIZED",
-        partitions: Vec::new(),
-        pending: Vec::new(),
-        error: None,
-        fenced: false,
+        state: state.map_or("–", State::name),
+        partitions: known.into_iter().flat_map(|it| it.partitions_in_transaction()).map(name(world)).collect(),
+        pending: known.into_iter().flat_map(|it| it.pending_requests()).collect(),
+        error: error.map(|error| Rc::from(error.name())),
+        fenced: error.is_some_and(is_fence),
     })
+}
+
+fn name(world: &World) -> impl Fn(TopicPartition) -> Rc<str> {
+    |partition| partition_name(world, partition)
 }
 
 /// Whether an error means that a newer producer with the same transactional id has taken over.

@@ -18,6 +18,7 @@ mod machine;
 mod messages;
 mod notices;
 mod popover;
+mod processor_card;
 mod setting_field;
 mod settings;
 mod settings_group;

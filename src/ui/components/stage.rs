@@ -1,7 +1,6 @@
 //! The stage: nodes, wires and messages at one moment.
 
-use super::broker_card::{BrokerCard, ControllerCard};
-use super::client_card::{ConsumerCard, ProducerCard};
+use super::broker_card::NodeCard;
 use super::messages::Messages;
 use super::strip::has_transactions;
 use crate::ui::dom;
@@ -84,22 +83,11 @@ pub fn StageBox(props: &StageProps) -> Html {
         let (key, shape) = (node.id, *shape);
         let selected = props.selection == Selection::Node(node.id);
         let node: Same<_> = node.into();
-        match &node.body {
-            NodeBody::Producer(_) => html! { <ProducerCard {key} {node} {shape} {left_us} {selected} /> },
-            NodeBody::Consumer(_) | NodeBody::Processor(_) => {
-                html! { <ConsumerCard {key} {node} {shape} {left_us} {selected} /> }
-            }
-            NodeBody::Controller(_) => html! { <ControllerCard {key} {node} {shape} {left_us} {selected} /> },
-            NodeBody::Broker(_) => {
-                let partition = match &props.selection {
-                    Selection::Partition(at, name) | Selection::Batch(at, name, _) if *at == node.id => {
-                        Some(name.clone())
-                    }
-                    _ => None,
-                };
-                html! { <BrokerCard {key} {node} {shape} {left_us} {selected} {partition} /> }
-            }
-        }
+        let partition = match &props.selection {
+            Selection::Partition(at, name) | Selection::Batch(at, name, _) if *at == node.id => Some(name.clone()),
+            _ => None,
+        };
+        html! { <NodeCard {key} {node} {shape} {left_us} {selected} {partition} /> }
     });
     let names: Vec<Rc<str>> = view.nodes.iter().map(|node| node.name.clone()).collect();
     let count = |wanted: fn(&NodeBody) -> bool| view.nodes.iter().filter(|node| wanted(&node.body)).count();
@@ -194,6 +182,7 @@ fn transactional(view: &ClusterView) -> bool {
     view.nodes.iter().any(|node| match &node.body {
         NodeBody::Broker(it) => shown(it).any(|partition| has_transactions(partition)),
         NodeBody::Producer(it) => it.manager.is_some(),
+        NodeBody::Processor(it) => it.writer.manager.is_some(),
         _ => false,
     })
 }
