@@ -16,7 +16,7 @@ pub static TEXTS: Texts = Texts {
     custom: "Custom",
     at_most_once_title: "Producers: acks=0. Consumers: commit before processing. May lose, never duplicates.",
     at_least_once_title: "Producers: acks=all with retries. Consumers: enable.auto.commit=false, commit after processing. May duplicate, never loses.",
-    exactly_once_title: "Producers: acks=all, enable.idempotence=true. Consumers: isolation.level=read_committed. Still missing here: transactions (transactional.id), which bind reading, processing and writing together; without them a crash between processing and committing can still repeat an effect.",
+    exactly_once_title: "Producers: enable.idempotence=true and a transactional.id, unique and stable. Consumers: isolation.level=read_committed. Processors commit their offsets in the transaction. Holds for what Kafka stores; an effect outside of Kafka can still repeat.",
     custom_title: "Any other settings: choose them yourself, on the left",
     share: "Share",
     share_title: "Copy a link to this scenario and seed",
@@ -46,6 +46,8 @@ pub static TEXTS: Texts = Texts {
     producer: "Producer",
     consumer: "Consumer",
     processor: "Processor",
+    reads: ": its consumer",
+    writes: ": its producer",
     topic: "Topic",
     cluster: "Cluster",
     workload: "Workload",
@@ -82,6 +84,12 @@ pub static TEXTS: Texts = Texts {
         "hand.over" => "Who processes: the polling thread itself (inline), or a worker thread while polling goes on.",
         "sink.dedupe" => {
             "What the system behind it does with a record it has seen: nothing, refuse it by a unique key, ignore an older version, or look into a store of processed ids."
+        }
+        "transaction.records" => "How many records it puts into one transaction.",
+        "abort.every" => "Every how-manieth transaction it aborts on purpose; 0: none.",
+        "start.at.ms" => "How long after the beginning its process starts.",
+        "offsets" => {
+            "When it commits the offsets of what it read: as part of the transaction (sendOffsetsToTransaction), with commitSync() after it, or before it processes."
         }
         "partitions" => "How many partitions the topic has.",
         "replication.factor" => "How many brokers hold each partition.",

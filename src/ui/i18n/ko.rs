@@ -17,7 +17,7 @@ pub static TEXTS: Texts = Texts {
     custom: "직접 설정",
     at_most_once_title: "프로듀서: acks=0. 컨슈머: 처리 전에 커밋. 유실될 수 있지만 중복되지 않습니다.",
     at_least_once_title: "프로듀서: acks=all과 재시도. 컨슈머: enable.auto.commit=false, 처리 후 커밋. 중복될 수 있지만 유실되지 않습니다.",
-    exactly_once_title: "프로듀서: acks=all, enable.idempotence=true. 컨슈머: isolation.level=read_committed. 아직 없는 것: 읽기-처리-쓰기를 하나로 묶는 트랜잭션(transactional.id). 트랜잭션이 없으면 처리와 커밋 사이에 죽었을 때 여전히 다시 처리될 수 있습니다.",
+    exactly_once_title: "프로듀서: enable.idempotence=true와 고유하고 안정적인 transactional.id. 컨슈머: isolation.level=read_committed. 프로세서는 오프셋을 트랜잭션 안에서 커밋합니다. Kafka에 저장되는 것까지 보장하며, Kafka 밖에서 일어나는 효과는 여전히 반복될 수 있습니다.",
     custom_title: "그 밖의 설정: 왼쪽에서 직접 고릅니다",
     share: "공유",
     share_title: "이 시나리오와 seed의 링크 복사",
@@ -53,6 +53,8 @@ pub static TEXTS: Texts = Texts {
     producer: "프로듀서",
     consumer: "컨슈머",
     processor: "프로세서",
+    reads: "의 컨슈머",
+    writes: "의 프로듀서",
     topic: "토픽",
     cluster: "클러스터",
     workload: "작업량",
@@ -85,6 +87,12 @@ pub static TEXTS: Texts = Texts {
         "hand.over" => "누가 처리하는가: poll하는 스레드 자신(inline), 또는 poll이 계속되는 동안 worker 스레드.",
         "sink.dedupe" => {
             "뒤쪽 시스템이 이미 본 레코드를 다루는 방법: 그대로, unique key로 거부, 낮은 버전 무시, 처리된 id 저장소 확인."
+        }
+        "transaction.records" => "트랜잭션 하나에 넣을 레코드 수.",
+        "abort.every" => "몇 번째 트랜잭션마다 일부러 중단할지. 0이면 중단하지 않음.",
+        "start.at.ms" => "시작 시점부터 프로세스가 뜰 때까지의 시간.",
+        "offsets" => {
+            "읽은 오프셋을 커밋하는 시점: 트랜잭션 안에서(sendOffsetsToTransaction), 트랜잭션 뒤에 commitSync()로, 또는 처리하기 전에."
         }
         "partitions" => "토픽의 파티션 수.",
         "replication.factor" => "각 파티션을 저장하는 브로커 수.",

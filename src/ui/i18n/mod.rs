@@ -137,6 +137,8 @@ texts! {
     producer: &'static str,
     consumer: &'static str,
     processor: &'static str,
+    reads: &'static str,
+    writes: &'static str,
     topic: &'static str,
     cluster: &'static str,
     workload: &'static str,
