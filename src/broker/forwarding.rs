@@ -1,12 +1,12 @@
-//! What a broker asks the controller for on behalf of others: what administrators want, the topic of the group
-//! coordinator, blocks of producer ids (Kafka's `ForwardingManager`, `AutoTopicCreationManager`).
+//! What a broker asks the controller for on behalf of others: what administrators want, the topics of the
+//! coordinators, blocks of producer ids (Kafka's `ForwardingManager`, `AutoTopicCreationManager`).
 
 use super::controller_channel::ControllerChannel;
 use super::producer_id_manager::ProducerIdManager;
 use super::request_queue::RequestQueue;
 use crate::base::config::{BrokerConfig, Properties};
 use crate::base::{BrokerId, Time};
-use crate::metadata::CONSUMER_OFFSETS_TOPIC;
+use crate::metadata::{CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC};
 use crate::node::{Outbox, RequestContext};
 use crate::protocol::{
     AllocateProducerIdsRequest, CreateTopicsRequest, CreateTopicsResponse, ErrorCode, NewTopic, NewTopicResult,
@@ -28,6 +28,7 @@ enum Origin {
     Client(RequestContext),
     OffsetsTopic,
     ProducerIds,
+    TransactionTopic,
 }
 
 impl Forwarding {
@@ -46,6 +47,14 @@ impl Forwarding {
         if !std::mem::replace(&mut self.creating_offsets_topic, true) {
             let request = CreateTopicsRequest { topics: vec![offsets_topic(config)] };
             self.send(now, Origin::OffsetsTopic, Request::CreateTopics(request), out);
+        }
+    }
+
+    /// Creates `__transaction_state`, unless that is under way.
+    pub fn create_transaction_topic(&mut self, now: Time, config: &BrokerConfig, out: &mut Outbox<'_>) {
+        if !self.origins.contains(&Origin::TransactionTopic) {
+            let request = CreateTopicsRequest { topics: vec![transaction_topic(config)] };
+            self.send(now, Origin::TransactionTopic, Request::CreateTopics(request), out);
         }
     }
 
@@ -74,7 +83,7 @@ impl Forwarding {
             (Some(Origin::ProducerIds), Response::AllocateProducerIds(response)) => ids.allocated(now, &response),
             (Some(Origin::ProducerIds), _) => ids.failed(now),
             (Some(Origin::OffsetsTopic), _) => self.creating_offsets_topic = false,
-            (None, _) => {}
+            (Some(Origin::TransactionTopic) | None, _) => {}
         }
     }
 
@@ -98,7 +107,7 @@ impl Forwarding {
             (Some(Origin::Client(to)), _) => requests.close(to, out),
             (Some(Origin::ProducerIds), _) => ids.failed(now),
             (Some(Origin::OffsetsTopic), _) => self.creating_offsets_topic = false,
-            (None, _) => {}
+            (Some(Origin::TransactionTopic) | None, _) => {}
         }
     }
 }
@@ -109,10 +118,32 @@ fn offsets_topic(config: &BrokerConfig) -> NewTopic {
         ("segment.bytes", config.offsets_topic_segment_bytes.to_string()),
         ("compression.type", "producer".to_owned()),
     ];
+    let (partitions, replicas) = (config.offsets_topic_num_partitions, config.offsets_topic_replication_factor);
+    internal_topic(CONSUMER_OFFSETS_TOPIC, partitions, replicas, settings)
+}
+
+fn transaction_topic(config: &BrokerConfig) -> NewTopic {
+    let settings = [
+        ("unclean.leader.election.enable", "false".to_owned()),
+        ("compression.type", "uncompressed".to_owned()),
+        ("cleanup.policy", "compact".to_owned()),
+        ("min.insync.replicas", config.transaction_state_log_min_isr.to_string()),
+        ("segment.bytes", config.transaction_state_log_segment_bytes.to_string()),
+    ];
+    let replicas = config.transaction_state_log_replication_factor;
+    internal_topic(TRANSACTION_STATE_TOPIC, config.transaction_state_log_num_partitions, replicas, settings)
+}
+
+fn internal_topic<const N: usize>(
+    name: &str,
+    partitions: u32,
+    replicas: u32,
+    settings: [(&str, String); N],
+) -> NewTopic {
     NewTopic {
-        name: CONSUMER_OFFSETS_TOPIC.into(),
-        partitions: i32::try_from(config.offsets_topic_num_partitions).unwrap_or(i32::MAX),
-        replication_factor: i16::try_from(config.offsets_topic_replication_factor).unwrap_or(i16::MAX),
+        name: name.into(),
+        partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
+        replication_factor: i16::try_from(replicas).unwrap_or(i16::MAX),
         assignments: Vec::new(),
         config: settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Properties>(),
     }

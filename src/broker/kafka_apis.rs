@@ -5,9 +5,7 @@ use super::metadata_api;
 use super::process::Process;
 use crate::base::Time;
 use crate::node::{Outbox, RequestContext};
-use crate::protocol::{
-    AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, AddPartitionsToTxnResult, ErrorCode, Request, Response,
-};
+use crate::protocol::{CoordinatorType, Request, Response};
 
 impl Process {
     /// Handles a request whose turn it is.
@@ -40,31 +38,32 @@ impl Process {
             Request::Metadata(request) => Response::Metadata(metadata_api::metadata(&request, ctx.image)),
             Request::FindCoordinator(request) => {
                 let (response, create) = metadata_api::find_coordinator(&request, ctx.image);
-                if create {
-                    self.forwarding.create_offsets_topic(now, &setup.config, out);
+                match request.key_type {
+                    _ if !create => {}
+                    CoordinatorType::Group => self.forwarding.create_offsets_topic(now, &setup.config, out),
+                    CoordinatorType::Transaction => self.forwarding.create_transaction_topic(now, &setup.config, out),
                 }
                 Response::FindCoordinator(response)
             }
-            Request::InitProducerId(request) => {
+            Request::InitProducerId(request) if request.transactional_id.is_none() => {
                 let (response, ask) = self.producer_ids.init(now, &request);
                 if ask {
                     self.forwarding.allocate_producer_ids(now, setup.id, self.lifecycle.broker_epoch(), out);
                 }
                 Response::InitProducerId(response)
             }
-            // There is no transaction coordinator yet (issue 4): as if its partition were not loaded here.
-            Request::AddPartitionsToTxn(request) => Response::AddPartitionsToTxn(not_coordinator(&request)),
+            Request::InitProducerId(_)
+            | Request::AddPartitionsToTxn(_)
+            | Request::AddOffsetsToTxn(_)
+            | Request::EndTxn(_)
+            | Request::DescribeTransactions(_)
+            | Request::ListTransactions(_) => return self.route_transactions(setup, now, context, &request, out),
             Request::CreateTopics(_)
             | Request::CreatePartitions(_)
             | Request::ElectLeaders(_)
             | Request::IncrementalAlterConfigs(_)
             | Request::AlterPartitionReassignments(_)
             | Request::ListPartitionReassignments(_) => return self.forwarding.forward(now, context, request, out),
-            // Still to come.
-            Request::AddOffsetsToTxn(_)
-            | Request::EndTxn(_)
-            | Request::DescribeTransactions(_)
-            | Request::ListTransactions(_) => return self.requests.close(context, out),
             // The controller's; a broker that gets one closes the connection, as for any API it does not offer.
             Request::AlterPartition(_)
             | Request::Vote(_)
@@ -77,12 +76,29 @@ impl Process {
         };
         self.requests.respond(context, response, out);
     }
-}
 
-fn not_coordinator(request: &AddPartitionsToTxnRequest) -> AddPartitionsToTxnResponse {
-    let transactions = request.transactions.iter().map(|it| AddPartitionsToTxnResult {
-        transactional_id: it.transactional_id.clone(),
-        partitions: it.failed(ErrorCode::NotCoordinator),
-    });
-    AddPartitionsToTxnResponse { error: ErrorCode::None, transactions: transactions.collect() }
+    /// What the transaction coordinator handles.
+    fn route_transactions(
+        &mut self,
+        setup: &BrokerSetup,
+        now: Time,
+        context: RequestContext,
+        request: &Request,
+        out: &mut Outbox<'_>,
+    ) {
+        self.coordinate(setup, now, out, |transactions, host| {
+            let response = match request {
+                Request::InitProducerId(request) => return transactions.init_producer_id(context, request, host),
+                Request::AddPartitionsToTxn(request) => return transactions.add_partitions(context, request, host),
+                Request::AddOffsetsToTxn(request) => return transactions.add_offsets(context, request, host),
+                Request::EndTxn(request) => return transactions.end_txn(context, request, host),
+                Request::DescribeTransactions(request) => {
+                    Response::DescribeTransactions(transactions.describe(request, host.ctx.image))
+                }
+                Request::ListTransactions(request) => Response::ListTransactions(transactions.list(request, host)),
+                _ => return,
+            };
+            host.ctx.requests.respond(context, response, host.ctx.out);
+        });
+    }
 }

@@ -1,8 +1,10 @@
 //! Metadata and FindCoordinator: the image, as clients see it (Kafka's `KRaftMetadataCache`).
+//!
+//! The topic a coordinator keeps its state in is created when it is first asked for.
 
 use crate::base::BrokerId;
 use crate::coordinator::partition_for;
-use crate::metadata::{CONSUMER_OFFSETS_TOPIC, MetadataImage, PartitionRegistration};
+use crate::metadata::{CONSUMER_OFFSETS_TOPIC, MetadataImage, PartitionRegistration, TRANSACTION_STATE_TOPIC};
 use crate::protocol::{
     CoordinatorType, ErrorCode, FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest, MetadataResponse,
     PartitionMetadata, TopicMetadata,
@@ -39,15 +41,20 @@ fn partition_metadata(index: u32, partition: &PartitionRegistration, image: &Met
     }
 }
 
+/// Where coordinators of this kind keep their state.
+pub fn coordinator_topic(kind: CoordinatorType) -> &'static str {
+    match kind {
+        CoordinatorType::Group => CONSUMER_OFFSETS_TOPIC,
+        CoordinatorType::Transaction => TRANSACTION_STATE_TOPIC,
+    }
+}
+
 /// Answers FindCoordinator; the second value says that the topic has to be created first.
 pub fn find_coordinator(request: &FindCoordinatorRequest, image: &MetadataImage) -> (FindCoordinatorResponse, bool) {
     let unavailable =
         |create| (FindCoordinatorResponse { error: ErrorCode::CoordinatorNotAvailable, node: BrokerId::NONE }, create);
-    if request.key_type == CoordinatorType::Transaction {
-        // The transaction coordinator belongs to a later issue.
-        return unavailable(false);
-    }
-    let Some(topic) = image.topic_id(CONSUMER_OFFSETS_TOPIC).and_then(|id| image.topic(id)) else {
+    let name = coordinator_topic(request.key_type);
+    let Some(topic) = image.topic_id(name).and_then(|id| image.topic(id)) else {
         return unavailable(true);
     };
     let index = partition_for(&request.key, topic.partitions.len() as u32);

@@ -8,6 +8,7 @@
 //!     alter_partition                      ISR changes to the controller
 //!     add_partitions_to_txn                questions to transaction coordinators
 //!   group_coordinator                      offsets, on top of a partition
+//!   transaction_coordinator                transactions, likewise; markers to the leaders of other partitions
 //! lifecycle, metadata_loader, forwarding ── controller_channel
 //! ```
 //!
@@ -38,11 +39,13 @@ mod replica_manager;
 mod request_queue;
 #[cfg(test)]
 mod tests;
+mod transaction_coordinator;
 
 pub use lifecycle::BrokerState;
 pub use partition::{IsrChange, Partition, PendingIsr};
 pub use replica::FollowerState;
 pub use replica_fetcher::{FetchState, Fetcher};
+pub use transaction_coordinator::TransactionCoordinator;
 
 use crate::base::config::BrokerConfig;
 use crate::base::{BrokerId, NodeId, Prng, Time, TopicPartition};
@@ -164,6 +167,11 @@ impl Broker {
     /// The committed offsets of the groups it coordinates, by partition of `__consumer_offsets`.
     pub fn group_offsets(&self) -> impl Iterator<Item = (&TopicPartition, &OffsetsShard)> {
         self.process.iter().flat_map(|process| process.group.shards())
+    }
+
+    /// The transactions it coordinates; none while the process does not run.
+    pub fn transaction_coordinator(&self) -> Option<&TransactionCoordinator> {
+        self.process.as_ref().map(|process| &process.transactions)
     }
 
     fn stop_if_allowed(&mut self, out: &mut Outbox<'_>) {

@@ -9,8 +9,9 @@ use super::group_coordinator::GroupCoordinator;
 use super::lifecycle::{BrokerState, Lifecycle};
 use super::metadata_loader::MetadataLoader;
 use super::producer_id_manager::ProducerIdManager;
-use super::replica_manager::ReplicaManager;
+use super::replica_manager::{CoordinatorNews, ReplicaManager};
 use super::request_queue::RequestQueue;
+use super::transaction_coordinator::{Host, TransactionCoordinator};
 use crate::base::{BrokerId, Duration, NodeId, Time};
 use crate::log::Disk;
 use crate::node::{Body, BrokerTimer, Channel, ConnectionId, Event, Message, Outbox, Timer};
@@ -30,6 +31,7 @@ pub struct Process {
     pub(super) loader: MetadataLoader,
     pub(super) forwarding: Forwarding,
     pub(super) group: GroupCoordinator,
+    pub(super) transactions: TransactionCoordinator,
     pub(super) producer_ids: ProducerIdManager,
     /// Every append fails.
     pub(super) disk_full: bool,
@@ -61,6 +63,7 @@ impl Process {
             loader,
             forwarding: Forwarding::new(forwarding),
             group: GroupCoordinator::new(config),
+            transactions: TransactionCoordinator::new(),
             producer_ids: ProducerIdManager::default(),
             disk_full: false,
             controller_timer: None,
@@ -89,6 +92,32 @@ impl Process {
             out,
         };
         (ctx, &mut self.replicas, &mut self.group)
+    }
+
+    /// Lets the transaction coordinator do something.
+    pub(super) fn coordinate(
+        &mut self,
+        setup: &BrokerSetup,
+        now: Time,
+        out: &mut Outbox<'_>,
+        run: impl FnOnce(&mut TransactionCoordinator, &mut Host<'_, '_>),
+    ) {
+        let broker_epoch = self.lifecycle.broker_epoch();
+        let ctx = Context {
+            now,
+            id: setup.id,
+            broker_epoch,
+            config: &setup.config,
+            image: self.loader.image(),
+            disk_full: self.disk_full,
+            requests: &mut self.requests,
+            out,
+        };
+        let mut host = Host { ctx, replicas: &mut self.replicas, ids: &mut self.producer_ids, ids_wanted: false };
+        run(&mut self.transactions, &mut host);
+        if host.ids_wanted {
+            self.forwarding.allocate_producer_ids(now, setup.id, broker_epoch, out);
+        }
     }
 
     /// A message arrived.
@@ -122,8 +151,7 @@ impl Process {
         loop {
             let news = self.replicas.take_coordinator_news();
             if !news.is_empty() {
-                let (mut ctx, replicas, group) = self.parts(setup, now, out);
-                news.into_iter().for_each(|news| group.on_news(news, replicas, &mut ctx));
+                news.into_iter().for_each(|news| self.on_news(setup, now, news, out));
                 continue;
             }
             match self.requests.next() {
@@ -132,6 +160,14 @@ impl Process {
             }
         }
         self.arm_controller_timer(out);
+    }
+
+    fn on_news(&mut self, setup: &BrokerSetup, now: Time, news: CoordinatorNews, out: &mut Outbox<'_>) {
+        if news.partition().is_some_and(|id| self.replicas.keeps_transactions(id)) {
+            return self.coordinate(setup, now, out, |transactions, host| transactions.on_news(&news, host));
+        }
+        let (mut ctx, replicas, group) = self.parts(setup, now, out);
+        group.on_news(news, replicas, &mut ctx);
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -153,6 +189,11 @@ impl Process {
         if channel == Channel::Transactions {
             let (mut ctx, replicas, _) = self.parts(setup, now, out);
             return replicas.on_coordinator_response(BrokerId::from(from), correlation, response, &mut ctx);
+        }
+        if channel == Channel::Markers {
+            return self.coordinate(setup, now, out, |transactions, host| {
+                transactions.on_markers_response(BrokerId::from(from), correlation, response, host);
+            });
         }
         if channel == Channel::Metadata {
             return self.on_metadata(setup, disk, now, from, correlation, response, out);
@@ -231,6 +272,9 @@ impl Process {
             }
             let (mut ctx, replicas, _) = self.parts(setup, now, out);
             replicas.apply_delta(&delta, disk, &mut ctx);
+            if self.transactions.waits_for_metadata() {
+                self.coordinate(setup, now, out, TransactionCoordinator::on_metadata);
+            }
         }
         if first && self.loader.is_published() {
             let offset = self.loader.image().offset();
@@ -282,6 +326,7 @@ impl Process {
                 out.halt();
             }
             BrokerTimer::HighWatermarkCheckpoint => disk.write_high_watermarks(self.replicas.high_watermarks()),
+            BrokerTimer::Transactions => self.coordinate(setup, now, out, TransactionCoordinator::on_timer),
             _ => self.on_data_timer(setup, now, timer, out),
         }
         if ROUNDS.contains(&timer) {
@@ -350,6 +395,9 @@ impl Process {
         } else if connection.channel == Channel::Transactions {
             let (mut ctx, replicas, _) = self.parts(setup, now, out);
             replicas.on_coordinator_disconnect(BrokerId::from(peer), &mut ctx);
+        } else if connection.channel == Channel::Markers {
+            let peer = BrokerId::from(peer);
+            self.coordinate(setup, now, out, |transactions, host| transactions.on_markers_disconnect(peer, host));
         } else if connection.channel == Channel::Replication {
             self.replicas.fetchers.disconnected(now, BrokerId::from(peer), &setup.config, out);
         } else if connection.channel == Channel::Metadata {

@@ -39,13 +39,19 @@ impl Block {
 }
 
 impl ProducerIdManager {
-    /// Answers InitProducerId, and says whether to ask the controller for a block now.
+    /// Answers InitProducerId of a merely idempotent producer, and says whether to ask the controller for a block now.
     pub fn init(&mut self, now: Time, request: &InitProducerIdRequest) -> (InitProducerIdResponse, bool) {
         let failed = |error| InitProducerIdResponse { error, producer_id: -1, producer_epoch: -1 };
-        if request.transactional_id.is_some() {
-            // The transaction coordinator belongs to a later issue.
-            return (failed(ErrorCode::CoordinatorNotAvailable), false);
+        if (request.producer_id == -1) != (request.producer_epoch == -1) {
+            return (failed(ErrorCode::InvalidRequest), false);
         }
+        let (generated, ask) = self.generate(now);
+        let granted = |producer_id| InitProducerIdResponse { error: ErrorCode::None, producer_id, producer_epoch: 0 };
+        (generated.map_or_else(failed, granted), ask)
+    }
+
+    /// A new id, and whether to ask the controller for a block now.
+    pub fn generate(&mut self, now: Time) -> (Result<ProducerId, ErrorCode>, bool) {
         if self.current.used == self.current.size
             && let Some(next) = self.next.take()
         {
@@ -55,9 +61,9 @@ impl ProducerIdManager {
         match self.current.claim() {
             Some(producer_id) => {
                 let ask = producer_id == self.current.prefetch_at() && self.may_ask(now);
-                (InitProducerIdResponse { error: ErrorCode::None, producer_id, producer_epoch: 0 }, ask)
+                (Ok(producer_id), ask)
             }
-            None => (failed(ErrorCode::CoordinatorLoadInProgress), self.may_ask(now)),
+            None => (Err(ErrorCode::CoordinatorLoadInProgress), self.may_ask(now)),
         }
     }
 

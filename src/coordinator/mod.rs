@@ -1,12 +1,13 @@
 //! Coordinators: state machines whose state is the replay of what they wrote.
 //!
 //! Invariant: a handler returns records and a response and changes nothing; state changes only when a record is replayed.
-//! So failover *is* loading the partition.
+//! So failover *is* loading the partition. (Transactions have a pending state besides, which dies with its coordinator.)
 //!
-//! In Kafka: `coordinator-common` (`CoordinatorShard`, `CoordinatorResult`), `group-coordinator`.
+//! In Kafka: `coordinator-common` (`CoordinatorShard`, `CoordinatorResult`), `group-coordinator`, `transaction-coordinator`.
 
 pub mod group;
 mod record;
+pub mod transaction;
 
 pub use crate::metadata::coordinator_partition as partition_for;
 pub use record::{CoordinatorRecord, batch_of, records_of, transactional_batch_of};

@@ -29,6 +29,7 @@ use crate::base::config::BrokerConfig;
 use crate::base::{BrokerId, Offset, SortedMap, Time, TopicId, TopicPartition};
 use crate::log::LogDirectory;
 use crate::node::{BrokerTimer, Outbox, Timer};
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 /// The replicas of one running broker.
@@ -46,12 +47,28 @@ pub struct ReplicaManager {
     pub alter_partition: AlterPartitionManager,
     /// When the purgatory timer is due.
     purgatory_timer: Option<Time>,
-    /// The topic whose progress the group coordinator wants to hear of.
-    offsets_topic: Option<TopicId>,
+    coordinated: CoordinatedTopics,
     coordinator_news: Vec<CoordinatorNews>,
 }
 
-/// What the group coordinator has to react to.
+/// The topics whose progress coordinators want to hear of.
+#[derive(Clone, Copy, Debug, Default)]
+struct CoordinatedTopics {
+    offsets: Option<TopicId>,
+    transactions: Option<TopicId>,
+}
+
+/// Without a topic of transactions it is what it was before there were any, so that such runs keep their state hash.
+impl Hash for CoordinatedTopics {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.offsets.hash(state);
+        if let Some(topic) = self.transactions {
+            topic.hash(state);
+        }
+    }
+}
+
+/// What a coordinator has to react to.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum CoordinatorNews {
     /// The high watermark of a partition led here moved.
@@ -62,6 +79,16 @@ pub enum CoordinatorNews {
     Resigned(TopicPartition),
     /// The coordinator of a transaction knows, or does not, that offsets belong to it.
     Verified(Box<PendingOffsets>),
+}
+
+impl CoordinatorNews {
+    /// Which partition of a coordinator's topic it is about.
+    pub fn partition(&self) -> Option<TopicPartition> {
+        match self {
+            CoordinatorNews::Advanced(id) | CoordinatorNews::Elected(id) | CoordinatorNews::Resigned(id) => Some(*id),
+            CoordinatorNews::Verified(_) => None,
+        }
+    }
 }
 
 impl ReplicaManager {
@@ -77,7 +104,7 @@ impl ReplicaManager {
             fetchers: ReplicaFetchers::new(id),
             alter_partition,
             purgatory_timer: None,
-            offsets_topic: None,
+            coordinated: CoordinatedTopics::default(),
             coordinator_news: Vec::new(),
         }
     }
@@ -117,13 +144,26 @@ impl ReplicaManager {
         self.partitions.into_values().map(|partition| Rc::unwrap_or_clone(partition).into_log().close())
     }
 
-    /// News for the group coordinator since the last call.
+    /// News for the coordinators since the last call.
     pub fn take_coordinator_news(&mut self) -> Vec<CoordinatorNews> {
         std::mem::take(&mut self.coordinator_news)
     }
 
     fn coordinates(&self, id: TopicPartition) -> bool {
-        self.offsets_topic == Some(id.topic)
+        self.coordinated.offsets == Some(id.topic) || self.keeps_transactions(id)
+    }
+
+    /// Is it a partition of `__transaction_state`?
+    pub fn keeps_transactions(&self, id: TopicPartition) -> bool {
+        self.coordinated.transactions == Some(id.topic)
+    }
+
+    /// The same broker leads the partition in a new epoch.
+    fn leads_anew(&mut self, id: TopicPartition) {
+        // The epoch of a transaction coordinator is in its markers.
+        if self.keeps_transactions(id) {
+            self.coordinator_news.push(CoordinatorNews::Elected(id));
+        }
     }
 
     /// Fetch sessions have to look at the partition again.

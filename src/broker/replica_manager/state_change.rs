@@ -6,7 +6,7 @@ use crate::base::{BrokerId, TopicId, TopicPartition};
 use crate::broker::context::Context;
 use crate::broker::partition::Partition;
 use crate::log::{Disk, LogConfig, UnifiedLog};
-use crate::metadata::{CONSUMER_OFFSETS_TOPIC, MetadataDelta};
+use crate::metadata::{CONSUMER_OFFSETS_TOPIC, MetadataDelta, TRANSACTION_STATE_TOPIC};
 use crate::node::Event;
 use std::rc::Rc;
 
@@ -20,7 +20,8 @@ struct TopicSettings {
 impl ReplicaManager {
     /// Follows a change of the metadata; the image in the context is the new one.
     pub fn apply_delta(&mut self, delta: &MetadataDelta, disk: &mut Disk, ctx: &mut Context<'_, '_>) {
-        self.offsets_topic = ctx.image.topic_id(CONSUMER_OFFSETS_TOPIC);
+        self.coordinated.offsets = ctx.image.topic_id(CONSUMER_OFFSETS_TOPIC);
+        self.coordinated.transactions = ctx.image.topic_id(TRANSACTION_STATE_TOPIC);
         for topic in &delta.removed_topics {
             self.remove_topic(*topic, disk, ctx);
         }
@@ -76,6 +77,8 @@ impl ReplicaManager {
         }
         if transition.role_changed || (transition.new_epoch && !leads) {
             self.leadership_changed(id, ctx);
+        } else if transition.new_epoch {
+            self.leads_anew(id);
         }
     }
 
