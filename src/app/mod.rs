@@ -11,6 +11,7 @@ mod processor_app;
 mod producer_app;
 mod setup;
 mod sink;
+mod transactions;
 mod worker;
 
 pub use crate::client::payload::record_id_of;

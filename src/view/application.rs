@@ -91,6 +91,12 @@ pub(super) fn producer_settings(config: &ProducerConfig) -> Vec<(Rc<str>, Rc<str
 
 fn producer_activity(app: &ProducerApp, now: Time) -> Activity {
     let Some(client) = app.client() else { return Activity::Dead };
+    match app.activity() {
+        ProducerActivity::Initializing => return Activity::InitializingTransactions,
+        ProducerActivity::Ending { committed } => return Activity::EndingTransaction { committed },
+        ProducerActivity::Failed(error) => return Activity::Failed { error: Rc::from(error.name()) },
+        _ => {}
+    }
     client_activity(client, now).unwrap_or_else(|| match app.activity() {
         ProducerActivity::AllSent => Activity::Finished,
         _ => Activity::Idle,

@@ -18,12 +18,14 @@
 //! instances both read everything.
 
 mod steps;
+mod transaction;
 
-use super::{OffsetsMode, ProcessorAppSetup, Sink};
+use super::{OffsetsMode, ProcessorAppSetup, Sink, transactions};
 use crate::base::{NodeId, Offset, Prng, RecordId, SortedMap, Time, TopicPartition};
 use crate::client::Producer;
 use crate::client::consumer::{Consumer, ConsumerRecord, WaitsFor};
 use crate::node::{Channel, ClientError, ConnectionId, Crash, LoopTimer, Message, Node, Outbox, Timer};
+use crate::protocol::OffsetCommitPartition;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -103,6 +105,8 @@ struct Running {
     /// Where to read again from, should it all be undone: the last committed positions; before the first commit, where this
     /// process began to read.
     committed: SortedMap<TopicPartition, Offset>,
+    /// The positions as `poll()` left them: what is committed with this batch, even should a partition be read anew meanwhile.
+    read: Rc<[OffsetCommitPartition]>,
     /// Why an output of this batch was not written.
     failure: Option<ClientError>,
 }
@@ -198,8 +202,9 @@ impl Node for ProcessorApp {
         let (name, brokers) = (&setup.name, &setup.brokers);
         let mut consumer = Consumer::new(Rc::clone(name), setup.consumer.clone(), Rc::clone(brokers), now);
         consumer.assign(now, setup.from.clone());
-        let producer = Producer::new(Rc::clone(name), setup.producer.clone(), Rc::clone(brokers));
-        let mut producer = producer.with_completions();
+        let config = transactions::settings(&setup.producer, out);
+        let producer = Producer::new(Rc::clone(name), config, Rc::clone(brokers));
+        let mut producer = producer.with_completions().with_transaction_version(setup.transaction_version);
         producer.start(now, out);
         self.lives += 1;
         self.running = Some(Running {
@@ -209,9 +214,13 @@ impl Node for ProcessorApp {
             batch: VecDeque::new(),
             sent: 0,
             committed: SortedMap::new(),
+            read: Rc::new([]),
             failure: None,
         });
-        self.poll(now, out);
+        match self.setup.is_transactional() {
+            true => self.call(Doing::Initializing, now, out),
+            false => self.poll(now, out),
+        }
     }
 
     fn on_message(&mut self, now: Time, _from: NodeId, message: Message, out: &mut Outbox<'_>) {

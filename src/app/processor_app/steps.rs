@@ -1,8 +1,8 @@
 //! The loop: what each step does, and what comes after it.
 
 use super::{Doing, OffsetsMode, ProcessorApp, Running};
-use crate::app::Sink;
 use crate::app::sink::SinkWrite;
+use crate::app::{Sink, transactions};
 use crate::base::Time;
 use crate::client::consumer::{ConsumerRecord, Polled};
 use crate::client::payload::record_value;
@@ -20,6 +20,7 @@ impl ProcessorApp {
             Doing::CommittingBefore | Doing::CommittingAfter => self.await_commit(now, out),
             Doing::Sending => running.await_send(now, out),
             Doing::Flushing => running.await_flush(now, out),
+            Doing::Initializing | Doing::SendingOffsets | Doing::Ending(_) => self.await_transaction(now, out),
             _ => {}
         }
     }
@@ -38,6 +39,7 @@ impl ProcessorApp {
             Polled::Records(records) => {
                 // What no generator made has no number that its output could carry.
                 running.batch = records.into_iter().filter(|record| record.id.is_some()).collect();
+                running.read = running.consumed();
                 running.pause(Doing::Returned, now, out);
             }
             Polled::Failed(error) => running.fail_reading(error, out),
@@ -54,21 +56,27 @@ impl ProcessorApp {
                 running.consumer.commit_sync(now, out);
                 self.await_commit(now, out);
             }
-            Doing::Returned | Doing::Begun => self.begin_record(now, out),
+            Doing::Returned => self.begin(now, out),
+            Doing::Begun => self.begin_record(now, out),
             Doing::Processing(_) => self.finish_record(now, out),
             Doing::Processed => self.send(now, out),
+            Doing::BatchDone if self.setup.is_transactional() && offsets == OffsetsMode::Transaction => {
+                self.call(Doing::SendingOffsets, now, out);
+            }
+            Doing::BatchDone if self.setup.is_transactional() => self.call(Doing::Ending(true), now, out),
+            Doing::OffsetsSent => self.call(Doing::Ending(true), now, out),
             Doing::BatchDone if offsets == OffsetsMode::Before => self.poll(now, out),
             Doing::BatchDone => {
                 running.doing = Doing::Flushing;
                 running.producer.flush(now, out);
                 running.await_flush(now, out);
             }
-            Doing::Flushed => {
+            Doing::Ended(true) if offsets != OffsetsMode::After => self.poll(now, out),
+            Doing::Flushed | Doing::Ended(true) => {
                 running.doing = Doing::CommittingAfter;
                 running.consumer.commit_sync(now, out);
                 self.await_commit(now, out);
             }
-            Doing::Ended(true) => self.poll(now, out),
             Doing::Ended(false) => {
                 running.go_back(out);
                 self.poll(now, out);
@@ -85,10 +93,22 @@ impl ProcessorApp {
             Some(Ok(())) => {
                 running.committed.extend(running.consumer.positions());
                 match running.doing {
-                    Doing::CommittingBefore => self.begin_record(now, out),
+                    Doing::CommittingBefore => self.begin(now, out),
                     _ => self.poll(now, out),
                 }
             }
+        }
+    }
+
+    /// Begins with what `poll()` returned.
+    fn begin(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        if !self.setup.is_transactional() {
+            return self.begin_record(now, out);
+        }
+        match running.producer.begin_transaction(now, out) {
+            Ok(()) => running.pause(Doing::Begun, now, out),
+            Err(error) => self.threw(error, now, out),
         }
     }
 
@@ -129,17 +149,22 @@ impl ProcessorApp {
             value: record_value(&self.setup.name, record, None),
             headers: Vec::new(),
         };
-        match running.producer.send(now, output, out) {
-            SendOutcome::Blocked => running.doing = Doing::Sending,
-            SendOutcome::Buffered(_) | SendOutcome::Failed => running.returned_from_send(now, out),
-        }
+        let outcome = running.producer.send(now, output, out);
         running.hear_callbacks();
+        match outcome {
+            SendOutcome::Blocked => running.doing = Doing::Sending,
+            SendOutcome::Buffered(_) => running.returned_from_send(now, out),
+            SendOutcome::Failed => match transactions::transaction_error(&running.producer) {
+                Some(error) => self.threw(error, now, out),
+                None => running.returned_from_send(now, out),
+            },
+        }
     }
 }
 
 impl Running {
     /// Ends a step: the next begins as an event of its own.
-    fn pause(&mut self, doing: Doing, now: Time, out: &mut Outbox<'_>) {
+    pub(super) fn pause(&mut self, doing: Doing, now: Time, out: &mut Outbox<'_>) {
         self.doing = doing;
         out.set_timer(Timer::Loop(LoopTimer::Poll), now);
     }

@@ -5,14 +5,18 @@
 //! somewhere that remembers); what lay in the client's accumulator is not. So a restarted program goes on with the first
 //! record that it had not yet handed over, and does not know what became of those before.
 
-use super::{KeyMode, ProducerAppSetup};
+mod transactional;
+
+use super::{KeyMode, ProducerAppSetup, transactions};
 use crate::base::{NodeId, Prng, RecordId, Time};
 use crate::client::Producer;
 use crate::client::payload::record_value;
 use crate::client::producer::{ProducerRecord, SendOutcome};
-use crate::node::{ConnectionId, Crash, LoopTimer, Message, Node, Outbox, Timer};
+use crate::node::{ClientError, ConnectionId, Crash, LoopTimer, Message, Node, Outbox, Timer};
 use bytes::Bytes;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
+use transactional::{Phase, Transaction};
 
 /// What the program is doing now. What its client does at the same time, the client tells.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -31,30 +35,62 @@ pub enum ProducerActivity {
     },
     /// Has sent all its records; some may still be under way.
     AllSent,
+    /// Inside `initTransactions()`.
+    Initializing,
+    /// Inside `commitTransaction()` or `abortTransaction()`.
+    Ending {
+        /// Which of them.
+        committed: bool,
+    },
+    /// An exception ended the program.
+    Failed(ClientError),
 }
 
 /// What a crash destroys.
-#[derive(Clone, PartialEq, Hash, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 struct Running {
     client: Producer,
     due: Time,
     blocked: bool,
+    /// With a `transactional.id`.
+    transaction: Option<Transaction>,
 }
 
 /// A program that sends numbered records.
-#[derive(Clone, PartialEq, Hash, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct ProducerApp {
     setup: Rc<ProducerAppSetup>,
-    /// Durable: how many records `send()` has returned for.
+    /// Durable: how many records `send()` has returned for; with transactions, how many are in transactions that ended.
     next: u32,
+    /// Durable: how many transactions ended for good.
+    transactions: u32,
     lives: u32,
     running: Option<Running>,
+}
+
+/// Transactions count only where there are any, so that older runs keep their hashes.
+impl Hash for ProducerApp {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.setup, self.next, self.lives, &self.running).hash(state);
+        if self.setup.transactions.is_some() {
+            self.transactions.hash(state);
+        }
+    }
+}
+
+impl Hash for Running {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.client, self.due, self.blocked).hash(state);
+        if let Some(transaction) = &self.transaction {
+            transaction.hash(state);
+        }
+    }
 }
 
 impl ProducerApp {
     /// Not started yet.
     pub fn new(setup: ProducerAppSetup) -> Self {
-        ProducerApp { setup: Rc::new(setup), next: 0, lives: 0, running: None }
+        ProducerApp { setup: Rc::new(setup), next: 0, transactions: 0, lives: 0, running: None }
     }
 
     /// What it was told.
@@ -67,9 +103,13 @@ impl ProducerApp {
         self.running.as_ref().map(|running| &running.client)
     }
 
-    /// How many records it has handed to its producer, over all its lives.
+    /// How many records it has handed to its producer, over all its lives; those of a transaction that failed do not count.
     pub fn records_sent(&self) -> u32 {
-        self.next
+        self.next + self.transaction().map_or(0, |transaction| transaction.sent)
+    }
+
+    fn transaction(&self) -> Option<&Transaction> {
+        self.running.as_ref()?.transaction.as_ref()
     }
 
     /// How often it was started.
@@ -80,6 +120,7 @@ impl ProducerApp {
     /// Nothing left to do on its own: all records sent and acknowledged or failed, or dead.
     pub fn is_done(&self) -> bool {
         match &self.running {
+            Some(Running { transaction: Some(Transaction { phase: Phase::Failed(_), .. }), .. }) => true,
             Some(running) => self.next == self.setup.records && running.client.is_idle(),
             None => self.lives > 0,
         }
@@ -87,6 +128,12 @@ impl ProducerApp {
 
     /// What it is doing now.
     pub fn activity(&self) -> ProducerActivity {
+        match self.transaction().map(|transaction| &transaction.phase) {
+            Some(Phase::Failed(error)) => return ProducerActivity::Failed(error.clone()),
+            Some(Phase::Initializing) => return ProducerActivity::Initializing,
+            Some(Phase::Ending(committed)) => return ProducerActivity::Ending { committed: *committed },
+            Some(Phase::Ready | Phase::Open) | None => {}
+        }
         match &self.running {
             None => ProducerActivity::Stopped,
             Some(_) if self.next == self.setup.records => ProducerActivity::AllSent,
@@ -96,7 +143,7 @@ impl ProducerApp {
     }
 
     fn next_record(&self) -> RecordId {
-        RecordId(self.setup.first_record.0 + self.next)
+        RecordId(self.setup.first_record.0 + self.records_sent())
     }
 
     fn generate(&self) -> ProducerRecord {
@@ -117,6 +164,9 @@ impl ProducerApp {
     }
 
     fn send_next(&mut self, now: Time, out: &mut Outbox<'_>) {
+        if self.transaction().is_some() {
+            return self.step_transaction(now, out);
+        }
         if self.next == self.setup.records {
             return;
         }
@@ -149,18 +199,30 @@ impl ProducerApp {
             && !running.client.is_blocked()
         {
             running.blocked = false;
-            self.sent(now, out);
+            match running.transaction {
+                Some(_) => self.sent_in_transaction(now, out),
+                None => self.sent(now, out),
+            }
         }
+        self.await_call(now, out);
     }
 }
 
 impl Node for ProducerApp {
     fn on_start(&mut self, now: Time, out: &mut Outbox<'_>) {
         let setup = &self.setup;
-        let mut client = Producer::new(Rc::clone(&setup.name), setup.config.clone(), Rc::clone(&setup.brokers));
+        let config = transactions::settings(&setup.config, out);
+        let mut client = Producer::new(Rc::clone(&setup.name), config, Rc::clone(&setup.brokers));
+        let transaction = setup.transactions.map(|plan| Transaction::new(plan, now));
+        if let Some(plan) = setup.transactions {
+            client = client.with_transaction_version(plan.version);
+        }
         client.start(now, out);
         self.lives += 1;
-        self.running = Some(Running { client, due: now, blocked: false });
+        self.running = Some(Running { client, due: now, blocked: false, transaction });
+        if self.transaction().is_some() {
+            return self.call(Phase::Initializing, now, out);
+        }
         if self.next < self.setup.records {
             self.schedule(now, out);
         }
@@ -198,78 +260,4 @@ impl Node for ProducerApp {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::Duration;
-    use crate::base::config::{ProducerConfig, Properties};
-    use crate::client::consumer::fake::{BROKER, CLIENT, Fake};
-    use crate::client::payload::record_id_of;
-    use crate::node::Event;
-    use crate::protocol::ApiKey;
-
-    fn lab(key: KeyMode) -> Fake<ProducerApp> {
-        let mut lab = Fake::new(ProducerApp::new(ProducerAppSetup {
-            node: CLIENT,
-            name: "shop".into(),
-            topic: "orders".into(),
-            records: 5,
-            first_record: RecordId(100),
-            interval: Duration::from_millis(100),
-            key,
-            value_size: Some(32),
-            config: ProducerConfig::parse(&Properties::new()).expect("defaults are valid"),
-            transactions: None,
-            start: None,
-            brokers: [BROKER].into(),
-        }));
-        lab.start();
-        lab
-    }
-
-    fn logged(lab: &Fake<ProducerApp>) -> Vec<(Option<RecordId>, Option<Bytes>)> {
-        let records = lab.broker.log.iter().flat_map(|batch| batch.records().map(|record| record.expect("readable")));
-        records.map(|record| (record.value.as_deref().and_then(record_id_of), record.key)).collect()
-    }
-
-    #[test]
-    fn records_are_numbered_and_paced() {
-        let mut lab = lab(KeyMode::Entities(2));
-        lab.run_ms(250);
-        assert_eq!(lab.node.records_sent(), 3);
-        assert!(matches!(lab.node.activity(), ProducerActivity::Waiting { .. }) && !lab.node.is_done());
-        lab.run_ms(1_000);
-        let key = |text: &'static str| Some(Bytes::from_static(text.as_bytes()));
-        let keys = ["entity-0", "entity-1", "entity-0", "entity-1", "entity-0"].map(key);
-        let expected: Vec<_> = (100..105).map(|id| Some(RecordId(id))).zip(keys).collect();
-        assert_eq!(logged(&lab), expected);
-        assert!(lab.node.is_done());
-        assert_eq!(lab.node.activity(), ProducerActivity::AllSent);
-    }
-
-    #[test]
-    fn a_restart_goes_on_with_the_next_record() {
-        let mut lab = lab(KeyMode::None);
-        lab.run_to(|event| matches!(event, Event::Sent { record: RecordId(102), .. }));
-        lab.crash();
-        assert!(lab.node.is_done() && lab.node.client().is_none());
-        lab.start();
-        lab.run_ms(5_000);
-        let ids: Vec<_> = logged(&lab).into_iter().filter_map(|(id, _)| id).map(|id| id.0).collect();
-        assert_eq!(ids, [100, 101, 103, 104], "102 lay in the accumulator");
-        assert_eq!(lab.node.lives(), 2);
-    }
-
-    #[test]
-    fn a_blocked_send_stops_the_program_and_is_repeated_after_a_crash() {
-        let mut lab = lab(KeyMode::Unique);
-        lab.hold.insert(ApiKey::Metadata);
-        lab.run_ms(500);
-        assert_eq!(lab.node.activity(), ProducerActivity::Blocked { record: RecordId(100) });
-        assert_eq!(lab.node.records_sent(), 0);
-        lab.crash();
-        lab.hold.clear();
-        lab.start();
-        lab.run_ms(5_000);
-        assert_eq!(logged(&lab).len(), 5);
-    }
-}
+mod tests;

@@ -1,0 +1,75 @@
+//! Pace, restarts and transactions, against a broker that answers from a list.
+
+use super::*;
+use crate::base::Duration;
+use crate::base::config::{ProducerConfig, Properties};
+use crate::client::consumer::fake::{BROKER, CLIENT, Fake};
+use crate::client::payload::record_id_of;
+use crate::node::Event;
+use crate::protocol::ApiKey;
+
+fn lab(key: KeyMode) -> Fake<ProducerApp> {
+    let mut lab = Fake::new(ProducerApp::new(ProducerAppSetup {
+        node: CLIENT,
+        name: "shop".into(),
+        topic: "orders".into(),
+        records: 5,
+        first_record: RecordId(100),
+        interval: Duration::from_millis(100),
+        key,
+        value_size: Some(32),
+        config: ProducerConfig::parse(&Properties::new()).expect("defaults are valid"),
+        transactions: None,
+        start: None,
+        brokers: [BROKER].into(),
+    }));
+    lab.start();
+    lab
+}
+
+fn logged(lab: &Fake<ProducerApp>) -> Vec<(Option<RecordId>, Option<Bytes>)> {
+    let records = lab.broker.log.iter().flat_map(|batch| batch.records().map(|record| record.expect("readable")));
+    records.map(|record| (record.value.as_deref().and_then(record_id_of), record.key)).collect()
+}
+
+#[test]
+fn records_are_numbered_and_paced() {
+    let mut lab = lab(KeyMode::Entities(2));
+    lab.run_ms(250);
+    assert_eq!(lab.node.records_sent(), 3);
+    assert!(matches!(lab.node.activity(), ProducerActivity::Waiting { .. }) && !lab.node.is_done());
+    lab.run_ms(1_000);
+    let key = |text: &'static str| Some(Bytes::from_static(text.as_bytes()));
+    let keys = ["entity-0", "entity-1", "entity-0", "entity-1", "entity-0"].map(key);
+    let expected: Vec<_> = (100..105).map(|id| Some(RecordId(id))).zip(keys).collect();
+    assert_eq!(logged(&lab), expected);
+    assert!(lab.node.is_done());
+    assert_eq!(lab.node.activity(), ProducerActivity::AllSent);
+}
+
+#[test]
+fn a_restart_goes_on_with_the_next_record() {
+    let mut lab = lab(KeyMode::None);
+    lab.run_to(|event| matches!(event, Event::Sent { record: RecordId(102), .. }));
+    lab.crash();
+    assert!(lab.node.is_done() && lab.node.client().is_none());
+    lab.start();
+    lab.run_ms(5_000);
+    let ids: Vec<_> = logged(&lab).into_iter().filter_map(|(id, _)| id).map(|id| id.0).collect();
+    assert_eq!(ids, [100, 101, 103, 104], "102 lay in the accumulator");
+    assert_eq!(lab.node.lives(), 2);
+}
+
+#[test]
+fn a_blocked_send_stops_the_program_and_is_repeated_after_a_crash() {
+    let mut lab = lab(KeyMode::Unique);
+    lab.hold.insert(ApiKey::Metadata);
+    lab.run_ms(500);
+    assert_eq!(lab.node.activity(), ProducerActivity::Blocked { record: RecordId(100) });
+    assert_eq!(lab.node.records_sent(), 0);
+    lab.crash();
+    lab.hold.clear();
+    lab.start();
+    lab.run_ms(5_000);
+    assert_eq!(logged(&lab).len(), 5);
+}
