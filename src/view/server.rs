@@ -51,7 +51,7 @@ pub(super) fn broker(
         broker_epoch: broker.broker_epoch(),
         metadata_offset: broker.image().offset(),
         partitions,
-        transactions: Vec::new(),
+        transactions: transactions::coordinated(world, broker),
     };
     let doing = match broker.is_fenced() {
         true if broker.broker_epoch() < 0 => Activity::Starting,

@@ -2,7 +2,8 @@
 
 use super::project::partition_name;
 use crate::base::config::ProducerConfig;
-use crate::base::{NodeId, Offset, ProducerId, SortedMap, TopicPartition};
+use crate::base::{NodeId, Offset, ProducerId, SortedMap, Time, TopicPartition};
+use crate::broker::{Broker, TransactionCoordinator};
 use crate::client::Producer;
 use crate::client::producer::{State, TransactionManager};
 use crate::log::{LogDirectory, UnifiedLog};
@@ -155,18 +156,44 @@ pub struct TransactionView {
     pub pending: Option<&'static str>,
     /// What belongs to the open transaction.
     pub partitions: Vec<Rc<str>>,
-    /// When the open transaction began, in its coordinator's milliseconds.
+    /// When the open transaction began, in milliseconds since the scenario did, by its coordinator's clock; −1 if there is none.
     pub start_ms: i64,
     /// When the state changed last.
     pub update_ms: i64,
     /// `transaction.version` that its last transaction used.
-    pub version: i16,
+    pub version: u8,
 }
 
-/// All transactional ids, by their names, as whoever coordinates them now knows them.
+/// All transactional ids, as those who coordinate them now know them.
 pub fn transactions(world: &World) -> Vec<TransactionView> {
-    let _ = world;
-    Vec::new()
+    let brokers = world.nodes().filter_map(|(_, node)| match node {
+        AnyNode::Broker(broker) => Some(coordinated(world, broker)),
+        _ => None,
+    });
+    brokers.flatten().collect()
+}
+
+/// The transactional ids that a broker coordinates.
+pub(super) fn coordinated(world: &World, broker: &Broker) -> Vec<TransactionView> {
+    let origin = Time::ORIGIN.wall_clock_ms();
+    let all = broker.transaction_coordinator().into_iter().flat_map(TransactionCoordinator::transactions);
+    let all = all.map(|(home, it)| TransactionView {
+        transactional_id: Rc::clone(&it.transactional_id),
+        home: partition_name(world, home),
+        producer_id: it.producer_id,
+        producer_epoch: it.producer_epoch,
+        last_producer_epoch: it.last_producer_epoch,
+        previous_producer_id: it.prev_producer_id,
+        next_producer_id: it.next_producer_id,
+        timeout_ms: it.timeout.as_millis(),
+        state: it.state.name(),
+        pending: it.pending_state.map(TransactionState::name),
+        partitions: it.partitions.iter().copied().map(name(world)).collect(),
+        start_ms: if it.start_ms < 0 { -1 } else { it.start_ms - origin },
+        update_ms: it.update_ms - origin,
+        version: it.transaction_version,
+    });
+    all.collect()
 }
 
 /// Which node writes with which transactional id.

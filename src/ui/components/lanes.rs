@@ -181,7 +181,7 @@ fn Lanes(props: &LanesProps) -> Html {
                 let y = scale.swim(at);
                 html! {
                     <g key={format!("t-{}", lane.transactional_id)}>
-                        <text class="lane" x="12" y={(y + 4.0).to_string()}>{ "◆ " }{ shorten(&lane.transactional_id, 12.0, LEFT - 32.0) }</text>
+                        <text class="lane" x="12" y={(y + 4.0).to_string()}>{ "◆ " }{ shorten(&lane.transactional_id, 12.0, LEFT - 24.0) }</text>
                         <path class="laneline" d={format!("M{LEFT} {y} H{end}")} />
                     </g>
                 }

@@ -73,7 +73,7 @@ pub fn machine(now: &str, pending: Option<&str>, t: &Texts) -> Html {
     });
     let head = |id: &'static str| {
         html! {
-            <marker {id} viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0.5 L8 4 L0 7.5 z" /></marker>
+            <marker {id} viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="9" markerHeight="9" orient="auto"><path d="M0 0.5 L8 4 L0 7.5 z" /></marker>
         }
     };
     html! {

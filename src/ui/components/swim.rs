@@ -38,14 +38,12 @@ pub fn lanes(list: &[TransactionLane], scale: &Scale, names: &[Rc<str>], t: &Tex
         };
         html! {
             <g key={&*lane.transactional_id} class="txn" data-txn={lane.transactional_id.clone()} transform={format!("translate(0,{y:.1})")}>
-                <g clip-path="url(#in-lanes)"><g>
-                    { for lane.bands.iter().enumerate().map(|(at, it)| band(at, it, scale, &select, t)) }
-                    { for lane.marks.iter().enumerate().map(|(at, it)| mark(at, it, scale, names, t)) }
-                </g></g>
+                { for lane.bands.iter().enumerate().map(|(at, it)| band(at, it, scale, &select, t)) }
+                { for lane.marks.iter().enumerate().map(|(at, it)| mark(at, it, scale, names, t)) }
             </g>
         }
     };
-    html! { <g class="swim">{ for list.iter().enumerate().map(lane) }</g> }
+    html! { <g class="swim" clip-path="url(#in-lanes)">{ for list.iter().enumerate().map(lane) }</g> }
 }
 
 fn band(at: usize, it: &BandView, scale: &Scale, select: &Callback<MouseEvent>, t: &Texts) -> Html {
