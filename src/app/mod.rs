@@ -1,8 +1,8 @@
 //! What people's programs do with Kafka: generate records, poll, process, commit, hand over, and act on the world.
 //!
 //! Invariants: an application's volatile state (its Kafka client, what it is processing, a worker's queue) is one struct
-//! that a crash drops whole; what survives stands beside it: a producer's `next` record, and the [`Sink`], which is an
-//! external system. An application takes one step per event, so that a fault can fall between any two.
+//! that a crash drops whole; what survives stands beside it: a producer's `next` record and what it has no ack for, and the
+//! [`Sink`], which is an external system. An application takes one step per event, so that a fault can fall between any two.
 //!
 //! Nothing here is in Kafka. What the loops do is what Kafka's documentation tells people to write.
 
@@ -12,6 +12,7 @@ mod producer_app;
 mod setup;
 mod sink;
 mod transactions;
+mod unacknowledged;
 mod worker;
 
 pub use crate::client::payload::record_id_of;
@@ -19,7 +20,7 @@ pub use consumer_app::{ConsumerActivity, ConsumerApp};
 pub use processor_app::{ProcessorActivity, ProcessorApp};
 pub use producer_app::{ProducerActivity, ProducerApp};
 pub use setup::{
-    CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, ProcessorAppSetup, ProducerAppSetup,
+    CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, ProcessorAppSetup, ProducerAppSetup, Resend,
     TransactionPlan,
 };
 pub use sink::{Sink, SinkRow};

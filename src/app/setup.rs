@@ -16,6 +16,24 @@ pub enum KeyMode {
     Entities(u32),
 }
 
+/// What a program sends again when it starts anew.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Resend {
+    /// Nothing: what its client held at the crash is gone.
+    Never,
+    /// All that it has not seen an ack for. It cannot know whether that is stored.
+    Unacknowledged,
+}
+
+/// Adds nothing for a program that does not, so that it has the state hash that it always had.
+impl Hash for Resend {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        if *self == Resend::Unacknowledged {
+            state.write_u8(1);
+        }
+    }
+}
+
 /// How a program that sends uses transactions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct TransactionPlan {
@@ -46,6 +64,8 @@ pub struct ProducerAppSetup {
     pub key: KeyMode,
     /// Pads values to this many bytes.
     pub value_size: Option<u32>,
+    /// After a restart.
+    pub resend: Resend,
     /// Settings of its Kafka client.
     pub config: ProducerConfig,
     /// How it uses transactions; none without `transactional.id`.
@@ -61,6 +81,7 @@ impl Hash for ProducerAppSetup {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.node, &self.name, &self.topic, self.records, self.first_record).hash(state);
         (self.interval, self.key, self.value_size, &self.config, &self.brokers).hash(state);
+        self.resend.hash(state);
         if self.transactions.is_some() || self.start.is_some() {
             (self.transactions, self.start).hash(state);
         }

@@ -4,6 +4,7 @@ use super::claim::{Claim, claim};
 use super::invariants::{Invariants, Violation};
 use super::ledger::Ledger;
 use super::verdict::Verdict;
+use crate::app::ProcessorApp;
 use crate::base::Time;
 use crate::broker::Partition;
 use crate::node::Event;
@@ -28,7 +29,7 @@ impl Run {
         let setup = world.setup();
         Run {
             ledger: Ledger::new(setup),
-            invariants: Invariants::new(&setup.producers),
+            invariants: Invariants::new(setup),
             claim: claim(&setup.producers, &setup.consumers),
             world,
         }
@@ -79,9 +80,16 @@ impl Run {
         true
     }
 
-    /// Records that acks=all acknowledged and that stand in no log, though Kafka gave nothing up.
+    /// What the logs show at the end that they should not: records that acks=all acknowledged and that stand in no log, though
+    /// Kafka gave nothing up; records of an idempotent producer that stand there twice; inputs without exactly one output.
     pub fn lost_promises(&self) -> Vec<Violation> {
-        self.invariants.check_survivors(&self.world, &self.ledger, self.world.now())
+        let now = self.world.now();
+        let mut broken = self.invariants.check_survivors(&self.world, &self.ledger, now);
+        broken.extend(self.invariants.check_idempotence(&self.world, now));
+        let ended = |(node, app): (_, &ProcessorApp)| self.world.is_alive(node) && app.is_done() && !app.has_failed();
+        let ended = self.world.is_quiet() && self.world.processors().all(ended);
+        broken.extend(self.invariants.check_outputs(&self.world, now, ended));
+        broken
     }
 
     /// Adds a fault.

@@ -66,7 +66,8 @@ impl UnifiedLog {
     pub(super) fn rebuild_producer_state(&mut self, end: Offset, now_ms: i64) {
         if self.producer_state.is_empty() && self.producer_state.end_offset() >= end {
             // There was nobody to know before; truncating made nobody known.
-            self.directory.snapshots.retain(|&offset, _| offset <= end);
+            let start = self.log_start_offset;
+            self.directory.snapshots.retain(|&offset, _| offset <= end && offset > start);
             self.producer_state.reset(end);
         } else {
             self.reload_producers(end, now_ms);

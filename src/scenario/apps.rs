@@ -4,7 +4,7 @@ use super::build::{Names, checked, known_topic};
 use super::format::{self, Commit, Key, Offsets, Scenario};
 use super::reader::Mistakes;
 use crate::app::{
-    CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, ProcessorAppSetup, ProducerAppSetup,
+    self, CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, ProcessorAppSetup, ProducerAppSetup,
     TransactionPlan,
 };
 use crate::base::config::{ConsumerConfig, ProducerConfig};
@@ -42,6 +42,10 @@ impl Apps<'_> {
                     Key::Entity(count) => KeyMode::Entities(count),
                 },
                 value_size: None,
+                resend: match producer.resend {
+                    format::Resend::Never => app::Resend::Never,
+                    format::Resend::Unacknowledged => app::Resend::Unacknowledged,
+                },
                 transactions: config.transactional_id.is_some().then(|| TransactionPlan {
                     records: producer.transaction_records,
                     abort_every: producer.abort_every,

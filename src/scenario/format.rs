@@ -103,6 +103,8 @@ pub struct Producer {
     pub rate_per_second: u32,
     /// Their keys.
     pub key: Key,
+    /// What it sends again when it starts anew.
+    pub resend: Resend,
     /// With a `transactional.id`: how many records a transaction has.
     pub transaction_records: u32,
     /// Every how-manieth transaction is aborted on purpose; 0 for none.
@@ -188,6 +190,16 @@ macro_rules! words {
             }
         }
     };
+}
+
+words! {
+    /// What a producing program sends again after a restart.
+    Resend {
+        /// Nothing.
+        Never = "never",
+        /// What it has seen no ack for.
+        Unacknowledged = "unacknowledged",
+    }
 }
 
 words! {

@@ -117,6 +117,7 @@ fn read_producer(r: &mut Reader<'_>) -> Producer {
         records: r.number("records", 20, 0, 1_000_000) as u32,
         rate_per_second: r.number("rate.per.second", 10, 1, 1_000_000) as u32,
         key: read_key(r),
+        resend: r.word("resend", Resend::WORDS, Resend::Never),
         transaction_records: r.number("transaction.records", 1, 1, 1_000_000) as u32,
         abort_every: r.number("abort.every", 0, 0, 1_000_000) as u32,
         start: r.millis("start.at.ms"),

@@ -49,9 +49,14 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
     }
     if let Some(i) = scenario.producers.iter().position(|p| &*p.name == name) {
         return match key {
-            "records" | "rate.per.second" | "key" | "topic" | "transaction.records" | "abort.every" | "start.at.ms" => {
-                set_field(scenario, &place, |json| json["producers"][i][key] = number_or_text(value))
-            }
+            "records"
+            | "rate.per.second"
+            | "key"
+            | "topic"
+            | "resend"
+            | "transaction.records"
+            | "abort.every"
+            | "start.at.ms" => set_field(scenario, &place, |json| json["producers"][i][key] = number_or_text(value)),
             _ => put(&mut scenario.producers[i].config, producer_keys(), &place, key, value),
         };
     }

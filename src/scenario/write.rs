@@ -86,6 +86,9 @@ fn producer(producer: &Producer) -> Value {
         Key::Record => drop(out.insert("key".into(), json!("record"))),
         Key::Entity(count) => drop(out.insert("key".into(), json!(format!("entity:{count}")))),
     }
+    if producer.resend != Resend::Never {
+        out.insert("resend".into(), json!(producer.resend.word()));
+    }
     insert(
         &mut out,
         "transaction.records",

@@ -1,6 +1,6 @@
 //! A world with three controllers, in the scenario's language.
 
-use delivery_lab::app::{KeyMode, ProducerAppSetup};
+use delivery_lab::app::{KeyMode, ProducerAppSetup, Resend};
 use delivery_lab::base::config::{BrokerConfig, ProducerConfig, Properties};
 use delivery_lab::base::{Duration, NodeId, RecordId, Time};
 use delivery_lab::check::{Run, liveness};
@@ -35,6 +35,7 @@ pub fn setup(seed: u64, records: u32, settings: &[(&str, &str)]) -> WorldSetup {
         interval: Duration::from_millis(50),
         key: KeyMode::Unique,
         value_size: None,
+        resend: Resend::Never,
         config: ProducerConfig::parse(&Properties::new()).expect("defaults are good"),
         transactions: None,
         start: None,

@@ -3,11 +3,13 @@
 //! Invariants: one record is sent per event; a `send()` that blocks stops the program until it returns, and the sleep
 //! begins only then. The counter of records that `send()` returned for is durable (the program reads its input from
 //! somewhere that remembers); what lay in the client's accumulator is not. So a restarted program goes on with the first
-//! record that it had not yet handed over, and does not know what became of those before.
+//! record that it had not yet handed over, and does not know what became of those before. With [`Resend::Unacknowledged`] it
+//! keeps a durable list of those it has seen no ack for, and sends them again first.
 
 mod transactional;
 
-use super::{KeyMode, ProducerAppSetup, transactions};
+use super::unacknowledged::Unacknowledged;
+use super::{KeyMode, ProducerAppSetup, Resend, transactions};
 use crate::base::{NodeId, Prng, RecordId, Time};
 use crate::client::Producer;
 use crate::client::payload::record_value;
@@ -62,6 +64,8 @@ pub struct ProducerApp {
     setup: Rc<ProducerAppSetup>,
     /// Durable: how many records `send()` has returned for; with transactions, how many are in transactions that ended.
     next: u32,
+    /// Durable: records without an ack, if it sends them again and uses no transactions.
+    unacknowledged: Unacknowledged,
     /// Durable: how many transactions ended for good.
     transactions: u32,
     lives: u32,
@@ -71,7 +75,7 @@ pub struct ProducerApp {
 /// Transactions count only where there are any, so that older runs keep their hashes.
 impl Hash for ProducerApp {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.setup, self.next, self.lives, &self.running).hash(state);
+        (&self.setup, self.next, &self.unacknowledged, self.lives, &self.running).hash(state);
         if self.setup.transactions.is_some() {
             self.transactions.hash(state);
         }
@@ -90,7 +94,14 @@ impl Hash for Running {
 impl ProducerApp {
     /// Not started yet.
     pub fn new(setup: ProducerAppSetup) -> Self {
-        ProducerApp { setup: Rc::new(setup), next: 0, transactions: 0, lives: 0, running: None }
+        ProducerApp {
+            setup: Rc::new(setup),
+            next: 0,
+            unacknowledged: Unacknowledged::default(),
+            transactions: 0,
+            lives: 0,
+            running: None,
+        }
     }
 
     /// What it was told.
@@ -121,7 +132,7 @@ impl ProducerApp {
     pub fn is_done(&self) -> bool {
         match &self.running {
             Some(Running { transaction: Some(Transaction { phase: Phase::Failed(_), .. }), .. }) => true,
-            Some(running) => self.next == self.setup.records && running.client.is_idle(),
+            Some(running) => self.has_sent_all() && running.client.is_idle(),
             None => self.lives > 0,
         }
     }
@@ -136,14 +147,18 @@ impl ProducerApp {
         }
         match &self.running {
             None => ProducerActivity::Stopped,
-            Some(_) if self.next == self.setup.records => ProducerActivity::AllSent,
+            Some(_) if self.has_sent_all() => ProducerActivity::AllSent,
             Some(running) if running.blocked => ProducerActivity::Blocked { record: self.next_record() },
             Some(running) => ProducerActivity::Waiting { until: running.due },
         }
     }
 
+    fn has_sent_all(&self) -> bool {
+        self.next == self.setup.records && self.unacknowledged.next().is_none()
+    }
+
     fn next_record(&self) -> RecordId {
-        RecordId(self.setup.first_record.0 + self.records_sent())
+        self.unacknowledged.next().unwrap_or(RecordId(self.setup.first_record.0 + self.records_sent()))
     }
 
     fn generate(&self) -> ProducerRecord {
@@ -167,7 +182,7 @@ impl ProducerApp {
         if self.transaction().is_some() {
             return self.step_transaction(now, out);
         }
-        if self.next == self.setup.records {
+        if self.has_sent_all() {
             return;
         }
         let record = self.generate();
@@ -180,8 +195,11 @@ impl ProducerApp {
 
     /// `send()` returned.
     fn sent(&mut self, now: Time, out: &mut Outbox<'_>) {
-        self.next += 1;
-        if self.next < self.setup.records {
+        let again = self.setup.resend == Resend::Unacknowledged && self.unacknowledged.sent(self.next_record());
+        if !again {
+            self.next += 1;
+        }
+        if !self.has_sent_all() {
             self.schedule(now + self.setup.interval, out);
         }
     }
@@ -194,6 +212,10 @@ impl ProducerApp {
     }
 
     fn after_client(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let acked = self.running.as_mut().map_or_else(Vec::new, |running| running.client.take_completions());
+        for completion in acked.into_iter().filter(|completion| completion.result.is_ok()) {
+            self.unacknowledged.acked(completion.record);
+        }
         if let Some(running) = &mut self.running
             && running.blocked
             && !running.client.is_blocked()
@@ -216,6 +238,9 @@ impl Node for ProducerApp {
         let transaction = setup.transactions.map(|plan| Transaction::new(plan, now));
         if let Some(plan) = setup.transactions {
             client = client.with_transaction_version(plan.version);
+        } else if setup.resend == Resend::Unacknowledged {
+            client = client.with_completions();
+            self.unacknowledged.restart();
         }
         client.start(now, out);
         self.lives += 1;
@@ -223,7 +248,7 @@ impl Node for ProducerApp {
         if self.transaction().is_some() {
             return self.call(Phase::Initializing, now, out);
         }
-        if self.next < self.setup.records {
+        if !self.has_sent_all() {
             self.schedule(now, out);
         }
     }

@@ -9,6 +9,10 @@ use crate::node::Event;
 use crate::protocol::ApiKey;
 
 fn lab(key: KeyMode) -> Fake<ProducerApp> {
+    lab_with(key, Resend::Never)
+}
+
+fn lab_with(key: KeyMode, resend: Resend) -> Fake<ProducerApp> {
     let mut lab = Fake::new(ProducerApp::new(ProducerAppSetup {
         node: CLIENT,
         name: "shop".into(),
@@ -18,6 +22,7 @@ fn lab(key: KeyMode) -> Fake<ProducerApp> {
         interval: Duration::from_millis(100),
         key,
         value_size: Some(32),
+        resend,
         config: ProducerConfig::parse(&Properties::new()).expect("defaults are valid"),
         transactions: None,
         start: None,
@@ -58,6 +63,22 @@ fn a_restart_goes_on_with_the_next_record() {
     let ids: Vec<_> = logged(&lab).into_iter().filter_map(|(id, _)| id).map(|id| id.0).collect();
     assert_eq!(ids, [100, 101, 103, 104], "102 lay in the accumulator");
     assert_eq!(lab.node.lives(), 2);
+}
+
+#[test]
+fn a_restart_sends_again_what_was_not_acknowledged() {
+    let mut lab = lab_with(KeyMode::None, Resend::Unacknowledged);
+    lab.run_to(|event| matches!(event, Event::Acked { record: RecordId(101), .. }));
+    lab.hold.insert(ApiKey::Produce);
+    lab.run_to(|event| matches!(event, Event::Sent { record: RecordId(103), .. }));
+    lab.crash();
+    lab.hold.clear();
+    lab.start();
+    assert!(!lab.node.is_done());
+    lab.run_ms(5_000);
+    let ids: Vec<_> = logged(&lab).into_iter().filter_map(|(id, _)| id).map(|id| id.0).collect();
+    assert!(ids.starts_with(&[100, 101, 102]) && ids.ends_with(&[102, 103, 104]), "{ids:?}");
+    assert!(lab.node.is_done());
 }
 
 #[test]

@@ -10,24 +10,34 @@
 
 mod agreement;
 mod decisions;
+mod endings;
 mod offsets;
+mod outputs;
+mod producers;
 mod survival;
+mod transactions;
 mod watch;
 
 use super::ledger::Ledger;
 use super::raft::{Quorum, RaftWatch};
-use crate::app::ProducerAppSetup;
-use crate::base::config::Acks;
-use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, SortedMap, Time, TopicPartition, Vector};
+use crate::base::config::{Acks, IsolationLevel};
+use crate::base::{
+    BrokerId, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, SortedMap, Time, TopicId, TopicPartition, Vector,
+};
 use crate::log::UnifiedLog;
 use crate::metadata::{CLUSTER_METADATA, MetadataImage};
 use crate::node::Event;
-use crate::sim::{Recorded, World};
+use crate::protocol::TransactionState;
+use crate::sim::{Recorded, World, WorldSetup};
 use decisions::Decision;
+use outputs::Pipe;
+use producers::ProducerWatch;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
+use transactions::TransactionWatch;
 use watch::Watch;
 
-/// A property of Kafka's replication.
+/// A property of Kafka's replication and transactions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Invariant {
     /// log start ≤ high watermark ≤ log end, on every replica.
@@ -47,6 +57,25 @@ pub enum Invariant {
     CommittedSurvives,
     /// What acks=all acknowledged is in the log of every in-sync replica.
     AckedSurvives,
+    /// The sequences of a producer stand in a log one after the other, without gap and repetition, and no older epoch
+    /// writes after a newer one.
+    SequencesInOrder,
+    /// A record of an idempotent producer stands once in a log for each epoch of its producer, and no later one before it.
+    IdempotentOnce,
+    /// The last stable offset passes neither the high watermark nor a transaction whose end is not replicated.
+    LastStableOffset,
+    /// What is aborted or undecided never reaches a reader of what is committed.
+    AbortedUnread,
+    /// A marker says what was decided.
+    MarkersDecided,
+    /// Transactional ids go from state to state as they may, and their producers' ids and epochs never go back.
+    TransactionStates,
+    /// After another has called `initTransactions()`, the former producer commits nothing.
+    FencedNeverCommits,
+    /// What a producer is told to be committed is decided so.
+    CommitsDecided,
+    /// Where a processor commits its offsets in the transaction, each committed input has one committed output.
+    OneOutput,
     /// The quorum of controllers elects one leader an epoch.
     OneLeaderAnEpoch,
     /// What the quorum has committed is in the log of every later leader.
@@ -65,6 +94,8 @@ pub enum Invariant {
     ClientsEnd,
     /// After all faults are healed, every consumer reads everything there is.
     ConsumersCatchUp,
+    /// After all faults are healed, no transaction stays open past its timeout.
+    TransactionsEnd,
 }
 
 impl Invariant {
@@ -79,6 +110,15 @@ impl Invariant {
             Invariant::LeaderInIsr => "leader-in-isr",
             Invariant::CommittedSurvives => "committed-survives",
             Invariant::AckedSurvives => "acked-survives",
+            Invariant::SequencesInOrder => "sequences-in-order",
+            Invariant::IdempotentOnce => "idempotent-once",
+            Invariant::LastStableOffset => "last-stable-offset",
+            Invariant::AbortedUnread => "aborted-unread",
+            Invariant::MarkersDecided => "markers-decided",
+            Invariant::TransactionStates => "transaction-states",
+            Invariant::FencedNeverCommits => "fenced-never-commits",
+            Invariant::CommitsDecided => "commits-decided",
+            Invariant::OneOutput => "one-output",
             Invariant::OneLeaderAnEpoch => "one-leader-an-epoch",
             Invariant::LeaderCompleteness => "leader-completeness",
             Invariant::LogMatching => "log-matching",
@@ -88,6 +128,7 @@ impl Invariant {
             Invariant::IsrReturns => "isr-returns",
             Invariant::ClientsEnd => "clients-end",
             Invariant::ConsumersCatchUp => "consumers-catch-up",
+            Invariant::TransactionsEnd => "transactions-end",
         }
     }
 }
@@ -109,13 +150,27 @@ pub struct Violation {
 const MOST: usize = 100;
 
 /// Watches them.
-#[derive(Clone, PartialEq, Hash, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Invariants {
     watches: SortedMap<TopicPartition, Rc<Watch>>,
     violations: Vector<Violation>,
     /// Producers with acks=all.
     acks_all: Rc<[NodeId]>,
     raft: Rc<RaftWatch>,
+    /// Topics above this one are internal.
+    last_topic: u32,
+    /// Topics that processors write to.
+    sent_on: Rc<[TopicId]>,
+    pipes: Rc<[Pipe]>,
+    producers: ProducerWatch,
+    transactions: Rc<TransactionWatch>,
+}
+
+/// What is remembered of producers and transactions adds nothing: it stands in the logs, too.
+impl Hash for Invariants {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.watches, &self.violations, &self.acks_all, &self.raft).hash(state);
+    }
 }
 
 /// What the invariants need to see of a cluster.
@@ -126,6 +181,13 @@ pub trait Cluster {
     fn replica(&self, broker: BrokerId, partition: TopicPartition) -> Option<Replica<'_>>;
     /// The epoch of a running broker's registration, −1 while it has none; none if it does not run.
     fn broker_epoch(&self, broker: BrokerId) -> Option<i64>;
+    /// What a replica's log takes for its last stable offset.
+    fn last_stable_offset(&self, replica: &Replica<'_>) -> Offset {
+        replica.log.last_stable_offset()
+    }
+    /// What a coordinator has decided of this producer's transaction: to commit it or not. None if no coordinator that runs
+    /// knows of a decision.
+    fn decision(&self, producer_id: ProducerId, epoch: ProducerEpoch) -> Option<bool>;
 }
 
 /// A replica of a running broker.
@@ -141,9 +203,24 @@ pub struct Replica<'a> {
 
 impl Invariants {
     /// Nothing seen yet.
-    pub fn new(producers: &[ProducerAppSetup]) -> Self {
-        let acks_all = producers.iter().filter(|app| app.config.acks == Acks::All).map(|app| app.node).collect();
-        Invariants { watches: SortedMap::new(), violations: Vector::new(), acks_all, raft: Rc::default() }
+    pub fn new(setup: &WorldSetup) -> Self {
+        let acks_all = setup.producers.iter().filter(|app| app.config.acks == Acks::All).map(|app| app.node).collect();
+        let read_committed =
+            setup.consumers.iter().filter(|app| app.config.isolation_level == IsolationLevel::ReadCommitted);
+        let processors = setup.processors.iter();
+        let processors = processors.filter(|app| app.consumer.isolation_level == IsolationLevel::ReadCommitted);
+        let read_committed = read_committed.map(|app| app.node).chain(processors.map(|app| app.node)).collect();
+        Invariants {
+            watches: SortedMap::new(),
+            violations: Vector::new(),
+            acks_all,
+            raft: Rc::default(),
+            last_topic: u32::try_from(setup.topics.len()).expect("invariant: topic ids have 32 bits"),
+            sent_on: outputs::sent_on(setup).into(),
+            pipes: outputs::pipes(setup).into(),
+            producers: ProducerWatch::new(setup, read_committed),
+            transactions: Rc::default(),
+        }
     }
 
     /// What did not hold.
@@ -163,14 +240,18 @@ impl Invariants {
                 Event::QuorumChanged { .. }
                 | Event::HighWatermark { partition: CLUSTER_METADATA, .. }
                 | Event::Truncated { partition: CLUSTER_METADATA, .. } => self.check_quorum(cluster, it),
-                Event::Appended { partition, batch, .. } => {
+                Event::Appended { partition, batch, leader } => {
                     self.check_appended(cluster, it, *partition, batch);
+                    if *leader && batch.has_producer_id() {
+                        self.check_producer(cluster, it, *partition, batch);
+                    }
                 }
                 Event::HighWatermark { partition, leader: false, .. } => {
                     self.check_offsets(cluster, it, *partition);
                 }
                 Event::HighWatermark { partition, leader: true, offset } => {
                     self.check_high_watermark(cluster, it, *partition, *offset);
+                    self.check_stable(cluster, it, *partition);
                 }
                 Event::Truncated { partition, to, .. } => {
                     self.check_offsets(cluster, it, *partition);
@@ -181,6 +262,7 @@ impl Invariants {
                 }
                 Event::BecameLeader { partition, leader_epoch, log_end_offset, .. } => {
                     self.check_new_leader(cluster, it, *partition, *leader_epoch, *log_end_offset);
+                    self.learn_producers(cluster, it, *partition, *leader_epoch);
                 }
                 Event::PartitionChanged { partition, leader, leader_epoch, isr, partition_epoch, unclean } => {
                     let decision = Decision {
@@ -195,6 +277,13 @@ impl Invariants {
                 Event::Acked { record, partition, offset } if *offset >= 0 && self.acks_all.contains(&it.node) => {
                     self.check_acked(cluster, ledger, it, *partition, (*record, *offset));
                 }
+                Event::Delivered { partition, offset, .. } => self.check_delivered(cluster, it, *partition, *offset),
+                Event::Sent { .. } => self.note_sent(it.node),
+                Event::TransactionsInitialized { .. }
+                | Event::TransactionBegun { .. }
+                | Event::TransactionEnded { .. }
+                | Event::TransactionChanged { .. }
+                | Event::TransactionalIdExpired { .. } => self.check_transaction(it),
                 _ => {}
             }
         }
@@ -233,5 +322,17 @@ impl Cluster for World {
 
     fn broker_epoch(&self, broker: BrokerId) -> Option<i64> {
         self.broker(broker).filter(|broker| broker.is_running()).map(|broker| broker.broker_epoch())
+    }
+
+    fn decision(&self, producer_id: ProducerId, epoch: ProducerEpoch) -> Option<bool> {
+        let coordinators = self.brokers().filter_map(|(_, broker)| broker.transaction_coordinator());
+        let transactions = coordinators.flat_map(|coordinator| coordinator.transactions());
+        let of = transactions.map(|(_, metadata)| metadata);
+        let mut of = of.filter(|it| (it.producer_id, it.producer_epoch) == (producer_id, epoch));
+        of.find_map(|it| match it.state {
+            TransactionState::PrepareCommit | TransactionState::CompleteCommit => Some(true),
+            TransactionState::PrepareAbort | TransactionState::CompleteAbort => Some(false),
+            _ => None,
+        })
     }
 }

@@ -2,9 +2,10 @@
 
 use super::super::Quorum;
 use super::super::invariants::{Cluster, Invariant, Invariants, Replica};
-use super::made::{Book, SHOP, TP, batch, producer};
+use super::made::{Book, SHOP, TP, batch, consumer, producer, setup};
+use crate::app::CommitMode;
 use crate::base::config::{BrokerConfig, Properties, TopicConfig};
-use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, RecordId, Time};
+use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Time};
 use crate::log::{LogConfig, UnifiedLog};
 use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord, PartitionRegistration, RegisterBrokerRecord};
 use crate::node::Event;
@@ -12,16 +13,20 @@ use crate::record::RecordBatch;
 use std::rc::Rc;
 
 /// Three brokers with a replica each; broker 0 leads.
-struct Fake {
+pub(super) struct Fake {
     image: MetadataImage,
     logs: Vec<UnifiedLog>,
     /// Of the running process; none while it is down.
     broker_epochs: Vec<Option<i64>>,
     leader_epoch: LeaderEpoch,
-    invariants: Invariants,
+    pub invariants: Invariants,
     book: Book,
     /// Another one than the logs have.
     high_watermark: Option<Offset>,
+    /// Another one than the logs have.
+    pub last_stable_offset: Option<Offset>,
+    /// What a coordinator has found in its log.
+    pub decision: Option<bool>,
 }
 
 impl Cluster for Fake {
@@ -40,6 +45,14 @@ impl Cluster for Fake {
     fn broker_epoch(&self, broker: BrokerId) -> Option<i64> {
         self.broker_epochs.get(usize::try_from(broker.0).ok()?).copied().flatten()
     }
+
+    fn last_stable_offset(&self, replica: &Replica<'_>) -> Offset {
+        self.last_stable_offset.unwrap_or(replica.log.last_stable_offset())
+    }
+
+    fn decision(&self, _: ProducerId, _: ProducerEpoch) -> Option<bool> {
+        self.decision
+    }
 }
 
 impl Quorum for Fake {
@@ -49,7 +62,13 @@ impl Quorum for Fake {
 }
 
 impl Fake {
-    fn new() -> Fake {
+    pub fn new() -> Fake {
+        Fake::reading("read_uncommitted")
+    }
+
+    /// With a consumer of that `isolation.level`.
+    pub fn reading(isolation: &str) -> Fake {
+        let reader = consumer(&[("isolation.level", isolation)], CommitMode::AfterSync);
         let topic = TopicConfig::parse(&Properties::new()).expect("defaults are good");
         let broker = BrokerConfig::parse(&Properties::new()).expect("defaults are good");
         let config = Rc::new(LogConfig::new(&topic, &broker));
@@ -58,9 +77,11 @@ impl Fake {
             logs: (0..3).map(|_| UnifiedLog::create(TP, config.clone(), Time::ORIGIN)).collect(),
             broker_epochs: vec![Some(10), Some(11), Some(12)],
             leader_epoch: 0,
-            invariants: Invariants::new(&[producer(&[], 10)]),
+            invariants: Invariants::new(&setup(vec![producer(&[], 10)], vec![reader])),
             book: Book::new(false),
             high_watermark: None,
+            last_stable_offset: None,
+            decision: None,
         };
         for broker in 0..3 {
             fake.write(&MetadataRecord::RegisterBroker(RegisterBrokerRecord {
@@ -83,7 +104,7 @@ impl Fake {
     }
 
     /// The controller decides who leads and who is in sync.
-    fn decide(&mut self, isr: &[i32], leader: i32, leader_epoch: LeaderEpoch) {
+    pub fn decide(&mut self, isr: &[i32], leader: i32, leader_epoch: LeaderEpoch) {
         let isr: Vec<BrokerId> = isr.iter().map(|broker| BrokerId(*broker)).collect();
         let replicas = (0..3).map(BrokerId).collect();
         let decided = PartitionRegistration {
@@ -95,17 +116,17 @@ impl Fake {
         self.write(&MetadataRecord::Partition(decided.to_record(TP)));
     }
 
-    fn append(&mut self, broker: usize, batch: RecordBatch) {
+    pub fn append(&mut self, broker: usize, batch: RecordBatch) {
         let epoch = batch.leader_epoch();
         self.logs[broker].append_as_follower(&[batch], epoch, Time::ORIGIN).expect("it fits");
     }
 
-    fn append_to_all(&mut self, batch: &RecordBatch) {
+    pub fn append_to_all(&mut self, batch: &RecordBatch) {
         (0..3).for_each(|broker| self.append(broker, batch.clone()));
     }
 
     /// Something happened: what is broken now that was not.
-    fn at(&mut self, node: u16, event: Event) -> Vec<Invariant> {
+    pub fn at(&mut self, node: u16, event: Event) -> Vec<Invariant> {
         let before = self.invariants.violations().len();
         let recorded = [self.book.recorded(NodeId(node), event)];
         self.book.ledger.apply(&recorded);
@@ -115,12 +136,12 @@ impl Fake {
         self.invariants.violations().iter().skip(before).map(|violation| violation.invariant).collect()
     }
 
-    fn commit(&mut self, broker: u16, offset: Offset) -> Vec<Invariant> {
+    pub fn commit(&mut self, broker: u16, offset: Offset) -> Vec<Invariant> {
         self.logs[usize::from(broker)].set_high_watermark(offset);
         self.at(broker, Event::HighWatermark { partition: TP, leader: true, offset })
     }
 
-    fn lead(&mut self, broker: u16, leader_epoch: LeaderEpoch) -> Vec<Invariant> {
+    pub fn lead(&mut self, broker: u16, leader_epoch: LeaderEpoch) -> Vec<Invariant> {
         let log_end_offset = self.logs[usize::from(broker)].log_end_offset();
         self.at(broker, Event::BecameLeader { partition: TP, leader_epoch, log_end_offset, isr: Rc::new([]) })
     }

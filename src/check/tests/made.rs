@@ -2,7 +2,7 @@
 
 use super::super::claim::{Claim, Guarantee};
 use super::super::ledger::Ledger;
-use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, ProducerAppSetup};
+use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, ProducerAppSetup, Resend};
 use crate::base::config::{BrokerConfig, ConsumerConfig, ProducerConfig, Properties};
 use crate::base::{Duration, LeaderEpoch, NodeId, Offset, RecordId, Time, TopicId, TopicPartition};
 use crate::client::payload::record_value;
@@ -32,6 +32,7 @@ pub fn producer(pairs: &[(&str, &str)], records: u32) -> ProducerAppSetup {
         interval: Duration::from_millis(20),
         key: KeyMode::None,
         value_size: None,
+        resend: Resend::Never,
         config: ProducerConfig::parse(&properties(pairs)).expect("good settings"),
         transactions: None,
         start: None,
@@ -89,12 +90,17 @@ pub fn calm() -> WorldSetup {
 
 /// A batch of these records at that place in the log.
 pub fn batch(base_offset: Offset, epoch: LeaderEpoch, records: &[u32]) -> RecordBatch {
+    builder(records).build().with_offset_and_epoch(base_offset, epoch)
+}
+
+/// A batch of these records to be.
+pub fn builder(records: &[u32]) -> BatchBuilder {
     let mut builder = BatchBuilder::new(0);
     for record in records {
         let value = record_value("shop", RecordId(*record), None);
         builder.append(0, None, Some(&value), &[]);
     }
-    builder.build().with_offset_and_epoch(base_offset, epoch)
+    builder
 }
 
 /// A ledger fed by hand.

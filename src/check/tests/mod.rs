@@ -6,3 +6,4 @@ mod failovers;
 mod invariants;
 mod ledger;
 mod made;
+mod transactions;

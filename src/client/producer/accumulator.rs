@@ -334,6 +334,23 @@ impl Accumulator {
         heads.map(|head| self.batches.get(*head).created + self.delivery_timeout).min()
     }
 
+    /// Takes out what was never sent.
+    pub fn take_undrained(&mut self) -> Vec<BatchId> {
+        let (mut taken, batches) = (Vec::new(), &self.batches);
+        self.queues.retain(|_, queue| {
+            queue.retain(|id| {
+                let keep = batches.get(*id).has_sequence();
+                if !keep {
+                    taken.push(*id);
+                }
+                keep
+            });
+            !queue.is_empty()
+        });
+        taken.sort_unstable();
+        taken
+    }
+
     /// Empties every queue.
     pub fn take_all(&mut self) -> Vec<BatchId> {
         std::mem::take(&mut self.queues).into_values().flatten().collect()

@@ -187,14 +187,14 @@ impl Batch {
     }
 
     /// The bytes to send; nothing can be appended after.
-    pub(super) fn close(&mut self) -> RecordBatch {
+    pub(super) fn close(&mut self, transactional: bool) -> RecordBatch {
         self.sequence_reset = false;
-        self.build()
+        self.build(transactional)
     }
 
-    fn build(&mut self) -> RecordBatch {
+    fn build(&mut self, transactional: bool) -> RecordBatch {
         if let Content::Open(builder) = &mut self.content {
-            let mut builder = std::mem::replace(builder, BatchBuilder::new(0));
+            let mut builder = std::mem::replace(builder, BatchBuilder::new(0)).transactional(transactional);
             builder.set_producer(self.producer.id, self.producer.epoch, self.base_sequence);
             self.content = Content::Built(builder.build());
         }
@@ -241,7 +241,7 @@ impl Batch {
 
     /// The same records in smaller batches, each at least one record and, beyond that, at most `size` bytes.
     pub(super) fn split(&mut self, size: u32, mut next_id: impl FnMut() -> BatchId) -> Vec<Batch> {
-        let source = self.build();
+        let Content::Built(source) = &self.content else { unreachable!("invariant: what was refused was sent") };
         let mut parts: Vec<Batch> = Vec::new();
         for (record, id) in source.records().zip(&self.records) {
             let record = record.expect("invariant: a producer reads its own batches");

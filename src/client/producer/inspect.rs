@@ -168,7 +168,7 @@ impl Producer {
                 deadline: request.deadline,
                 batches: ids.iter().map(|id| self.accumulator.batches.get(*id)).collect(),
             }),
-            Some(Pending::InitProducerId) | None => None,
+            Some(Pending::InitProducerId | Pending::Transactional) | None => None,
         })
     }
 

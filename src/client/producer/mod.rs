@@ -9,7 +9,6 @@
 //!
 //! On purpose different: a `send()` that would block leaves its record waiting, and all that are sent after it; a blocked
 //! record's `max.block.ms` counts from when it became the first of them, as for a thread that calls `send()` in a loop.
-//! Transactions are refused for now.
 
 mod accumulator;
 mod batch;
@@ -26,7 +25,7 @@ pub use inspect::{BufferedBatch, InFlightRequest, ProducerActivity};
 pub use partitioner::{murmur2, partition_for_key};
 pub use state::State;
 pub use transaction_manager::{PartitionSequence, TransactionManager};
-pub use transactional::GroupMetadata;
+pub use transactional::{GroupMetadata, Operation};
 
 use crate::base::config::ProducerConfig;
 use crate::base::{NodeId, Offset, RecordId, SortedMap, Time, TopicId, TopicPartition};
@@ -68,6 +67,8 @@ pub(crate) enum Pending {
     Produce(Rc<[BatchId]>),
     /// The producer id.
     InitProducerId,
+    /// Something about transactions.
+    Transactional,
 }
 
 /// Why `send()` blocks.
@@ -208,7 +209,9 @@ impl Producer {
 
     /// Closed, and nothing is left to send.
     pub fn is_closed(&self) -> bool {
-        self.closing && self.is_idle()
+        self.closing
+            && self.is_idle()
+            && !self.manager.as_ref().is_some_and(TransactionManager::has_ongoing_transaction)
     }
 
     /// Every record has ended.
@@ -257,16 +260,7 @@ impl Producer {
 
     /// Why no record is taken at all.
     fn refusal(&self) -> Option<ClientError> {
-        let exception = |text: &str| Some(ClientError::Exception(Rc::from(text)));
-        if self.config.transactional_id.is_some() {
-            return exception(
-                "UnsupportedOperationException: transactional.id is set, but transactions are not supported yet",
-            );
-        }
-        if self.closing {
-            return exception("IllegalStateException: Cannot perform operation after producer has been closed");
-        }
-        None
+        self.closing.then(transactional::closed)
     }
 
     /// Tries the first blocked record.
@@ -275,6 +269,9 @@ impl Producer {
         let error = match self.try_append(&record, now, out) {
             Ok(Append::Done { partition, wake }) => {
                 self.block = None;
+                if let Some(manager) = &mut self.manager {
+                    manager.add_partition(partition);
+                }
                 out.emit(Event::Sent { record: record.record, partition });
                 return Unblocked::Appended { partition, wake };
             }
@@ -289,6 +286,9 @@ impl Producer {
             }
             Some((partition, error)) => {
                 self.block = None;
+                if let Some(manager) = &mut self.manager {
+                    manager.on_send_refused(&error);
+                }
                 self.fail_record(record.record, partition, error, out);
                 Unblocked::Failed
             }
@@ -331,6 +331,11 @@ impl Producer {
         let size = BatchBuilder::estimate_size(record.key.as_deref(), Some(&record.value), &record.headers);
         if let Some(error) = self.too_large(size) {
             return Err(Wait::InVain(ClientError::Exception(Rc::from(error))));
+        }
+        if let Some(manager) = &mut self.manager
+            && let Err(error) = manager.check_send(&record.topic, record.partition)
+        {
+            return Err(Wait::InVain(error));
         }
         self.topic_names.entry(topic.topic).or_insert_with(|| Rc::clone(&topic.name));
         Ok(self.accumulator.append(record, topic, metadata, now, out.random()))

@@ -21,6 +21,7 @@ impl Producer {
     pub(super) fn on_completed(&mut self, now: Time, completed: Completed<Pending>, out: &mut Outbox<'_>) {
         let ids = match completed.context {
             Pending::InitProducerId => return self.on_producer_id(now, completed.outcome),
+            Pending::Transactional => return self.on_transactional(completed.outcome),
             Pending::Produce(ids) => ids,
         };
         let error = match completed.outcome {
@@ -98,7 +99,7 @@ impl Producer {
             return false;
         }
         match &mut self.manager {
-            Some(manager) => manager.can_retry(batch, answer),
+            Some(manager) => manager.can_retry(id, answer, &mut self.accumulator.batches),
             None => answer.error.is_retriable(),
         }
     }
@@ -144,14 +145,21 @@ impl Producer {
 
     /// Reports failure, once. A batch whose request is still in flight keeps its memory until that ends.
     pub(super) fn fail_batch(&mut self, id: BatchId, error: &ClientError, adjust: bool, out: &mut Outbox<'_>) {
+        if !self.accumulator.batches.get(id).done
+            && let Some(manager) = &mut self.manager
+        {
+            manager.on_failed(id, error, adjust, &mut self.accumulator.batches);
+        }
+        self.abort_batch(id, error, out);
+    }
+
+    /// As [`Self::fail_batch`], without consequences for the sequences (`ProducerBatch.abort`).
+    fn abort_batch(&mut self, id: BatchId, error: &ClientError, out: &mut Outbox<'_>) {
         let batch = self.accumulator.batches.get_mut(id);
         if !batch.done {
             batch.done = true;
             let partition = batch.partition;
             let records: Vec<RecordId> = batch.records().to_vec();
-            if let Some(manager) = &mut self.manager {
-                manager.on_failed(self.accumulator.batches.get(id), error, adjust);
-            }
             for record in records {
                 self.fail_record(record, Some(partition), error.clone(), out);
             }
@@ -167,7 +175,14 @@ impl Producer {
         self.accumulator.take_all();
         let incomplete: Vec<BatchId> = self.accumulator.batches.incomplete().map(|batch| batch.id).collect();
         for id in incomplete {
-            self.fail_batch(id, error, false, out);
+            self.abort_batch(id, error, out);
+        }
+    }
+
+    /// The transaction will not hold: what was never sent need not be.
+    pub(super) fn abort_undrained(&mut self, error: &ClientError, out: &mut Outbox<'_>) {
+        for id in self.accumulator.take_undrained() {
+            self.abort_batch(id, error, out);
         }
     }
 

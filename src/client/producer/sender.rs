@@ -6,6 +6,7 @@ use super::accumulator::ReadyCheck;
 use super::batch::{BatchId, ProducerIdAndEpoch};
 use super::responses::unanswered;
 use super::state::State;
+use super::transactional::Step;
 use super::{BlockedOn, Pending, Producer, TransactionManager, Unblocked};
 use crate::base::config::Acks;
 use crate::base::{BrokerId, Duration, Time};
@@ -23,7 +24,8 @@ impl Producer {
             loop {
                 self.unblock(now, out);
                 wake_at = None;
-                if !self.run_once(now, &mut wake_at, out) {
+                let moved = self.run_once(now, &mut wake_at, out);
+                if !moved && !(self.closing && self.abort_on_close(out)) {
                     break;
                 }
             }
@@ -32,7 +34,10 @@ impl Producer {
             self.network.poll(now, out);
             earliest(&mut wake_at, self.network.next_poll(now));
             earliest(&mut wake_at, self.block.map(|block| block.until));
-            earliest(&mut wake_at, self.manager.as_ref().and_then(TransactionManager::call_until));
+            earliest(&mut wake_at, self.call_until());
+        }
+        if self.closing {
+            self.return_from_call(now, out);
         }
         self.set_timers(wake_at.filter(|_| !self.is_closed()), out);
     }
@@ -48,6 +53,13 @@ impl Producer {
 
     /// True if something moved, so that there may be more to do.
     fn run_once(&mut self, now: Time, wake_at: &mut Option<Time>, out: &mut Outbox<'_>) -> bool {
+        if self.manager.as_ref().is_some_and(TransactionManager::is_transactional) {
+            return match self.transactional_step(now, wake_at, out) {
+                Step::Waits => false,
+                Step::Moved => true,
+                Step::Free => self.send_producer_data(now, wake_at, out),
+            };
+        }
         self.has_producer_id(now, wake_at, out) && self.send_producer_data(now, wake_at, out)
     }
 
@@ -55,9 +67,6 @@ impl Producer {
     /// while it waits for one: not even give up old batches.
     fn has_producer_id(&mut self, now: Time, wake_at: &mut Option<Time>, out: &mut Outbox<'_>) -> bool {
         let Some(manager) = &mut self.manager else { return true };
-        if manager.is_transactional() {
-            return false;
-        }
         manager.resolve_sequences();
         if let State::FatalError(error) = manager.state() {
             let error = error.clone();
@@ -108,7 +117,8 @@ impl Producer {
     /// True if requests were sent or batches given up.
     fn send_producer_data(&mut self, now: Time, wake_at: &mut Option<Time>, out: &mut Outbox<'_>) -> bool {
         let exhausted = matches!(self.block, Some(block) if matches!(block.on, BlockedOn::Memory(_)));
-        let all = self.closing || self.flush.is_some() || exhausted;
+        let completing = self.manager.as_ref().is_some_and(|manager| manager.state.is_completing());
+        let all = self.closing || self.flush.is_some() || exhausted || completing;
         let mut check = self.accumulator.ready(&self.network.metadata, all, now);
         earliest(wake_at, check.next_check);
         self.look_for_leaders(&check, now);
@@ -175,11 +185,11 @@ impl Producer {
         }
         for id in &expired {
             // Whoever was sent before may be written or not.
-            if self.accumulator.batches.get(*id).retry {
-                let batch = self.accumulator.batches.get(*id);
-                if let Some(manager) = &mut self.manager {
-                    manager.mark_unresolved(batch);
-                }
+            let batch = self.accumulator.batches.get(*id);
+            if batch.retry
+                && let Some(manager) = &mut self.manager
+            {
+                manager.mark_unresolved(batch);
             }
             self.fail_batch(*id, &ClientError::Timeout, false, out);
         }
@@ -201,10 +211,14 @@ impl Producer {
             Acks::None => 0,
             Acks::Leader => 1,
         };
+        let none = || (None, false);
+        let (transactional_id, transaction_v2) =
+            self.manager.as_ref().map_or_else(none, TransactionManager::produce_as);
         let mut partitions = Vec::with_capacity(ids.len());
         for id in &ids {
             let batch = self.accumulator.batches.get_mut(*id);
-            partitions.push(ProducePartition { partition: batch.partition, batch: batch.close() });
+            partitions
+                .push(ProducePartition { partition: batch.partition, batch: batch.close(transactional_id.is_some()) });
             out.emit(Event::BatchSent {
                 partition: batch.partition,
                 to: node,
@@ -214,13 +228,7 @@ impl Producer {
             });
         }
         let timeout = self.config.request_timeout_ms;
-        let request = Request::Produce(ProduceRequest {
-            transactional_id: None,
-            transaction_v2: false,
-            acks,
-            timeout,
-            partitions,
-        });
+        let request = Request::Produce(ProduceRequest { transactional_id, transaction_v2, acks, timeout, partitions });
         let to = (node.node(), Channel::Producer);
         if acks != 0 {
             self.network.send(now, to, request, Pending::Produce(Rc::from(ids)), out);
@@ -260,7 +268,7 @@ impl Producer {
 }
 
 /// Brings `at` forward to `other`.
-fn earliest(at: &mut Option<Time>, other: Option<Time>) {
+pub(super) fn earliest(at: &mut Option<Time>, other: Option<Time>) {
     if let Some(other) = other {
         *at = Some(at.map_or(other, |at| at.min(other)));
     }

@@ -1,6 +1,8 @@
 //! The producer against a scripted cluster.
 
 mod chaos;
+mod coordinator;
 mod harness;
 mod idempotence;
 mod sending;
+mod transactions;

@@ -130,10 +130,10 @@ impl TransactionManager {
 
     /// Whether the head of a queue must wait (`shouldStopDrainBatchesForPartition`).
     pub(super) fn holds_back(&self, head: &Batch) -> bool {
-        if !self.producer.is_valid() {
+        let partition = head.partition;
+        if !self.producer.is_valid() || !self.is_send_allowed(partition) {
             return true;
         }
-        let partition = head.partition;
         if !head.has_sequence() {
             let old_in_flight = self.has_in_flight(partition) && self.is_stale(partition);
             return old_in_flight || self.has_unresolved_sequence(partition);
@@ -158,6 +158,12 @@ impl TransactionManager {
     pub(super) fn set_producer(&mut self, producer: ProducerIdAndEpoch) {
         self.producer = producer;
         self.state = State::Ready;
+    }
+
+    /// After a new epoch from the coordinator every partition starts from 0 (`resetSequenceNumbers`).
+    pub(super) fn reset_sequences(&mut self) {
+        self.partitions.clear();
+        self.unresolved.clear();
     }
 
     fn request_epoch_bump(&mut self, partition: TopicPartition) {
@@ -211,9 +217,12 @@ impl TransactionManager {
     }
 
     pub(super) fn on_completed(&mut self, batch: &Batch, base_offset: Offset) {
-        let sequence = self.partitions.entry(batch.partition).or_insert_with(PartitionSequence::new);
-        sequence.last_acked_sequence = sequence.last_acked_sequence.max(batch.last_sequence());
-        if base_offset >= 0 {
+        if let Some(sequence) = self.partitions.get_mut(&batch.partition) {
+            sequence.last_acked_sequence = sequence.last_acked_sequence.max(batch.last_sequence());
+        }
+        // Kafka, too, remembers only the offset of a batch that comes back to sequences begun anew.
+        if base_offset >= 0 && (!self.is_transactional() || self.partitions.contains_key(&batch.partition)) {
+            let sequence = self.partitions.entry(batch.partition).or_insert_with(PartitionSequence::new);
             let last_offset = base_offset + Offset::from(batch.record_count()) - 1;
             sequence.last_acked_offset = sequence.last_acked_offset.max(last_offset);
         }
@@ -221,24 +230,56 @@ impl TransactionManager {
     }
 
     /// A batch failed for good. `adjust_sequences`: although retries were left, so its sequence is missing.
-    pub(super) fn on_failed(&mut self, batch: &Batch, error: &ClientError, adjust_sequences: bool) {
-        use ErrorCode::{ClusterAuthorizationFailed, InvalidProducerIdMapping, ProducerFenced, UnsupportedVersion};
-        let fatal = [ClusterAuthorizationFailed, InvalidProducerIdMapping, ProducerFenced, UnsupportedVersion];
-        if matches!(error, ClientError::Broker(code) if fatal.contains(code)) {
-            self.state = State::FatalError(error.clone());
-        }
+    pub(super) fn on_failed(
+        &mut self,
+        id: BatchId,
+        error: &ClientError,
+        adjust_sequences: bool,
+        batches: &mut Batches,
+    ) {
+        self.on_send_error(error);
+        let batch = batches.get(id);
+        let partition = batch.partition;
         self.remove_in_flight(batch);
         if matches!(self.state, State::FatalError(_)) {
             return;
         }
+        let transactional = self.is_transactional();
         match error {
-            ClientError::Broker(ErrorCode::OutOfOrderSequenceNumber) => self.request_epoch_bump(batch.partition),
-            ClientError::Broker(ErrorCode::UnknownProducerId) => {
-                self.partitions.remove(&batch.partition);
-                self.unresolved.remove(&batch.partition);
+            // Kafka's exception for the second is one for the first, too.
+            ClientError::Broker(ErrorCode::OutOfOrderSequenceNumber | ErrorCode::UnknownProducerId)
+                if !transactional =>
+            {
+                self.request_epoch_bump(partition);
             }
-            _ if adjust_sequences => self.request_epoch_bump(batch.partition),
-            _ => {}
+            ClientError::Broker(ErrorCode::UnknownProducerId) => {
+                self.partitions.remove(&partition);
+                self.unresolved.remove(&partition);
+            }
+            _ if !adjust_sequences => {}
+            _ if transactional => self.close_gap(id, batches),
+            _ => self.request_epoch_bump(partition),
+        }
+    }
+
+    /// A broker refused a batch for good, so what comes after it moves up (`adjustSequencesDueToFailedBatch`). Only within a
+    /// transaction, which can only be aborted now: nobody will see those records.
+    fn close_gap(&mut self, id: BatchId, batches: &mut Batches) {
+        let failed = batches.get(id);
+        let (base_sequence, count) = (failed.base_sequence(), failed.record_count() as i32);
+        let Some(sequence) = self.partitions.get_mut(&failed.partition) else { return };
+        // Kafka throws here, and goes on, where the sequences began anew meanwhile.
+        if sequence.next_sequence < count {
+            return;
+        }
+        sequence.next_sequence -= count;
+        for entry in sequence.in_flight.iter_mut().filter(|entry| entry.base_sequence >= base_sequence) {
+            let moved = entry.base_sequence - count;
+            if moved < 0 {
+                return;
+            }
+            entry.base_sequence = moved;
+            batches.get_mut(entry.batch).reset_producer(entry.producer, moved);
         }
     }
 
@@ -259,32 +300,54 @@ impl TransactionManager {
         for partition in settled {
             let next = self.partitions.get(&partition).map_or(0, |p| p.next_sequence);
             if !self.is_next_sequence(partition, next) {
-                self.request_epoch_bump(partition);
+                if self.is_transactional() {
+                    self.sequences_stay_unresolved();
+                } else {
+                    self.request_epoch_bump(partition);
+                }
             }
             self.unresolved.remove(&partition);
         }
     }
 
     /// Whether this answer is worth a retry, and what it means for the epoch (`canRetry`).
-    pub(super) fn can_retry(&mut self, batch: &Batch, response: &ProducePartitionResponse) -> bool {
+    pub(super) fn can_retry(
+        &mut self,
+        id: BatchId,
+        response: &ProducePartitionResponse,
+        batches: &mut Batches,
+    ) -> bool {
+        let batch = batches.get(id);
         let partition = batch.partition;
+        let transactional = self.is_transactional();
         match response.error {
-            ErrorCode::UnknownProducerId => {
-                if response.log_start_offset != -1 && !batch.sequence_reset {
-                    self.request_epoch_bump(partition);
-                }
+            // Without the log start nobody can tell why; a sequence begun anew says nothing new.
+            ErrorCode::UnknownProducerId if response.log_start_offset == -1 || batch.sequence_reset => true,
+            ErrorCode::UnknownProducerId if !transactional => {
+                self.request_epoch_bump(partition);
                 true
+            }
+            ErrorCode::UnknownProducerId => {
+                // What was acknowledged is deleted, and with it the producer: nothing is lost, so begin anew.
+                let Some(sequence) = self.partitions.get_mut(&partition) else { return false };
+                let deleted = sequence.last_acked_offset < response.log_start_offset;
+                if deleted {
+                    sequence.start_at_beginning(self.producer, batches);
+                }
+                deleted
             }
             ErrorCode::OutOfOrderSequenceNumber => {
                 let unresolved = self.unresolved.get(&partition).copied();
                 let early = batch.sequence_reset || !self.is_next_sequence(partition, batch.base_sequence());
                 match unresolved {
-                    None if early => {}
-                    None => self.request_epoch_bump(partition),
-                    Some(next) if next == batch.base_sequence() => self.request_epoch_bump(partition),
-                    Some(_) => {}
+                    None if early => true,
+                    _ if transactional => false,
+                    Some(next) if next != batch.base_sequence() => true,
+                    _ => {
+                        self.request_epoch_bump(partition);
+                        true
+                    }
                 }
-                true
             }
             error => error.is_retriable(),
         }

@@ -5,6 +5,7 @@ mod compaction;
 mod disk;
 mod model;
 mod model_compaction;
+mod producer_cases;
 mod producers;
 mod retention;
 mod segments;

@@ -140,7 +140,7 @@ fn truncation_below_a_snapshot_uses_the_one_before() {
 }
 
 #[test]
-fn a_silent_producer_is_forgotten() {
+fn a11_a_silent_producer_is_forgotten() {
     let mut log = empty_log();
     append(&mut log, idempotent(0, 0, 1));
     let almost = NOW + Duration::from_millis(86_399_999);

@@ -1,6 +1,8 @@
-//! A tiny world: a producer, a clock, and brokers that answer Metadata and InitProducerId at once and Produce when told.
+//! A tiny world: a producer, a clock, and brokers that answer Metadata and coordinators' requests at once (as
+//! [`Coordinator`] was told) and Produce when told.
 
 use super::super::*;
+use super::coordinator::Coordinator;
 use crate::base::config::Properties;
 use crate::base::{BrokerId, Duration, LeaderEpoch, Prng};
 use crate::client::payload::record_value;
@@ -48,6 +50,7 @@ pub struct Lab {
     pub next_producer_id: i64,
     pub init_error: ErrorCode,
     pub closed_by_client: Vec<NodeId>,
+    pub coordinator: Coordinator,
     sent: Vec<Sent>,
     /// Answers on their way; they arrive after everything the producer did in one go.
     inbox: std::collections::VecDeque<(NodeId, u32, Response)>,
@@ -62,6 +65,16 @@ impl Lab {
         Lab::with_partitions(settings, &[0])
     }
 
+    /// A transactional producer under this `transaction.version`, initialized, with its topic known; linger is 0.
+    pub fn transactional(version: u8, settings: &[(&str, &str)]) -> Lab {
+        let mut lab = Lab::uninitialized(version, &[0], settings);
+        lab.warm_up();
+        lab.init();
+        assert_eq!(lab.ended(), Some(Ok(())));
+        lab.take_log();
+        lab
+    }
+
     /// Partitions led by these brokers.
     pub fn with_partitions(settings: &[(&str, &str)], leaders: &[i32]) -> Lab {
         let properties: Properties = settings.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
@@ -70,8 +83,9 @@ impl Lab {
         brokers.sort_unstable();
         brokers.dedup();
         let nodes: Vec<NodeId> = brokers.iter().map(|broker| broker.node()).collect();
+        let producer = Producer::new("shop".into(), config, nodes.into()).with_completions();
         let mut lab = Lab {
-            producer: Producer::new("shop".into(), config, nodes.into()).with_completions(),
+            producer,
             now: Time::ORIGIN,
             events: Vec::new(),
             leaders: leaders.iter().map(|id| (BrokerId(*id), 0)).collect(),
@@ -81,6 +95,7 @@ impl Lab {
             next_producer_id: 1_000,
             init_error: ErrorCode::None,
             closed_by_client: Vec::new(),
+            coordinator: Coordinator::default(),
             sent: Vec::new(),
             inbox: Default::default(),
             timers: Default::default(),
@@ -133,13 +148,16 @@ impl Lab {
                 self.metadata_requests += u32::from(!request.topics.is_empty());
                 Response::Metadata(self.metadata(&request))
             }
-            Request::InitProducerId(_) => {
+            Request::InitProducerId(InitProducerIdRequest { transactional_id: None, .. }) => {
                 let producer_id = self.next_producer_id;
                 self.next_producer_id += 1;
                 let error = self.init_error;
                 Response::InitProducerId(InitProducerIdResponse { error, producer_id, producer_epoch: 0 })
             }
-            other => panic!("unexpected {other:?}"),
+            other => match self.coordinator.answer(self.now, to, correlation_id, other) {
+                Some(response) => response,
+                None => return,
+            },
         };
         self.inbox.push_back((to, correlation_id, response));
     }
@@ -172,7 +190,7 @@ impl Lab {
         Message { id, connection, correlation_id, body: Body::Response(response) }
     }
 
-    fn deliver(&mut self, from: NodeId, correlation_id: u32, response: Response) {
+    pub fn deliver(&mut self, from: NodeId, correlation_id: u32, response: Response) {
         let message = self.message(from, correlation_id, response);
         self.act(|producer, now, out| producer.on_response(now, message, out));
     }

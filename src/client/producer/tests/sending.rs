@@ -335,13 +335,6 @@ fn a_record_over_max_request_size_is_refused() {
 }
 
 #[test]
-fn transactions_are_refused_for_now() {
-    let mut lab = Lab::new(&[("transactional.id", "t")]);
-    assert_eq!(lab.send(0), SendOutcome::Failed);
-    assert!(lab.failed()[0].1.contains("transactional.id"));
-}
-
-#[test]
 fn close_sends_what_is_left_and_goes_quiet() {
     let mut lab = Lab::new(&[PLAIN, ("linger.ms", "1000")]);
     lab.warm_up();

@@ -212,6 +212,14 @@ impl TransactionManager {
     pub(in crate::client::producer) fn call_until(&self) -> Option<Time> {
         self.transactional.get()?.call.map(|call| call.until)
     }
+
+    /// As `abortTransaction()`, of a producer that is being closed: the abort that nobody waits for.
+    pub(super) fn begin_abort_on_close(&mut self) -> Result<Event, ClientError> {
+        self.begin_abort()?;
+        let half = self.half();
+        half.call = Some(Call { operation: Operation::AbortTransaction, until: Time::MAX });
+        Ok(Event::TransactionEnding { transactional_id: Rc::clone(&half.id), committed: false })
+    }
 }
 
 impl Producer {
@@ -272,6 +280,11 @@ impl Producer {
     /// ends.
     pub fn abort_transaction(&mut self, now: Time, out: &mut Outbox<'_>) {
         self.call(now, Operation::AbortTransaction, out, TransactionManager::begin_abort);
+    }
+
+    /// When the application's patience with a call ends.
+    pub(in crate::client::producer) fn call_until(&self) -> Option<Time> {
+        self.manager.as_ref()?.call_until().filter(|until| *until < Time::MAX)
     }
 
     /// How the last transactional call ended, once; none while it blocks. `TimeoutException` is

@@ -79,3 +79,22 @@ pub(super) fn exhausted(cause: &ClientError) -> ClientError {
 pub(in crate::client::producer) fn transaction_aborted() -> ClientError {
     exception("TransactionAbortedException: Failing batch since transaction was aborted".to_owned())
 }
+
+/// What a consumer that is no member of its group any more gets for its offsets.
+pub(super) fn commit_failed(error: crate::protocol::ErrorCode) -> ClientError {
+    exception(format!(
+        "CommitFailedException: Transaction offset Commit failed due to consumer group metadata mismatch: {}",
+        error.description()
+    ))
+}
+
+/// `maybeResolveSequences`: batches were given up, and nobody knows whether they were written.
+pub(super) fn unacknowledged(safe: bool) -> ClientError {
+    kafka_exception(if safe {
+        "The client hasn't received acknowledgment for some previously sent messages and can no longer retry them. It is \
+         safe to abort the transaction and continue."
+    } else {
+        "The client hasn't received acknowledgment for some previously sent messages and can no longer retry them. It \
+         isn't safe to continue."
+    })
+}

@@ -9,16 +9,22 @@
 //!
 //! On purpose different: `transaction.version` is told at construction, not learned from `ApiVersions`, and does not change;
 //! brokers always know how to raise an epoch (KIP-360). An error after a fatal one is ignored, where Kafka meets an
-//! illegal transition and stays in `FATAL_ERROR` because of that. A `send()` that may not be part of the transaction takes
-//! no record, where Kafka's throws and keeps it for the next transaction (KAFKA-14831 tells of such leftovers). A request
+//! illegal transition and stays in `FATAL_ERROR` because of that. A `send()` outside a transaction takes no
+//! record, where Kafka's throws and yet keeps it, for the next transaction. A request
 //! whose coordinator cannot be connected to looks for it again after `retry.backoff.ms`, not at once, in a tight loop.
 
 mod calls;
 mod errors;
+mod failures;
 mod request;
+mod responses;
+mod sender;
 
+pub use calls::Operation;
+pub(super) use errors::closed;
 pub use request::GroupMetadata;
 pub(super) use request::{Content, RequestQueue, TxnRequest};
+pub(super) use sender::Step;
 
 use super::TransactionManager;
 use super::state::State;
@@ -27,6 +33,7 @@ use crate::base::{Duration, NodeId, SortedMap, SortedSet, Time, TopicPartition};
 use crate::node::ClientError;
 use crate::protocol::OffsetCommitPartition;
 use calls::{Call, Transition};
+use sender::Sending;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
@@ -54,7 +61,11 @@ pub(super) struct Transactional {
     /// Off only in tests: brokers before Kafka 2.5 knew no epoch bump.
     pub coordinator_supports_bumping_epoch: bool,
     pub queue: RequestQueue,
+    /// Taken out of the queue: waits for its broker or its back-off.
+    pub sending: Option<Sending>,
     pub in_flight: Option<TxnRequest>,
+    /// A broker could not be reached: nothing is tried until then.
+    pub pause_until: Time,
     pub coordinator: Option<NodeId>,
     pub group_coordinator: Option<NodeId>,
     /// Written to, not asked for yet (transaction version 1).
@@ -82,7 +93,9 @@ impl Transactional {
             v2: true,
             coordinator_supports_bumping_epoch: true,
             queue: RequestQueue::default(),
+            sending: None,
             in_flight: None,
+            pause_until: Time::ZERO,
             coordinator: None,
             group_coordinator: None,
             new_partitions: SortedSet::new(),

@@ -1,0 +1,227 @@
+//! What coordinators decide, what markers say, and what producers are told: one and the same.
+//!
+//! Decisions are learned from [`TransactionChanged`](crate::node::Event::TransactionChanged). A coordinator that takes over says
+//! nothing of what it finds, so that steps may be missing between two coordinators, and a decision may be known only to the
+//! one that acts on it: then it is asked.
+
+use super::{Cluster, Invariant, Invariants, Violation};
+use crate::base::{NodeId, ProducerEpoch, ProducerId, SortedMap, TopicPartition};
+use crate::node::Event;
+use crate::protocol::TransactionState;
+use crate::record::{ControlRecord, RecordBatch};
+use crate::sim::Recorded;
+use std::rc::Rc;
+
+/// As many decisions of a producer id are kept; its markers come soon after them.
+const KEPT: usize = 16;
+
+/// A producer's name for a moment.
+type Identity = (ProducerId, ProducerEpoch);
+
+/// One transactional id as its coordinators have told it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Transactional {
+    teller: NodeId,
+    state: TransactionState,
+    producer: Identity,
+    /// Ids that it had before.
+    former: Vec<ProducerId>,
+    /// Who called `initTransactions()` last: node, identity, event.
+    owner: Option<(NodeId, Identity, u64)>,
+}
+
+/// What was decided of a producer's transaction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Decided {
+    producer: Identity,
+    committed: bool,
+    /// The event that told it.
+    event: u64,
+}
+
+/// A transaction as its producer sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Begun {
+    transactional_id: Rc<str>,
+    producer: Identity,
+    event: u64,
+    /// It has handed over records.
+    sent: bool,
+}
+
+/// All transactional ids, decisions, and transactions in the making. No part of the state's hash.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct TransactionWatch {
+    ids: SortedMap<Rc<str>, Transactional>,
+    decisions: SortedMap<ProducerId, Vec<Decided>>,
+    begun: SortedMap<NodeId, Begun>,
+}
+
+impl TransactionWatch {
+    fn decided(&self, producer: Identity, committed: bool) -> Option<&Decided> {
+        let of = self.decisions.get(&producer.0)?;
+        of.iter().rev().find(|it| it.producer == producer && it.committed == committed)
+    }
+
+    fn decide(&mut self, producer: Identity, committed: bool, event: u64) {
+        let of = self.decisions.entry(producer.0).or_default();
+        if of.last().is_some_and(|last| last.producer == producer && last.committed == committed) {
+            return;
+        }
+        of.push(Decided { producer, committed, event });
+        if of.len() > KEPT {
+            of.remove(0);
+        }
+    }
+}
+
+/// Whether that state may follow that one (`TransactionState.validPreviousStates`).
+fn may_follow(from: TransactionState, to: TransactionState) -> bool {
+    use TransactionState::{
+        CompleteAbort, CompleteCommit, Dead, Empty, Ongoing, PrepareAbort, PrepareCommit, PrepareEpochFence,
+    };
+    match to {
+        Empty | Dead => matches!(from, Empty | CompleteCommit | CompleteAbort),
+        Ongoing => matches!(from, Empty | Ongoing | CompleteCommit | CompleteAbort),
+        PrepareCommit | PrepareEpochFence => from == Ongoing,
+        PrepareAbort => matches!(from, Ongoing | PrepareEpochFence | Empty | CompleteCommit | CompleteAbort),
+        CompleteCommit => from == PrepareCommit,
+        CompleteAbort => from == PrepareAbort,
+    }
+}
+
+impl Invariants {
+    pub(super) fn check_transaction(&mut self, it: &Recorded) {
+        match &it.event {
+            Event::TransactionChanged { transactional_id, producer_id, producer_epoch, state, .. } => {
+                self.check_changed(it, transactional_id, (*producer_id, *producer_epoch), *state);
+            }
+            Event::TransactionalIdExpired { transactional_id } => {
+                Rc::make_mut(&mut self.transactions).ids.remove(&**transactional_id);
+            }
+            Event::TransactionsInitialized { transactional_id, producer_id, producer_epoch } => {
+                let watch = Rc::make_mut(&mut self.transactions);
+                watch.begun.remove(&it.node);
+                if let Some(known) = watch.ids.get_mut(&**transactional_id) {
+                    known.owner = Some((it.node, (*producer_id, *producer_epoch), it.id));
+                }
+            }
+            Event::TransactionBegun { transactional_id, producer_id, producer_epoch } => {
+                let producer = (*producer_id, *producer_epoch);
+                let (transactional_id, event) = (transactional_id.clone(), it.id);
+                let begun = Begun { transactional_id, producer, event, sent: false };
+                Rc::make_mut(&mut self.transactions).begun.insert(it.node, begun);
+            }
+            Event::TransactionEnded { committed, .. } => self.check_told(it, *committed),
+            _ => {}
+        }
+    }
+
+    /// A producer's record is part of its transaction.
+    pub(super) fn note_sent(&mut self, node: NodeId) {
+        if self.transactions.begun.get(&node).is_some_and(|begun| !begun.sent)
+            && let Some(begun) = Rc::make_mut(&mut self.transactions).begun.get_mut(&node)
+        {
+            begun.sent = true;
+        }
+    }
+
+    fn check_changed(&mut self, it: &Recorded, id: &Rc<str>, producer: Identity, state: TransactionState) {
+        let watch = Rc::make_mut(&mut self.transactions);
+        match state {
+            TransactionState::PrepareCommit | TransactionState::CompleteCommit => watch.decide(producer, true, it.id),
+            TransactionState::PrepareAbort | TransactionState::CompleteAbort => watch.decide(producer, false, it.id),
+            _ => {}
+        }
+        let Some(known) = watch.ids.get_mut(&**id) else {
+            let (teller, former, owner) = (it.node, Vec::new(), None);
+            watch.ids.insert(id.clone(), Transactional { teller, state, producer, former, owner });
+            return;
+        };
+        let before = (known.teller, known.state, known.producer);
+        (known.teller, known.state, known.producer) = (it.node, state, producer);
+        if producer.0 != before.2.0 {
+            known.former.push(before.2.0);
+        }
+        let goes_back =
+            if producer.0 == before.2.0 { producer.1 < before.2.1 } else { known.former.contains(&producer.0) };
+        let fenced = known.owner.is_some_and(|(_, owner, _)| owner.0 == producer.0 && producer.1 < owner.1);
+        let detail = || {
+            format!(
+                "{id}: {} with producer {} epoch {} after {} with producer {} epoch {}",
+                state.name(),
+                producer.0,
+                producer.1,
+                before.1.name(),
+                before.2.0,
+                before.2.1
+            )
+        };
+        if fenced && state == TransactionState::PrepareCommit {
+            self.report_transaction(Invariant::FencedNeverCommits, it, detail());
+        } else if goes_back || (before.0 == it.node && !may_follow(before.1, state)) {
+            self.report_transaction(Invariant::TransactionStates, it, detail());
+        }
+    }
+
+    /// `commitTransaction()` or `abortTransaction()` returned.
+    fn check_told(&mut self, it: &Recorded, committed: bool) {
+        let Some(begun) = Rc::make_mut(&mut self.transactions).begun.remove(&it.node) else { return };
+        let watch = &self.transactions;
+        let Some(known) = watch.ids.get(&begun.transactional_id) else { return };
+        let (id, epoch) = begun.producer;
+        // Since transaction version 2 the decision carries the next epoch.
+        let epochs = [epoch, epoch.saturating_add(1)];
+        let decisions = epochs.iter().filter_map(|epoch| watch.decided((id, *epoch), committed));
+        let decision = decisions.max_by_key(|decided| decided.event);
+        let told = if committed { "committed" } else { "aborted" };
+        let name = &begun.transactional_id;
+        let detail = format!("{name}: node {} was told that {told} is what it began as {id}, epoch {epoch}", it.node.0);
+        let owner = known.owner;
+        match decision {
+            Some(decided) => {
+                let usurped = owner.is_some_and(|(node, _, event)| node != it.node && decided.event > event);
+                if usurped && committed && decided.event > begun.event {
+                    self.report_transaction(Invariant::FencedNeverCommits, it, detail);
+                }
+            }
+            // An empty transaction ends without its coordinator.
+            None if committed && begun.sent => {
+                self.report_transaction(Invariant::CommitsDecided, it, detail);
+            }
+            None => {}
+        }
+    }
+
+    /// A leader has appended the end of a transaction: somebody has decided it so.
+    pub(super) fn check_marker(
+        &mut self,
+        cluster: &impl Cluster,
+        it: &Recorded,
+        partition: TopicPartition,
+        batch: &RecordBatch,
+    ) {
+        let Ok(Some(record)) = ControlRecord::of_batch(batch) else { return };
+        let committed = match record {
+            ControlRecord::Commit { .. } => true,
+            ControlRecord::Abort { .. } => false,
+            _ => return,
+        };
+        let producer = (batch.producer_id(), batch.producer_epoch());
+        if self.transactions.decided(producer, committed).is_some() {
+            return;
+        }
+        if cluster.decision(producer.0, producer.1) == Some(committed) {
+            return Rc::make_mut(&mut self.transactions).decide(producer, committed, it.id);
+        }
+        let what = if committed { "COMMIT" } else { "ABORT" };
+        let detail = format!("{what} of producer {}, epoch {}, which nobody decided", producer.0, producer.1);
+        self.report(Invariant::MarkersDecided, it.at, partition, detail);
+    }
+
+    fn report_transaction(&mut self, invariant: Invariant, it: &Recorded, detail: String) {
+        if self.violations.len() < super::MOST {
+            self.violations.push(Violation { invariant, at: it.at, partition: None, detail: detail.into() });
+        }
+    }
+}
