@@ -173,7 +173,21 @@ struct LookProps {
 fn Look(props: &LookProps) -> Html {
     let view = props.view.clone();
     let timeline = props.timeline.clone();
-    let nodes = view.nodes.iter().map(|n| (n.name.clone(), match n.name.as_ref() { "shop" => 0, "mailer" => 3, x if x.starts_with("contr") => 2, _ => 1 })).collect::<Vec<_>>();
+    let nodes = view
+        .nodes
+        .iter()
+        .map(|n| {
+            (
+                n.name.clone(),
+                match n.name.as_ref() {
+                    "shop" => 0,
+                    "mailer" => 3,
+                    x if x.starts_with("contr") => 2,
+                    _ => 1,
+                },
+            )
+        })
+        .collect::<Vec<_>>();
     html! {
         <ContextProvider<Lab> context={props.lab.clone()}>
         <ContextProvider<Lang> context={props.lang}>
@@ -197,18 +211,62 @@ fn zz_look() {
     let shot = lab.shot(true);
     let view = Same(Rc::new(with_transactions(&shot.view)));
     let mut timeline = (*shot.rest.unwrap().timeline).clone();
-    let band = |a, b, state, epoch, p: &str| BandView { from_us: a, to_us: b, state, epoch: Some(epoch), partitions: Rc::from(if p.is_empty() { vec![] } else { vec![Rc::from(p)] }) };
+    let band = |a, b, state, epoch, p: &str| BandView {
+        from_us: a,
+        to_us: b,
+        state,
+        epoch: Some(epoch),
+        partitions: Rc::from(if p.is_empty() { vec![] } else { vec![Rc::from(p)] }),
+    };
     let mark = |at_us, kind, about: &str| TransactionMark { at_us, node: 4, kind, about: about.into() };
     let f = timeline.from_us;
     timeline.transactions = vec![
-        TransactionLane { transactional_id: "billing-tx".into(), bands: vec![band(f, f+90_000, "Empty", 0, ""), band(f+90_000, f+300_000, "Ongoing", 0, "invoices-0"), band(f+300_000, f+312_000, "PrepareCommit", 1, "invoices-0"), band(f+312_000, f+400_000, "CompleteCommit", 1, ""), band(f+400_000, f+600_000, "Ongoing", 1, "invoices-0"), band(f+600_000, f+680_000, "PrepareAbort", 2, "invoices-0"), band(f+680_000, f+900_000, "CompleteAbort", 2, "")],
-          marks: vec![mark(f+80_000, TransactionMarkKind::Initialized, "0"), mark(f+308_000, TransactionMarkKind::Commit, "invoices-0"), mark(f+670_000, TransactionMarkKind::Abort, "invoices-0"), mark(f+750_000, TransactionMarkKind::Fenced, "PRODUCER_FENCED")] },
-        TransactionLane { transactional_id: "shop-tx".into(), bands: vec![band(f, f+900_000, "Ongoing", 3, "orders-0")], marks: vec![] },
+        TransactionLane {
+            transactional_id: "billing-tx".into(),
+            bands: vec![
+                band(f, f + 90_000, "Empty", 0, ""),
+                band(f + 90_000, f + 300_000, "Ongoing", 0, "invoices-0"),
+                band(f + 300_000, f + 312_000, "PrepareCommit", 1, "invoices-0"),
+                band(f + 312_000, f + 400_000, "CompleteCommit", 1, ""),
+                band(f + 400_000, f + 600_000, "Ongoing", 1, "invoices-0"),
+                band(f + 600_000, f + 680_000, "PrepareAbort", 2, "invoices-0"),
+                band(f + 680_000, f + 900_000, "CompleteAbort", 2, ""),
+            ],
+            marks: vec![
+                mark(f + 80_000, TransactionMarkKind::Initialized, "0"),
+                mark(f + 308_000, TransactionMarkKind::Commit, "invoices-0"),
+                mark(f + 670_000, TransactionMarkKind::Abort, "invoices-0"),
+                mark(f + 750_000, TransactionMarkKind::Fenced, "PRODUCER_FENCED"),
+            ],
+        },
+        TransactionLane {
+            transactional_id: "shop-tx".into(),
+            bands: vec![band(f, f + 900_000, "Ongoing", 3, "orders-0")],
+            marks: vec![],
+        },
     ];
-    let css: String = ["look", "panels", "stage"].map(|n| std::fs::read_to_string(format!("www/{n}.css")).unwrap()).join("\n");
-    for (name, lang, theme, selection) in [("a", Lang::En, "light", Selection::Transaction("shop-tx".into())), ("b", Lang::Ko, "dark", Selection::Partition(0, "orders-0".into())), ("c", Lang::En, "dark", Selection::Node(4))] {
-        let props = LookProps { lab: lab.clone(), view: view.clone(), lang, timeline: Same(Rc::new(timeline.clone())), selection };
+    let css: String =
+        ["look", "panels", "stage"].map(|n| std::fs::read_to_string(format!("www/{n}.css")).unwrap()).join("\n");
+    for (name, lang, theme, selection) in [
+        ("a", Lang::En, "light", Selection::Transaction("shop-tx".into())),
+        ("b", Lang::Ko, "dark", Selection::Partition(0, "orders-0".into())),
+        ("c", Lang::En, "dark", Selection::Node(4)),
+    ] {
+        let props = LookProps {
+            lab: lab.clone(),
+            view: view.clone(),
+            lang,
+            timeline: Same(Rc::new(timeline.clone())),
+            selection,
+        };
         let html = pollster::block_on(yew::LocalServerRenderer::<Look>::with_props(props).hydratable(false).render());
-        std::fs::write(format!("/tmp/look-{name}.html"), format!("<!doctype html><html lang={} data-theme={theme}><meta charset=utf-8><style>{css}</style><body>{html}", lang.word())).unwrap();
+        std::fs::write(
+            format!("/tmp/look-{name}.html"),
+            format!(
+                "<!doctype html><html lang={} data-theme={theme}><meta charset=utf-8><style>{css}</style><body>{html}",
+                lang.word()
+            ),
+        )
+        .unwrap();
     }
 }
