@@ -1,7 +1,7 @@
 //! Which delivery guarantee the settings claim.
 
-use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, ProducerAppSetup};
-use crate::base::config::{Acks, IsolationLevel};
+use crate::app::{CommitMode, ConsumerAppSetup, OffsetsMode, ProcessorAppSetup, ProducerAppSetup};
+use crate::base::config::{Acks, ConsumerConfig, IsolationLevel, ProducerConfig};
 use std::rc::Rc;
 
 /// A delivery guarantee.
@@ -34,7 +34,7 @@ impl Guarantee {
 pub enum Reason {
     /// The producer does not wait for anybody: `acks=0`.
     NoAcks(Rc<str>),
-    /// The consumer commits before it processes.
+    /// The consumer or processor commits before it processes.
     CommitsBeforeProcessing(Rc<str>),
     /// The producer's retries may write twice: `enable.idempotence=false`.
     NotIdempotent(Rc<str>),
@@ -42,8 +42,8 @@ pub enum Reason {
     NotTransactional(Rc<str>),
     /// The consumer reads what may be aborted: `isolation.level=read_uncommitted`.
     ReadsUncommitted(Rc<str>),
-    /// The consumer's sink does not recognise repetitions.
-    SinkRepeats(Rc<str>),
+    /// The processor's offsets are no part of its transaction; the setting that says so.
+    CommitsOutsideTransaction(Rc<str>, (&'static str, &'static str)),
     /// All of the above is right.
     Transactional,
 }
@@ -60,37 +60,69 @@ pub struct Claim {
 /// What these applications claim together: as much as the weakest of them.
 ///
 /// At most once: somebody sends with `acks=0`, or commits before processing. Exactly once: everybody writes idempotently and in
-/// transactions, reads only what is committed, and has a sink that recognises repetitions. Everything else claims at least
-/// once; also `acks=1`, and also auto commit with records handed to a worker: people take them for that, and a crash shows
-/// that they are not.
-pub fn claim(producers: &[ProducerAppSetup], consumers: &[ConsumerAppSetup]) -> Claim {
-    let mut weak = Vec::new();
-    let mut middling = Vec::new();
+/// transactions, whoever reads reads only what is committed, and whoever reads and writes commits its offsets in the
+/// transaction. What a sink outside of Kafka does with repetitions is no part of that claim, so that a repeated effect breaks it.
+/// Everything else claims at least once; also `acks=1`, and also auto commit with records handed to a worker: people take them for
+/// that, and a crash shows that they are not.
+pub fn claim(
+    producers: &[ProducerAppSetup],
+    consumers: &[ConsumerAppSetup],
+    processors: &[ProcessorAppSetup],
+) -> Claim {
+    let mut reasons = Reasons::default();
     for app in producers {
-        if app.config.acks == Acks::None {
-            weak.push(Reason::NoAcks(app.name.clone()));
-        }
-        if !app.config.enable_idempotence {
-            middling.push(Reason::NotIdempotent(app.name.clone()));
-        }
-        if app.config.transactional_id.is_none() {
-            middling.push(Reason::NotTransactional(app.name.clone()));
-        }
+        reasons.writes(&app.name, &app.config);
     }
     for app in consumers {
         if app.commit == CommitMode::Before {
-            weak.push(Reason::CommitsBeforeProcessing(app.name.clone()));
+            reasons.weak.push(Reason::CommitsBeforeProcessing(app.name.clone()));
         }
-        if app.config.isolation_level == IsolationLevel::ReadUncommitted {
-            middling.push(Reason::ReadsUncommitted(app.name.clone()));
-        }
-        if app.dedupe == Dedupe::None {
-            middling.push(Reason::SinkRepeats(app.name.clone()));
+        reasons.reads(&app.name, &app.config);
+    }
+    for app in processors {
+        reasons.writes(&app.name, &app.producer);
+        reasons.reads(&app.name, &app.consumer);
+        let outside = |setting| Reason::CommitsOutsideTransaction(app.name.clone(), setting);
+        match app.offsets {
+            OffsetsMode::Before => reasons.weak.push(Reason::CommitsBeforeProcessing(app.name.clone())),
+            OffsetsMode::After => reasons.middling.push(outside(("offsets", "after"))),
+            OffsetsMode::Transaction if app.consumer.enable_auto_commit => {
+                reasons.middling.push(outside(("enable.auto.commit", "true")));
+            }
+            OffsetsMode::Transaction => {}
         }
     }
-    match (weak.is_empty(), middling.is_empty()) {
-        (false, _) => Claim { guarantee: Guarantee::AtMostOnce, why: weak },
-        (true, false) => Claim { guarantee: Guarantee::AtLeastOnce, why: middling },
+    match (reasons.weak.is_empty(), reasons.middling.is_empty()) {
+        (false, _) => Claim { guarantee: Guarantee::AtMostOnce, why: reasons.weak },
+        (true, false) => Claim { guarantee: Guarantee::AtLeastOnce, why: reasons.middling },
         (true, true) => Claim { guarantee: Guarantee::ExactlyOnce, why: vec![Reason::Transactional] },
+    }
+}
+
+#[derive(Default)]
+struct Reasons {
+    /// Why no more than at most once.
+    weak: Vec<Reason>,
+    /// Why no more than at least once.
+    middling: Vec<Reason>,
+}
+
+impl Reasons {
+    fn writes(&mut self, name: &Rc<str>, config: &ProducerConfig) {
+        if config.acks == Acks::None {
+            self.weak.push(Reason::NoAcks(name.clone()));
+        }
+        if !config.enable_idempotence {
+            self.middling.push(Reason::NotIdempotent(name.clone()));
+        }
+        if config.transactional_id.is_none() {
+            self.middling.push(Reason::NotTransactional(name.clone()));
+        }
+    }
+
+    fn reads(&mut self, name: &Rc<str>, config: &ConsumerConfig) {
+        if config.isolation_level == IsolationLevel::ReadUncommitted {
+            self.middling.push(Reason::ReadsUncommitted(name.clone()));
+        }
     }
 }

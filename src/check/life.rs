@@ -1,9 +1,10 @@
 //! One record's life.
 
-use crate::base::{BrokerId, NodeId, Offset, Time, TopicPartition};
+use crate::base::{BrokerId, NodeId, Offset, Time, TopicId, TopicPartition};
 use crate::node::ClientError;
 use crate::protocol::ErrorCode;
 use smallvec::SmallVec;
+use std::hash::{Hash, Hasher};
 
 /// The callback reported success.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -24,14 +25,33 @@ pub struct Failure {
 }
 
 /// One step of a record's story.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoryStep {
     /// When.
     pub at: Time,
     /// Where.
     pub node: NodeId,
+    /// The topic, if it is not the one that the record was first sent to; 0 if it is. (A topic id, in what room there is.)
+    elsewhere: u16,
     /// What.
     pub kind: StoryKind,
+}
+
+impl StoryStep {
+    /// The topic in which it happened, if that is not the one that the record was first sent to.
+    pub fn elsewhere(&self) -> Option<TopicId> {
+        (self.elsewhere > 0).then(|| TopicId(u32::from(self.elsewhere)))
+    }
+}
+
+/// In the first topic as it always was.
+impl Hash for StoryStep {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.at, self.node, &self.kind).hash(state);
+        if self.elsewhere > 0 {
+            self.elsewhere.hash(state);
+        }
+    }
 }
 
 /// What happened to the record.
@@ -72,8 +92,22 @@ pub enum StoryKind {
     Delivered(Offset),
     /// The application began with it.
     Processing,
-    /// Its effect happened.
+    /// Its effect happened; at a processor without a sink: its handler was done with it.
     Processed,
+    /// A processor's `send()` took what came of it.
+    SentOn,
+    /// The leader appended it as part of a transaction.
+    AppendedInTransaction(Offset),
+    /// The high watermark passed it, but a transaction is open there or before: `read_committed` does not get it.
+    CommittedBehindLso(Offset),
+    /// The marker that commits its transaction stands in the log.
+    TransactionCommitted(Offset),
+    /// The marker that aborts its transaction stands in the log.
+    TransactionAborted(Offset),
+    /// `poll()` returned it though its transaction was open or aborted.
+    ReadUncommitted(Offset),
+    /// Its producer aborts the transaction on purpose.
+    TakenBack,
 }
 
 /// Longest story told: of a record that is retried for ever, the beginning says enough.
@@ -110,8 +144,19 @@ impl Counts {
     }
 }
 
-/// Everything that is known of one record.
+/// What is known of a record that had to do with transactions.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Transactional {
+    /// `commitTransaction()` returned after it.
+    pub promised: bool,
+    /// Its producer aborted its transaction on purpose, and has not sent it again: nobody wants its effect.
+    pub withdrawn: bool,
+    /// Where it stood when it was processed although its transaction was open.
+    pub early: SmallVec<[(TopicPartition, Offset); 1]>,
+}
+
+/// Everything that is known of one record.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Life {
     /// Who sent it.
     pub producer: Option<NodeId>,
@@ -133,22 +178,57 @@ pub struct Life {
     pub processed: Counts,
     /// Its transaction was aborted, and yet it was processed.
     pub aborted_read: bool,
+    /// What is known of its transactions.
+    transactional: Option<Box<Transactional>>,
     /// The recorded event with which its story begins.
     pub first_event: u64,
     /// What happened to it, in order.
     pub story: Vec<StoryStep>,
 }
 
+/// Without transactions as it always was.
+impl Hash for Life {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.producer, self.partition, self.sent_at, self.acked, &self.failed, &self.places).hash(state);
+        (self.superseded, &self.delivered, &self.processed, self.aborted_read).hash(state);
+        (self.first_event, &self.story).hash(state);
+        if let Some(transactional) = &self.transactional {
+            transactional.hash(state);
+        }
+    }
+}
+
 impl Life {
-    /// Tells one more step.
-    pub(super) fn tell(&mut self, event: u64, at: Time, node: NodeId, kind: StoryKind) {
+    /// What is known of its transactions, if it was in one.
+    pub fn transactional(&self) -> Option<&Transactional> {
+        self.transactional.as_deref()
+    }
+
+    pub(super) fn transactional_mut(&mut self) -> &mut Transactional {
+        self.transactional.get_or_insert_default()
+    }
+
+    /// Whether its producer was told that it is stored for good: by the callback, or of a transaction by its commit.
+    pub fn is_promised(&self) -> bool {
+        self.transactional().map_or(self.acked.is_some(), |it| it.promised)
+    }
+
+    /// Whether nobody wants its effect: its producer aborted it on purpose.
+    pub fn is_withdrawn(&self) -> bool {
+        self.transactional().is_some_and(|it| it.withdrawn)
+    }
+
+    /// Tells one more step, which happened in that topic.
+    pub(super) fn tell(&mut self, event: u64, at: Time, node: NodeId, topic: TopicId, kind: StoryKind) {
         if self.story.is_empty() {
             self.first_event = event;
             // As many as a quiet life has: sent, on the wire, appended, committed, acked, delivered, processing, processed.
             self.story.reserve_exact(8);
         }
         if self.story.len() < LONGEST_STORY {
-            self.story.push(StoryStep { at, node, kind });
+            let elsewhere = self.partition.is_some_and(|own| own.topic != topic);
+            let elsewhere = if elsewhere { u16::try_from(topic.0).unwrap_or(0) } else { 0 };
+            self.story.push(StoryStep { at, node, elsewhere, kind });
         }
     }
 }

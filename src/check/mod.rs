@@ -4,10 +4,13 @@
 //! real bytes; a broken invariant is data, never a panic.
 
 mod claim;
+mod entries;
+mod flow;
 mod invariants;
 mod ledger;
 mod life;
 mod liveness;
+mod log_entries;
 mod picture;
 mod raft;
 mod run;
@@ -16,11 +19,12 @@ mod tests;
 mod verdict;
 
 pub use claim::{Claim, Guarantee, Reason, claim};
+pub use flow::{End, Flow, Readers, Reading};
 pub use invariants::{Cluster, Invariant, Invariants, Replica, Violation};
-pub use ledger::{Ledger, LedgerError, Readers};
-pub use life::{Ack, Counts, Failure, Life, StoryKind, StoryStep};
+pub use ledger::{Ledger, LedgerError};
+pub use life::{Ack, Counts, Failure, Life, StoryKind, StoryStep, Transactional};
 pub use liveness::liveness;
-pub use picture::{LogEntry, LogPicture};
+pub use picture::{Fate, LogEntry, LogPicture, Marker};
 pub use raft::Quorum;
 pub use run::Run;
 pub use verdict::Verdict;

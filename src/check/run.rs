@@ -30,7 +30,7 @@ impl Run {
         Run {
             ledger: Ledger::new(setup),
             invariants: Invariants::new(setup),
-            claim: claim(&setup.producers, &setup.consumers),
+            claim: claim(&setup.producers, &setup.consumers, &setup.processors),
             world,
         }
     }

@@ -3,12 +3,13 @@
 use super::claim::{Claim, Guarantee};
 use super::ledger::Ledger;
 use super::life::Life;
-use crate::base::{NodeId, RecordId, SortedMap, SortedSet, TopicId, TopicPartition};
+use super::picture::Fate;
+use crate::base::{NodeId, RecordId, SortedMap, SortedSet, TopicPartition};
 
 /// What was claimed, what was seen, and the records that made the difference.
 ///
-/// The effect of a record is what happened at the sinks, for each group of consumers that reads its topic; in the log,
-/// where nobody reads it.
+/// The effect of a record is what happened at the ends of its ways: at the sinks of the groups that read its topic, or the topics
+/// to which processors sent it on; in the log of a topic that nobody reads. Sinks of processors are ends of their own.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Verdict {
     /// What the settings claim.
@@ -25,19 +26,24 @@ pub struct Verdict {
     pub acked: u64,
     /// Records in the leaders' logs, repetitions counted.
     pub appended: u64,
-    /// Those of them that are committed.
+    /// Those of them that are committed (the high watermark passed them).
     pub committed: u64,
+    /// Those of them whose transaction was aborted.
+    pub aborted: u64,
+    /// Those of them whose transaction is open.
+    pub open: u64,
     /// Records that consumers got, repetitions counted.
     pub delivered: u64,
     /// Effects, repetitions counted.
     pub processed: u64,
-    /// Sent, and their effect never happened. A record that was compacted away is not: a newer one stood for it.
+    /// Sent, and their effect never happened. A record that was compacted away is not: a newer one stood for it; nor one whose
+    /// transaction was aborted on purpose.
     pub lost: Vec<RecordId>,
     /// Those of them that the producer was told are stored.
     pub acked_lost: Vec<RecordId>,
     /// Their effect happened more than once.
     pub duplicated: Vec<RecordId>,
-    /// They stand in a log more than once.
+    /// They stand in a topic more than once, what was aborted not counted.
     pub log_duplicated: Vec<RecordId>,
     /// Their effect came before that of an earlier record of the same producer and partition.
     pub reordered: Vec<RecordId>,
@@ -57,6 +63,8 @@ impl Ledger {
             acked: 0,
             appended: 0,
             committed: 0,
+            aborted: 0,
+            open: 0,
             delivered: 0,
             processed: 0,
             lost: Vec::new(),
@@ -96,23 +104,30 @@ impl Ledger {
         verdict.appended += life.places.len() as u64;
         verdict.committed += life.places.iter().filter(is_committed).count() as u64;
         verdict.delivered += u64::from(life.delivered.sum());
-        verdict.processed += u64::from(life.processed.sum());
+        verdict.processed += u64::from(self.processed(life));
+        for place in &life.places {
+            match self.fate(*place) {
+                Fate::Aborted => verdict.aborted += 1,
+                Fate::Open => verdict.open += 1,
+                Fate::Plain | Fate::Committed => {}
+            }
+        }
     }
 
     fn judge(&self, verdict: &mut Verdict, record: RecordId, life: &Life, ended: bool) {
-        let topic = life.partition.map(|partition| partition.topic);
-        let (fewest, most) = self.effects_of(life, topic);
+        let (fewest, most) = self.effects_of(life);
         let superseded = life.superseded > 0 && usize::from(life.superseded) >= life.places.len();
-        if life.sent_at.is_some() && fewest == 0 && !superseded && (ended || is_given_up(life)) {
+        let wanted = life.sent_at.is_some() && !superseded && !life.is_withdrawn();
+        if wanted && fewest == 0 && (ended || is_given_up(life)) {
             verdict.lost.push(record);
-            if life.acked.is_some() {
+            if life.is_promised() {
                 verdict.acked_lost.push(record);
             }
         }
         if most > 1 {
             verdict.duplicated.push(record);
         }
-        if life.places.len() > 1 {
+        if self.is_log_duplicated(life) {
             verdict.log_duplicated.push(record);
         }
         if life.aborted_read {
@@ -120,55 +135,53 @@ impl Ledger {
         }
     }
 
-    /// How often the effect of a record happened: in the group where it happened least, and most.
-    fn effects_of(&self, life: &Life, topic: Option<TopicId>) -> (u64, u64) {
-        let reads = |topics: &[TopicId]| topic.is_some_and(|topic| topics.contains(&topic));
-        let groups = (0..).zip(self.readers().iter()).filter(|(_, readers)| reads(&readers.topics));
-        let counts = groups.map(|(group, _)| u64::from(life.processed.of(group)));
-        let range = counts.fold(None, |range: Option<(u64, u64)>, count| {
-            let (fewest, most) = range.unwrap_or((count, count));
-            Some((fewest.min(count), most.max(count)))
-        });
-        let in_log = life.places.len() as u64;
-        range.unwrap_or((in_log, in_log))
-    }
-
-    /// Records whose first effect came before that of an earlier one of the same producer and partition.
+    /// Records whose first effect came before that of an earlier one of the same producer and partition. Further down its way
+    /// a record is compared with those of its first partition that stand in the same partition there, too.
     fn reordered(&self) -> Vec<RecordId> {
         let mut found = SortedSet::new();
-        // From the last effect to the first: the earliest record that came later, by (group, partition, producer).
-        let mut earliest: SortedMap<(u16, TopicPartition, NodeId), RecordId> = SortedMap::new();
-        let mut look = |group: u16, record: RecordId| {
+        // From the last effect to the first: the earliest record that came later.
+        let mut earliest: SortedMap<(u16, TopicPartition, TopicPartition, NodeId), RecordId> = SortedMap::new();
+        let mut look = |reading: u16, there: Option<TopicPartition>, record: RecordId| {
             let Some((partition, producer)) = self.life(record).and_then(|life| life.partition.zip(life.producer))
             else {
                 return;
             };
-            let later = earliest.entry((group, partition, producer)).or_insert(record);
+            let there = there.unwrap_or(partition);
+            let later = earliest.entry((reading, there, partition, producer)).or_insert(record);
             if *later < record {
                 found.insert(record);
             }
             *later = record.min(*later);
         };
-        for (group, record) in self.effects().iter().rev() {
-            look(*group, *record);
+        for (reading, record) in self.effects().iter().rev() {
+            let topic = self.flow().readings().get(usize::from(*reading)).map(|reading| reading.topic);
+            let life = self.life(*record).filter(|life| life.partition.map(|partition| partition.topic) != topic);
+            let Some(life) = life else {
+                look(*reading, None, *record);
+                continue;
+            };
+            let mut places = life.places.iter().map(|(partition, _)| *partition);
+            if let Some(there) = places.find(|partition| Some(partition.topic) == topic) {
+                look(*reading, Some(there), *record);
+            }
         }
-        for record in self.unread().into_iter().rev() {
-            look(u16::MAX, record);
+        for (partition, record) in self.unread().into_iter().rev() {
+            look(u16::MAX, Some(partition), record);
         }
         found.into_iter().collect()
     }
 
-    /// The records of topics that nobody reads, in the order in which they first stand in their logs.
-    fn unread(&self) -> Vec<RecordId> {
+    /// The records of topics that nobody reads, where and in the order in which they first stand in their logs.
+    fn unread(&self) -> Vec<(TopicPartition, RecordId)> {
         let mut firsts = Vec::new();
-        let mut seen = SortedSet::new();
         for (partition, log) in self.logs() {
             if self.readers().iter().any(|readers| readers.topics.contains(&partition.topic)) {
                 continue;
             }
-            for entry in log.entries.iter() {
+            let mut seen = SortedSet::new();
+            for entry in log.entries.iter().filter(|entry| entry.fate.holds()) {
                 if seen.insert(entry.record) {
-                    firsts.push(entry.record);
+                    firsts.push((partition, entry.record));
                 }
             }
         }

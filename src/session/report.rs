@@ -60,6 +60,12 @@ pub struct LedgerReport {
     pub appended: u64,
     /// Occurrences below the high watermark.
     pub committed: u64,
+    /// Occurrences whose transaction was aborted; absent if there are none.
+    #[serde(skip_serializing_if = "is_none")]
+    pub aborted: u64,
+    /// Occurrences whose transaction is open; absent if there are none.
+    #[serde(skip_serializing_if = "is_none")]
+    pub open: u64,
     /// Occurrences returned by `poll()`.
     pub delivered: u64,
     /// Effects.
@@ -157,6 +163,9 @@ impl Report {
             "  sent {}  acked {}  appended {}  committed {}  delivered {}  processed {}",
             ledger.sent, ledger.acked, ledger.appended, ledger.committed, ledger.delivered, ledger.processed
         );
+        if ledger.aborted + ledger.open > 0 {
+            let _ = writeln!(out, "  in aborted transactions {}  in open ones {}", ledger.aborted, ledger.open);
+        }
         let lists = [
             ("lost", &ledger.lost),
             ("of these acked", &ledger.acked_lost),
@@ -195,6 +204,8 @@ impl LedgerReport {
             acked: verdict.acked,
             appended: verdict.appended,
             committed: verdict.committed,
+            aborted: verdict.aborted,
+            open: verdict.open,
             delivered: verdict.delivered,
             processed: verdict.processed,
             lost: ids(&verdict.lost),
@@ -205,6 +216,10 @@ impl LedgerReport {
             aborted_read: ids(&verdict.aborted_read),
         }
     }
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 fn joined(records: &[u32]) -> String {
@@ -260,14 +275,24 @@ fn partitions(world: &World) -> SortedMap<String, PartitionReport> {
 const STORIES: usize = 5;
 
 fn stories(trial: &Trial, verdict: &Verdict) -> Vec<(u32, Vec<String>)> {
-    let odd = [&verdict.acked_lost, &verdict.lost, &verdict.duplicated, &verdict.log_duplicated, &verdict.reordered];
+    let odd = [
+        &verdict.acked_lost,
+        &verdict.lost,
+        &verdict.duplicated,
+        &verdict.aborted_read,
+        &verdict.log_duplicated,
+        &verdict.reordered,
+    ];
     let mut records: Vec<_> = odd.into_iter().flatten().copied().collect();
     let mut seen = crate::base::SortedSet::new();
     records.retain(|record| seen.insert(*record));
     let told = records.into_iter().take(STORIES).map(|record| {
         let steps = trial.run.ledger.story(record).iter();
         let lines = steps.map(|step| {
-            format!("{:>12} s  {:<12} {}", step.at.to_string(), trial.run.world.name(step.node), sentence(&step.kind))
+            let world = &trial.run.world;
+            let topic = step.elsewhere().and_then(|topic| world.setup().topics.get(topic.0 as usize - 1));
+            let topic = topic.map_or_else(String::new, |topic| format!("{}: ", topic.name));
+            format!("{:>12} s  {:<12} {topic}{}", step.at.to_string(), world.name(step.node), sentence(&step.kind))
         });
         (record.0, lines.collect())
     });
@@ -296,5 +321,14 @@ fn sentence(kind: &StoryKind) -> String {
         StoryKind::Delivered(offset) => format!("poll() returned it (offset {offset})"),
         StoryKind::Processing => "processing it".to_owned(),
         StoryKind::Processed => "its effect happened".to_owned(),
+        StoryKind::SentOn => "send() took what came of it".to_owned(),
+        StoryKind::AppendedInTransaction(offset) => format!("appended it at offset {offset}, in a transaction"),
+        StoryKind::CommittedBehindLso(offset) => {
+            format!("high watermark passed offset {offset}, which an open transaction hides from read_committed")
+        }
+        StoryKind::TransactionCommitted(offset) => format!("a marker commits its transaction (offset {offset})"),
+        StoryKind::TransactionAborted(offset) => format!("a marker aborts its transaction (offset {offset})"),
+        StoryKind::ReadUncommitted(offset) => format!("poll() returned it uncommitted (offset {offset})"),
+        StoryKind::TakenBack => "aborts its transaction on purpose".to_owned(),
     }
 }

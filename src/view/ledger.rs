@@ -4,7 +4,7 @@ use super::project::{partition_name, reuse};
 use super::{ClusterView, LedgerRow, LedgerSummary, LedgerView, RowStatus, VerdictView};
 use crate::base::RecordId;
 use crate::base::SortedSet;
-use crate::check::{Claim, Life, Reason, Run, Verdict};
+use crate::check::{Claim, Fate, Life, Reason, Run, Verdict};
 use std::rc::Rc;
 
 pub(super) fn project(run: &Run, finished: bool, before: Option<&ClusterView>) -> (LedgerView, VerdictView) {
@@ -30,16 +30,11 @@ pub(super) fn project(run: &Run, finished: bool, before: Option<&ClusterView>) -
 struct Marks {
     lost: SortedSet<RecordId>,
     acked_lost: SortedSet<RecordId>,
-    duplicated: SortedSet<RecordId>,
 }
 
 impl Marks {
     fn of(verdict: &Verdict) -> Marks {
-        Marks {
-            lost: verdict.lost.iter().copied().collect(),
-            acked_lost: verdict.acked_lost.iter().copied().collect(),
-            duplicated: verdict.duplicated.iter().copied().collect(),
-        }
+        Marks { lost: verdict.lost.iter().copied().collect(), acked_lost: verdict.acked_lost.iter().copied().collect() }
     }
 }
 
@@ -56,18 +51,20 @@ fn row(run: &Run, record: RecordId, life: &Life, marks: &Marks) -> LedgerRow {
         error: life.failed.as_ref().map(|failure| Rc::from(failure.error.name())),
         appended: life.places.len() as u32,
         committed: committed.count() as u32,
+        aborted: life.places.iter().filter(|place| run.ledger.fate(**place) == Fate::Aborted).count() as u32,
         delivered: life.delivered.sum(),
-        processed: life.processed.sum(),
+        processed: run.ledger.processed(life),
         by_group: by_group(run, life),
         status: status(run, record, life, marks),
     }
 }
 
-/// By group, where there are several.
+/// By group and topic, where there are several along its ways.
 fn by_group(run: &Run, life: &Life) -> Vec<(u32, u32)> {
-    let Some(partition) = life.partition.filter(|_| run.ledger.readers().len() > 1) else { return Vec::new() };
-    let readers = run.ledger.readers().iter().enumerate().filter(|(_, it)| it.topics.contains(&partition.topic));
-    readers.map(|(group, _)| (life.delivered.of(group as u16), life.processed.of(group as u16))).collect()
+    let flow = run.ledger.flow();
+    let Some(partition) = life.partition.filter(|_| flow.readings().len() > 1) else { return Vec::new() };
+    let on_its_way = flow.on_the_way(partition.topic).iter();
+    on_its_way.map(|reading| (life.delivered.of(*reading), life.processed.of(*reading))).collect()
 }
 
 fn status(run: &Run, record: RecordId, life: &Life, marks: &Marks) -> RowStatus {
@@ -77,18 +74,15 @@ fn status(run: &Run, record: RecordId, life: &Life, marks: &Marks) -> RowStatus 
     if marks.lost.contains(&record) {
         return if life.failed.is_some() { RowStatus::Refused } else { RowStatus::Lost };
     }
-    if marks.duplicated.contains(&record) {
-        return RowStatus::Duplicated;
-    }
-    let readers = life.partition.map_or(0, |partition| {
-        run.ledger.readers().iter().filter(|readers| readers.topics.contains(&partition.topic)).count() as u32
-    });
-    let (places, delivered, processed) = (life.places.len(), life.delivered.sum(), life.processed.sum());
+    let (fewest, most) = run.ledger.effects_of(life);
     match () {
-        () if places > 1 => RowStatus::LogDuplicated,
-        () if readers > 0 && processed >= readers || readers == 0 && places == 1 => RowStatus::Once,
-        () if delivered > processed => RowStatus::Processing,
-        () if places > 0 => RowStatus::Stored,
+        () if life.aborted_read => RowStatus::AbortedRead,
+        () if most > 1 => RowStatus::Duplicated,
+        () if life.is_withdrawn() => RowStatus::TakenBack,
+        () if run.ledger.is_log_duplicated(life) => RowStatus::LogDuplicated,
+        () if fewest > 0 => RowStatus::Once,
+        () if life.delivered.sum() > life.processed.sum() => RowStatus::Processing,
+        () if !life.places.is_empty() => RowStatus::Stored,
         () if life.sent_at.is_some() => RowStatus::Sending,
         () => RowStatus::Waiting,
     }
@@ -103,7 +97,7 @@ fn because(claim: &Claim) -> Vec<(Rc<str>, Rc<str>, Rc<str>)> {
         Reason::NotIdempotent(node) => setting("enable.idempotence", "false", node),
         Reason::NotTransactional(node) => setting("transactional.id", "unset", node),
         Reason::ReadsUncommitted(node) => setting("isolation.level", "read_uncommitted", node),
-        Reason::SinkRepeats(node) => setting("sink.dedupe", "none", node),
+        Reason::CommitsOutsideTransaction(node, how) => setting(how.0, how.1, node),
         Reason::Transactional => setting("transactional.id", "set", &Rc::from("")),
     });
     all.collect()
@@ -116,6 +110,8 @@ fn summary(verdict: &Verdict) -> LedgerSummary {
         acked: verdict.acked,
         appended: verdict.appended,
         committed: verdict.committed,
+        aborted: verdict.aborted,
+        open: verdict.open,
         delivered: verdict.delivered,
         processed: verdict.processed,
         lost: ids(&verdict.lost),

@@ -27,6 +27,8 @@ pub struct LedgerRow {
     pub appended: u32,
     /// How often below the high watermark.
     pub committed: u32,
+    /// How often in an aborted transaction.
+    pub aborted: u32,
     /// How often `poll()` returned it.
     pub delivered: u32,
     /// How often its effect happened.
@@ -51,10 +53,14 @@ pub enum RowStatus {
     Processing,
     /// Processed once (or, without consumers, stored once).
     Once,
+    /// Its producer aborted its transaction on purpose, and nobody acted on it.
+    TakenBack,
     /// In the log twice, not yet processed twice.
     LogDuplicated,
     /// Its effect happened more than once.
     Duplicated,
+    /// It was processed although its transaction was aborted.
+    AbortedRead,
     /// The producer was told that it failed, and it is nowhere.
     Refused,
     /// Gone.
@@ -91,6 +97,10 @@ pub struct LedgerSummary {
     pub appended: u64,
     /// Occurrences below the high watermark.
     pub committed: u64,
+    /// Occurrences whose transaction was aborted.
+    pub aborted: u64,
+    /// Occurrences whose transaction is open.
+    pub open: u64,
     /// Occurrences returned by `poll()`.
     pub delivered: u64,
     /// Effects.

@@ -169,7 +169,7 @@ fn claims_follow_the_weakest() {
     let after = consumer(&[], CommitMode::AfterSync);
     let before = consumer(&[], CommitMode::Before);
     let of = |producer: &[(&str, &str)], consumer| {
-        claim(&[super::made::producer(producer, 1)], &[std::clone::Clone::clone(consumer)])
+        claim(&[super::made::producer(producer, 1)], &[std::clone::Clone::clone(consumer)], &[])
     };
     assert_eq!(of(&[("acks", "0")], &after).guarantee, Guarantee::AtMostOnce);
     assert_eq!(of(&[("acks", "1")], &after).guarantee, Guarantee::AtLeastOnce);
@@ -178,6 +178,6 @@ fn claims_follow_the_weakest() {
         (early.guarantee, early.why),
         (Guarantee::AtMostOnce, vec![Reason::CommitsBeforeProcessing("mailer".into())])
     );
-    assert_eq!(claim(&[producer(&[("transactional.id", "t")], 1)], &[]).guarantee, Guarantee::ExactlyOnce);
-    assert_eq!(claim(&[producer(&[], 1)], &[]).why, [Reason::NotTransactional("shop".into())]);
+    assert_eq!(claim(&[producer(&[("transactional.id", "t")], 1)], &[], &[]).guarantee, Guarantee::ExactlyOnce);
+    assert_eq!(claim(&[producer(&[], 1)], &[], &[]).why, [Reason::NotTransactional("shop".into())]);
 }

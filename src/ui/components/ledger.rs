@@ -110,7 +110,8 @@ fn Row(props: &RowProps) -> Html {
         RowStatus::Waiting => "wait",
         RowStatus::Sending | RowStatus::Stored | RowStatus::Processing => "now",
         RowStatus::Once => "once",
-        RowStatus::LogDuplicated | RowStatus::Duplicated => "twice",
+        RowStatus::LogDuplicated | RowStatus::Duplicated | RowStatus::AbortedRead => "twice",
+        RowStatus::TakenBack => "refused",
         RowStatus::Refused => "refused",
         RowStatus::Lost | RowStatus::AckedLost => "lost",
     };
