@@ -15,5 +15,7 @@ mod replication;
 mod requests;
 #[path = "broker/shutdown.rs"]
 mod shutdown;
+#[path = "broker/transaction_coordinator.rs"]
+mod transaction_coordinator;
 #[path = "broker/transactions.rs"]
 mod transactions;

@@ -63,7 +63,7 @@ impl Process {
             loader,
             forwarding: Forwarding::new(forwarding),
             group: GroupCoordinator::new(config),
-            transactions: TransactionCoordinator::new(),
+            transactions: TransactionCoordinator::default(),
             producer_ids: ProducerIdManager::default(),
             disk_full: false,
             controller_timer: None,

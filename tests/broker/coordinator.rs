@@ -166,7 +166,7 @@ fn c21_a_cluster_without_transaction_coordinators_writes_no_transaction() {
         assert_eq!(error, ErrorCode::NotEnoughReplicas, "nobody leads __transaction_state");
         cluster.create_topic("__transaction_state", 1, brokers as i16);
         let (error, asked) = produce_in_transaction(&mut cluster, id);
-        assert_eq!(error, ErrorCode::NotEnoughReplicas, "somebody does, and does not coordinate");
+        assert_eq!(error, ErrorCode::InvalidProducerIdMapping, "somebody does, and knows no such transactional id");
         assert!(asked > alone, "it was asked");
         let leader = cluster.broker(cluster.leader(id));
         assert_eq!(leader.partition(id).expect("hosted").log().log_end_offset(), 0);

@@ -6,8 +6,10 @@ use crate::broker::alter_partition::AlterPartitionManager;
 use crate::broker::context::Context;
 use crate::broker::controller_channel::ControllerChannel;
 use crate::broker::partition::{Partition, ReadOptions};
+use crate::broker::producer_id_manager::ProducerIdManager;
 use crate::broker::replica_manager::ReplicaManager;
 use crate::broker::request_queue::RequestQueue;
+use crate::broker::transaction_coordinator::Host;
 use crate::log::{AppendOrigin, Disk};
 use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord, PartitionRegistration, RegisterBrokerRecord};
 use crate::node::{Body, Channel, ConnectionId, Effect, Event, Message, MessageId, Outbox, RequestContext};
@@ -143,6 +145,29 @@ impl Bench {
             out: &mut out,
         };
         let result = run(&mut self.replicas, &mut self.disk, &mut ctx);
+        self.carry_out(effects);
+        result
+    }
+
+    /// As [`Self::run`], for a transaction coordinator.
+    pub fn host(&mut self, ids: &mut ProducerIdManager, run: impl FnOnce(&mut Host<'_, '_>)) {
+        let mut effects = Vec::new();
+        let mut out = Outbox::new(&mut effects, &mut self.random);
+        let ctx = Context {
+            now: self.now,
+            id: LOCAL,
+            broker_epoch: 101,
+            config: &self.config,
+            image: &self.image,
+            disk_full: false,
+            requests: &mut self.queue,
+            out: &mut out,
+        };
+        run(&mut Host { ctx, replicas: &mut self.replicas, ids, ids_wanted: false });
+        self.carry_out(effects);
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Respond { to, response } => {
@@ -154,7 +179,6 @@ impl Bench {
                 Effect::SetTimer(..) | Effect::CancelTimer(_) | Effect::Exit | Effect::Halt => {}
             }
         }
-        result
     }
 
     /// A request on a connection of its own.

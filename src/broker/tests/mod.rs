@@ -2,8 +2,11 @@
 //! `tests/broker`.
 
 mod bench;
+mod coordinator_cases;
+mod coordinator_lab;
 mod follower_cases;
 mod leader_cases;
+mod marker_answer_cases;
 mod marker_cases;
 mod offset_cases;
 mod rack_cases;

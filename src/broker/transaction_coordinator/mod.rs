@@ -39,8 +39,8 @@ use crate::protocol::{ErrorCode, TransactionState};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
-/// All transactions that this broker coordinates.
-#[derive(Clone, Debug)]
+/// All transactions that this broker coordinates: none by default.
+#[derive(Clone, Debug, Default)]
 pub struct TransactionCoordinator {
     shards: SortedMap<TopicPartition, Rc<Shard>>,
     markers: MarkerLanes,
@@ -101,19 +101,6 @@ impl Host<'_, '_> {
 }
 
 impl TransactionCoordinator {
-    /// Coordinates nothing yet.
-    pub fn new() -> Self {
-        TransactionCoordinator {
-            shards: SortedMap::new(),
-            markers: MarkerLanes::default(),
-            additions: SortedMap::new(),
-            next_addition: 0,
-            retries: Vec::new(),
-            rounds: None,
-            timer: None,
-        }
-    }
-
     /// Every transactional id coordinated here, with the partition of `__transaction_state` that it is in.
     pub fn transactions(&self) -> impl Iterator<Item = (TopicPartition, &TransactionMetadata)> {
         let of_shard = |(id, shard): (&TopicPartition, _)| (*id, shard);

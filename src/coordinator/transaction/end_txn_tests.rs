@@ -30,7 +30,8 @@ fn finish(metadata: &mut TransactionMetadata, end: EndOfTransaction) -> (Produce
     metadata.complete(to);
     let to = metadata.decided(end, NOW).expect("decided");
     let answer = (to.producer_id, to.producer_epoch);
-    metadata.partitions.to_vec().into_iter().for_each(|partition| metadata.remove_partition(partition));
+    let written = metadata.partitions.clone();
+    written.iter().for_each(|partition| metadata.remove_partition(*partition));
     metadata.complete(to);
     answer
 }
