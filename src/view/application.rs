@@ -111,6 +111,7 @@ pub(super) fn client_activity(client: &Producer, now: Time) -> Option<Activity> 
         Client::Failed(_) => Activity::Finished,
         Client::WaitingForMetadata { .. } | Client::WaitingForLeader { .. } => Activity::WaitingForMetadata,
         Client::WaitingForProducerId { .. } => Activity::WaitingForProducerId,
+        Client::AddingPartitions { .. } | Client::InCall { .. } => Activity::WaitingForCoordinator,
         Client::WaitingForMemory { records, .. } | Client::Lingering { records, .. } => {
             Activity::Buffering { records: ids(&records) }
         }

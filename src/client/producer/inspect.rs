@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::state::State;
-use super::{BlockedOn, Pending, Producer, ProducerIdAndEpoch, TransactionManager};
+use super::{BlockedOn, Operation, Pending, Producer, ProducerIdAndEpoch, TransactionManager};
 use crate::base::config::ProducerConfig;
 use crate::base::{NodeId, RecordId, Time, TopicPartition};
 use crate::client::metadata::Metadata;
@@ -36,6 +36,18 @@ pub enum ProducerActivity {
     WaitingForProducerId {
         /// The records waiting.
         records: Vec<RecordId>,
+    },
+    /// The partitions of these records are being added to the transaction.
+    AddingPartitions {
+        /// The records waiting.
+        records: Vec<RecordId>,
+    },
+    /// A transactional call blocks the application, and no record is on the wire.
+    InCall {
+        /// Which.
+        operation: Operation,
+        /// When it throws `TimeoutException`.
+        until: Time,
     },
     /// Batches that are not full wait for more records.
     Lingering {
@@ -179,6 +191,7 @@ impl Producer {
         }
         self.activity_on_wire(now)
             .or_else(|| self.activity_of_send())
+            .or_else(|| self.activity_of_call())
             .or_else(|| self.activity_in_queue(now))
             .unwrap_or(if self.closing { ProducerActivity::Closed } else { ProducerActivity::Idle })
     }
@@ -208,11 +221,22 @@ impl Producer {
         })
     }
 
+    fn activity_of_call(&self) -> Option<ProducerActivity> {
+        let (operation, until) = self.transactional_call()?;
+        Some(ProducerActivity::InCall { operation, until })
+    }
+
     fn activity_in_queue(&self, now: Time) -> Option<ProducerActivity> {
         let queued = || self.buffered().map(|b| b.batch);
         queued().next()?;
-        if self.manager.as_ref().is_some_and(|manager| *manager.state() != State::Ready) {
-            return Some(ProducerActivity::WaitingForProducerId { records: records(queued()) });
+        if let Some(manager) = &self.manager {
+            if !manager.producer().is_valid() || matches!(manager.state(), State::Initializing { .. }) {
+                return Some(ProducerActivity::WaitingForProducerId { records: records(queued()) });
+            }
+            let adding = || queued().filter(|batch| !manager.is_send_allowed(batch.partition));
+            if adding().next().is_some() {
+                return Some(ProducerActivity::AddingPartitions { records: records(adding()) });
+            }
         }
         let lingering = || self.buffered().filter(|b| b.batch.attempts == 0 && !b.batch.is_full() && b.ready_at > now);
         match lingering().map(|b| b.ready_at).min() {

@@ -25,7 +25,7 @@ pub use inspect::{BufferedBatch, InFlightRequest, ProducerActivity};
 pub use partitioner::{murmur2, partition_for_key};
 pub use state::State;
 pub use transaction_manager::{PartitionSequence, TransactionManager};
-pub use transactional::{GroupMetadata, Operation};
+pub use transactional::{GroupMetadata, Operation, TransactionInspection};
 
 use crate::base::config::ProducerConfig;
 use crate::base::{NodeId, Offset, RecordId, SortedMap, Time, TopicId, TopicPartition};

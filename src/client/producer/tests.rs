@@ -5,4 +5,5 @@ mod coordinator;
 mod harness;
 mod idempotence;
 mod sending;
+mod transaction_errors;
 mod transactions;

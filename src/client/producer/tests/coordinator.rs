@@ -123,10 +123,12 @@ impl Lab {
         }
     }
 
-    /// Answers the oldest request that was held.
+    /// Answers the oldest request that was held, as the script says if it has something to say.
     pub fn release(&mut self, error: ErrorCode) {
         let (from, correlation_id, request) = self.coordinator.held.pop_front().expect("a request was held");
-        let response = self.coordinator.respond(&request, &[error]);
+        let scripted = self.coordinator.script.iter_mut().find(|(key, _)| *key == request.api());
+        let errors = scripted.and_then(|(_, answers)| answers.pop_front()).unwrap_or_else(|| vec![error]);
+        let response = self.coordinator.respond(&request, &errors);
         self.deliver(from, correlation_id, response);
     }
 

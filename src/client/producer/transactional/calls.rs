@@ -208,11 +208,6 @@ impl TransactionManager {
         Some((call.operation, outcome))
     }
 
-    /// When the call that blocks the application gives up.
-    pub(in crate::client::producer) fn call_until(&self) -> Option<Time> {
-        self.transactional.get()?.call.map(|call| call.until)
-    }
-
     /// As `abortTransaction()`, of a producer that is being closed: the abort that nobody waits for.
     pub(super) fn begin_abort_on_close(&mut self) -> Result<Event, ClientError> {
         self.begin_abort()?;
@@ -284,7 +279,7 @@ impl Producer {
 
     /// When the application's patience with a call ends.
     pub(in crate::client::producer) fn call_until(&self) -> Option<Time> {
-        self.manager.as_ref()?.call_until().filter(|until| *until < Time::MAX)
+        self.transactional_call().map(|(_, until)| until).filter(|until| *until < Time::MAX)
     }
 
     /// How the last transactional call ended, once; none while it blocks. `TimeoutException` is
@@ -294,11 +289,6 @@ impl Producer {
             Some(manager) if manager.is_transactional() => manager.half().returned.take(),
             manager => Some(Err(errors::not_transactional(manager.is_some()))),
         }
-    }
-
-    /// A transactional call blocks the application.
-    pub fn is_in_transactional_call(&self) -> bool {
-        self.manager.as_ref().is_some_and(|manager| manager.call_until().is_some())
     }
 
     fn callable(&mut self) -> Result<&mut TransactionManager, ClientError> {

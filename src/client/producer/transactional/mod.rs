@@ -16,12 +16,14 @@
 mod calls;
 mod errors;
 mod failures;
+mod inspect;
 mod request;
 mod responses;
 mod sender;
 
 pub use calls::Operation;
 pub(super) use errors::closed;
+pub use inspect::TransactionInspection;
 pub use request::GroupMetadata;
 pub(super) use request::{Content, RequestQueue, TxnRequest};
 pub(super) use sender::Step;
