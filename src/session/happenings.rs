@@ -2,7 +2,8 @@
 
 use super::swim::Swim;
 use super::{EventView, Session};
-use crate::base::{Duration, RecordId, SortedMap, Time};
+use crate::base::{Duration, NodeId, RecordId, SortedMap, Time};
+use crate::check::StoryKind;
 use crate::history::Replay;
 use crate::node::Event;
 use crate::sim::{Recorded, records_of};
@@ -37,10 +38,14 @@ impl Session {
         let world = &self.trial().run.world;
         let last_topic = world.setup().topics.len() as u32;
         let life = self.trial().run.ledger.life(record).filter(|life| !life.story.is_empty());
-        let Some(first) = life.map(|life| life.first_event) else { return Vec::new() };
+        let Some(life) = life else { return Vec::new() };
+        let first = life.first_event;
+        let ends: Vec<(Time, NodeId)> =
+            life.story.iter().filter(|it| ends(&it.kind)).map(|it| (it.at, it.node)).collect();
         let mut found = Vec::new();
         self.look_back(|recorded| {
-            if concerns(&recorded.event, record, last_topic) {
+            let ended = is_end(&recorded.event) && ends.contains(&(recorded.at, recorded.node));
+            if ended || concerns(&recorded.event, record, last_topic) {
                 found.push(Rc::new(event_view(recorded)));
             }
             recorded.id > first
@@ -138,6 +143,20 @@ fn event_view(recorded: &Recorded) -> EventView {
 
 fn is_traffic(event: &Event) -> bool {
     matches!(event, Event::MessageSent { .. } | Event::MessageDelivered { .. } | Event::MessageLost { .. })
+}
+
+/// Does a step tell how the record's transaction ended?
+fn ends(kind: &StoryKind) -> bool {
+    matches!(kind, StoryKind::TransactionCommitted(_) | StoryKind::TransactionAborted(_) | StoryKind::TakenBack)
+}
+
+/// Is it such an end?
+fn is_end(event: &Event) -> bool {
+    match event {
+        Event::Appended { leader: true, batch, .. } => batch.is_control() && batch.is_transactional(),
+        Event::TransactionEnding { .. } => true,
+        _ => false,
+    }
 }
 
 /// Does the event concern that record? Messages do when they carry it and are worth telling.

@@ -131,12 +131,20 @@ fn bands(changes: &[Change], from_us: u64, to_us: u64, name: &impl Fn(TopicParti
     }
     for (at, change) in changes.iter().enumerate() {
         let ends = changes.get(at + 1).map_or(to_us, |next| next.at_us);
+        let partitions: Rc<[Rc<str>]> = change.partitions.iter().map(|it| name(*it)).collect();
+        // One more partition is no other state.
+        if let Some(last) = bands.last_mut().filter(|it: &&mut BandView| it.state == change.state.name())
+            && last.epoch == Some(change.epoch)
+        {
+            (last.to_us, last.partitions) = (ends.max(change.at_us), partitions);
+            continue;
+        }
         bands.push(BandView {
             from_us: change.at_us,
             to_us: ends.max(change.at_us),
             state: change.state.name(),
             epoch: Some(change.epoch),
-            partitions: change.partitions.iter().map(|it| name(*it)).collect(),
+            partitions,
         });
     }
     bands
@@ -171,7 +179,12 @@ mod tests {
     fn a_state_lasts_until_the_next_one() {
         use TransactionState::{CompleteCommit, Ongoing, PrepareCommit};
         let mut swim = Swim::default();
-        for event in [changed(100, Ongoing, 0), changed(300, PrepareCommit, 1), changed(350, CompleteCommit, 1)] {
+        for event in [
+            changed(100, Ongoing, 0),
+            changed(200, Ongoing, 0),
+            changed(300, PrepareCommit, 1),
+            changed(350, CompleteCommit, 1),
+        ] {
             swim.add(&event, true);
         }
         let marker = RecordBatch::clone(&ControlRecord::marker_batch(true, 7, 1, 0, 0));

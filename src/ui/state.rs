@@ -185,6 +185,7 @@ pub enum Filter {
     Lost,
     Duplicated,
     Reordered,
+    AbortedRead,
 }
 
 /// What can happen to it.

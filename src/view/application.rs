@@ -10,7 +10,7 @@ use crate::base::config::{Acks, ConsumerConfig, IsolationLevel, ProducerConfig};
 use crate::base::{RecordId, Time};
 use crate::check::Run;
 use crate::client::consumer::Consumer;
-use crate::client::producer::{Producer, ProducerActivity as Client};
+use crate::client::producer::{Operation, Producer, ProducerActivity as Client, State};
 use crate::sim::World;
 use std::rc::Rc;
 
@@ -94,11 +94,15 @@ fn producer_activity(app: &ProducerApp, now: Time) -> Activity {
     match app.activity() {
         ProducerActivity::Initializing => return Activity::InitializingTransactions,
         ProducerActivity::Ending { committed } => return Activity::EndingTransaction { committed },
+        ProducerActivity::Failed(error) if is_fence(&error) => return Activity::ProducerFenced,
         ProducerActivity::Failed(error) => return Activity::Failed { error: Rc::from(error.name()) },
         _ => {}
     }
     client_activity(client, now).unwrap_or_else(|| match app.activity() {
         ProducerActivity::AllSent => Activity::Finished,
+        _ if *client.transaction_manager().map_or(&State::Ready, |it| it.state()) == State::InTransaction => {
+            Activity::InTransaction
+        }
         _ => Activity::Idle,
     })
 }
@@ -111,7 +115,13 @@ pub(super) fn client_activity(client: &Producer, now: Time) -> Option<Activity> 
         Client::Failed(_) => Activity::Finished,
         Client::WaitingForMetadata { .. } | Client::WaitingForLeader { .. } => Activity::WaitingForMetadata,
         Client::WaitingForProducerId { .. } => Activity::WaitingForProducerId,
-        Client::AddingPartitions { .. } | Client::InCall { .. } => Activity::WaitingForCoordinator,
+        Client::AddingPartitions { .. } => Activity::AddingPartitions,
+        Client::InCall { operation, .. } => match operation {
+            Operation::InitTransactions => Activity::InitializingTransactions,
+            Operation::SendOffsets => Activity::SendingOffsets,
+            Operation::CommitTransaction => Activity::EndingTransaction { committed: true },
+            Operation::AbortTransaction => Activity::EndingTransaction { committed: false },
+        },
         Client::WaitingForMemory { records, .. } | Client::Lingering { records, .. } => {
             Activity::Buffering { records: ids(&records) }
         }

@@ -130,6 +130,10 @@ pub enum Activity {
     ProducerFenced,
     /// It is inside `initTransactions()`.
     InitializingTransactions,
+    /// Its transaction is open, and nothing is under way.
+    InTransaction,
+    /// Partitions are being added to its transaction.
+    AddingPartitions,
     /// It is inside `sendOffsetsToTransaction()`.
     SendingOffsets,
     /// It is inside `commitTransaction()`, or `abortTransaction()`.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::base::{BrokerId, NodeId, Offset, TopicPartition};
 use crate::broker::{Broker, Partition};
-use crate::check::Run;
+use crate::check::{Life, Run};
 use crate::client::payload::record_id_of;
 use crate::log::{LogDirectory, StoredBatch, UnifiedLog};
 use crate::record::RecordBatch;
@@ -138,6 +138,8 @@ fn cells(run: &Run, log: &LogDirectory, high_watermark: Offset) -> Vec<CellView>
     let mut fates = Fates::default();
     let mut kinds: Vec<CellKind> = batches.iter().rev().map(|batch| fates.of(batch)).collect();
     kinds.reverse();
+    let topic = log.partition().topic;
+    let twice = |life: &Rc<Life>| life.places.len() > 1 && run.ledger.stands(life, topic) > 1;
     let mut cells = Vec::new();
     for (batch, kind) in batches.into_iter().zip(kinds) {
         for record in batch.records().filter_map(Result::ok) {
@@ -150,7 +152,7 @@ fn cells(run: &Run, log: &LogDirectory, high_watermark: Offset) -> Vec<CellView>
                 record: id.map(|id| id.0),
                 kind,
                 committed: record.offset < high_watermark,
-                duplicate: id.and_then(|id| run.ledger.life(id)).is_some_and(|life| life.places.len() > 1),
+                duplicate: kind != CellKind::Aborted && id.and_then(|id| run.ledger.life(id)).is_some_and(twice),
                 leader_epoch: batch.leader_epoch(),
                 batch: batch.base_offset(),
             });

@@ -5,7 +5,6 @@ use crate::base::config::ProducerConfig;
 use crate::base::{NodeId, Offset, ProducerId, SortedMap, Time, TopicPartition};
 use crate::broker::{Broker, TransactionCoordinator};
 use crate::client::Producer;
-use crate::client::producer::{State, TransactionManager};
 use crate::log::{LogDirectory, UnifiedLog};
 use crate::node::ClientError;
 use crate::protocol::{ErrorCode, TransactionState};
@@ -212,11 +211,13 @@ pub struct ManagerView {
     pub transactional_id: Rc<str>,
     /// By Kafka's name: `IN_TRANSACTION`, …
     pub state: &'static str,
-    /// Partitions of the transaction.
+    /// Partitions of the transaction, and those that it is about to have.
     pub partitions: Vec<Rc<str>>,
     /// Requests that wait, or are on the wire.
     pub pending: Vec<&'static str>,
-    /// What the last call threw.
+    /// The broker that coordinates it, if it knows.
+    pub coordinator: Option<u16>,
+    /// What led to a state of error.
     pub error: Option<Rc<str>>,
     /// A newer producer with the same transactional id has put it out.
     pub fenced: bool,
@@ -225,14 +226,20 @@ pub struct ManagerView {
 /// The transaction manager of a transactional producer's client; a client that does not run knows nothing.
 pub(super) fn manager(world: &World, client: Option<&Producer>, config: &ProducerConfig) -> Option<ManagerView> {
     let transactional_id = Rc::clone(config.transactional_id.as_ref()?);
-    let known = client.and_then(Producer::transaction_manager);
-    let state = known.map(TransactionManager::state);
-    let error = state.and_then(State::error);
+    let it = client.and_then(Producer::transaction);
+    let it = it.as_ref();
+    let error = it.and_then(|it| it.error);
     Some(ManagerView {
         transactional_id,
-        state: state.map_or("–", State::name),
-        partitions: known.into_iter().flat_map(|it| it.partitions_in_transaction()).map(name(world)).collect(),
-        pending: known.into_iter().flat_map(|it| it.pending_requests()).collect(),
+        state: it.map_or("–", |it| it.state),
+        partitions: it
+            .into_iter()
+            .flat_map(|it| it.partitions.iter().chain(&it.adding))
+            .copied()
+            .map(name(world))
+            .collect(),
+        pending: it.into_iter().flat_map(|it| it.in_flight.iter().chain(&it.pending)).copied().collect(),
+        coordinator: it.and_then(|it| it.coordinator).map(|node| node.0),
         error: error.map(|error| Rc::from(error.name())),
         fenced: error.is_some_and(is_fence),
     })

@@ -105,20 +105,6 @@ pub struct InFlightRequest<'a> {
     pub batches: Vec<&'a Batch>,
 }
 
-impl TransactionManager {
-    /// What the open transaction has written to, or is about to write to.
-    pub fn partitions_in_transaction(&self) -> impl Iterator<Item = TopicPartition> + '_ {
-        let half = self.transactional.get().into_iter();
-        half.flat_map(|it| it.partitions.iter().chain(&it.pending_partitions).chain(&it.new_partitions)).copied()
-    }
-
-    /// The transactional requests on the wire, or waiting for it, by their APIs' names.
-    pub fn pending_requests(&self) -> impl Iterator<Item = &'static str> + '_ {
-        let half = self.transactional.get().into_iter();
-        half.flat_map(|it| it.in_flight.iter().chain(it.queue.iter())).map(|request| request.name())
-    }
-}
-
 impl Producer {
     /// The application's name.
     pub fn name(&self) -> &Rc<str> {

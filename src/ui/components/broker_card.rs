@@ -9,7 +9,7 @@ use crate::ui::i18n::Texts;
 use crate::ui::lab::Lab;
 use crate::ui::same::Same;
 use crate::ui::state::{Action, Selection, Target};
-use crate::ui::words::{ids, node_name};
+use crate::ui::words::{ids, node_name, text_width};
 use delivery_lab::view::{
     Activity, BrokerView, ControllerView, NodeBody, NodeStatus, NodeView, PartitionView, ReplicaRole,
 };
@@ -115,6 +115,10 @@ fn broker(props: &CardProps, broker: &BrokerView, lab: &Lab, t: &Texts) -> Html 
             </g>
         }
     });
+    // Whoever coordinates transactions says so, as far as there is room beside its role.
+    let used = text_width(&name, 15.0) + text_width(&role, 12.0) + 56.0;
+    let coordinates = ["◆ txn coordinator", "◆ txn"].into_iter().find(|text| used + text_width(text, 11.0) < area.w);
+    let coordinates = coordinates.filter(|_| !broker.transactions.is_empty());
     let hidden = broker.partitions.len() - shown(broker).count();
     let state = state_words(node, t);
     html! {
@@ -126,8 +130,8 @@ fn broker(props: &CardProps, broker: &BrokerView, lab: &Lab, t: &Texts) -> Html 
                 <text class="title" x="16" y="22">{ &name }<tspan class="sub" dx="8">{ role }</tspan></text>
                 if let Some(state) = state {
                     <text class="say end" x={(area.w - 16.0).to_string()} y="22">{ state }</text>
-                } else if !broker.transactions.is_empty() {
-                    <text class="dim end" x={(area.w - 16.0).to_string()} y="22">{ "◆ txn coordinator" }</text>
+                } else if let Some(text) = coordinates {
+                    <text class="dim end" x={(area.w - 16.0).to_string()} y="22">{ text }</text>
                 } else if hidden > 0 {
                     <text class="dim end" x={(area.w - 16.0).to_string()} y="22">{ (t.internal_hidden)(hidden) }</text>
                 }

@@ -81,6 +81,7 @@ pub fn manager(it: &ManagerView, identity: &str, lab: &Lab, t: &Texts) -> Html {
             <h3>{ "transaction manager " }{ link(&it.transactional_id, lab) }</h3>
             { facts(vec![
                 ("state", it.state.to_owned()), ("producer id / epoch", identity.to_owned()),
+                ("coordinator", it.coordinator.map_or_else(|| "–".to_owned(), |id| format!("broker {id}"))),
                 ("partitions", list(it.partitions.join(" · "))), ("pending requests", list(it.pending.join(" · "))),
                 ("last error", or_dash(it.error.as_deref())),
             ]) }

@@ -178,7 +178,7 @@ fn Wires(props: &WiresProps) -> Html {
 }
 
 /// Whether there is a transaction to be seen.
-fn transactional(view: &ClusterView) -> bool {
+pub fn transactional(view: &ClusterView) -> bool {
     view.nodes.iter().any(|node| match &node.body {
         NodeBody::Broker(it) => shown(it).any(|partition| has_transactions(partition)),
         NodeBody::Producer(it) => it.manager.is_some(),

@@ -44,7 +44,7 @@ fn cell(view: &CellView, x: f64, width: f64, offset: bool, veiled: bool, onclick
             } else {
                 <rect width={width.to_string()} height={CELL.to_string()} rx="4" />
                 <text class="num" x={middle.to_string()} y="16.5">{ number.unwrap_or_else(|| "·".to_owned()) }</text>
-                if view.kind == CellKind::Open { <path class="corner" d={format!("M{:.1} 0 h7 a4 4 0 0 1 4 4 v7 z", width - 11.0)} /> }
+                if view.kind == CellKind::Open { <path class="corner" d={format!("M{:.1} 0 h5 a4 4 0 0 1 4 4 v5 z", width - 9.0)} /> }
             }
             if offset { <text class="off" x={middle.to_string()} y="36">{ view.offset }</text> }
         </g>
@@ -90,7 +90,7 @@ pub fn strip(partition: &Rc<PartitionView>, shape: &CardShape, broker: u16, lab:
     // Where a transaction is or was, the LSO is worth a word also while it is the high watermark.
     let both = lso == hw && has_transactions(partition);
     let mut flags = Vec::with_capacity(3);
-    let mut taken = -14.0;
+    let mut taken = -9.0;
     let mut flag = |class: &'static str, offset: i64, name: &str, before: f64| {
         let x = x_of(offset);
         let behind = if offset < first { "◂" } else { "" };

@@ -46,8 +46,8 @@ pub static TEXTS: Texts = Texts {
     producer: "Producer",
     consumer: "Consumer",
     processor: "Processor",
-    reads: ": its consumer",
-    writes: ": its producer",
+    reads: ", consumer",
+    writes: ", producer",
     topic: "Topic",
     cluster: "Cluster",
     workload: "Workload",
@@ -240,6 +240,7 @@ pub static TEXTS: Texts = Texts {
     lost: "lost",
     duplicated: "duplicated",
     reordered: "reordered",
+    aborted_read: "aborted, yet read",
     note: ToString::to_string,
     banner,
     violations: "The engine broke one of its own invariants. Please report this.",
@@ -364,6 +365,11 @@ fn banner(said: &Banner) -> String {
         Banner::Lost { records, .. } => {
             is(records, "is lost, although it was acked.", "are lost, although all were acked.")
         }
+        Banner::AbortedRead { records } => is(
+            records,
+            "was processed, although its transaction was aborted.",
+            "were processed, although their transaction was aborted.",
+        ),
         Banner::Reordered { records } => is(records, "came out of order.", "came out of order."),
     }
 }

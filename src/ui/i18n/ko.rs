@@ -53,8 +53,8 @@ pub static TEXTS: Texts = Texts {
     producer: "프로듀서",
     consumer: "컨슈머",
     processor: "프로세서",
-    reads: "의 컨슈머",
-    writes: "의 프로듀서",
+    reads: " · 컨슈머",
+    writes: " · 프로듀서",
     topic: "토픽",
     cluster: "클러스터",
     workload: "작업량",
@@ -243,6 +243,7 @@ pub static TEXTS: Texts = Texts {
     lost: "유실",
     duplicated: "중복",
     reordered: "순서 바뀜",
+    aborted_read: "중단됐지만 읽힘",
     note,
     banner,
     violations: "엔진이 스스로의 불변식을 어겼습니다. 알려 주세요.",
@@ -359,6 +360,7 @@ fn banner(said: &Banner) -> String {
             format!("레코드 {records}: 유실되었습니다. 그중 {acked}개는 ack를 받았습니다.")
         }
         Banner::Lost { records, .. } => format!("레코드 {records}: ack를 받았는데도 유실되었습니다."),
+        Banner::AbortedRead { records } => format!("레코드 {records}: 트랜잭션이 중단되었는데도 처리되었습니다."),
         Banner::Reordered { records } => format!("레코드 {records}: 순서가 바뀌었습니다."),
     }
 }

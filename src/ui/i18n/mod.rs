@@ -10,6 +10,7 @@ use super::why::Why;
 use delivery_lab::base::config::ConfigNote;
 use delivery_lab::base::{Offset, TopicPartition};
 use delivery_lab::protocol::ElectionType;
+use delivery_lab::record::{ControlRecord, RecordBatch};
 use delivery_lab::scenario::format::{Text, What, When};
 use delivery_lab::sim::AdminTask;
 use delivery_lab::view::{Activity, LinkView, MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
@@ -268,6 +269,7 @@ texts! {
     lost: &'static str,
     duplicated: &'static str,
     reordered: &'static str,
+    aborted_read: &'static str,
     note: fn(&ConfigNote) -> String,
     banner: fn(&Banner) -> String,
     violations: &'static str,
@@ -356,6 +358,8 @@ pub enum Banner {
     Duplicated { records: String },
     /// Gone.
     Lost { records: String, acked: usize, of: usize },
+    /// Processed, though aborted.
+    AbortedRead { records: String },
     /// Out of order.
     Reordered { records: String },
 }
@@ -368,6 +372,11 @@ pub fn ends_in_consonant(word: &str) -> bool {
         Some('l' | 'm' | 'n' | 'L' | 'M' | 'N') => true,
         _ => false,
     }
+}
+
+/// Whether a marker commits.
+fn commits(marker: &RecordBatch) -> bool {
+    matches!(ControlRecord::of_batch(marker), Ok(Some(ControlRecord::Commit { .. })))
 }
 
 /// The first of some offsets, and how many there are beside it.
