@@ -5,5 +5,6 @@ mod coordinator;
 mod harness;
 mod idempotence;
 mod sending;
+mod transaction_epochs;
 mod transaction_errors;
 mod transactions;

@@ -258,12 +258,20 @@ impl Lab {
     }
 
     pub fn answer(&mut self, sent: &Sent, error: ErrorCode, base_offset: Offset) {
+        self.answer_with(sent, error, base_offset, 0);
+    }
+
+    pub fn answer_with_log_start(&mut self, sent: &Sent, error: ErrorCode, log_start_offset: Offset) {
+        self.answer_with(sent, error, -1, log_start_offset);
+    }
+
+    fn answer_with(&mut self, sent: &Sent, error: ErrorCode, base_offset: Offset, log_start_offset: Offset) {
         let partitions = sent.request.partitions.iter().map(|p| ProducePartitionResponse {
             partition: p.partition,
             error,
             base_offset,
             log_append_time: -1,
-            log_start_offset: 0,
+            log_start_offset,
             current_leader: None,
         });
         let response = Response::Produce(ProduceResponse { partitions: partitions.collect() });
