@@ -75,7 +75,8 @@ impl Ledger {
             if transactional {
                 // It may have failed or been taken back before: now it is sent again.
                 life.failed = None;
-                life.transactional_mut().withdrawn = false;
+                let transactional = life.transactional_mut();
+                (transactional.withdrawn, transactional.taken_back) = (false, false);
             }
         });
     }
@@ -96,10 +97,16 @@ impl Ledger {
                 }
             }
             Event::TransactionEnding { committed: false, .. } => {
-                let open = self.transactions.get(&it.node).filter(|open| !open.failed).cloned();
-                for record in open.map(|open| open.records).unwrap_or_default() {
+                let Some(open) = self.transactions.get(&it.node).cloned() else { return };
+                for record in open.records {
+                    let take_back = |life: &mut Life| life.transactional_mut().taken_back = true;
+                    if open.failed {
+                        self.change(record, take_back);
+                        continue;
+                    }
                     self.tell(record, it, TopicId(0), StoryKind::TakenBack, |life| {
                         life.transactional_mut().withdrawn = true;
+                        take_back(life);
                     });
                 }
             }

@@ -151,6 +151,8 @@ pub struct Transactional {
     pub promised: bool,
     /// Its producer aborted its transaction on purpose, and has not sent it again: nobody wants its effect.
     pub withdrawn: bool,
+    /// Its program called `abortTransaction()` after it, for whatever reason, and has not sent it again.
+    pub taken_back: bool,
     /// Where it stood when it was processed although its transaction was open.
     pub early: SmallVec<[(TopicPartition, Offset); 1]>,
 }

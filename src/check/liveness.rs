@@ -3,10 +3,11 @@
 use super::invariants::{Invariant, Violation};
 use crate::app::ConsumerActivity;
 use crate::base::{BrokerId, TopicPartition};
+use crate::protocol::TransactionState;
 use crate::sim::World;
 
 /// After all faults are healed and the world had time: every partition has a leader, every replica is in sync, every client
-/// has come to an end, every consumer has read everything. What is not so.
+/// has come to an end, every consumer has read everything, no transaction is open. What is not so.
 pub fn liveness(world: &World) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut report = |invariant, partition: Option<TopicPartition>, detail: String| {
@@ -50,5 +51,29 @@ pub fn liveness(world: &World) -> Vec<Violation> {
             report(Invariant::ConsumersCatchUp, None, format!("{} has not read everything", world.name(node)));
         }
     }
+    transactions_end(world, &mut report);
     violations
+}
+
+/// No transaction is open any more: neither for its coordinator, nor in the log of a partition (a hanging one, that no
+/// coordinator knows of).
+fn transactions_end(world: &World, report: &mut impl FnMut(Invariant, Option<TopicPartition>, String)) {
+    let Some(image) = world.image() else { return };
+    for (_, broker) in world.brokers() {
+        for (_, it) in broker.transaction_coordinator().into_iter().flat_map(|coordinator| coordinator.transactions()) {
+            use TransactionState::{Ongoing, PrepareAbort, PrepareCommit, PrepareEpochFence};
+            if matches!(it.state, Ongoing | PrepareAbort | PrepareCommit | PrepareEpochFence) {
+                report(Invariant::TransactionsEnd, None, format!("{} is {}", it.transactional_id, it.state.name()));
+            }
+        }
+    }
+    for (partition, decided) in image.partitions() {
+        let leader = world.broker(decided.leader).and_then(|broker| broker.partition(partition));
+        for open in leader.into_iter().flat_map(|leader| leader.log().ongoing_transactions()) {
+            let name = image.topic_name(partition.topic).unwrap_or("?");
+            let (index, id, first) = (partition.partition, open.producer_id, open.first_offset);
+            let detail = format!("{name}-{index}: a transaction of producer {id} is open since offset {first}");
+            report(Invariant::TransactionsEnd, Some(partition), detail);
+        }
+    }
 }

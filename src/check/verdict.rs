@@ -130,7 +130,9 @@ impl Ledger {
         if self.is_log_duplicated(life) {
             verdict.log_duplicated.push(record);
         }
-        if life.aborted_read {
+        // What was aborted by its program may stand there as committed: transaction versions before 2 can mistake one for another.
+        let taken_back = life.transactional().is_some_and(|it| it.taken_back) && life.processed.sum() > 0;
+        if life.aborted_read || taken_back {
             verdict.aborted_read.push(record);
         }
     }

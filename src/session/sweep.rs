@@ -1,5 +1,6 @@
 //! Many seeds with random faults: safety at every event, then everything heals and liveness is demanded.
 
+use crate::base::config::Properties;
 use crate::base::{Duration, Prng, Time};
 use crate::check::liveness;
 use crate::scenario::format::What;
@@ -58,7 +59,7 @@ pub fn run(scenario: &Scenario, seeds: u64, mut progress: impl FnMut(u64)) -> Re
 /// Runs one seed with its random faults: events handled, and what broke.
 pub fn run_seed(scenario: &Scenario) -> Result<(u64, Option<Broken>), Vec<Mistake>> {
     let mut calm = scenario.clone();
-    calm.until.max = CHAOS + PATIENCE + longest_skew(scenario);
+    calm.until.max = CHAOS + PATIENCE + longest_skew(scenario) + longest_transaction(scenario);
     stretch(&mut calm);
     let (setup, _) = crate::scenario::build(&calm)?;
     let faults = chaos::faults(&setup, CHAOS);
@@ -96,6 +97,14 @@ fn longest_skew(scenario: &Scenario) -> Duration {
         _ => 0,
     });
     Duration::from_millis(skew.max().unwrap_or(0))
+}
+
+/// A transaction that nobody ends is open for so long.
+fn longest_transaction(scenario: &Scenario) -> Duration {
+    let timeout = |config: &Properties| config.get("transaction.timeout.ms").and_then(|ms| ms.parse().ok());
+    let producers = scenario.producers.iter().map(|producer| &producer.config);
+    let configs = producers.chain(scenario.processors.iter().map(|processor| &processor.producer_config));
+    Duration::from_millis(configs.filter_map(timeout).max().unwrap_or(0))
 }
 
 /// Most scenarios send for two or three seconds: here they go on for longer, some until the last fault, so that there is

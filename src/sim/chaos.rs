@@ -27,6 +27,20 @@ const TARGETS: &[ApiKey] = &[
 const QUORUM_TARGETS: &[ApiKey] =
     &[ApiKey::Vote, ApiKey::BeginQuorumEpoch, ApiKey::EndQuorumEpoch, ApiKey::Fetch, ApiKey::FetchSnapshot];
 
+/// Those of transactions.
+const TRANSACTION_TARGETS: &[ApiKey] = &[
+    ApiKey::EndTxn,
+    ApiKey::EndTxn,
+    ApiKey::EndTxn,
+    ApiKey::WriteTxnMarkers,
+    ApiKey::WriteTxnMarkers,
+    ApiKey::AddPartitionsToTxn,
+    ApiKey::AddOffsetsToTxn,
+    ApiKey::TxnOffsetCommit,
+    ApiKey::InitProducerId,
+    ApiKey::Produce,
+];
+
 /// Random faults for a world, from its seed. Whatever lasts is over within `horizon` of the origin: dead processes start
 /// again, pauses end, links heal, clocks are right, disks have room. (A fault on a message waits for its message; it may
 /// come later, and is over as soon as it came.)
@@ -83,6 +97,9 @@ impl Chaos<'_> {
         // A quorum can bear more than a controller that is alone.
         if self.setup.controllers > 1 && self.random.below(4) == 0 {
             return self.strike_quorum(at, long);
+        }
+        if self.has_transactions() && self.random.below(3) == 0 {
+            return self.strike_transactions(at, long);
         }
         let action = match self.random.below(26) {
             0..=2 => Action::Crash { node: self.broker(), restart_after: duration },
@@ -166,6 +183,33 @@ impl Chaos<'_> {
                 };
                 let nth = self.random.between(1, 6) as u32;
                 let action = if symmetric { Action::Stall } else { Action::Delay { by: long } };
+                return self.add(Trigger::OnMessage { kind, from: None, to: None, nth }, action);
+            }
+        };
+        self.add(Trigger::At(at), action);
+    }
+
+    fn has_transactions(&self) -> bool {
+        let setup = self.setup;
+        setup.producers.iter().any(|app| app.config.transactional_id.is_some())
+            || setup.processors.iter().any(|app| app.producer.transactional_id.is_some())
+    }
+
+    /// A word between producer, coordinator and partitions, or a program in the middle of its transaction.
+    fn strike_transactions(&mut self, at: Time, long: Duration) {
+        let duration = Some(long);
+        let action = match self.random.below(6) {
+            0 => Action::Crash { node: self.application(), restart_after: duration },
+            1 => Action::Pause { node: self.application(), duration },
+            _ => {
+                let api = TRANSACTION_TARGETS[self.random.below(TRANSACTION_TARGETS.len() as u64) as usize];
+                let kind = MessageKind { api, response: self.random.below(3) == 0 };
+                let action = match self.random.below(4) {
+                    0 => Action::Reset,
+                    1 => Action::Stall,
+                    _ => Action::Delay { by: long },
+                };
+                let nth = self.random.between(1, 12) as u32;
                 return self.add(Trigger::OnMessage { kind, from: None, to: None, nth }, action);
             }
         };
