@@ -6,8 +6,8 @@ use super::lab::Lab;
 use super::lab::session::Command;
 use super::same::Same;
 use super::state::Selection;
-use delivery_lab::scenario::{library, set};
-use delivery_lab::view::ClusterView;
+use delivery_lab::scenario::{library, parse, set};
+use delivery_lab::view::{ClusterView, NodeBody, ReplicaRole};
 use std::rc::Rc;
 use yew::prelude::*;
 
@@ -36,7 +36,10 @@ fn Page(props: &PageProps) -> Html {
 fn page(id: &str, changes: &[&str], at_us: Option<u64>, lang: Lang) -> String {
     let mut scenario = library::get(id).expect("it is in the library");
     changes.iter().for_each(|change| set(&mut scenario, change).expect("a valid setting"));
-    let lab = Lab::new(scenario).expect("a valid scenario");
+    page_of(Lab::new(scenario).expect("a valid scenario"), at_us, lang)
+}
+
+fn page_of(lab: Lab, at_us: Option<u64>, lang: Lang) -> String {
     lab.go(at_us.map_or(Command::SeekTime(60_000_000), Command::SeekTime));
     let view: Rc<ClusterView> = lab.shot(false).view;
     let props = PageProps { lab, view: Same(view), lang };
@@ -89,184 +92,54 @@ fn korean_texts_and_kafkas_own_terms() {
     }
 }
 
-/// A view as it is while a transaction is open: of `orders-0` on broker 0 the records from 5 on belong to it, 2 and 3 were aborted.
-fn with_transactions(view: &ClusterView) -> ClusterView {
-    use delivery_lab::view::{
-        AbortedView, Activity, CellKind, ManagerView, NodeBody, ProducerStateView, TransactionView,
-    };
-    let mut view = view.clone();
-    for node in &mut view.nodes {
-        let node = Rc::make_mut(node);
-        match &mut node.body {
-            NodeBody::Broker(broker) => {
-                for partition in &mut broker.partitions {
-                    let it = Rc::make_mut(partition);
-                    for cell in &mut it.cells {
-                        cell.kind = match cell.offset {
-                            2 | 3 => CellKind::Aborted,
-                            4 => CellKind::AbortMarker,
-                            0 => CellKind::Kept,
-                            1 => CellKind::CommitMarker,
-                            _ => CellKind::Open,
-                        };
-                        cell.record = cell.record.filter(|_| !cell.kind.is_control());
-                    }
-                    it.last_stable_offset = it.high_watermark.min(5);
-                    it.aborted =
-                        vec![AbortedView { producer_id: 1000, first_offset: 2, last_offset: 4, last_stable_offset: 5 }];
-                    it.producers = vec![ProducerStateView {
-                        producer_id: 1000,
-                        epoch: 3,
-                        batches: vec![(0, 0, 5), (1, 2, 6)],
-                        open_since: Some(5),
-                        coordinator_epoch: 0,
-                    }];
-                }
-                if node.id == 0 {
-                    broker.transactions = vec![TransactionView {
-                        transactional_id: "shop-tx".into(),
-                        home: "__transaction_state-7".into(),
-                        producer_id: 1000,
-                        producer_epoch: 3,
-                        last_producer_epoch: 2,
-                        previous_producer_id: 1000,
-                        next_producer_id: -1,
-                        timeout_ms: 60_000,
-                        state: "Ongoing",
-                        pending: Some("PrepareCommit"),
-                        partitions: vec!["orders-0".into()],
-                        start_ms: 812,
-                        update_ms: 845,
-                        version: 2,
-                    }];
-                }
-            }
-            NodeBody::Producer(it) => {
-                it.manager = Some(ManagerView {
-                    transactional_id: "shop-tx".into(),
-                    state: "FATAL_ERROR",
-                    partitions: vec!["orders-0".into()],
-                    pending: vec!["EndTxn"],
-                    error: Some("PRODUCER_FENCED".into()),
-                    fenced: true,
-                });
-                it.settings.push(("transactional.id".into(), "shop-tx".into(), true));
-                it.producer_id = Some((1000, 3));
-                node.doing = Activity::ProducerFenced;
-            }
-            _ => {}
-        }
-    }
-    view
-}
+/// Transactions of four records each, every second one aborted; the consumer reads everything.
+const ABORTS: &str = r#"{ "version": 1, "seed": 7, "topics": [ { "name": "orders" } ],
+    "producers": [ { "name": "shop", "topic": "orders", "records": 12, "rate.per.second": 20, "transaction.records": 4,
+                     "abort.every": 2, "config": { "transactional.id": "shop-tx" } } ],
+    "consumers": [ { "name": "mailer", "group": "mail", "topics": ["orders"], "config": { "enable.auto.commit": "false" } } ] }"#;
 
-#[derive(Properties, PartialEq, Clone)]
-struct LookProps {
-    lab: Lab,
-    view: Same<ClusterView>,
-    lang: Lang,
-    timeline: Same<delivery_lab::view::TimelineView>,
-    selection: Selection,
-}
-
-#[component]
-fn Look(props: &LookProps) -> Html {
-    let view = props.view.clone();
-    let timeline = props.timeline.clone();
-    let nodes = view
-        .nodes
-        .iter()
-        .map(|n| {
-            (
-                n.name.clone(),
-                match n.name.as_ref() {
-                    "shop" => 0,
-                    "mailer" => 3,
-                    x if x.starts_with("contr") => 2,
-                    _ => 1,
-                },
-            )
-        })
-        .collect::<Vec<_>>();
-    html! {
-        <ContextProvider<Lab> context={props.lab.clone()}>
-        <ContextProvider<Lang> context={props.lang}>
-            <main style="grid-template-columns:minmax(0,1fr) 296px">
-            <StageBox view={view.clone()} clock_us={view.time_us} traffic=false selection={Selection::None} />
-            <Verdict view={view.clone()} filter={None} story={None} reason={None} />
-            </main>
-            <section class="time"><super::components::LanesBox {timeline} clock_us={view.time_us} traffic=false {nodes} /></section>
-            <super::components::Inspector view={view.clone()} selection={props.selection.clone()} clock_us={view.time_us} />
-        </ContextProvider<Lang>>
-        </ContextProvider<Lab>>
-    }
+fn aborts() -> Lab {
+    Lab::new(parse(ABORTS).expect("a scenario")).expect("a valid scenario")
 }
 
 #[test]
-fn zz_look() {
-    use delivery_lab::view::*;
-    let scenario = library::get("lost-ack").expect("it is in the library");
-    let lab = Lab::new(scenario).expect("a valid scenario");
-    lab.go(Command::SeekTime(1_100_000));
-    let shot = lab.shot(true);
-    let view = Same(Rc::new(with_transactions(&shot.view)));
-    let mut timeline = (*shot.rest.unwrap().timeline).clone();
-    let band = |a, b, state, epoch, p: &str| BandView {
-        from_us: a,
-        to_us: b,
-        state,
-        epoch: Some(epoch),
-        partitions: Rc::from(if p.is_empty() { vec![] } else { vec![Rc::from(p)] }),
+fn aborted_records_and_markers_have_shapes_of_their_own() {
+    let html = page_of(aborts(), None, Lang::En);
+    assert!(count(&html, "cell committed aborted") >= 9, "three records on three brokers: {html}");
+    assert!(count(&html, "control commits") >= 3 && count(&html, "control aborts") >= 3);
+    assert!(
+        html.contains("hidden from read_committed") && html.contains("abort marker"),
+        "the legend says what they are"
+    );
+    assert!(html.contains("data-status=\"dirty\""), "and a reader of everything has acted on them");
+    assert!(html.contains("although their transaction was aborted"));
+}
+
+#[test]
+fn what_lies_behind_the_last_stable_offset_is_there_and_pale() {
+    let lab = aborts();
+    let open = |view: &ClusterView| {
+        let log = view.nodes.iter().find_map(|node| match &node.body {
+            NodeBody::Broker(it) => it.partitions.iter().find(|it| it.role == ReplicaRole::Leader && !it.internal),
+            _ => None,
+        });
+        log.is_some_and(|log| log.last_stable_offset + 2 <= log.high_watermark)
     };
-    let mark = |at_us, kind, about: &str| TransactionMark { at_us, node: 4, kind, about: about.into() };
-    let f = timeline.from_us;
-    timeline.transactions = vec![
-        TransactionLane {
-            transactional_id: "billing-tx".into(),
-            bands: vec![
-                band(f, f + 90_000, "Empty", 0, ""),
-                band(f + 90_000, f + 300_000, "Ongoing", 0, "invoices-0"),
-                band(f + 300_000, f + 312_000, "PrepareCommit", 1, "invoices-0"),
-                band(f + 312_000, f + 400_000, "CompleteCommit", 1, ""),
-                band(f + 400_000, f + 600_000, "Ongoing", 1, "invoices-0"),
-                band(f + 600_000, f + 680_000, "PrepareAbort", 2, "invoices-0"),
-                band(f + 680_000, f + 900_000, "CompleteAbort", 2, ""),
-            ],
-            marks: vec![
-                mark(f + 80_000, TransactionMarkKind::Initialized, "0"),
-                mark(f + 308_000, TransactionMarkKind::Commit, "invoices-0"),
-                mark(f + 670_000, TransactionMarkKind::Abort, "invoices-0"),
-                mark(f + 750_000, TransactionMarkKind::Fenced, "PRODUCER_FENCED"),
-            ],
-        },
-        TransactionLane {
-            transactional_id: "shop-tx".into(),
-            bands: vec![band(f, f + 900_000, "Ongoing", 3, "orders-0")],
-            marks: vec![],
-        },
-    ];
-    let css: String =
-        ["look", "panels", "stage"].map(|n| std::fs::read_to_string(format!("www/{n}.css")).unwrap()).join("\n");
-    for (name, lang, theme, selection) in [
-        ("a", Lang::En, "light", Selection::Transaction("shop-tx".into())),
-        ("b", Lang::Ko, "dark", Selection::Partition(0, "orders-0".into())),
-        ("c", Lang::En, "dark", Selection::Node(4)),
-    ] {
-        let props = LookProps {
-            lab: lab.clone(),
-            view: view.clone(),
-            lang,
-            timeline: Same(Rc::new(timeline.clone())),
-            selection,
-        };
-        let html = pollster::block_on(yew::LocalServerRenderer::<Look>::with_props(props).hydratable(false).render());
-        std::fs::write(
-            format!("/tmp/look-{name}.html"),
-            format!(
-                "<!doctype html><html lang={} data-theme={theme}><meta charset=utf-8><style>{css}</style><body>{html}",
-                lang.word()
-            ),
-        )
-        .unwrap();
+    let at = (0..400).map(|step| step * 3_000).find(|at| {
+        lab.go(Command::SeekTime(*at));
+        open(&lab.shot(false).view)
+    });
+    let html = page_of(lab, Some(at.expect("a transaction is open for a while")), Lang::En);
+    assert!(html.contains("veiled") && html.contains("class=\"corner\"") && html.contains("class=\"veil\""), "{html}");
+    assert!(html.contains(">LSO ") && html.contains(">HW "), "two flags");
+    assert!(html.contains("of them hidden from read_committed"), "said in words too");
+    assert!(html.contains("IN_TRANSACTION"), "the producer's state");
+}
+
+#[test]
+fn where_nothing_is_transactional_nothing_speaks_of_transactions() {
+    let html = page("lost-ack", &[], None, Lang::En);
+    for word in ["LSO", "veiled", "txn", "hidden from", "open transaction"] {
+        assert!(!html.contains(word), "{word}");
     }
 }

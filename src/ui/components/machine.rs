@@ -87,3 +87,24 @@ pub fn machine(now: &str, pending: Option<&str>, t: &Texts) -> Html {
         </figure>
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use delivery_lab::coordinator::transaction::is_legal;
+
+    #[test]
+    fn the_drawing_has_exactly_the_legal_transitions() {
+        for from in TransactionState::ALL {
+            for to in TransactionState::ALL {
+                let drawn = TRANSITIONS.iter().filter(|it| (it.0, it.1) == (from, to)).count();
+                assert_eq!(drawn, usize::from(is_legal(from, to)), "{} → {}", from.name(), to.name());
+            }
+        }
+    }
+
+    #[test]
+    fn every_state_has_its_place() {
+        assert!(TransactionState::ALL.iter().all(|state| PLACES.iter().filter(|it| it.0 == *state).count() == 1));
+    }
+}

@@ -33,8 +33,6 @@ pub use events::EventsTab;
 pub use header::Header;
 pub use help::HelpDialog;
 pub use inspector::Inspector;
-#[cfg(test)]
-pub use lanes::LanesBox;
 pub use lede::Lede;
 pub use notices::Notices;
 pub use popover::PopoverLayer;
