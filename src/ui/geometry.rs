@@ -11,7 +11,7 @@ pub const NARROW: f64 = 780.0;
 /// A cell's height, its pitch beyond its width, and the height of a partition's strip in both densities.
 pub const CELL: f64 = 24.0;
 pub const CELL_GAP: f64 = 3.0;
-pub const STRIP: f64 = 78.0;
+pub const STRIP: f64 = 72.0;
 pub const STRIP_DENSE: f64 = 30.0;
 /// A broker's title.
 pub const HEAD: f64 = 34.0;
@@ -123,7 +123,7 @@ pub fn consumer_height(it: &ConsumerView) -> f64 {
 /// A processor's card, without the external system behind it.
 pub fn processor_height(it: &ProcessorView) -> f64 {
     let transactional = if it.writer.manager.is_some() { 3.0 * 18.0 + 12.0 } else { 0.0 };
-    148.0 + 18.0 * (reader_lines(&it.reader) as f64 + 1.0) + transactional
+    132.0 + 18.0 * (reader_lines(&it.reader) as f64 + 1.0) + transactional
 }
 
 /// The height of the cards of a quorum, and what is between them.

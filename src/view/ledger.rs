@@ -2,8 +2,7 @@
 
 use super::project::{partition_name, reuse};
 use super::{ClusterView, LedgerRow, LedgerSummary, LedgerView, RowStatus, TopicCounts, VerdictView};
-use crate::base::RecordId;
-use crate::base::SortedSet;
+use crate::base::{Offset, RecordId, SortedSet, TopicPartition};
 use crate::check::{Claim, Fate, Life, Reason, Run, Verdict};
 use std::rc::Rc;
 
@@ -112,10 +111,21 @@ fn status(run: &Run, record: RecordId, life: &Life, marks: &Marks) -> RowStatus 
         () if run.ledger.is_log_duplicated(life) => RowStatus::LogDuplicated,
         () if fewest > 0 => RowStatus::Once,
         () if life.delivered.sum() > life.processed.sum() => RowStatus::Processing,
+        () if behind_lso(run, life) => RowStatus::BehindLso,
         () if !life.places.is_empty() => RowStatus::Stored,
         () if life.sent_at.is_some() => RowStatus::Sending,
         () => RowStatus::Waiting,
     }
+}
+
+/// Is it replicated, and yet no read_committed reader gets it, for a transaction is open there or before?
+fn behind_lso(run: &Run, life: &Life) -> bool {
+    let waits = |(partition, offset): &(TopicPartition, Offset)| {
+        run.ledger
+            .log(*partition)
+            .is_some_and(|log| *offset < log.committed && log.first_open().is_some_and(|open| open <= *offset))
+    };
+    life.places.last().is_some_and(waits)
 }
 
 /// Settings that decide the claim: (key, value, node).

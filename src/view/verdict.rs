@@ -62,6 +62,8 @@ pub enum RowStatus {
     Sending,
     /// In the log, not yet processed.
     Stored,
+    /// In the log and replicated, but behind the last stable offset: a transaction is open there or before.
+    BehindLso,
     /// Its handler runs.
     Processing,
     /// Processed once (or, without consumers, stored once).

@@ -115,11 +115,15 @@ fn broker(props: &CardProps, broker: &BrokerView, lab: &Lab, t: &Texts) -> Html 
             </g>
         }
     });
-    // Whoever coordinates transactions says so, as far as there is room beside its role.
-    let used = text_width(&name, 15.0) + text_width(&role, 12.0) + 56.0;
-    let coordinates = ["◆ txn coordinator", "◆ txn"].into_iter().find(|text| used + text_width(text, 11.0) < area.w);
-    let coordinates = coordinates.filter(|_| !broker.transactions.is_empty());
+    // What else there is, as far as there is room beside its role.
     let hidden = broker.partitions.len() - shown(broker).count();
+    let used = text_width(&name, 15.0) + text_width(&role, 12.0) + 56.0;
+    let mut more = match (broker.transactions.is_empty(), hidden) {
+        (false, _) => vec!["◆ txn coordinator".to_owned(), "◆ txn".to_owned()],
+        (true, 0) => Vec::new(),
+        (true, hidden) => vec![(t.internal_hidden)(hidden), format!("+{hidden}")],
+    };
+    more.retain(|text| used + text_width(text, 11.0) < area.w);
     let state = state_words(node, t);
     html! {
         <g class={node_classes(node, "broker", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
@@ -130,10 +134,8 @@ fn broker(props: &CardProps, broker: &BrokerView, lab: &Lab, t: &Texts) -> Html 
                 <text class="title" x="16" y="22">{ &name }<tspan class="sub" dx="8">{ role }</tspan></text>
                 if let Some(state) = state {
                     <text class="say end" x={(area.w - 16.0).to_string()} y="22">{ state }</text>
-                } else if let Some(text) = coordinates {
+                } else if let Some(text) = more.first() {
                     <text class="dim end" x={(area.w - 16.0).to_string()} y="22">{ text }</text>
-                } else if hidden > 0 {
-                    <text class="dim end" x={(area.w - 16.0).to_string()} y="22">{ (t.internal_hidden)(hidden) }</text>
                 }
             </g>
             { for strips }
@@ -187,7 +189,7 @@ fn controller(props: &CardProps, it: &ControllerView, lab: &Lab, t: &Texts) -> H
             { crossed(node, area.w, area.h) }
             <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
                 <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height={(area.h - 6.0).to_string()} rx="8" />
-                if area.w < ALONE {
+                if area.w < ALONE && area.h > 40.0 {
                     // One of a quorum: side by side, and small.
                     <text class="small" x="6" y="20">{ &name }</text>
                     <text class="dim" x="6" y="37">{ state.map_or(place, str::to_owned) }</text>

@@ -79,8 +79,8 @@ pub fn say(node: &NodeView, t: &Texts, left_us: u64, y: f64, w: f64) -> Html {
 }
 
 pub fn head(node: &NodeView, kind: &str, w: f64) -> Html {
-    let name = shorten(&node_name(&node.name), 17.0, w - 32.0);
-    let kind = shorten(&kind.to_ascii_lowercase(), 13.0, w - 42.0 - text_width(&name, 17.0));
+    let name = shorten(&node_name(&node.name), 16.0, w - 32.0);
+    let kind = shorten(&kind.to_ascii_lowercase(), 12.0, w - 40.0 - text_width(&name, 16.0));
     html! { <text class="title" x="16" y="26">{ name }<tspan class="sub" dx="7">{ kind }</tspan></text> }
 }
 

@@ -13,6 +13,7 @@ use crate::ui::state::{Action, Selection};
 use crate::ui::words::{clock, ids, node_name, records};
 use delivery_lab::view::{
     BrokerView, CellKind, ClusterView, ConsumerView, ControllerView, NodeBody, NodeView, PartitionView, ProducerView,
+    SinkView,
 };
 use std::rc::Rc;
 use yew::prelude::*;
@@ -148,7 +149,7 @@ fn NodeBox(props: &NodeProps) -> Html {
         NodeBody::Controller(it) => controller(it, &props.names, node),
         NodeBody::Producer(it) => producer(it, &lab, t),
         NodeBody::Consumer(it) => consumer(it, t),
-        NodeBody::Processor(it) => html! { <>{ consumer(&it.reader, t) }{ producer(&it.writer, &lab, t) }</> },
+        NodeBody::Processor(it) => inspector_txn::processor(it, &lab, t),
     };
     html! {
         <>
@@ -226,15 +227,7 @@ fn controller(it: &ControllerView, names: &[Rc<str>], node: &NodeView) -> Html {
 }
 
 fn producer(it: &ProducerView, lab: &Lab, t: &Texts) -> Html {
-    let settings = it
-        .settings
-        .iter()
-        .map(|(key, value, changed)| vec![text(key), text(value), text(if *changed { "≠" } else { "" })]);
-    let buffer = it.buffer.iter().map(|(record, partition)| vec![text(record), text(partition)]);
-    let flying = it.in_flight.iter().map(|it| {
-        vec![text(records(&it.records)), text(it.to), text(it.attempt), text(format!("{} s", clock(it.deadline_us)))]
-    });
-    let id = it.producer_id.map_or_else(|| "–".to_owned(), |(id, epoch)| format!("{id} / {epoch}"));
+    let id = identity(it);
     html! {
         <>
             { facts(vec![
@@ -242,28 +235,64 @@ fn producer(it: &ProducerView, lab: &Lab, t: &Texts) -> Html {
                 ("sent", format!("{} / {}", it.sent, it.total)), ("acked", it.acked.to_string()), ("failed", it.failed.to_string()),
             ]) }
             if let Some(manager) = &it.manager { { inspector_txn::manager(manager, &id, lab, t) } }
-            { table(t.in_flight, &["records", "broker", "attempt", "request.timeout"], flying.collect()) }
-            { table(t.buffer, &["record", "partition"], buffer.collect()) }
-            { table(t.settings, &["key", "value", ""], settings.collect()) }
+            { on_its_way(it, t) }
+            { settings(&it.settings, t) }
         </>
     }
 }
 
-fn consumer(it: &ConsumerView, t: &Texts) -> Html {
+/// Producer id and epoch.
+pub(super) fn identity(it: &ProducerView) -> String {
+    it.producer_id.map_or_else(|| "–".to_owned(), |(id, epoch)| format!("{id} / {epoch}"))
+}
+
+/// What a producer client has in flight, and in its buffer.
+pub(super) fn on_its_way(it: &ProducerView, t: &Texts) -> Html {
+    let buffer = it.buffer.iter().map(|(record, partition)| vec![text(record), text(partition)]);
+    let flying = it.in_flight.iter().map(|it| {
+        vec![text(records(&it.records)), text(it.to), text(it.attempt), text(format!("{} s", clock(it.deadline_us)))]
+    });
+    html! {
+        <>
+            { table(t.in_flight, &["records", "broker", "attempt", "request.timeout"], flying.collect()) }
+            { table(t.buffer, &["record", "partition"], buffer.collect()) }
+        </>
+    }
+}
+
+/// Settings worth seeing, and which differ from Kafka's defaults.
+pub(super) fn settings(list: &[(Rc<str>, Rc<str>, bool)], t: &Texts) -> Html {
+    let rows =
+        list.iter().map(|(key, value, changed)| vec![text(key), text(value), text(if *changed { "≠" } else { "" })]);
+    table(t.settings, &["key", "value", ""], rows.collect())
+}
+
+/// How far a reader is in each partition.
+pub(super) fn positions(it: &ConsumerView) -> Html {
     let number = |it: Option<i64>| it.map_or_else(|| "–".to_owned(), |it| it.to_string());
-    let positions = it
+    let rows = it
         .positions
         .iter()
         .map(|one| vec![text(&one.partition), text(number(one.position)), text(number(one.committed)), text(one.lag)]);
-    let sink = it.sink.rows.iter().map(|row| vec![text(row.record), text(row.effects), text(row.refused)]);
+    table("positions", &["partition", "position", "committed", "lag"], rows.collect())
+}
+
+/// What happened in an external system.
+pub(super) fn effects(it: &SinkView, t: &Texts) -> Html {
+    let rows = it.rows.iter().map(|row| vec![text(row.record), text(row.effects), text(row.refused)]);
+    table(t.sink, &["record", "effects", "refused"], rows.collect())
+}
+
+fn consumer(it: &ConsumerView, t: &Texts) -> Html {
     html! {
         <>
             { facts(vec![
                 ("group.id", or_dash(it.group.as_deref())),
                 ("polled", records(&it.pending)), ("worker", records(&it.worker)), ("dedupe", it.sink.dedupe.to_string()),
             ]) }
-            { table("positions", &["partition", "position", "committed", "lag"], positions.collect()) }
-            { table(t.sink, &["record", "effects", "refused"], sink.collect()) }
+            { positions(it) }
+            { effects(&it.sink, t) }
+            { settings(&it.settings, t) }
         </>
     }
 }

@@ -1,12 +1,12 @@
 //! The inspector's half for transactions: what a coordinator knows, what a client knows, what a log knows.
 
-use super::inspector::{facts, or_dash, table, text};
+use super::inspector::{effects, facts, identity, on_its_way, or_dash, positions, settings, table, text};
 use super::machine::machine;
 use crate::ui::i18n::Texts;
 use crate::ui::lab::Lab;
 use crate::ui::state::{Action, Selection};
-use crate::ui::words::{node_name, span};
-use delivery_lab::view::{ClusterView, ManagerView, NodeBody, NodeView, PartitionView, TransactionView};
+use crate::ui::words::{node_name, records, span};
+use delivery_lab::view::{ClusterView, ManagerView, NodeBody, NodeView, PartitionView, ProcessorView, TransactionView};
 use std::rc::Rc;
 use yew::prelude::*;
 
@@ -87,6 +87,27 @@ pub fn manager(it: &ManagerView, identity: &str, lab: &Lab, t: &Texts) -> Html {
             ]) }
             if it.fenced { <p class="fence">{ t.fenced_by_newer }</p> }
         </section>
+    }
+}
+
+/// A processor: what it reads, its transaction, what it writes.
+pub fn processor(it: &ProcessorView, lab: &Lab, t: &Texts) -> Html {
+    html! {
+        <>
+            { facts(vec![
+                ("from", it.from.join(" · ")), ("to", it.to.join(" · ")), ("group.id", or_dash(it.reader.group.as_deref())),
+                ("offsets", it.offsets.to_owned()), ("polled", records(&it.reader.pending)),
+                ("producer id / epoch", identity(&it.writer)),
+            ]) }
+            if let Some(manager_view) = &it.writer.manager { { manager(manager_view, &identity(&it.writer), lab, t) } }
+            <div class="tables">
+                { positions(&it.reader) }
+                { on_its_way(&it.writer, t) }
+                { settings(&it.reader.settings, t) }
+                { settings(&it.writer.settings, t) }
+                if let Some(sink) = &it.sink { { effects(sink, t) } }
+            </div>
+        </>
     }
 }
 

@@ -126,7 +126,7 @@ fn Row(props: &RowProps) -> Html {
     ];
     let class = match row.status {
         RowStatus::Waiting => "wait",
-        RowStatus::Sending | RowStatus::Stored | RowStatus::Processing => "now",
+        RowStatus::Sending | RowStatus::Stored | RowStatus::BehindLso | RowStatus::Processing => "now",
         RowStatus::Once => "once",
         RowStatus::LogDuplicated | RowStatus::Duplicated => "twice",
         RowStatus::AbortedRead => "dirty",

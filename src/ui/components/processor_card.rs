@@ -7,7 +7,7 @@ use crate::ui::geometry::{SINK_HEIGHT, processor_height};
 use crate::ui::i18n::Texts;
 use crate::ui::lab::Lab;
 use crate::ui::state::Target;
-use crate::ui::words::{shorten, text_width};
+use crate::ui::words::shorten;
 use delivery_lab::view::ProcessorView;
 use yew::prelude::*;
 
@@ -23,13 +23,14 @@ pub fn processor(props: &CardProps, it: &ProcessorView, lab: &Lab, t: &Texts) ->
     let lines = lines(it, t);
     let after = 64.0 + 18.0 * lines.len() as f64;
     let out: Vec<u32> = it.writer.buffer.iter().map(|(record, _)| *record).collect();
-    let held = |name: &'static str, records: &[u32], y: f64| {
-        let x = 22.0 + text_width(name, 11.5);
+    // What it has read on the left, what it is about to write on the right.
+    let half = (area.w - 32.0) / 2.0;
+    let held = |name: &'static str, records: &[u32], x: f64| {
         html! {
-            <>
-                <text class="kv" x="16" y={(y + 16.0).to_string()}>{ name }</text>
-                <g transform={format!("translate({x:.1},{y:.1})")}>{ loose_cells(records, area.w - x - 14.0, cell) }</g>
-            </>
+            <g transform={format!("translate({x:.1},{:.1})", after - 8.0)}>
+                <text class="kv" y="2">{ name }</text>
+                <g transform="translate(0,8)">{ loose_cells(records, half - 22.0, cell) }</g>
+            </g>
         }
     };
     html! {
@@ -43,9 +44,10 @@ pub fn processor(props: &CardProps, it: &ProcessorView, lab: &Lab, t: &Texts) ->
                 <text class="tp" x="16" y="44">{ shorten(&flow, 11.5, area.w - 30.0) }</text>
             </g>
             { for lines.iter().enumerate().map(|(at, (key, value, changed))| pair(64.0 + 18.0 * at as f64, area.w, key, value, *changed)) }
-            { held(t.pending, &it.reader.pending, after - 10.0) }
-            { held(t.buffer, &out, after + 18.0) }
-            { say(node, t, props.left_us, after + 62.0, area.w) }
+            { held(t.pending, &it.reader.pending, 16.0) }
+            <text class="dim" x={(16.0 + half - 16.0).to_string()} y={(after + 16.0).to_string()}>{ "→" }</text>
+            { held(t.buffer, &out, 16.0 + half + 6.0) }
+            { say(node, t, props.left_us, after + 46.0, area.w) }
             if let Some(it) = &it.sink { { sink(it, area.h - SINK_HEIGHT, area.w, cell, t) } }
         </g>
     }

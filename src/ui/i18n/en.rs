@@ -257,6 +257,7 @@ pub static TEXTS: Texts = Texts {
         RowStatus::Waiting => "waiting",
         RowStatus::Sending => "sending",
         RowStatus::Stored => "stored",
+        RowStatus::BehindLso => "behind the LSO",
         RowStatus::Processing => "processing",
         RowStatus::Once => "once",
         RowStatus::LogDuplicated => "in the log twice",

@@ -260,6 +260,7 @@ pub static TEXTS: Texts = Texts {
         RowStatus::Waiting => "대기",
         RowStatus::Sending => "보내는 중",
         RowStatus::Stored => "저장됨",
+        RowStatus::BehindLso => "LSO 뒤",
         RowStatus::Processing => "처리 중",
         RowStatus::Once => "한 번",
         RowStatus::LogDuplicated => "로그에 두 번",
