@@ -15,6 +15,8 @@ mod replication;
 mod requests;
 #[path = "broker/shutdown.rs"]
 mod shutdown;
+#[path = "broker/transaction_chaos.rs"]
+mod transaction_chaos;
 #[path = "broker/transaction_coordinator.rs"]
 mod transaction_coordinator;
 #[path = "broker/transactions.rs"]

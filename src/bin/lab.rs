@@ -125,7 +125,7 @@ fn main() -> ExitCode {
             files::dump(&files, deep_iteration, print_data_log, cluster_metadata_decoder)
         }
         Command::Bench => {
-            print!("{}", bench::measure(&mut Stopwatch::default()));
+            say(format_args!("{}", bench::measure(&mut Stopwatch::default())));
             Ok(true)
         }
     };
@@ -186,6 +186,11 @@ fn unknown(name: &str, error: &std::io::Error) -> Mistake {
     }
 }
 
+/// Prints. A reader that has left, as `head` does, is no error.
+fn say(text: impl std::fmt::Display) {
+    let _ = std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{text}"));
+}
+
 fn run(name: &str, seed: Option<u64>, set: &[String], json: bool) -> Result<bool, Vec<Mistake>> {
     let mut scenario = load(name, set)?;
     scenario.seed = seed.unwrap_or(scenario.seed);
@@ -193,9 +198,9 @@ fn run(name: &str, seed: Option<u64>, set: &[String], json: bool) -> Result<bool
     trial.finish();
     let report = Report::of(&scenario, &trial);
     if json {
-        println!("{}", report.to_json());
+        say(format_args!("{}\n", report.to_json()));
     } else {
-        print!("{}", report.to_text());
+        say(report.to_text());
     }
     Ok(report.guarantee.holds && report.invariant_violations.is_empty())
 }
@@ -204,13 +209,13 @@ fn list(json: bool) {
     let all: Vec<Scenario> = library::ids().filter_map(library::get).collect();
     if json {
         let items: Vec<serde_json::Value> = all.iter().map(scenario::to_json).collect();
-        println!("{}", serde_json::Value::Array(items));
+        say(format_args!("{}\n", serde_json::Value::Array(items)));
         return;
     }
     for scenario in &all {
         let id = scenario.id.as_deref().unwrap_or("");
         let question = scenario.about.as_deref().map_or("", |about| &about.question.en);
-        println!("{id:<20} {question}");
+        say(format_args!("{id:<20} {question}\n"));
     }
 }
 
@@ -232,9 +237,9 @@ fn run_sweep(name: &str, seeds: u64, jobs: Option<u64>, set: &[String], json: bo
     });
     let outcome = outcome.unwrap_or(Ok(sweep::Outcome { seeds: 0, events: 0, broken: None }))?;
     if json {
-        println!("{}", outcome.to_json(&scenario));
+        say(format_args!("{}\n", outcome.to_json(&scenario)));
     } else {
-        println!("{outcome}");
+        say(format_args!("{outcome}\n"));
     }
     Ok(outcome.broken.is_none())
 }

@@ -11,7 +11,7 @@ use super::context::Context;
 use super::replica_manager::{Check, CoordinatorNews, PendingOffsets, ReplicaManager};
 use crate::base::config::BrokerConfig;
 use crate::base::{Offset, SortedMap, Time, TopicPartition};
-use crate::coordinator::group::OffsetsShard;
+use crate::coordinator::group::{GroupShard, OffsetsShard};
 use crate::coordinator::{CoordinatorRecord, batch_of, partition_for, records_of, transactional_batch_of};
 use crate::log::{AppendContext, AppendOrigin, VerificationGuard};
 use crate::metadata::CONSUMER_OFFSETS_TOPIC;
@@ -34,7 +34,7 @@ pub struct GroupCoordinator {
 
 #[derive(Clone, Hash, Debug)]
 struct Shard {
-    offsets: OffsetsShard,
+    group: GroupShard,
     replayed_to: Offset,
     waiting: VecDeque<Waiting>,
 }
@@ -65,7 +65,7 @@ impl GroupCoordinator {
 
     /// The offsets of the groups of each partition led here.
     pub fn shards(&self) -> impl Iterator<Item = (&TopicPartition, &OffsetsShard)> {
-        self.shards.iter().map(|(id, shard)| (id, &shard.offsets))
+        self.shards.iter().map(|(id, shard)| (id, &shard.group.offsets))
     }
 
     /// The partition that coordinates a group, if this broker leads it.
@@ -90,7 +90,7 @@ impl GroupCoordinator {
             Ok(found) => found,
             Err(error) => return respond(context, Response::OffsetCommit(commit_failed(request, error)), ctx),
         };
-        let (records, response) = shard.offsets.commit(request, ctx.image, ctx.now);
+        let (records, response) = shard.group.commit(request, ctx.image, ctx.now);
         let batch = (!records.is_empty()).then(|| batch_of(&records, ctx.now.wall_clock_ms()));
         self.write(id, batch, None, context, Answer::Commit(response), replicas, ctx);
     }
@@ -136,7 +136,7 @@ impl GroupCoordinator {
                 return respond(context, Response::TxnOffsetCommit(txn_commit_failed(request, error, ctx)), ctx);
             }
         };
-        let (records, response) = shard.offsets.commit_in_transaction(request, ctx.image, ctx.now);
+        let (records, response) = shard.group.commit_in_transaction(request, ctx.image, ctx.now);
         let (now, id_and_epoch) = (ctx.now.wall_clock_ms(), (request.producer_id, request.producer_epoch));
         let batch =
             |records: Vec<CoordinatorRecord>| transactional_batch_of(&records, now, id_and_epoch.0, id_and_epoch.1);
@@ -215,7 +215,7 @@ impl GroupCoordinator {
             self.arm(deadline, ctx);
             return self.catch_up(id, replicas, ctx);
         }
-        let response = shard.offsets.fetch(request, ctx.image);
+        let response = shard.group.offsets.fetch(request, ctx.image);
         respond(context, Response::OffsetFetch(response), ctx);
     }
 
@@ -230,9 +230,9 @@ impl GroupCoordinator {
             CoordinatorNews::Resigned(id) => self.unload(id, ctx),
             CoordinatorNews::Elected(id) => {
                 self.unload(id, ctx);
-                let offsets = OffsetsShard::new(self.metadata_max_bytes);
+                let group = GroupShard::new(self.metadata_max_bytes);
                 let replayed_to = replicas.partition(id).map_or(0, |partition| partition.log().log_start_offset());
-                self.shards.insert(id, Rc::new(Shard { offsets, replayed_to, waiting: VecDeque::new() }));
+                self.shards.insert(id, Rc::new(Shard { group, replayed_to, waiting: VecDeque::new() }));
                 self.catch_up(id, replicas, ctx);
             }
         }
@@ -254,7 +254,7 @@ impl GroupCoordinator {
         while let Some(waiting) = shard.waiting.pop_front_if(|waiting| waiting.required <= committed) {
             let response = match waiting.answer {
                 Answer::Commit(response) => Response::OffsetCommit(response),
-                Answer::Fetch(request) => Response::OffsetFetch(shard.offsets.fetch(&request, ctx.image)),
+                Answer::Fetch(request) => Response::OffsetFetch(shard.group.offsets.fetch(&request, ctx.image)),
                 Answer::TxnCommit(response) => Response::TxnOffsetCommit(response),
             };
             respond(waiting.context, response, ctx);
@@ -292,7 +292,7 @@ impl Shard {
             // A record that cannot be read is skipped, as Kafka's loader does with types it does not know.
             for (offset, record) in records_of(batch).unwrap_or_default() {
                 if offset >= self.replayed_to {
-                    let _ = self.offsets.replay(offset, batch.producer_id(), &record);
+                    let _ = self.group.offsets.replay(offset, batch.producer_id(), &record);
                 }
             }
         }
@@ -305,7 +305,7 @@ impl Shard {
             Ok(Some(ControlRecord::Abort { .. })) => false,
             _ => return,
         };
-        self.offsets.replay_end_transaction(batch.producer_id(), committed);
+        self.group.offsets.replay_end_transaction(batch.producer_id(), committed);
     }
 }
 

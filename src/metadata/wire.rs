@@ -5,6 +5,7 @@
 
 use super::Uuid;
 use crate::base::BrokerId;
+use bytes::Bytes;
 use std::rc::Rc;
 
 /// Bytes that are not what they claim to be.
@@ -84,6 +85,18 @@ impl Writer {
     pub fn string(&mut self, value: &str) {
         self.i16(i16::try_from(value.len()).expect("invariant: names are at most 32767 bytes long"));
         self.bytes.extend(value.as_bytes());
+    }
+    /// NULLABLE_STRING, as before KIP-482.
+    pub fn nullable_string(&mut self, value: Option<&str>) {
+        match value {
+            Some(value) => self.string(value),
+            None => self.i16(-1),
+        }
+    }
+    /// BYTES, as before KIP-482.
+    pub fn bytes(&mut self, value: &[u8]) {
+        self.i32(i32::try_from(value.len()).expect("invariant: our own bytes are short"));
+        self.bytes.extend(value);
     }
     /// COMPACT_STRING
     pub fn compact_string(&mut self, value: &str) {
@@ -227,6 +240,18 @@ impl<'a> Reader<'a> {
     pub fn string(&mut self) -> Result<Rc<str>, WireError> {
         let len = usize::try_from(self.i16()?).map_err(|_| WireError::Invalid("a string must not be null"))?;
         self.text(len)
+    }
+    /// NULLABLE_STRING, as before KIP-482.
+    pub fn nullable_string(&mut self) -> Result<Option<Rc<str>>, WireError> {
+        match usize::try_from(self.i16()?) {
+            Ok(len) => self.text(len).map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+    /// BYTES, or COMPACT_BYTES; null reads as empty.
+    pub fn bytes(&mut self, compact: bool) -> Result<Bytes, WireError> {
+        let len = if compact { self.compact_len()? } else { usize::try_from(self.i32()?).ok() };
+        Ok(Bytes::copy_from_slice(self.take(len.unwrap_or(0))?))
     }
     /// COMPACT_STRING
     pub fn compact_string(&mut self) -> Result<Rc<str>, WireError> {

@@ -87,6 +87,10 @@ apis! {
     DescribeProducers = 61, DescribeProducersRequest, DescribeProducersResponse;
     DescribeTransactions = 65, DescribeTransactionsRequest, DescribeTransactionsResponse;
     ListTransactions = 66, ListTransactionsRequest, ListTransactionsResponse;
+    JoinGroup = 11, JoinGroupRequest, JoinGroupResponse;
+    Heartbeat = 12, HeartbeatRequest, HeartbeatResponse;
+    LeaveGroup = 13, LeaveGroupRequest, LeaveGroupResponse;
+    SyncGroup = 14, SyncGroupRequest, SyncGroupResponse;
 }
 
 impl Response {
@@ -133,6 +137,10 @@ impl Response {
             Response::DescribeProducers(r) => first(r.partitions.iter().map(|p| p.error)),
             Response::DescribeTransactions(r) => first(r.transactions.iter().map(|it| it.error)),
             Response::ListTransactions(r) => r.error,
+            Response::JoinGroup(r) => r.error,
+            Response::Heartbeat(r) => r.error,
+            Response::LeaveGroup(r) => first(std::iter::once(r.error).chain(r.members.iter().map(|it| it.1))),
+            Response::SyncGroup(r) => r.error,
         }
     }
 }

@@ -13,6 +13,15 @@ const LATENCY: Duration = Duration::from_micros(500);
 pub const CONTROLLER: NodeId = NodeId(100);
 pub const CLIENT: NodeId = NodeId(200);
 
+const BETWEEN_BROKERS: [Channel; 6] = [
+    Channel::Replication,
+    Channel::Lifecycle,
+    Channel::AlterPartition,
+    Channel::Metadata,
+    Channel::Transactions,
+    Channel::Markers,
+];
+
 enum What {
     Deliver(NodeId, NodeId, Message),
     Disconnected(NodeId, NodeId, ConnectionId),
@@ -262,7 +271,7 @@ impl Cluster {
         // Everyone who had a connection hears of it.
         let peers: Vec<NodeId> = self.brokers.keys().map(|id| id.node()).chain([CONTROLLER]).collect();
         for peer in peers.into_iter().filter(|peer| *peer != node) {
-            for channel in [Channel::Replication, Channel::Lifecycle, Channel::AlterPartition, Channel::Metadata] {
+            for channel in BETWEEN_BROKERS {
                 let (there, back) = (self.connection(peer, node, channel), self.connection(node, peer, channel));
                 self.push(now + LATENCY, What::Disconnected(peer, node, there));
                 self.push(now + LATENCY, What::Disconnected(peer, node, back));

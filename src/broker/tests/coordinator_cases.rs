@@ -95,7 +95,7 @@ fn e6_abort_transaction_on_handle_init_pid_when_existing_transaction_in_ongoing_
 /// The fence and the abort are one record: if it is not written, the epoch is not raised twice (version 1), or not at all
 /// (version 2).
 #[test]
-fn e7_a_failed_epoch_fence() {
+fn a_failed_epoch_fence_counts_once() {
     for settings in [VERSION_1, &[]] {
         let mut lab = Lab::with_replicas(&[1, 2], settings);
         let init = lab.init("t");

@@ -2,13 +2,17 @@
 
 use super::super::claim::{Claim, Guarantee};
 use super::super::ledger::Ledger;
-use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, ProducerAppSetup, Resend};
+use super::super::life::StoryKind;
+use super::super::picture::Fate;
+use crate::app::{
+    CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, ProcessorAppSetup, ProducerAppSetup, Resend,
+};
 use crate::base::config::{BrokerConfig, ConsumerConfig, ProducerConfig, Properties};
-use crate::base::{Duration, LeaderEpoch, NodeId, Offset, RecordId, Time, TopicId, TopicPartition};
+use crate::base::{Duration, LeaderEpoch, NodeId, Offset, ProducerId, RecordId, Time, TopicId, TopicPartition};
 use crate::client::payload::record_value;
 use crate::node::Event;
 use crate::protocol::NewTopic;
-use crate::record::{BatchBuilder, RecordBatch};
+use crate::record::{BatchBuilder, ControlRecord, RecordBatch};
 use crate::sim::{NetworkSetup, Recorded, WorldSetup};
 use std::rc::Rc;
 
@@ -17,6 +21,10 @@ pub const BROKER: NodeId = NodeId(0);
 pub const OTHER: NodeId = NodeId(1);
 pub const SHOP: NodeId = NodeId(4);
 pub const MAILER: NodeId = NodeId(5);
+
+/// Of the topic `invoices`, to which [`processor`] writes.
+pub const INVOICES: TopicPartition = TopicPartition::new(TopicId(2), 0);
+pub const BILLING: NodeId = NodeId(6);
 
 pub fn properties(pairs: &[(&str, &str)]) -> Properties {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -51,6 +59,26 @@ pub fn consumer(pairs: &[(&str, &str)], commit: CommitMode) -> ConsumerAppSetup 
         hand_over: HandOver::Inline,
         dedupe: Dedupe::None,
         config: ConsumerConfig::parse(&properties(pairs)).expect("good settings"),
+        start: None,
+        brokers: Rc::new([]),
+    }
+}
+
+/// From `orders` to `invoices`.
+pub fn processor(producer: &[(&str, &str)], consumer: &[(&str, &str)], offsets: OffsetsMode) -> ProcessorAppSetup {
+    let consumer = [&[("group.id", "billing"), ("enable.auto.commit", "false")], consumer].concat();
+    ProcessorAppSetup {
+        node: BILLING,
+        name: "billing".into(),
+        group: "billing".into(),
+        from: vec!["orders".into()],
+        to: vec!["invoices".into()],
+        processing: Duration::from_millis(5),
+        offsets,
+        sink: None,
+        producer: ProducerConfig::parse(&properties(producer)).expect("good settings"),
+        consumer: ConsumerConfig::parse(&properties(&consumer)).expect("good settings"),
+        transaction_version: 2,
         start: None,
         brokers: Rc::new([]),
     }
@@ -103,6 +131,16 @@ pub fn builder(records: &[u32]) -> BatchBuilder {
     builder
 }
 
+/// The same, written by a producer with that id in a transaction.
+pub fn transactional(base_offset: Offset, epoch: LeaderEpoch, producer: ProducerId, records: &[u32]) -> RecordBatch {
+    builder(records).producer(producer, 0, 0).transactional(true).build().with_offset_and_epoch(base_offset, epoch)
+}
+
+/// The marker that ends the transaction of the producer with that id.
+pub fn marker(base_offset: Offset, epoch: LeaderEpoch, producer: ProducerId, commit: bool) -> RecordBatch {
+    ControlRecord::marker_batch(commit, producer, 0, 0, 0).with_offset_and_epoch(base_offset, epoch)
+}
+
 /// A ledger fed by hand.
 pub struct Book {
     pub ledger: Ledger,
@@ -114,6 +152,42 @@ impl Book {
     pub fn new(read: bool) -> Book {
         let consumers = if read { vec![consumer(&[], CommitMode::AfterSync)] } else { Vec::new() };
         Book { ledger: Ledger::new(&setup(vec![producer(&[], 10)], consumers)), next: 1 }
+    }
+
+    /// With a processor from `orders` to `invoices`, and with one group of readers for each of these topics.
+    pub fn through(processor: ProcessorAppSetup, topics: &[&str]) -> Book {
+        let reader = |topic: &&str| ConsumerAppSetup {
+            topics: vec![(*topic).into()],
+            group: Some("mail".into()),
+            ..consumer(&[], CommitMode::AfterSync)
+        };
+        let mut setup = setup(vec![producer(&[], 10)], topics.iter().map(reader).collect());
+        setup.topics.push(NewTopic { name: "invoices".into(), ..setup.topics[0].clone() });
+        setup.processors = vec![processor];
+        Book { ledger: Ledger::new(&setup), next: 1 }
+    }
+
+    /// The leader of `invoices` appends.
+    pub fn invoiced(&mut self, batch: RecordBatch) -> &mut Book {
+        self.at(BROKER, Event::Appended { partition: INVOICES, leader: true, batch })
+    }
+
+    /// An application reads a record there and processes it.
+    pub fn acts(&mut self, node: NodeId, record: u32, partition: TopicPartition, offset: Offset) -> &mut Book {
+        let record = RecordId(record);
+        self.at(node, Event::Delivered { record, partition, offset });
+        self.at(node, Event::Processing { record, partition, offset });
+        self.at(node, Event::Processed { record, partition, offset })
+    }
+
+    /// The fates of the records in a log.
+    pub fn fates(&self, partition: TopicPartition) -> Vec<Fate> {
+        self.ledger.log(partition).map_or(Vec::new(), |log| log.entries.iter().map(|entry| entry.fate).collect())
+    }
+
+    /// A record's story.
+    pub fn story(&self, record: u32) -> Vec<StoryKind> {
+        self.ledger.story(RecordId(record)).iter().map(|step| step.kind.clone()).collect()
     }
 
     pub fn at(&mut self, node: NodeId, event: Event) -> &mut Book {

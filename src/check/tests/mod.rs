@@ -3,7 +3,9 @@
 mod cluster;
 mod disks;
 mod failovers;
+mod fates;
 mod invariants;
 mod ledger;
 mod made;
+mod processors;
 mod transactions;

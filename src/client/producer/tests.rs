@@ -5,6 +5,7 @@ mod coordinator;
 mod harness;
 mod idempotence;
 mod sending;
+mod transaction_chaos;
 mod transaction_epochs;
 mod transaction_errors;
 mod transactions;

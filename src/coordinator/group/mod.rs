@@ -1,10 +1,13 @@
-//! Consumer groups: how far they have read. Members and assignors come with the issue on groups.
+//! Groups: who is a member, and how far they have read.
 //!
-//! In Kafka: `GroupCoordinatorShard`, `OffsetMetadataManager`.
+//! In Kafka: `GroupCoordinatorShard`, `GroupMetadataManager`, `OffsetMetadataManager`.
 
+pub mod classic;
 mod offset_records;
 mod offsets;
 mod pending_offsets;
+mod shard;
 
 pub use offset_records::{OffsetAndMetadata, OffsetKey, offset_commit_record, offset_tombstone};
-pub use offsets::{LATEST_OFFSET_COMMIT_VERSION, OffsetsShard};
+pub use offsets::OffsetsShard;
+pub use shard::GroupShard;

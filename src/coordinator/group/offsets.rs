@@ -9,7 +9,7 @@
 //! Offsets of a transaction are pending until its marker is replayed: a commit makes them count where nothing newer was
 //! committed in the meantime, an abort drops them (KIP-98).
 //!
-//! In Kafka: `OffsetMetadataManager`, `ClassicGroup.validateOffsetCommit`. Left for later: members, expiry.
+//! In Kafka: `OffsetMetadataManager`. Left for later: expiry.
 
 use super::offset_records::{OffsetAndMetadata, OffsetKey, offset_commit_record, offset_tombstone};
 use super::pending_offsets::{PendingOffsets, StoredOffset};
@@ -24,9 +24,6 @@ use crate::protocol::{OffsetFetchRequest, OffsetFetchResponse, OffsetFetchResult
 use crate::protocol::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 use crate::record::NO_PRODUCER_ID;
 use std::rc::Rc;
-
-/// The version of OffsetCommit that Kafka 4.3's clients speak.
-pub const LATEST_OFFSET_COMMIT_VERSION: i16 = 10;
 
 /// One group's offsets, by topic name and partition.
 type GroupOffsets = SortedMap<(Rc<str>, u32), StoredOffset>;
@@ -45,24 +42,15 @@ impl OffsetsShard {
         OffsetsShard { metadata_max_size, groups: SortedMap::new(), pending: PendingOffsets::default() }
     }
 
-    /// The records that remember these offsets, and the answer to give once they are committed.
+    /// The records that remember these offsets, and the answer to give once they are committed. If the group does not take
+    /// them that is `group_error`.
     pub fn commit(
         &self,
         request: &OffsetCommitRequest,
+        group_error: ErrorCode,
         image: &MetadataImage,
         now: Time,
     ) -> (Vec<CoordinatorRecord>, OffsetCommitResponse) {
-        self.commit_at_version(request, LATEST_OFFSET_COMMIT_VERSION, image, now)
-    }
-
-    fn commit_at_version(
-        &self,
-        request: &OffsetCommitRequest,
-        version: i16,
-        image: &MetadataImage,
-        now: Time,
-    ) -> (Vec<CoordinatorRecord>, OffsetCommitResponse) {
-        let group_error = self.validate_group(request, version);
         let (mut records, mut partitions) = (Vec::new(), Vec::with_capacity(request.offsets.len()));
         for wish in &request.offsets {
             let error = match image.topic(wish.partition.topic) {
@@ -86,10 +74,10 @@ impl OffsetsShard {
     pub fn commit_in_transaction(
         &self,
         request: &TxnOffsetCommitRequest,
+        group_error: ErrorCode,
         image: &MetadataImage,
         now: Time,
     ) -> (Vec<CoordinatorRecord>, TxnOffsetCommitResponse) {
-        let group_error = self.validate_group_of_transaction(request);
         let (mut records, mut partitions) = (Vec::new(), Vec::with_capacity(request.offsets.len()));
         for wish in &request.offsets {
             let topic = image.partition(wish.partition).and_then(|_| image.topic(wish.partition.topic));
@@ -113,23 +101,9 @@ impl OffsetsShard {
             && metadata.encode_utf16().count() > self.metadata_max_size as usize
     }
 
-    /// Groups here have no members, so only who claims none may commit.
-    fn validate_group(&self, request: &OffsetCommitRequest, version: i16) -> ErrorCode {
-        match self.groups.contains_key(&request.group) {
-            _ if request.generation < 0 => ErrorCode::None,
-            true => ErrorCode::UnknownMemberId,
-            false if version >= 9 => ErrorCode::GroupIdNotFound,
-            false => ErrorCode::IllegalGeneration,
-        }
-    }
-
-    /// As [`Self::validate_group`] (KIP-447).
-    fn validate_group_of_transaction(&self, request: &TxnOffsetCommitRequest) -> ErrorCode {
-        match self.groups.contains_key(&request.group) {
-            _ if request.generation < 0 => ErrorCode::None,
-            true => ErrorCode::UnknownMemberId,
-            false => ErrorCode::IllegalGeneration,
-        }
+    /// Has the group committed offsets?
+    pub fn knows(&self, group: &str) -> bool {
+        self.groups.contains_key(group)
     }
 
     /// How far the group has read: −1 for what it never committed.
@@ -259,10 +233,3 @@ fn record_of(
     };
     offset_commit_record(&key, &offset)
 }
-
-#[cfg(test)]
-#[path = "offsets_tests.rs"]
-mod tests;
-#[cfg(test)]
-#[path = "transaction_tests.rs"]
-mod transaction_tests;

@@ -2,6 +2,9 @@
 
 use super::tests::image;
 use super::*;
+use crate::base::{Offset, ProducerId, TopicId, TopicPartition};
+use crate::protocol::{OffsetCommitPartition, OffsetFetchRequest, OffsetFetchResult};
+use crate::record::NO_PRODUCER_ID;
 
 const ORDERS: [TopicPartition; 2] = [TopicPartition::new(TopicId(1), 0), TopicPartition::new(TopicId(1), 1)];
 const BILLS: [TopicPartition; 2] = [TopicPartition::new(TopicId(2), 0), TopicPartition::new(TopicId(2), 1)];
@@ -9,18 +12,18 @@ const ALL: [TopicPartition; 4] = [ORDERS[0], ORDERS[1], BILLS[0], BILLS[1]];
 
 /// A shard and the end of its log.
 struct Lab {
-    shard: OffsetsShard,
+    shard: GroupShard,
     next: Offset,
 }
 
 impl Lab {
     fn new() -> Lab {
-        Lab { shard: OffsetsShard::new(4_096), next: 0 }
+        Lab { shard: GroupShard::new(4_096), next: 0 }
     }
 
     fn replay(&mut self, producer_id: ProducerId, records: &[CoordinatorRecord]) {
         for record in records {
-            self.shard.replay(self.next, producer_id, record).expect("a shard reads what it wrote");
+            self.shard.offsets.replay(self.next, producer_id, record).expect("a shard reads what it wrote");
             self.next += 1;
         }
     }
@@ -41,7 +44,7 @@ impl Lab {
     }
 
     fn end(&mut self, producer_id: ProducerId, committed: bool) {
-        self.shard.replay_end_transaction(producer_id, committed);
+        self.shard.offsets.replay_end_transaction(producer_id, committed);
         self.next += 1;
     }
 
@@ -53,7 +56,7 @@ impl Lab {
             ErrorCode::UnstableOffsetCommit if it.offset == -1 => -88,
             error => panic!("{error:?}"),
         };
-        self.shard.fetch(&request, &image()).partitions.iter().map(result).collect()
+        self.shard.offsets.fetch(&request, &image()).partitions.iter().map(result).collect()
     }
 }
 
@@ -93,7 +96,7 @@ fn g13_fetch_offsets_with_pending_transactional_offsets() {
     assert_eq!(lab.fetch(false), [100, 110, 200, -1]);
     lab.end(5, true);
     assert_eq!(lab.fetch(true), [100, 111, 201, 211]);
-    assert_eq!(lab.shard.pending_offsets().count(), 0);
+    assert_eq!(lab.shard.offsets.pending_offsets().count(), 0);
 }
 
 #[test]
@@ -133,7 +136,7 @@ fn a_plain_commit_in_between_is_the_newer_one() {
 #[test]
 fn a_tombstone_forgets_pending_offsets_too() {
     let mut lab = with_pending();
-    let records = lab.shard.forget_topic("bills");
+    let records = lab.shard.offsets.forget_topic("bills");
     lab.replay(NO_PRODUCER_ID, &records);
     assert_eq!(lab.fetch(true), [100, -88, -1, -1]);
     lab.end(5, true);
@@ -143,7 +146,7 @@ fn a_tombstone_forgets_pending_offsets_too() {
 #[test]
 fn transactional_commits_are_refused_as_kafka_refuses_them() {
     let mut lab = Lab::new();
-    let commit = |shard: &OffsetsShard, request: &TxnOffsetCommitRequest| {
+    let commit = |shard: &GroupShard, request: &TxnOffsetCommitRequest| {
         let (records, response) = shard.commit_in_transaction(request, &image(), Time::ORIGIN);
         let errors: Vec<ErrorCode> = response.partitions.iter().map(|partition| partition.error).collect();
         (records.len(), errors)

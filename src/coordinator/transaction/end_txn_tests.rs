@@ -141,7 +141,7 @@ fn e12_end_txn_version_2_in_every_state() {
 
 /// [REL] Empty, CompleteCommit and CompleteAbort: an abort without a transaction raises the epoch all the same.
 #[test]
-fn e13_an_abort_without_partitions_raises_the_epoch() {
+fn an_abort_without_partitions_raises_the_epoch() {
     use TransactionState as S;
     for state in [S::Empty, S::CompleteCommit, S::CompleteAbort] {
         let mut metadata = stored(state, 3);
@@ -199,7 +199,7 @@ fn e6_the_fenced_epoch_is_one_higher_in_the_abort() {
 
 /// §5.2: a failed fence write must not raise the epoch twice (version 1).
 #[test]
-fn e7_a_failed_epoch_fence_is_not_repeated() {
+fn a_failed_epoch_fence_is_not_repeated() {
     for (version, second) in [(1, 4), (2, 4)] {
         let mut metadata = stored(TransactionState::Ongoing, 3);
         for expected in [4, second] {

@@ -1,0 +1,93 @@
+//! All groups of one `__consumer_offsets` partition: their members and their offsets (`GroupCoordinatorShard`).
+//!
+//! A group that only ever committed offsets (a simple group) is known by these alone, and counts as empty.
+
+use super::classic::{ClassicGroups, Work};
+use super::offsets::OffsetsShard;
+use crate::base::Time;
+use crate::coordinator::CoordinatorRecord;
+use crate::metadata::MetadataImage;
+use crate::node::RequestContext;
+use crate::protocol::{
+    ErrorCode, JoinGroupRequest, OffsetCommitRequest, OffsetCommitResponse, TxnOffsetCommitRequest,
+    TxnOffsetCommitResponse,
+};
+
+/// The version of OffsetCommit that Kafka 4.3's clients speak.
+const LATEST_OFFSET_COMMIT_VERSION: i16 = 10;
+
+/// The groups of one partition.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct GroupShard {
+    /// How far groups have read.
+    pub offsets: OffsetsShard,
+    /// Who is a member.
+    pub groups: ClassicGroups,
+}
+
+impl GroupShard {
+    /// A shard that knows of no group; `offset.metadata.max.bytes` limits what applications may add.
+    pub fn new(metadata_max_size: u32) -> Self {
+        GroupShard { offsets: OffsetsShard::new(metadata_max_size), groups: ClassicGroups::default() }
+    }
+
+    /// Handles OffsetCommit: the records, and the answer to give once they are committed.
+    pub fn commit(
+        &mut self,
+        request: &OffsetCommitRequest,
+        image: &MetadataImage,
+        now: Time,
+    ) -> (Vec<CoordinatorRecord>, OffsetCommitResponse) {
+        self.commit_at_version(request, LATEST_OFFSET_COMMIT_VERSION, image, now)
+    }
+
+    pub(super) fn commit_at_version(
+        &mut self,
+        request: &OffsetCommitRequest,
+        version: i16,
+        image: &MetadataImage,
+        now: Time,
+    ) -> (Vec<CoordinatorRecord>, OffsetCommitResponse) {
+        let OffsetCommitRequest { group, generation, member_id, instance_id, .. } = request;
+        let error = match self.groups.group(group) {
+            Some(found) => found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, false),
+            None if *generation < 0 => Ok(()),
+            None if self.offsets.knows(group) => Err(ErrorCode::UnknownMemberId),
+            None if version >= 9 => Err(ErrorCode::GroupIdNotFound),
+            None => Err(ErrorCode::IllegalGeneration),
+        };
+        if error.is_ok() {
+            self.groups.refresh_on_commit(group, member_id, now);
+        }
+        self.offsets.commit(request, error.err().unwrap_or(ErrorCode::None), image, now)
+    }
+
+    /// Handles TxnOffsetCommit: the records, and the answer to give once they are committed.
+    pub fn commit_in_transaction(
+        &self,
+        request: &TxnOffsetCommitRequest,
+        image: &MetadataImage,
+        now: Time,
+    ) -> (Vec<CoordinatorRecord>, TxnOffsetCommitResponse) {
+        let TxnOffsetCommitRequest { group, generation, member_id, instance_id, .. } = request;
+        let error = match self.groups.group(group) {
+            Some(found) => found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, true),
+            None if *generation < 0 => Ok(()),
+            None if self.offsets.knows(group) => Err(ErrorCode::UnknownMemberId),
+            None => Err(ErrorCode::IllegalGeneration),
+        };
+        self.offsets.commit_in_transaction(request, error.err().unwrap_or(ErrorCode::None), image, now)
+    }
+
+    /// Handles JoinGroup.
+    pub fn join(&mut self, context: RequestContext, request: &JoinGroupRequest, work: &mut Work<'_>) {
+        self.groups.join(context, request, self.offsets.knows(&request.group), work);
+    }
+}
+
+#[cfg(test)]
+#[path = "offsets_tests.rs"]
+mod tests;
+#[cfg(test)]
+#[path = "transaction_tests.rs"]
+mod transaction_tests;
