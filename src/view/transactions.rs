@@ -225,9 +225,11 @@ pub struct ManagerView {
 
 /// The transaction manager of a transactional producer's client; a client that does not run knows nothing.
 pub(super) fn manager(world: &World, client: Option<&Producer>, config: &ProducerConfig) -> Option<ManagerView> {
-    let transactional_id = Rc::clone(config.transactional_id.as_ref()?);
+    let written = config.transactional_id.as_ref()?;
     let it = client.and_then(Producer::transaction);
     let it = it.as_ref();
+    // A part of it may be drawn anew at each start.
+    let transactional_id = Rc::clone(it.map_or(written, |it| it.transactional_id));
     let error = it.and_then(|it| it.error);
     Some(ManagerView {
         transactional_id,
