@@ -28,6 +28,10 @@ impl Process {
                 Response::DescribeProducers(replicas.describe_producers(&request, &ctx))
             }
             Request::OffsetCommit(request) => return group.commit(context, &request, replicas, &mut ctx),
+            Request::JoinGroup(request) => return group.join(context, &request, replicas, &mut ctx),
+            Request::SyncGroup(request) => return group.sync(context, &request, replicas, &mut ctx),
+            Request::Heartbeat(request) => return group.heartbeat(context, &request, replicas, &mut ctx),
+            Request::LeaveGroup(request) => return group.leave(context, &request, replicas, &mut ctx),
             Request::OffsetFetch(request) => return group.fetch(context, &request, replicas, &mut ctx),
             Request::TxnOffsetCommit(request) => {
                 return group.commit_in_transaction(context, &request, replicas, &mut ctx);
@@ -65,10 +69,6 @@ impl Process {
             | Request::IncrementalAlterConfigs(_)
             | Request::AlterPartitionReassignments(_)
             | Request::ListPartitionReassignments(_) => return self.forwarding.forward(now, context, request, out),
-            // Still to come.
-            Request::JoinGroup(_) | Request::SyncGroup(_) | Request::Heartbeat(_) | Request::LeaveGroup(_) => {
-                return self.requests.close(context, out);
-            }
             // The controller's; a broker that gets one closes the connection, as for any API it does not offer.
             Request::AlterPartition(_)
             | Request::Vote(_)

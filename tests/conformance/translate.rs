@@ -3,6 +3,7 @@
 use crate::batch;
 use crate::script::Send;
 use crate::translate_control;
+use crate::translate_groups;
 use crate::translate_transactions;
 use crate::words::Words;
 use bytes::Bytes;
@@ -83,7 +84,7 @@ impl Reader<'_> {
         self.words.number(value, self.now_ms)
     }
 
-    fn millis(&self, json: &Value, key: &str) -> Duration {
+    pub fn millis(&self, json: &Value, key: &str) -> Duration {
         Duration::from_millis(self.number(json, key, 0).max(0) as u64)
     }
 }
@@ -153,7 +154,8 @@ pub fn request(send: &Send, names: &mut Names, words: &Words, now_ms: i64) -> An
             producer_epoch: reader.int(body, "producerEpoch", -1) as i16,
         })),
         api => translate_transactions::request(send, names, &reader).unwrap_or_else(|| {
-            let control = translate_control::request(api, body, names, &reader);
+            let group = translate_groups::request(send, &reader);
+            let control = group.or_else(|| translate_control::request(api, body, names, &reader));
             control.ok_or(Refusal("the engine has no such API yet"))
         }),
     }
@@ -278,7 +280,8 @@ pub fn response(response: &Response, send: &Send, names: &Names, words: &mut Wor
             "producerEpoch": it.producer_epoch,
         }),
         other => {
-            if let Some(json) = translate_transactions::response(other, send, names, words, now_ms) {
+            let json = translate_transactions::response(other, send, names, words, now_ms);
+            if let Some(json) = json.or_else(|| translate_groups::response(other, words)) {
                 return json;
             }
             let reader = Reader { words, now_ms };

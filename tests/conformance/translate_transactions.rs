@@ -2,6 +2,7 @@
 
 use crate::script::Send;
 use crate::translate::{Names, Reader, Refusal, grouped, list, partitions};
+use crate::translate_groups::member;
 use crate::words::Words;
 use delivery_lab::base::{TopicId, TopicPartition};
 use delivery_lab::protocol::*;
@@ -61,7 +62,7 @@ pub fn request(send: &Send, names: &mut Names, reader: &Reader<'_>) -> Option<Re
             producer_id: pid(body),
             producer_epoch: epoch(body),
             generation: reader.int(body, "generationId", -1),
-            member_id: text(body, "memberId"),
+            member_id: member(body, reader),
             instance_id: optional(body, "groupInstanceId"),
             transaction_v2,
             offsets: offsets(body, names, reader),
@@ -69,7 +70,7 @@ pub fn request(send: &Send, names: &mut Names, reader: &Reader<'_>) -> Option<Re
         "OffsetCommit" => Request::OffsetCommit(OffsetCommitRequest {
             group: text(body, "groupId"),
             generation: reader.int(body, "generationIdOrMemberEpoch", -1),
-            member_id: text(body, "memberId"),
+            member_id: member(body, reader),
             instance_id: optional(body, "groupInstanceId"),
             offsets: offsets(body, names, reader),
         }),
@@ -168,8 +169,9 @@ pub fn response(response: &Response, send: &Send, names: &Names, words: &mut Wor
         }
         Response::TxnOffsetCommit(TxnOffsetCommitResponse { partitions })
         | Response::OffsetCommit(OffsetCommitResponse { partitions }) => {
+            let topic = topic_key(send);
             let results: Vec<_> = partitions.iter().map(|it| (it.partition, it.error)).collect();
-            json!({ "topics": grouped(errors(&results, "errorCode").into_iter(), "name", "partitions", names) })
+            json!({ "topics": grouped(errors(&results, "errorCode").into_iter(), topic, "partitions", names) })
         }
         Response::OffsetFetch(it) => {
             let one = |part: &OffsetFetchResult| {
@@ -182,12 +184,17 @@ pub fn response(response: &Response, send: &Send, names: &Names, words: &mut Wor
                 });
                 (part.partition, json)
             };
-            let topics = grouped(it.partitions.iter().map(one), "name", "partitions", names);
+            let topics = grouped(it.partitions.iter().map(one), topic_key(send), "partitions", names);
             let group = &send.body["groups"][0]["groupId"];
             json!({ "groups": [{ "groupId": group, "errorCode": it.error.name(), "topics": topics }] })
         }
         _ => return described(response, names, words, now_ms),
     })
+}
+
+/// OffsetCommit and OffsetFetch name topics by id since version 10.
+fn topic_key(send: &Send) -> &'static str {
+    if send.version >= 10 { "topicId" } else { "name" }
 }
 
 /// What administrators ask.
