@@ -36,7 +36,7 @@ enum Command {
         /// Another seed.
         #[arg(long)]
         seed: Option<u64>,
-        /// Change a setting: acks=1, shop.linger.ms=0, mailer.commit=before. May be repeated.
+        /// Change a setting: acks=1, shop.linger.ms=0, mailer.commit=before, billing.producer.linger.ms=0. May be repeated.
         #[arg(long = "set", value_name = "KEY=VALUE")]
         set: Vec<String>,
         /// Print JSON instead.

@@ -4,6 +4,7 @@ use super::BrokerSetup;
 use super::metadata_api;
 use super::process::Process;
 use crate::base::Time;
+use crate::metadata::CONSUMER_OFFSETS_TOPIC;
 use crate::node::{Outbox, RequestContext};
 use crate::protocol::{CoordinatorType, Request, Response};
 
@@ -90,6 +91,11 @@ impl Process {
         request: &Request,
         out: &mut Outbox<'_>,
     ) {
+        // The group need not have been asked for before; see `TransactionCoordinator::add_offsets`.
+        let nameless = self.loader.image().topic_id(CONSUMER_OFFSETS_TOPIC).is_none();
+        if nameless && matches!(request, Request::AddOffsetsToTxn(_)) {
+            self.forwarding.create_offsets_topic(now, &setup.config, out);
+        }
         self.coordinate(setup, now, out, |transactions, host| {
             let response = match request {
                 Request::InitProducerId(request) => return transactions.init_producer_id(context, request, host),

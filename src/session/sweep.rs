@@ -2,7 +2,6 @@
 
 use crate::base::config::Properties;
 use crate::base::{Duration, Prng, Time};
-use crate::check::liveness;
 use crate::scenario::format::What;
 use crate::scenario::{Mistake, Scenario, Trial};
 use crate::sim::{Fault, chaos};
@@ -58,9 +57,7 @@ pub fn run(scenario: &Scenario, seeds: u64, mut progress: impl FnMut(u64)) -> Re
 
 /// Runs one seed with its random faults: events handled, and what broke.
 pub fn run_seed(scenario: &Scenario) -> Result<(u64, Option<Broken>), Vec<Mistake>> {
-    let mut calm = scenario.clone();
-    calm.until.max = CHAOS + PATIENCE + longest_skew(scenario) + longest_transaction(scenario);
-    stretch(&mut calm);
+    let calm = calm(scenario);
     let (setup, _) = crate::scenario::build(&calm)?;
     let faults = chaos::faults(&setup, CHAOS);
     let mut trial = Trial::with_faults(&calm, faults.clone())?;
@@ -72,13 +69,13 @@ pub fn run_seed(scenario: &Scenario) -> Result<(u64, Option<Broken>), Vec<Mistak
     trial.finish();
     // Applications have come to an end; replicas may still be catching up.
     let deadline = Time::ORIGIN + calm.until.max;
-    while !liveness(&trial.run.world).is_empty() && trial.run.world.next_at().is_some_and(|at| at < deadline) {
+    while !trial.run.liveness().is_empty() && trial.run.world.next_at().is_some_and(|at| at < deadline) {
         let look = trial.run.world.next_at().map_or(deadline, |at| at + LOOK_AGAIN);
         while trial.run.step_before(look).is_some() {}
     }
     let safety = trial.run.invariants.violations().iter().cloned();
     let violations: Vec<String> = safety
-        .chain(liveness(&trial.run.world))
+        .chain(trial.run.liveness())
         .chain(trial.run.lost_promises())
         .map(|broken| format!("{} at {} s: {}", broken.invariant.name(), broken.at, broken.detail))
         .collect();
@@ -88,6 +85,14 @@ pub fn run_seed(scenario: &Scenario) -> Result<(u64, Option<Broken>), Vec<Mistak
     }
     let faults = faults.iter().map(|fault| format!("{:?}: {:?}", fault.trigger, fault.action)).collect();
     Ok((events, Some(Broken { seed: scenario.seed, violations, faults })))
+}
+
+/// The scenario as it is swept: it goes on for longer, and has time to come to rest.
+pub fn calm(scenario: &Scenario) -> Scenario {
+    let mut calm = scenario.clone();
+    calm.until.max = CHAOS + PATIENCE + longest_skew(scenario) + longest_transaction(scenario);
+    stretch(&mut calm);
+    calm
 }
 
 /// A clock that is set back makes its owner wait by so much longer for all that it waits for.
