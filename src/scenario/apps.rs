@@ -46,7 +46,7 @@ impl Apps<'_> {
                     format::Resend::Never => app::Resend::Never,
                     format::Resend::Unacknowledged => app::Resend::Unacknowledged,
                 },
-                transactions: config.transactional_id.is_some().then(|| TransactionPlan {
+                transactions: config.transactional_id.is_some().then_some(TransactionPlan {
                     records: producer.transaction_records,
                     abort_every: producer.abort_every,
                     version: self.transaction_version,
@@ -161,6 +161,7 @@ fn dedupe(word: format::Dedupe) -> Dedupe {
         format::Dedupe::UniqueKey => Dedupe::UniqueKey,
         format::Dedupe::Version => Dedupe::Version,
         format::Dedupe::ProcessedIds => Dedupe::ProcessedIds,
+        format::Dedupe::OffsetWithOutput => Dedupe::OffsetWithOutput,
     }
 }
 

@@ -163,7 +163,7 @@ mod tests {
 
     fn changed(at_us: u64, state: TransactionState, epoch: i16) -> Recorded {
         let transactional_id = Rc::from("billing");
-        let partitions: Rc<[TopicPartition]> = Rc::new([TopicPartition::new(1, 0)]);
+        let partitions: Rc<[TopicPartition]> = Rc::new([TopicPartition::new(crate::base::TopicId(1), 0)]);
         happened(
             at_us,
             0,
@@ -188,7 +188,7 @@ mod tests {
             swim.add(&event, true);
         }
         let marker = RecordBatch::clone(&ControlRecord::marker_batch(true, 7, 1, 0, 0));
-        let partition = TopicPartition::new(1, 0);
+        let partition = TopicPartition::new(crate::base::TopicId(1), 0);
         swim.add(&happened(340, 1, Event::Appended { leader: true, batch: marker, partition }), true);
         let lanes = swim.lanes(0, 1_000, &[], named);
         let bands: Vec<_> = lanes[0].bands.iter().map(|it| (it.from_us, it.to_us, it.state, it.epoch)).collect();

@@ -11,7 +11,7 @@ use delivery_lab::record::BatchBuilder;
 
 const SETTINGS: [(&str, &str); 1] = [("transaction.state.log.num.partitions", "1")];
 
-fn find_coordinator(cluster: &mut Cluster) -> i32 {
+pub fn find_coordinator(cluster: &mut Cluster) -> i32 {
     for _ in 0..200 {
         let request = FindCoordinatorRequest { key: "t".into(), key_type: CoordinatorType::Transaction };
         let running = cluster.brokers.values().find(|broker| broker.is_running()).expect("one").id();
@@ -37,7 +37,7 @@ fn topic_elsewhere(cluster: &mut Cluster) -> (i32, TopicPartition) {
 }
 
 /// Asks until it is not told to ask again: as a client, but without one.
-fn init(cluster: &mut Cluster) -> (i64, i16) {
+pub fn init(cluster: &mut Cluster) -> (i64, i16) {
     for _ in 0..200 {
         let coordinator = find_coordinator(cluster);
         let transaction_timeout = Duration::from_millis(60_000);
@@ -83,14 +83,14 @@ fn end_request((producer_id, producer_epoch): (i64, i16), committed: bool, trans
     Request::EndTxn(EndTxnRequest { transactional_id, producer_id, producer_epoch, committed, transaction_v2 })
 }
 
-fn end(cluster: &mut Cluster, producer: (i64, i16), committed: bool, v2: bool) -> (ErrorCode, (i64, i16)) {
+pub fn end(cluster: &mut Cluster, producer: (i64, i16), committed: bool, v2: bool) -> (ErrorCode, (i64, i16)) {
     let coordinator = find_coordinator(cluster);
     let Response::EndTxn(response) = cluster.call(coordinator, end_request(producer, committed, v2)) else { panic!() };
     (response.error, (response.producer_id, response.producer_epoch))
 }
 
 /// State, epoch and how many partitions, as the coordinator has it.
-fn state(cluster: &mut Cluster) -> (State, i16, usize) {
+pub fn state(cluster: &mut Cluster) -> (State, i16, usize) {
     let coordinator = find_coordinator(cluster);
     let transactions = cluster.broker(coordinator).transaction_coordinator().expect("it runs");
     let (_, metadata) = transactions.transactions().next().expect("a transaction");

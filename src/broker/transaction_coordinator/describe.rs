@@ -37,9 +37,9 @@ impl TransactionCoordinator {
                 transactional_id: id.clone(),
                 state: None,
                 timeout: Duration::ZERO,
-                start_time: -1,
-                producer_id: -1,
-                producer_epoch: -1,
+                start_time: 0,
+                producer_id: 0,
+                producer_epoch: 0,
                 partitions: Vec::new(),
             },
         };

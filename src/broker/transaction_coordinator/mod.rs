@@ -166,8 +166,8 @@ impl TransactionCoordinator {
     }
 }
 
-/// The last word on every transactional id. A record that cannot be read is skipped, as Kafka's loader does with versions it
-/// does not know.
+/// The last word on every transactional id. A record that cannot be read, or that nobody can have written, is skipped, as
+/// Kafka's loader does with versions it does not know.
 fn read_all(log: &UnifiedLog, image: &MetadataImage) -> SortedMap<Rc<str>, TransactionMetadata> {
     let mut transactions = SortedMap::new();
     for batch in log.batches_from(log.log_start_offset()) {
@@ -178,8 +178,11 @@ fn read_all(log: &UnifiedLog, image: &MetadataImage) -> SortedMap<Rc<str>, Trans
                     transactions.remove(&transactional_id);
                 }
                 Some(Ok(Some(value))) => {
-                    let metadata = TransactionMetadata::load(transactional_id.clone(), value.to_transit(image));
-                    transactions.insert(transactional_id, metadata);
+                    let written = value.to_transit(image);
+                    if written.is_possible() {
+                        let metadata = TransactionMetadata::load(transactional_id.clone(), written);
+                        transactions.insert(transactional_id, metadata);
+                    }
                 }
                 Some(_) => {}
             }

@@ -4,6 +4,7 @@ mod chaos;
 mod coordinator;
 mod harness;
 mod idempotence;
+mod new_epochs;
 mod sending;
 mod transaction_chaos;
 mod transaction_epochs;
