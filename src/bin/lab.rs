@@ -60,6 +60,9 @@ enum Command {
         /// Change a setting first. May be repeated.
         #[arg(long = "set", value_name = "KEY=VALUE")]
         set: Vec<String>,
+        /// Look for the first seed that shows this instead: lost, duplicated, log-duplicated, reordered, aborted-read, hanging.
+        #[arg(long, value_name = "WHAT")]
+        find: Option<String>,
         /// Print JSON instead.
         #[arg(long)]
         json: bool,
@@ -116,7 +119,10 @@ fn main() -> ExitCode {
             list(json);
             Ok(true)
         }
-        Command::Sweep { scenario, seeds, jobs, set, json } => run_sweep(&scenario, seeds, jobs, &set, json),
+        Command::Sweep { scenario, seeds, set, find: Some(what), .. } => find_anomaly(&scenario, seeds, &set, &what),
+        Command::Sweep { scenario, seeds, jobs, set, json, find: None } => {
+            run_sweep(&scenario, seeds, jobs, &set, json)
+        }
         Command::Export { scenario, out, at, node, partition, seed, set, json } => {
             let chosen = files::Chosen { at, node, partition };
             load(&scenario, &set).and_then(|found| files::export(found, seed, &chosen, &out, json))
@@ -242,6 +248,23 @@ fn run_sweep(name: &str, seeds: u64, jobs: Option<u64>, set: &[String], json: bo
         say(format_args!("{outcome}\n"));
     }
     Ok(outcome.broken.is_none())
+}
+
+/// With the protection switched off: does the sweep find what it protects from?
+fn find_anomaly(name: &str, seeds: u64, set: &[String], what: &str) -> Result<bool, Vec<Mistake>> {
+    let scenario = load(name, set)?;
+    let known = sweep::Anomaly::WORDS.iter().find(|(word, _)| *word == what);
+    let Some((word, anomaly)) = known else {
+        let words: Vec<&str> = sweep::Anomaly::WORDS.iter().map(|(word, _)| *word).collect();
+        let problem = format!("\"{what}\" is none of: {}", words.join(", "));
+        return Err(vec![Mistake { place: "--find".to_owned(), problem }]);
+    };
+    let found = sweep::find(&scenario, seeds, *anomaly)?;
+    match found {
+        Some(seed) => say(format_args!("seed {seed} shows it: {word}\n")),
+        None => say(format_args!("{seeds} seeds from {} on: never {word}\n", scenario.seed)),
+    }
+    Ok(found.is_none())
 }
 
 fn sweep_stretch(name: &str, set: &[String], (from, to): (u64, u64)) -> Result<sweep::Outcome, Vec<Mistake>> {
