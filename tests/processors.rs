@@ -112,3 +112,120 @@ fn offsets_before_processing_lose_and_never_repeat() {
     }
     assert!(outcomes.iter().any(|(_, report)| !report.ledger.acked_lost.is_empty()));
 }
+
+/// The effects at the sink of the processor, by record.
+fn acted(scenario: &Scenario) -> (Report, Vec<u32>) {
+    let mut trial = Trial::new(scenario).expect("a valid scenario");
+    trial.finish();
+    let (_, app) = trial.run.world.processors().next().expect("there is one");
+    let sink = app.sink().expect("it acts on something");
+    let rows = sink.rows().map(|row| row.effects).collect();
+    (Report::of(scenario, &trial), rows)
+}
+
+fn with_fault(mut scenario: Scenario, fault: &str) -> Scenario {
+    let fault = serde_json::from_str(fault).expect("JSON");
+    scenario.faults.push(scenario::parse_fault(fault).expect("a valid fault"));
+    scenario
+}
+
+#[test]
+fn an_external_effect_is_repeated_in_spite_of_exactly_once() {
+    let crash = r#"{ "on": { "event": "processed", "node": "billing", "nth": 6 }, "do": "crash", "node": "billing", "for.ms": 300 }"#;
+    let scenario = with_fault(billing(&["billing.sink.dedupe=none"]), crash);
+    let (report, effects) = acted(&scenario);
+    assert_eq!((report.guarantee.claimed, report.guarantee.holds), ("exactly-once", false));
+    assert!(!report.ledger.duplicated.is_empty() && report.ledger.log_duplicated.is_empty());
+    assert!(effects.contains(&2), "{effects:?}");
+    let cured = with_fault(billing(&["billing.sink.dedupe=unique-key"]), crash);
+    let (report, effects) = acted(&cured);
+    assert!(report.guarantee.holds && effects.iter().all(|times| *times == 1), "{effects:?}");
+}
+
+#[test]
+fn a_zombie_with_the_same_transactional_id_is_fenced_and_nothing_is_repeated() {
+    let mut scenario = billing(&[]);
+    let mut second = scenario.processors[0].clone();
+    (second.name, second.start) = ("billing-b".into(), Some(delivery_lab::base::Duration::from_millis(150)));
+    scenario.processors.push(second);
+    let pause = r#"{ "at.ms": 145, "do": "pause", "node": "billing", "for.ms": 2000 }"#;
+    let report = run(&with_fault(scenario, pause));
+    assert_eq!((report.guarantee.claimed, report.guarantee.observed), ("exactly-once", "exactly-once"));
+    let fenced = |code: &str| code.starts_with("ProducerFencedException") || code.starts_with("InvalidProducerEpoch");
+    assert!(report.errors.iter().any(|error| &*error.node == "billing" && fenced(&error.code)), "{:?}", report.errors);
+}
+
+#[test]
+fn without_transactions_offsets_are_committed_after_the_acks() {
+    for version in ["0", "1", "2"] {
+        let transaction_version = format!("cluster.transaction.version={version}");
+        let report = run(&billing(&[&transaction_version]));
+        assert_eq!(report.guarantee.observed, "exactly-once", "transaction.version {version}");
+    }
+    let plain = billing(&["billing.transactional.id=", "shop.transactional.id="]);
+    let report = run(&plain);
+    assert_eq!((report.guarantee.claimed, report.guarantee.observed), ("at-least-once", "exactly-once"));
+    let outcomes = crash_at_each_step(&plain);
+    assert!(outcomes.iter().all(|(_, report)| report.ledger.lost.is_empty()));
+    assert!(outcomes.iter().any(|(_, report)| !report.ledger.duplicated.is_empty()));
+}
+
+#[test]
+fn what_is_aborted_on_purpose_is_seen_by_nobody_who_reads_what_is_committed() {
+    let report = run(&billing(&["shop.abort.every=2"]));
+    assert!(report.guarantee.holds && report.ledger.lost.is_empty());
+    // The last record of each was still in its buffer: abortTransaction() drops it there.
+    assert_eq!((report.ledger.sent, report.ledger.processed, report.ledger.aborted), (12, 6, 4));
+    let careless = run(&billing(&["shop.abort.every=2", "billing.isolation.level=read_uncommitted"]));
+    assert_eq!(careless.ledger.aborted_read, [3, 4, 9, 10]);
+    assert_eq!(careless.guarantee.claimed, "at-least-once");
+}
+
+#[test]
+fn a_transaction_that_hangs_is_aborted_before_the_run_is_over() {
+    let set = [
+        "shop.transaction.records=100",
+        "shop.transaction.timeout.ms=2000",
+        "billing.isolation.level=read_uncommitted",
+    ];
+    let crash = r#"{ "on": { "event": "sent", "node": "shop", "nth": 5 }, "do": "crash", "node": "shop" }"#;
+    let report = run(&with_fault(billing(&set), crash));
+    assert_eq!(report.ledger.open, 0, "the coordinator aborted it");
+    assert!(report.ledger.aborted > 0 && !report.ledger.aborted_read.is_empty());
+    assert!(report.ledger.acked_lost.is_empty(), "commitTransaction() never returned");
+}
+
+#[test]
+fn several_topics_in_and_out() {
+    let mut scenario = billing(&[]);
+    for name in ["payments", "audit"] {
+        let topic = scenario::format::Topic { name: name.into(), ..scenario.topics[0].clone() };
+        scenario.topics.push(topic);
+    }
+    let mut till = scenario.producers[0].clone();
+    (till.name, till.topic) = ("till".into(), "payments".into());
+    till.config.insert("transactional.id".into(), "till-1".into());
+    scenario.producers.push(till);
+    for one in ["billing.from=orders,payments", "billing.to=invoices,audit"] {
+        scenario::set(&mut scenario, one).expect("a valid setting");
+    }
+    let report = run(&scenario);
+    assert_eq!((report.guarantee.claimed, report.guarantee.observed), ("exactly-once", "exactly-once"));
+    assert_eq!((report.ledger.sent, report.ledger.appended, report.ledger.processed), (24, 72, 24));
+}
+
+#[test]
+fn a_new_transactional_id_at_each_start_leaves_the_old_transaction_hanging() {
+    let set = ["billing.transactional.id=billing-${random.uuid}", "billing.producer.transaction.timeout.ms=3000"];
+    let crash = r#"{ "on": { "event": "offsets-sent", "node": "billing", "nth": 2 }, "do": "crash", "node": "billing", "for.ms": 300 }"#;
+    let slow = run(&with_fault(billing(&set), crash));
+    let quick = run(&with_fault(billing(&set[1..]), crash));
+    let ms = |report: &Report| report.virtual_ms.to_string().parse::<f64>().expect("a number");
+    assert!(
+        ms(&slow) > ms(&quick) + 1_500.0,
+        "nobody fenced the old one: {} and {}",
+        slow.virtual_ms,
+        quick.virtual_ms
+    );
+    assert!(slow.ledger.lost.is_empty() && quick.ledger.lost.is_empty());
+}

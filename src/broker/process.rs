@@ -343,7 +343,7 @@ impl Process {
             BrokerTimer::Purgatory => replicas.on_purgatory_timer(&mut ctx),
             BrokerTimer::AddPartitionsToTxn => replicas.on_verification_timer(&mut ctx),
             BrokerTimer::Fetcher => replicas.on_fetcher_timer(&mut ctx),
-            BrokerTimer::Housekeeping => group.on_timer(&mut ctx),
+            BrokerTimer::Housekeeping => group.on_timer(replicas, &mut ctx),
             BrokerTimer::Retention => replicas.delete_old_segments(false, &mut ctx),
             BrokerTimer::Cleaner => replicas.clean_logs(&mut ctx),
             BrokerTimer::ProducerExpiry => replicas.expire_producers(&ctx),

@@ -150,7 +150,9 @@ impl Ledger {
         fate: Fate,
     ) {
         let mut first = false;
-        self.tell(record, it, place.0.topic, StoryKind::Processed, |life| {
+        let acts = self.flow.readers_of(reading).is_some_and(|readers| readers.acts);
+        let kind = if acts { StoryKind::Processed } else { StoryKind::Handled };
+        self.tell(record, it, place.0.topic, kind, |life| {
             first = life.processed.add(reading) == 1;
             match fate {
                 Fate::Aborted => life.aborted_read = true,
@@ -158,7 +160,7 @@ impl Ledger {
                 Fate::Plain | Fate::Committed => {}
             }
         });
-        if first && record.0 < self.total {
+        if first && acts && record.0 < self.total {
             self.effects.push((reading, record));
         }
     }

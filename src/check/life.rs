@@ -92,8 +92,10 @@ pub enum StoryKind {
     Delivered(Offset),
     /// The application began with it.
     Processing,
-    /// Its effect happened; at a processor without a sink: its handler was done with it.
+    /// Its effect happened.
     Processed,
+    /// The handler of a processor that acts on nothing but topics is done with it.
+    Handled,
     /// A processor's `send()` took what came of it.
     SentOn,
     /// The leader appended it as part of a transaction.

@@ -46,7 +46,7 @@ impl Apps<'_> {
                     format::Resend::Never => app::Resend::Never,
                     format::Resend::Unacknowledged => app::Resend::Unacknowledged,
                 },
-                transactions: config.transactional_id.is_some().then(|| TransactionPlan {
+                transactions: config.transactional_id.is_some().then_some(TransactionPlan {
                     records: producer.transaction_records,
                     abort_every: producer.abort_every,
                     version: self.transaction_version,
@@ -161,5 +161,85 @@ fn dedupe(word: format::Dedupe) -> Dedupe {
         format::Dedupe::UniqueKey => Dedupe::UniqueKey,
         format::Dedupe::Version => Dedupe::Version,
         format::Dedupe::ProcessedIds => Dedupe::ProcessedIds,
+        format::Dedupe::OffsetWithOutput => Dedupe::OffsetWithOutput,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{build, parse, parse_value, to_json};
+    use super::*;
+    use crate::scenario::Mistake;
+
+    fn with_processor(fields: &str) -> Result<Scenario, Vec<Mistake>> {
+        parse(&format!(
+            r#"{{ "version": 1, "topics": [ {{ "name": "orders" }}, {{ "name": "invoices" }} ],
+                 "producers": [ {{ "name": "shop", "topic": "orders", "transaction.records": 5, "abort.every": 3,
+                                   "start.at.ms": 40.5, "config": {{ "transactional.id": "shop-1" }} }} ],
+                 "consumers": [ {{ "name": "mailer", "topics": ["invoices"], "start.at.ms": 100 }} ],
+                 "processors": [ {{ "name": "billing", "from": ["orders"], "to": ["invoices"] {fields} }} ] }}"#
+        ))
+    }
+
+    fn setup(scenario: &Scenario) -> crate::sim::WorldSetup {
+        build(scenario).map(|(setup, _)| setup).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+    }
+
+    fn mistakes(fields: &str) -> String {
+        let scenario = with_processor(fields);
+        let mistakes = scenario.and_then(|scenario| build(&scenario).map(drop)).expect_err("it is wrong");
+        mistakes.iter().map(|mistake| mistake.to_string()).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn processors_and_transactions_survive_a_round_trip() {
+        let full = r#", "group": "bills", "processing.ms": 7, "offsets": "after", "sink": { "dedupe": "version" },
+            "start.at.ms": 250, "producer.config": { "transactional.id": "billing-${random.uuid}" },
+            "consumer.config": { "isolation.level": "read_committed" }"#;
+        for fields in ["", r#", "sink": {}"#, full] {
+            let scenario = with_processor(fields).expect("a valid scenario");
+            assert_eq!(parse_value(to_json(&scenario)), Ok(scenario));
+        }
+    }
+
+    #[test]
+    fn processors_come_after_consumers_and_choose_sensibly() {
+        let plain = setup(&with_processor("").expect("valid"));
+        assert_eq!(plain.node_id("billing"), Some(NodeId(6)));
+        let billing = &plain.processors[0];
+        assert_eq!(
+            (&*billing.group, billing.offsets, billing.sink, billing.start),
+            ("billing", OffsetsMode::After, None, None)
+        );
+        assert!(!billing.consumer.enable_auto_commit, "such a program commits by itself");
+        assert_eq!(billing.consumer.group_id.as_deref(), Some("billing"));
+        let plan = plain.producers[0].transactions.expect("it has a transactional.id");
+        assert_eq!((plan.records, plan.abort_every, plan.version), (5, 3, 2));
+        assert_eq!(plain.producers[0].start, Some(Time::from_origin_us(40_500)));
+        assert_eq!(plain.consumers[0].start, Some(Time::from_origin_us(100_000)));
+        let id = r#", "producer.config": { "transactional.id": "b" }"#;
+        let transactional = setup(&with_processor(id).expect("valid"));
+        assert_eq!(transactional.processors[0].offsets, OffsetsMode::Transaction);
+        let explicit = r#", "consumer.config": { "enable.auto.commit": true }"#;
+        assert!(setup(&with_processor(explicit).expect("valid")).processors[0].consumer.enable_auto_commit);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_processor_is_named() {
+        let cases = [
+            (r#", "ofsets": "after""#, "unknown key \"ofsets\"; did you mean \"offsets\"?"),
+            (r#", "offsets": "never""#, "expected one of \"transaction\", \"after\", \"before\""),
+            (r#", "offsets": "transaction""#, "\"transaction\" needs a \"transactional.id\""),
+            (r#", "from": []"#, "a processor reads and writes at least one topic"),
+            (r#", "to": ["invoces"]"#, "there is no topic \"invoces\"; did you mean \"invoices\"?"),
+            (r#", "to": ["orders"]"#, "\"orders\" is read, too"),
+            (r#", "producer.config": { "transactional": "x" }"#, "did you mean 'transactional.id'?"),
+            (r#", "producer.config": { "transactional.id": "b", "acks": "1" }"#, "without also enabling idempotence"),
+            (r#", "name": "mailer""#, "\"mailer\" is taken"),
+        ];
+        for (fields, told) in cases {
+            let mistakes = mistakes(fields);
+            assert!(mistakes.contains(told), "{fields}: {mistakes}");
+        }
     }
 }

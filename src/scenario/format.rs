@@ -249,6 +249,8 @@ words! {
         Version = "version",
         /// A store of processed ids is asked first.
         ProcessedIds = "processed-ids",
+        /// The offset is stored with the output, and what is below it is refused; a consumer starts from there.
+        OffsetWithOutput = "offset-with-output",
     }
 }
 

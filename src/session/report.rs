@@ -321,6 +321,7 @@ fn sentence(kind: &StoryKind) -> String {
         StoryKind::Delivered(offset) => format!("poll() returned it (offset {offset})"),
         StoryKind::Processing => "processing it".to_owned(),
         StoryKind::Processed => "its effect happened".to_owned(),
+        StoryKind::Handled => "its handler is done with it".to_owned(),
         StoryKind::SentOn => "send() took what came of it".to_owned(),
         StoryKind::AppendedInTransaction(offset) => format!("appended it at offset {offset}, in a transaction"),
         StoryKind::CommittedBehindLso(offset) => {

@@ -2,12 +2,15 @@
 
 use super::engine::Process;
 use super::world::World;
-use crate::base::{Offset, TopicPartition};
+use crate::app::ProcessorAppSetup;
+use crate::base::{Offset, TopicId, TopicPartition};
+use crate::broker::Partition;
 use crate::client::consumer::Consumer;
 use std::rc::Rc;
 
-/// Nobody waits for anything: no fault, start, resumption or healing is planned, no shutdown or move is under way; every application that runs is done; and
-/// every consumer that runs has read all that its partitions' leaders hold. Dead applications do not count.
+/// Nobody waits for anything: no fault, start, resumption or healing is planned, no shutdown or move is under way; every
+/// application that runs is done; whoever reads has read all that its partitions' leaders hold; and no transaction is open, for its
+/// coordinator is going to abort it. Dead applications do not count.
 pub(super) fn is_quiet(world: &World) -> bool {
     let runs = |node| world.process(node) == Process::Running;
     world.pending() == 0
@@ -19,7 +22,24 @@ pub(super) fn is_quiet(world: &World) -> bool {
             let reads_on = || !app.has_failed() && !has_read_all(world, app.consumer(), &app.setup().from);
             !runs(node) || app.is_done() && !reads_on()
         })
+        && !has_open_transactions(world)
         && world.is_settled()
+}
+
+/// A leader of the scenario's topics knows of a transaction that has not ended.
+fn has_open_transactions(world: &World) -> bool {
+    let setup = world.setup();
+    let transactional = setup.producers.iter().any(|app| app.transactions.is_some())
+        || setup.processors.iter().any(ProcessorAppSetup::is_transactional);
+    let Some(image) = world.image().filter(|_| transactional) else { return false };
+    let partitions = (1..=setup.topics.len() as u32)
+        .map(TopicId)
+        .flat_map(|topic| (0..image.partition_count(topic)).map(move |index| TopicPartition::new(topic, index)));
+    { partitions }.any(|partition| {
+        let leader = image.partition(partition).filter(|decided| decided.has_leader()).map(|decided| decided.leader);
+        let replica = leader.and_then(|leader| world.broker(leader)).and_then(|broker| broker.partition(partition));
+        replica.map(Partition::log).is_some_and(|log| log.last_stable_offset() < log.high_watermark())
+    })
 }
 
 /// Its positions are at the end of every partition of these topics that has a leader.

@@ -6,6 +6,7 @@ use crate::base::Duration;
 use crate::base::config::{ConsumerConfig, ProducerConfig, Properties};
 use crate::client::consumer::fake::{BROKER, CLIENT, Fake, TP, batch};
 use crate::client::payload::record_id_of;
+use crate::node::Event;
 use crate::protocol::{ApiKey, ErrorCode};
 
 type Lab = Fake<ProcessorApp>;
@@ -125,8 +126,91 @@ fn several_outputs_of_a_record_are_steps_of_their_own() {
     let mut setup = setup(OffsetsMode::After);
     setup.to = vec!["invoices".into(), "invoices".into()];
     let mut lab = lab(setup);
-    lab.run_to(|event| matches!(event, crate::node::Event::Sent { record: RecordId(0), .. }));
+    lab.run_to(|event| matches!(event, Event::Sent { record: RecordId(0), .. }));
     assert_eq!(lab.node.activity(), ProcessorActivity::Sending { record: Some(RecordId(0)) });
     lab.run_ms(10_000);
     assert_eq!(lab.outputs(), [2; RECORDS as usize]);
+}
+
+// ---- in transactions ----
+
+fn transactional(offsets: OffsetsMode) -> ProcessorAppSetup {
+    let producer = ProducerConfig::parse(&properties(&[("transactional.id", "billing-1")])).expect("valid settings");
+    ProcessorAppSetup { producer, ..setup(offsets) }
+}
+
+fn exceptions(lab: &Lab) -> Vec<String> {
+    let failed = lab.events.iter().filter_map(|event| match event {
+        Event::ProducerFailed { error } => Some(error.name().to_owned()),
+        _ => None,
+    });
+    failed.collect()
+}
+
+#[test]
+fn the_transaction_holds_output_and_offsets_together() {
+    let mut lab = lab(transactional(OffsetsMode::Transaction));
+    assert_eq!(lab.node.activity(), ProcessorActivity::Initializing);
+    lab.run_to(|event| matches!(event, Event::OffsetsSent { .. }));
+    assert_eq!(lab.broker.committed.get(&TP), None, "pending, until the transaction ends");
+    lab.run_ms(10_000);
+    assert_eq!((lab.outputs(), lab.effects()), (vec![1; 4], vec![1; 4]));
+    assert_eq!(lab.broker.committed.get(&TP), Some(&i64::from(RECORDS)));
+    assert_eq!((lab.count(ApiKey::OffsetCommit), lab.count(ApiKey::TxnOffsetCommit)), (0, 2));
+    assert!(lab.node.is_done());
+}
+
+#[test]
+fn a_crash_at_each_step_of_a_transaction_leaves_one_output() {
+    let outcomes = crash_everywhere(&transactional(OffsetsMode::Transaction));
+    assert!(outcomes.len() > 30, "many steps");
+    assert!(outcomes.iter().all(|outcome| *outcome == [1; RECORDS as usize]), "{outcomes:?}");
+}
+
+#[test]
+fn a_crash_between_transaction_and_commit_of_offsets_repeats() {
+    let outcomes = crash_everywhere(&transactional(OffsetsMode::After));
+    assert!(outcomes.iter().any(|outcome| outcome.contains(&2)));
+    assert!(outcomes.iter().all(|outcome| !outcome.contains(&0)));
+    let outcomes = crash_everywhere(&transactional(OffsetsMode::Before));
+    assert!(outcomes.iter().any(|outcome| outcome.contains(&0)));
+    assert!(outcomes.iter().all(|outcome| !outcome.contains(&2)));
+}
+
+#[test]
+fn an_abortable_error_is_undone_and_read_again() {
+    let mut lab = lab(transactional(OffsetsMode::Transaction));
+    lab.broker.errors.insert(ApiKey::Produce, [ErrorCode::InvalidTxnState].into());
+    lab.run_to(|event| matches!(event, Event::TransactionEnded { committed: false, .. }));
+    assert_eq!(lab.outputs(), [0; RECORDS as usize]);
+    lab.run_ms(10_000);
+    assert_eq!((lab.outputs(), lab.effects()), (vec![1; 4], vec![2, 2, 1, 1]));
+    assert_eq!(exceptions(&lab).len(), 1);
+    assert_eq!(lab.broker.committed.get(&TP), Some(&i64::from(RECORDS)));
+}
+
+#[test]
+fn who_is_fenced_stops() {
+    let mut lab = lab(transactional(OffsetsMode::Transaction));
+    lab.broker.errors.insert(ApiKey::EndTxn, [ErrorCode::ProducerFenced].into());
+    lab.run_ms(60_000);
+    assert_eq!(exceptions(&lab), ["PRODUCER_FENCED"]);
+    assert!(lab.node.has_failed() && lab.node.is_done());
+    assert!(matches!(lab.node.activity(), ProcessorActivity::Failed(_)));
+    assert_eq!(lab.count(ApiKey::EndTxn), 1, "nothing more is tried");
+}
+
+#[test]
+fn a_commit_that_takes_too_long_is_asked_for_again() {
+    let mut setup = transactional(OffsetsMode::Transaction);
+    setup.producer.max_block_ms = Duration::from_millis(500);
+    let mut lab = lab(setup);
+    lab.hold.insert(ApiKey::EndTxn);
+    lab.run_ms(2_000);
+    assert_eq!(lab.node.activity(), ProcessorActivity::Ending { committed: true });
+    assert!(exceptions(&lab).iter().all(|error| error == "REQUEST_TIMED_OUT") && exceptions(&lab).len() > 2);
+    lab.release();
+    lab.run_ms(10_000);
+    assert_eq!(lab.outputs(), [1; RECORDS as usize]);
+    assert!(lab.node.is_done());
 }

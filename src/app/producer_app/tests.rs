@@ -1,12 +1,13 @@
 //! Pace, restarts and transactions, against a broker that answers from a list.
 
 use super::*;
+use crate::app::TransactionPlan;
 use crate::base::Duration;
 use crate::base::config::{ProducerConfig, Properties};
 use crate::client::consumer::fake::{BROKER, CLIENT, Fake};
 use crate::client::payload::record_id_of;
 use crate::node::Event;
-use crate::protocol::ApiKey;
+use crate::protocol::{ApiKey, ErrorCode};
 
 fn lab(key: KeyMode) -> Fake<ProducerApp> {
     lab_with(key, Resend::Never)
@@ -93,4 +94,80 @@ fn a_blocked_send_stops_the_program_and_is_repeated_after_a_crash() {
     lab.start();
     lab.run_ms(5_000);
     assert_eq!(logged(&lab).len(), 5);
+}
+
+// ---- in transactions ----
+
+/// Five records in transactions of two.
+fn transactional(abort_every: u32) -> Fake<ProducerApp> {
+    let id: Properties = [("transactional.id".to_owned(), "shop-1".to_owned())].into();
+    let setup = ProducerAppSetup {
+        config: ProducerConfig::parse(&id).expect("valid settings"),
+        transactions: Some(TransactionPlan { records: 2, abort_every, version: 2 }),
+        ..(*lab(KeyMode::None).node.setup()).as_ref().clone()
+    };
+    let mut lab = Fake::new(ProducerApp::new(setup));
+    lab.start();
+    lab
+}
+
+fn logged_ids(lab: &Fake<ProducerApp>) -> Vec<u32> {
+    logged(lab).into_iter().filter_map(|(id, _)| Some(id?.0)).collect()
+}
+
+fn ends(lab: &Fake<ProducerApp>) -> Vec<bool> {
+    let ended = lab.events.iter().filter_map(|event| match event {
+        Event::TransactionEnded { committed, .. } => Some(*committed),
+        _ => None,
+    });
+    ended.collect()
+}
+
+#[test]
+fn transactions_have_so_many_records_and_the_last_one_the_rest() {
+    let mut lab = transactional(0);
+    assert_eq!(lab.node.activity(), ProducerActivity::Initializing);
+    lab.run_ms(5_000);
+    assert_eq!((logged_ids(&lab), ends(&lab)), (vec![100, 101, 102, 103, 104], vec![true; 3]));
+    assert_eq!((lab.node.records_sent(), lab.node.activity()), (5, ProducerActivity::AllSent));
+    assert!(lab.node.is_done());
+}
+
+#[test]
+fn what_is_aborted_on_purpose_is_not_sent_again() {
+    let mut lab = transactional(2);
+    lab.run_ms(5_000);
+    assert_eq!((logged_ids(&lab), ends(&lab)), (vec![100, 101, 104], vec![true, false, true]));
+    assert!(lab.node.is_done());
+}
+
+#[test]
+fn what_failed_is_sent_again_in_a_new_transaction() {
+    let mut lab = transactional(0);
+    lab.broker.errors.insert(ApiKey::Produce, [ErrorCode::InvalidProducerEpoch].into());
+    lab.run_ms(10_000);
+    assert_eq!((logged_ids(&lab), ends(&lab)), (vec![100, 101, 102, 103, 104], vec![false, true, true, true]));
+    assert_eq!(lab.events.iter().filter(|event| matches!(event, Event::ProducerFailed { .. })).count(), 1);
+}
+
+#[test]
+fn a_fenced_program_stops() {
+    let mut lab = transactional(0);
+    lab.broker.errors.insert(ApiKey::EndTxn, [ErrorCode::ProducerFenced].into());
+    lab.run_ms(10_000);
+    assert!(matches!(lab.node.activity(), ProducerActivity::Failed(_)) && lab.node.is_done());
+    assert_eq!(lab.count(ApiKey::EndTxn), 1);
+    assert_eq!(lab.node.records_sent(), 2);
+}
+
+#[test]
+fn a_restart_sends_again_what_is_not_known_to_be_committed() {
+    let mut lab = transactional(0);
+    lab.run_to(|event| matches!(event, Event::Sent { record: RecordId(103), .. }));
+    assert_eq!(lab.node.records_sent(), 4);
+    lab.crash();
+    assert_eq!(lab.node.records_sent(), 2);
+    lab.start();
+    lab.run_ms(5_000);
+    assert_eq!(logged_ids(&lab), [100, 101, 102, 103, 104], "the coordinator undid the open transaction");
 }

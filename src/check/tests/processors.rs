@@ -38,6 +38,7 @@ fn a_way_ends_where_the_last_group_reads() {
     assert_eq!((verdict.sent, verdict.appended), (2, 3));
     let life = book.ledger.life(RecordId(0)).expect("it lived");
     assert_eq!(life.partition, Some(TP), "where its generator sent it");
+    assert!(life.story.iter().any(|step| step.kind == StoryKind::Handled));
     let elsewhere: Vec<_> = life.story.iter().filter(|step| step.elsewhere().is_some()).collect();
     assert_eq!(elsewhere[0].kind, StoryKind::SentOn);
     assert!(elsewhere.iter().all(|step| step.elsewhere() == Some(TopicId(2))));

@@ -1,11 +1,14 @@
 //! A world of one node and one broker, for tests: the broker answers from a list of batches.
 
+mod transactions;
+
 use crate::base::{BrokerId, NodeId, Offset, Prng, RecordId, SortedMap, SortedSet, Time, TopicId, TopicPartition};
 use crate::client::payload::record_value;
 use crate::node::{Body, Channel, ConnectionId, Crash, Effect, Event, Message, MessageId, Node, Outbox, Timer};
 use crate::protocol::*;
 use crate::record::{BatchBuilder, RecordBatch};
 use std::collections::VecDeque;
+use transactions::FakeTransaction;
 
 /// The only broker.
 pub const BROKER: NodeId = NodeId(0);
@@ -45,6 +48,7 @@ pub struct FakeBroker {
     /// Errors to answer the next requests of an API with.
     pub errors: SortedMap<ApiKey, VecDeque<ErrorCode>>,
     session: Vec<FetchPartition>,
+    transaction: FakeTransaction,
 }
 
 /// A world of one node and one broker.
@@ -89,6 +93,7 @@ impl FakeBroker {
             committed: SortedMap::new(),
             errors: SortedMap::new(),
             session: Vec::new(),
+            transaction: FakeTransaction::default(),
         }
     }
 
@@ -105,7 +110,9 @@ impl FakeBroker {
     /// The answer, or none if a fetch has to wait for records.
     fn answer(&mut self, request: &Request) -> Option<Response> {
         let error = self.errors.get_mut(&request.api()).and_then(VecDeque::pop_front).unwrap_or(ErrorCode::None);
+        let transactional = self.answer_transactional(request, error);
         Some(match request {
+            _ if transactional.is_some() => return transactional,
             Request::Metadata(r) => Response::Metadata(self.metadata(r)),
             Request::FindCoordinator(_) => {
                 Response::FindCoordinator(FindCoordinatorResponse { error, node: BrokerId::from(BROKER) })
@@ -150,6 +157,7 @@ impl FakeBroker {
             let base_offset = log.last().map_or(0, RecordBatch::next_offset);
             if !error.is_error() {
                 log.push(part.batch.with_offset_and_epoch(base_offset, 0));
+                self.wrote(part.partition, base_offset);
             }
             partitions.push(ProducePartitionResponse {
                 partition: part.partition,
