@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Records what a real Apache Kafka answers to the scripts in tests/golden/kafka, and shows what changed. Needs Java 17
-# and about 1.5 GB of memory; takes about ten minutes on two cores. Not part of `make test`, which plays the scripts
+# and about 1.5 GB of memory; takes about half an hour on two cores. Not part of `make test`, which plays the scripts
 # against the engine and compares with the goldens that are checked in.
 #
 #   .ci/conformance.sh            record everything, then show the difference to what is checked in

@@ -7,6 +7,7 @@ mod commands;
 mod happenings;
 pub mod report;
 pub mod sweep;
+mod swim;
 mod tar;
 mod trace;
 

@@ -9,6 +9,8 @@ use std::rc::Rc;
 
 #[path = "scenarios/idempotence.rs"]
 mod idempotence;
+#[path = "scenarios/transactions.rs"]
+mod transactions;
 
 fn run(id: &str, set: &[&str]) -> Report {
     let mut scenario = library::get(id).expect("it is in the library");

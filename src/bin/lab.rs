@@ -3,6 +3,8 @@
 //! Exit codes: 0 the claimed guarantee held, 1 it broke (or an invariant did), 2 bad input.
 
 use clap::{Parser, Subcommand};
+use delivery_lab::coordinator::{offsets_record_json, transaction_record_json};
+use delivery_lab::log::dump::Decoder;
 use delivery_lab::scenario::{self, Mistake, Scenario, Trial, library, link};
 use delivery_lab::session::bench;
 use delivery_lab::session::report::Report;
@@ -60,6 +62,9 @@ enum Command {
         /// Change a setting first. May be repeated.
         #[arg(long = "set", value_name = "KEY=VALUE")]
         set: Vec<String>,
+        /// Look for the first seed that shows this instead: lost, duplicated, log-duplicated, reordered, aborted-read, hanging.
+        #[arg(long, value_name = "WHAT")]
+        find: Option<String>,
         /// Print JSON instead.
         #[arg(long)]
         json: bool,
@@ -104,6 +109,12 @@ enum Command {
         /// Values are records of the metadata log.
         #[arg(long)]
         cluster_metadata_decoder: bool,
+        /// Keys and values are records of __consumer_offsets.
+        #[arg(long, conflicts_with = "cluster_metadata_decoder")]
+        offsets_decoder: bool,
+        /// Keys and values are records of __transaction_state.
+        #[arg(long, conflicts_with_all = ["cluster_metadata_decoder", "offsets_decoder"])]
+        transaction_log_decoder: bool,
     },
     /// Measure the engine.
     Bench,
@@ -116,13 +127,29 @@ fn main() -> ExitCode {
             list(json);
             Ok(true)
         }
-        Command::Sweep { scenario, seeds, jobs, set, json } => run_sweep(&scenario, seeds, jobs, &set, json),
+        Command::Sweep { scenario, seeds, set, find: Some(what), .. } => find_anomaly(&scenario, seeds, &set, &what),
+        Command::Sweep { scenario, seeds, jobs, set, json, find: None } => {
+            run_sweep(&scenario, seeds, jobs, &set, json)
+        }
         Command::Export { scenario, out, at, node, partition, seed, set, json } => {
             let chosen = files::Chosen { at, node, partition };
             load(&scenario, &set).and_then(|found| files::export(found, seed, &chosen, &out, json))
         }
-        Command::Dump { files, deep_iteration, print_data_log, cluster_metadata_decoder } => {
-            files::dump(&files, deep_iteration, print_data_log, cluster_metadata_decoder)
+        Command::Dump {
+            files,
+            deep_iteration,
+            print_data_log,
+            cluster_metadata_decoder,
+            offsets_decoder,
+            transaction_log_decoder,
+        } => {
+            let decoders: [(bool, Decoder<'_>); 3] = [
+                (cluster_metadata_decoder, &files::metadata_record),
+                (offsets_decoder, &offsets_record_json),
+                (transaction_log_decoder, &transaction_record_json),
+            ];
+            let decoder = decoders.into_iter().find(|(asked, _)| *asked).map(|(_, decoder)| decoder);
+            files::dump(&files, deep_iteration, print_data_log, decoder)
         }
         Command::Bench => {
             say(format_args!("{}", bench::measure(&mut Stopwatch::default())));
@@ -242,6 +269,23 @@ fn run_sweep(name: &str, seeds: u64, jobs: Option<u64>, set: &[String], json: bo
         say(format_args!("{outcome}\n"));
     }
     Ok(outcome.broken.is_none())
+}
+
+/// With the protection switched off: does the sweep find what it protects from?
+fn find_anomaly(name: &str, seeds: u64, set: &[String], what: &str) -> Result<bool, Vec<Mistake>> {
+    let scenario = load(name, set)?;
+    let known = sweep::Anomaly::WORDS.iter().find(|(word, _)| *word == what);
+    let Some((word, anomaly)) = known else {
+        let words: Vec<&str> = sweep::Anomaly::WORDS.iter().map(|(word, _)| *word).collect();
+        let problem = format!("\"{what}\" is none of: {}", words.join(", "));
+        return Err(vec![Mistake { place: "--find".to_owned(), problem }]);
+    };
+    let found = sweep::find(&scenario, seeds, *anomaly)?;
+    match found {
+        Some(seed) => say(format_args!("seed {seed} shows it: {word}\n")),
+        None => say(format_args!("{seeds} seeds from {} on: never {word}\n", scenario.seed)),
+    }
+    Ok(found.is_none())
 }
 
 fn sweep_stretch(name: &str, set: &[String], (from, to): (u64, u64)) -> Result<sweep::Outcome, Vec<Mistake>> {

@@ -4,6 +4,7 @@ use super::BrokerSetup;
 use super::metadata_api;
 use super::process::Process;
 use crate::base::Time;
+use crate::metadata::CONSUMER_OFFSETS_TOPIC;
 use crate::node::{Outbox, RequestContext};
 use crate::protocol::{CoordinatorType, Request, Response};
 
@@ -27,6 +28,10 @@ impl Process {
                 Response::DescribeProducers(replicas.describe_producers(&request, &ctx))
             }
             Request::OffsetCommit(request) => return group.commit(context, &request, replicas, &mut ctx),
+            Request::JoinGroup(request) => return group.join(context, &request, replicas, &mut ctx),
+            Request::SyncGroup(request) => return group.sync(context, &request, replicas, &mut ctx),
+            Request::Heartbeat(request) => return group.heartbeat(context, &request, replicas, &mut ctx),
+            Request::LeaveGroup(request) => return group.leave(context, &request, replicas, &mut ctx),
             Request::OffsetFetch(request) => return group.fetch(context, &request, replicas, &mut ctx),
             Request::TxnOffsetCommit(request) => {
                 return group.commit_in_transaction(context, &request, replicas, &mut ctx);
@@ -64,10 +69,6 @@ impl Process {
             | Request::IncrementalAlterConfigs(_)
             | Request::AlterPartitionReassignments(_)
             | Request::ListPartitionReassignments(_) => return self.forwarding.forward(now, context, request, out),
-            // Still to come.
-            Request::JoinGroup(_) | Request::SyncGroup(_) | Request::Heartbeat(_) | Request::LeaveGroup(_) => {
-                return self.requests.close(context, out);
-            }
             // The controller's; a broker that gets one closes the connection, as for any API it does not offer.
             Request::AlterPartition(_)
             | Request::Vote(_)
@@ -90,6 +91,11 @@ impl Process {
         request: &Request,
         out: &mut Outbox<'_>,
     ) {
+        // The group need not have been asked for before; see `TransactionCoordinator::add_offsets`.
+        let nameless = self.loader.image().topic_id(CONSUMER_OFFSETS_TOPIC).is_none();
+        if nameless && matches!(request, Request::AddOffsetsToTxn(_)) {
+            self.forwarding.create_offsets_topic(now, &setup.config, out);
+        }
         self.coordinate(setup, now, out, |transactions, host| {
             let response = match request {
                 Request::InitProducerId(request) => return transactions.init_producer_id(context, request, host),

@@ -7,7 +7,7 @@
 //!     replica_fetcher                      the follower's side
 //!     alter_partition                      ISR changes to the controller
 //!     add_partitions_to_txn                questions to transaction coordinators
-//!   group_coordinator                      offsets, on top of a partition
+//!   group_coordinator                      members and offsets, on top of a partition
 //!   transaction_coordinator                transactions, likewise; markers to the leaders of other partitions
 //! lifecycle, metadata_loader, forwarding ── controller_channel
 //! ```
@@ -50,6 +50,7 @@ pub use transaction_coordinator::TransactionCoordinator;
 use crate::base::config::BrokerConfig;
 use crate::base::{BrokerId, NodeId, Prng, Time, TopicPartition};
 use crate::coordinator::group::OffsetsShard;
+use crate::coordinator::group::classic::ClassicGroup;
 use crate::log::{Disk, LogDirectory};
 use crate::metadata::MetadataImage;
 use crate::node::{ConnectionId, Crash, Event, Message, Node, Outbox, Timer};
@@ -172,6 +173,12 @@ impl Broker {
     /// The transactions it coordinates; none while the process does not run.
     pub fn transaction_coordinator(&self) -> Option<&TransactionCoordinator> {
         self.process.as_ref().map(|process| &process.transactions)
+    }
+
+    /// The groups it coordinates, by partition of `__consumer_offsets`.
+    pub fn groups(&self) -> impl Iterator<Item = (&TopicPartition, &ClassicGroup)> {
+        let shards = self.process.iter().flat_map(|process| process.group.group_shards());
+        shards.flat_map(|(id, shard)| shard.groups.iter().map(move |group| (id, group)))
     }
 
     fn stop_if_allowed(&mut self, out: &mut Outbox<'_>) {

@@ -163,7 +163,8 @@ impl Process {
     }
 
     fn on_news(&mut self, setup: &BrokerSetup, now: Time, news: CoordinatorNews, out: &mut Outbox<'_>) {
-        if news.partition().is_some_and(|id| self.replicas.keeps_transactions(id)) {
+        let of_transactions = |id| self.replicas.keeps_transactions(id) || self.transactions.coordinates(id);
+        if news.partition().is_some_and(of_transactions) {
             return self.coordinate(setup, now, out, |transactions, host| transactions.on_news(&news, host));
         }
         let (mut ctx, replicas, group) = self.parts(setup, now, out);
@@ -343,7 +344,7 @@ impl Process {
             BrokerTimer::Purgatory => replicas.on_purgatory_timer(&mut ctx),
             BrokerTimer::AddPartitionsToTxn => replicas.on_verification_timer(&mut ctx),
             BrokerTimer::Fetcher => replicas.on_fetcher_timer(&mut ctx),
-            BrokerTimer::Housekeeping => group.on_timer(&mut ctx),
+            BrokerTimer::Housekeeping => group.on_timer(replicas, &mut ctx),
             BrokerTimer::Retention => replicas.delete_old_segments(false, &mut ctx),
             BrokerTimer::Cleaner => replicas.clean_logs(&mut ctx),
             BrokerTimer::ProducerExpiry => replicas.expire_producers(&ctx),

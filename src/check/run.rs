@@ -1,8 +1,9 @@
 //! A world that is watched.
 
 use super::claim::{Claim, claim};
-use super::invariants::{Invariants, Violation};
+use super::invariants::{Invariant, Invariants, Violation};
 use super::ledger::Ledger;
+use super::liveness::liveness;
 use super::verdict::Verdict;
 use crate::app::ProcessorApp;
 use crate::base::Time;
@@ -89,6 +90,16 @@ impl Run {
         let ended = |(node, app): (_, &ProcessorApp)| self.world.is_alive(node) && app.is_done() && !app.has_failed();
         let ended = self.world.is_quiet() && self.world.processors().all(ended);
         broken.extend(self.invariants.check_outputs(&self.world, now, ended));
+        broken
+    }
+
+    /// What must come true once everything works again, and is not so. Where Kafka gave up what was committed, a coordinator
+    /// may have forgotten a transaction: then that hangs, and who reads only what is committed waits behind it.
+    pub fn liveness(&self) -> Vec<Violation> {
+        let mut broken = liveness(&self.world);
+        if self.invariants.any_waived() && broken.iter().any(|it| it.invariant == Invariant::TransactionsEnd) {
+            broken.retain(|it| !matches!(it.invariant, Invariant::TransactionsEnd | Invariant::ConsumersCatchUp));
+        }
         broken
     }
 

@@ -78,6 +78,23 @@ impl UnifiedLog {
         self.aborted_txns(from, upper).into_iter().map(named).collect()
     }
 
+    /// How far Kafka looks for aborted transactions when these batches were read: not to their end, but to where the sparse
+    /// offset index knows the next batch in the segment (`LogSegment.fetchUpperBoundOffset`), or to the segment's end.
+    pub fn upper_bound_of(&self, records: &[RecordBatch]) -> Option<Offset> {
+        let last = records.last()?;
+        let index = self.directory.floor_segment(last.base_offset())?;
+        let segment = &self.directory.segments[index];
+        let stored = segment.batches().iter_from(segment.first_ending_at(last.last_offset())).next()?;
+        let end = stored.position + last.size_in_bytes();
+        let entries = segment.offset_index();
+        let next = entries.partition_point(|entry| entry.position < end);
+        Some(match self.directory.segments.get(index + 1) {
+            _ if next < entries.len() => segment.base_offset() + Offset::from(entries[next].relative_offset),
+            Some(segment) => segment.base_offset(),
+            None => self.log_end_offset,
+        })
+    }
+
     /// The entries of the transaction indexes that overlap `from..upper`.
     pub(super) fn aborted_txns(&self, from: Offset, upper: Offset) -> Vec<AbortedTxn> {
         let mut found = Vec::new();

@@ -294,11 +294,11 @@ pub struct TransactionDescription {
     pub state: Option<TransactionState>,
     /// `transaction.timeout.ms` of its producer.
     pub timeout: Duration,
-    /// When it began, milliseconds, −1 if none is open.
+    /// When it began, milliseconds, −1 if none ever did, 0 on error.
     pub start_time: i64,
-    /// −1 on error.
+    /// 0 on error.
     pub producer_id: ProducerId,
-    /// −1 on error.
+    /// 0 on error.
     pub producer_epoch: ProducerEpoch,
     /// What it has written to.
     pub partitions: Vec<TopicPartition>,

@@ -1,11 +1,15 @@
 //! What happened: event lists, stories, and the lanes of the timeline, from the window that history keeps.
 
+use super::swim::Swim;
 use super::{EventView, Session};
-use crate::base::{Duration, RecordId, SortedMap, Time};
+use crate::base::{Duration, NodeId, RecordId, SortedMap, Time};
+use crate::check::StoryKind;
 use crate::history::Replay;
 use crate::node::Event;
 use crate::sim::{Recorded, records_of};
-use crate::view::{ArrowView, LostMessage, MarkKind, MarkView, Recent, TimelineView};
+use crate::view::{
+    ArrowView, LostMessage, MarkKind, MarkView, Recent, TimelineView, partition_name, transactions, writers,
+};
 use std::rc::Rc;
 
 /// A lost message, or a record that was cut off, stays in the picture for this long.
@@ -34,10 +38,14 @@ impl Session {
         let world = &self.trial().run.world;
         let last_topic = world.setup().topics.len() as u32;
         let life = self.trial().run.ledger.life(record).filter(|life| !life.story.is_empty());
-        let Some(first) = life.map(|life| life.first_event) else { return Vec::new() };
+        let Some(life) = life else { return Vec::new() };
+        let first = life.first_event;
+        let ends: Vec<(Time, NodeId)> =
+            life.story.iter().filter(|it| ends(&it.kind)).map(|it| (it.at, it.node)).collect();
         let mut found = Vec::new();
         self.look_back(|recorded| {
-            if concerns(&recorded.event, record, last_topic) {
+            let ended = is_end(&recorded.event) && ends.contains(&(recorded.at, recorded.node));
+            if ended || concerns(&recorded.event, record, last_topic) {
                 found.push(Rc::new(event_view(recorded)));
             }
             recorded.id > first
@@ -67,17 +75,26 @@ impl Session {
         let (from, to) = (Time::from_origin_us(from_us), Time::from_origin_us(to_us));
         let admin = self.trial().run.world.names().len() as u16 - 1;
         let mut lanes = Lanes { admin, ..Lanes::default() };
+        let known = transactions(&self.trial().run.world);
+        let mut swim = Swim::new(writers(&self.trial().run.world), &known);
+        let mut last_us = from_us;
         for recorded in
             self.entries_between(Time(from.0.saturating_sub(LONGEST_FLIGHT.0)), to).iter().flat_map(|c| c.iter())
         {
             if recorded.at > to {
+                last_us = to_us;
                 break;
             }
+            last_us = last_us.max(recorded.at.us_since_origin());
             lanes.add(recorded, from);
+            swim.add(recorded, recorded.at >= from);
         }
+        let world = &self.trial().run.world;
+        let until = last_us.max(world.now().us_since_origin().min(to_us));
+        let transactions = swim.lanes(from_us, until, &known, |partition| partition_name(world, partition));
         let arrows = lanes.arrows.into_values();
         let arrows = arrows.filter(|arrow| arrow.ends_us.is_none_or(|end| end >= from_us)).collect();
-        Rc::new(TimelineView { from_us, to_us, arrows, marks: lanes.marks })
+        Rc::new(TimelineView { from_us, to_us, arrows, marks: lanes.marks, transactions })
     }
 
     fn entries_between(&mut self, from: Time, to: Time) -> Vec<Rc<Vec<Recorded>>> {
@@ -126,6 +143,20 @@ fn event_view(recorded: &Recorded) -> EventView {
 
 fn is_traffic(event: &Event) -> bool {
     matches!(event, Event::MessageSent { .. } | Event::MessageDelivered { .. } | Event::MessageLost { .. })
+}
+
+/// Does a step tell how the record's transaction ended?
+fn ends(kind: &StoryKind) -> bool {
+    matches!(kind, StoryKind::TransactionCommitted(_) | StoryKind::TransactionAborted(_) | StoryKind::TakenBack)
+}
+
+/// Is it such an end?
+fn is_end(event: &Event) -> bool {
+    match event {
+        Event::Appended { leader: true, batch, .. } => batch.is_control() && batch.is_transactional(),
+        Event::TransactionEnding { .. } => true,
+        _ => false,
+    }
 }
 
 /// Does the event concern that record? Messages do when they carry it and are worth telling.

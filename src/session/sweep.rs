@@ -2,7 +2,7 @@
 
 use crate::base::config::Properties;
 use crate::base::{Duration, Prng, Time};
-use crate::check::liveness;
+use crate::check::{Invariant, Violation};
 use crate::scenario::format::What;
 use crate::scenario::{Mistake, Scenario, Trial};
 use crate::sim::{Fault, chaos};
@@ -56,11 +56,89 @@ pub fn run(scenario: &Scenario, seeds: u64, mut progress: impl FnMut(u64)) -> Re
     Ok(outcome)
 }
 
+/// One seed with its random faults, run to the end.
+pub struct Swept {
+    /// As it ended.
+    pub trial: Trial,
+    /// What struck it.
+    pub faults: Vec<Fault>,
+    /// What did not hold.
+    pub violations: Vec<Violation>,
+}
+
+/// What a ledger may show that people do not want, though no invariant is broken: their settings allow it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Anomaly {
+    /// An acknowledged record's effect never happened.
+    Lost,
+    /// An effect happened more than once.
+    Duplicated,
+    /// A record stands in a topic more than once.
+    LogDuplicated,
+    /// An effect came before that of an earlier record.
+    Reordered,
+    /// What was aborted was processed.
+    AbortedRead,
+    /// A transaction stays open for ever.
+    Hanging,
+}
+
+impl Anomaly {
+    /// The words of the command line.
+    pub const WORDS: &'static [(&'static str, Anomaly)] = &[
+        ("lost", Anomaly::Lost),
+        ("duplicated", Anomaly::Duplicated),
+        ("log-duplicated", Anomaly::LogDuplicated),
+        ("reordered", Anomaly::Reordered),
+        ("aborted-read", Anomaly::AbortedRead),
+        ("hanging", Anomaly::Hanging),
+    ];
+
+    /// Whether a seed shows it. What Kafka gave up altogether does not count.
+    pub fn is_in(self, swept: &Swept) -> bool {
+        let run = &swept.trial.run;
+        if run.invariants.any_waived() {
+            return false;
+        }
+        let verdict = run.final_verdict();
+        match self {
+            Anomaly::Lost => !verdict.acked_lost.is_empty(),
+            Anomaly::Duplicated => !verdict.duplicated.is_empty(),
+            Anomaly::LogDuplicated => !verdict.log_duplicated.is_empty(),
+            Anomaly::Reordered => !verdict.reordered.is_empty(),
+            Anomaly::AbortedRead => !verdict.aborted_read.is_empty(),
+            Anomaly::Hanging => swept.violations.iter().any(|it| it.invariant == Invariant::TransactionsEnd),
+        }
+    }
+}
+
+/// The first of so many seeds, from the scenario's own on, that shows an anomaly.
+pub fn find(scenario: &Scenario, seeds: u64, anomaly: Anomaly) -> Result<Option<u64>, Vec<Mistake>> {
+    for i in 0..seeds {
+        let mut one = scenario.clone();
+        one.seed = scenario.seed.wrapping_add(i);
+        if anomaly.is_in(&strike(&one)?) {
+            return Ok(Some(one.seed));
+        }
+    }
+    Ok(None)
+}
+
 /// Runs one seed with its random faults: events handled, and what broke.
 pub fn run_seed(scenario: &Scenario) -> Result<(u64, Option<Broken>), Vec<Mistake>> {
-    let mut calm = scenario.clone();
-    calm.until.max = CHAOS + PATIENCE + longest_skew(scenario) + longest_transaction(scenario);
-    stretch(&mut calm);
+    let Swept { trial, faults, violations } = strike(scenario)?;
+    let events = trial.events();
+    if violations.is_empty() {
+        return Ok((events, None));
+    }
+    let say = |broken: &Violation| format!("{} at {} s: {}", broken.invariant.name(), broken.at, broken.detail);
+    let faults = faults.iter().map(|fault| format!("{:?}: {:?}", fault.trigger, fault.action)).collect();
+    Ok((events, Some(Broken { seed: scenario.seed, violations: violations.iter().map(say).collect(), faults })))
+}
+
+/// Runs one seed with its random faults until all is well again.
+pub fn strike(scenario: &Scenario) -> Result<Swept, Vec<Mistake>> {
+    let calm = calm(scenario);
     let (setup, _) = crate::scenario::build(&calm)?;
     let faults = chaos::faults(&setup, CHAOS);
     let mut trial = Trial::with_faults(&calm, faults.clone())?;
@@ -72,22 +150,21 @@ pub fn run_seed(scenario: &Scenario) -> Result<(u64, Option<Broken>), Vec<Mistak
     trial.finish();
     // Applications have come to an end; replicas may still be catching up.
     let deadline = Time::ORIGIN + calm.until.max;
-    while !liveness(&trial.run.world).is_empty() && trial.run.world.next_at().is_some_and(|at| at < deadline) {
+    while !trial.run.liveness().is_empty() && trial.run.world.next_at().is_some_and(|at| at < deadline) {
         let look = trial.run.world.next_at().map_or(deadline, |at| at + LOOK_AGAIN);
         while trial.run.step_before(look).is_some() {}
     }
     let safety = trial.run.invariants.violations().iter().cloned();
-    let violations: Vec<String> = safety
-        .chain(liveness(&trial.run.world))
-        .chain(trial.run.lost_promises())
-        .map(|broken| format!("{} at {} s: {}", broken.invariant.name(), broken.at, broken.detail))
-        .collect();
-    let events = trial.events();
-    if violations.is_empty() {
-        return Ok((events, None));
-    }
-    let faults = faults.iter().map(|fault| format!("{:?}: {:?}", fault.trigger, fault.action)).collect();
-    Ok((events, Some(Broken { seed: scenario.seed, violations, faults })))
+    let violations = safety.chain(trial.run.liveness()).chain(trial.run.lost_promises()).collect();
+    Ok(Swept { trial, faults, violations })
+}
+
+/// The scenario as it is swept: it goes on for longer, and has time to come to rest.
+pub fn calm(scenario: &Scenario) -> Scenario {
+    let mut calm = scenario.clone();
+    calm.until.max = CHAOS + PATIENCE + longest_skew(scenario) + longest_transaction(scenario);
+    stretch(&mut calm);
+    calm
 }
 
 /// A clock that is set back makes its owner wait by so much longer for all that it waits for.
@@ -101,10 +178,14 @@ fn longest_skew(scenario: &Scenario) -> Duration {
 
 /// A transaction that nobody ends is open for so long.
 fn longest_transaction(scenario: &Scenario) -> Duration {
-    let timeout = |config: &Properties| config.get("transaction.timeout.ms").and_then(|ms| ms.parse().ok());
     let producers = scenario.producers.iter().map(|producer| &producer.config);
     let configs = producers.chain(scenario.processors.iter().map(|processor| &processor.producer_config));
-    Duration::from_millis(configs.filter_map(timeout).max().unwrap_or(0))
+    Duration::from_millis(configs.filter_map(timeout_of).max().unwrap_or(0))
+}
+
+/// Its `transaction.timeout.ms`, where that is set.
+fn timeout_of(config: &Properties) -> Option<u64> {
+    config.get("transaction.timeout.ms")?.parse().ok()
 }
 
 /// Most scenarios send for two or three seconds: here they go on for longer, some until the last fault, so that there is
@@ -114,6 +195,10 @@ fn stretch(scenario: &mut Scenario) {
     for producer in &mut scenario.producers {
         producer.records = producer.records.saturating_mul(random.between(1, 3) as u32);
         let slowest = (u64::from(producer.records) * 1_000 / CHAOS.as_millis()).max(1);
+        // A transaction that takes longer than its timeout would be begun for ever.
+        let in_time =
+            timeout_of(&producer.config).map_or(0, |ms| u64::from(producer.transaction_records) * 4_000 / ms.max(1));
+        let slowest = slowest.max(in_time);
         let rate = u64::from(producer.rate_per_second);
         producer.rate_per_second = random.between(slowest.min(rate), rate) as u32;
     }

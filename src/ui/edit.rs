@@ -6,8 +6,8 @@ use delivery_lab::base::config::{
     BrokerConfig, ConfigException, ConfigKey, ConfigNote, ConsumerConfig, ProducerConfig, Properties, TopicConfig,
     broker_keys, consumer_keys, producer_keys, topic_keys,
 };
-use delivery_lab::scenario::Scenario;
-use delivery_lab::scenario::format::{Commit, Dedupe, HandOver, Key};
+use delivery_lab::scenario::format::{Commit, Dedupe, HandOver, Key, Offsets};
+use delivery_lab::scenario::{Scenario, set};
 
 /// What settings belong to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,6 +16,10 @@ pub enum Place {
     Producer(usize),
     /// A consumer.
     Consumer(usize),
+    /// The half of a processor that reads.
+    Reader(usize),
+    /// The half that writes.
+    Writer(usize),
     /// A topic.
     Topic(usize),
     /// The brokers.
@@ -27,7 +31,8 @@ pub fn places(scenario: &Scenario) -> Vec<Place> {
     let producers = (0..scenario.producers.len()).map(Place::Producer);
     let consumers = (0..scenario.consumers.len()).map(Place::Consumer);
     let topics = (0..scenario.topics.len()).map(Place::Topic);
-    producers.chain(consumers).chain(topics).chain([Place::Cluster]).collect()
+    let processors = (0..scenario.processors.len()).flat_map(|at| [Place::Reader(at), Place::Writer(at)]);
+    producers.chain(processors).chain(consumers).chain(topics).chain([Place::Cluster]).collect()
 }
 
 impl Place {
@@ -36,6 +41,7 @@ impl Place {
         match self {
             Place::Producer(at) => scenario.producers[at].name.to_string(),
             Place::Consumer(at) => scenario.consumers[at].name.to_string(),
+            Place::Reader(at) | Place::Writer(at) => scenario.processors[at].name.to_string(),
             Place::Topic(at) => scenario.topics[at].name.to_string(),
             Place::Cluster => String::new(),
         }
@@ -44,8 +50,8 @@ impl Place {
     /// The keys it knows.
     pub fn keys(self) -> &'static [ConfigKey] {
         match self {
-            Place::Producer(_) => producer_keys(),
-            Place::Consumer(_) => consumer_keys(),
+            Place::Producer(_) | Place::Writer(_) => producer_keys(),
+            Place::Consumer(_) | Place::Reader(_) => consumer_keys(),
             Place::Topic(_) => topic_keys(),
             Place::Cluster => broker_keys(),
         }
@@ -56,6 +62,8 @@ impl Place {
         match self {
             Place::Producer(at) => &scenario.producers[at].config,
             Place::Consumer(at) => &scenario.consumers[at].config,
+            Place::Reader(at) => &scenario.processors[at].consumer_config,
+            Place::Writer(at) => &scenario.processors[at].producer_config,
             Place::Topic(at) => &scenario.topics[at].config,
             Place::Cluster => &scenario.cluster.config,
         }
@@ -66,6 +74,8 @@ impl Place {
         match self {
             Place::Producer(at) => &mut scenario.producers[at].config,
             Place::Consumer(at) => &mut scenario.consumers[at].config,
+            Place::Reader(at) => &mut scenario.processors[at].consumer_config,
+            Place::Writer(at) => &mut scenario.processors[at].producer_config,
             Place::Topic(at) => &mut scenario.topics[at].config,
             Place::Cluster => &mut scenario.cluster.config,
         }
@@ -74,8 +84,8 @@ impl Place {
     /// What Kafka would say of these settings.
     pub fn check(self, properties: &Properties) -> Vec<ConfigException> {
         match self {
-            Place::Producer(_) => ProducerConfig::parse(properties).err(),
-            Place::Consumer(_) => ConsumerConfig::parse(properties).err(),
+            Place::Producer(_) | Place::Writer(_) => ProducerConfig::parse(properties).err(),
+            Place::Consumer(_) | Place::Reader(_) => ConsumerConfig::parse(properties).err(),
             Place::Topic(_) => TopicConfig::parse(properties).err(),
             Place::Cluster => BrokerConfig::parse(properties).err(),
         }
@@ -85,8 +95,8 @@ impl Place {
     /// What Kafka would do without saying so.
     pub fn notes(self, properties: &Properties) -> Vec<ConfigNote> {
         match self {
-            Place::Producer(_) => ProducerConfig::notes(properties),
-            Place::Consumer(_) => ConsumerConfig::notes(properties),
+            Place::Producer(_) | Place::Writer(_) => ProducerConfig::notes(properties),
+            Place::Consumer(_) | Place::Reader(_) => ConsumerConfig::notes(properties),
             Place::Topic(_) => TopicConfig::notes(properties),
             Place::Cluster => BrokerConfig::notes(properties),
         }
@@ -131,12 +141,38 @@ pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
                 Key::Record => "record".to_owned(),
                 Key::Entity(count) => format!("entity:{count}"),
             };
-            vec![
+            let mut fields = vec![
                 number("records", it.records.into(), 0, 100_000),
                 number("rate.per.second", it.rate_per_second.into(), 1, 1_000_000),
                 WorkField { key: "key", value: key, kind: WorkKind::Text },
-            ]
+            ];
+            if it.config.contains_key("transactional.id") {
+                fields.push(number("transaction.records", it.transaction_records.into(), 1, 100_000));
+                fields.push(number("abort.every", it.abort_every.into(), 0, 100_000));
+            }
+            fields.extend(it.start.map(|start| number("start.at.ms", start.as_millis(), 0, 600_000)));
+            fields
         }
+        Place::Reader(at) => {
+            let it = &scenario.processors[at];
+            let WorkKind::Words(mut offsets) = words(Offsets::WORDS) else { return Vec::new() };
+            if it.offsets.is_none() {
+                offsets.insert(0, "");
+            }
+            let word = it.offsets.map_or("", Offsets::word).to_owned();
+            let mut fields = vec![
+                number("processing.ms", it.processing.as_millis(), 0, 600_000),
+                WorkField { key: "offsets", value: word, kind: WorkKind::Words(offsets) },
+            ];
+            fields.extend(it.sink.map(|sink| WorkField {
+                key: "sink.dedupe",
+                value: sink.word().to_owned(),
+                kind: words(Dedupe::WORDS),
+            }));
+            fields.extend(it.start.map(|start| number("start.at.ms", start.as_millis(), 0, 600_000)));
+            fields
+        }
+        Place::Writer(_) => Vec::new(),
         Place::Consumer(at) => {
             let it = &scenario.consumers[at];
             let commit = it.commit.map_or("", Commit::word).to_owned();
@@ -197,29 +233,17 @@ pub fn set_work(
         WorkKind::Words(words) if !words.contains(&text) => return Err((t.expected_words)(&words.join(", "))),
         _ => {}
     }
-    let small = u32::try_from(number).unwrap_or(u32::MAX);
     match (place, field.key) {
-        (Place::Producer(at), "records") => new.producers[at].records = small,
-        (Place::Producer(at), "rate.per.second") => new.producers[at].rate_per_second = small,
-        (Place::Producer(at), "key") => {
-            new.producers[at].key = key_of(text).ok_or_else(|| (t.expected_words)("none, record, entity:4"))?
-        }
-        (Place::Consumer(at), "processing.ms") => new.consumers[at].processing = Duration::from_millis(number),
-        (Place::Consumer(at), "commit") => new.consumers[at].commit = word(Commit::WORDS, text),
-        (Place::Consumer(at), "hand.over") => {
-            new.consumers[at].hand_over = word(HandOver::WORDS, text).unwrap_or(HandOver::Inline)
-        }
-        (Place::Consumer(at), "sink.dedupe" | "dedupe") => {
-            new.consumers[at].dedupe = word(Dedupe::WORDS, text).unwrap_or(Dedupe::None)
-        }
-        (Place::Topic(at), "partitions") => new.topics[at].partitions = small,
-        (Place::Topic(at), "replication.factor") => new.topics[at].replication_factor = small,
         (Place::Cluster, "seed") => new.seed = number,
-        (Place::Cluster, "brokers") => new.cluster.brokers = small,
-        (Place::Cluster, "controllers") => new.cluster.controllers = if text == "3" { 3 } else { 1 },
         (Place::Cluster, "latency.us least") => new.network.latency.0 = Duration::from_micros(number),
         (Place::Cluster, "latency.us most") => new.network.latency.1 = Duration::from_micros(number),
-        _ => {}
+        (_, key) => {
+            let name = if place == Place::Cluster { "cluster".to_owned() } else { place.name(scenario) };
+            set(&mut new, &format!("{name}.{key}={text}")).map_err(|mistake| match key {
+                "key" => (t.expected_words)("none, record, entity:4"),
+                _ => mistake.problem,
+            })?;
+        }
     }
     let (low, high) = new.network.latency;
     if low > high {
@@ -229,35 +253,11 @@ pub fn set_work(
     Ok(new)
 }
 
-fn key_of(text: &str) -> Option<Key> {
-    match text {
-        "none" => Some(Key::None),
-        "record" => Some(Key::Record),
-        other => other.strip_prefix("entity:")?.parse().ok().filter(|count| *count > 0).map(Key::Entity),
-    }
-}
-
-fn word<T: Copy>(list: &[(&str, T)], text: &str) -> Option<T> {
-    list.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
-}
-
 /// The scenario with `node.key=value` applied, where that is possible.
-pub fn apply(scenario: &Scenario, change: &str, t: &Texts) -> Option<Scenario> {
-    let (left, value) = change.split_once('=')?;
-    let named = |place: &Place| {
-        let name = place.name(scenario);
-        let name = if *place == Place::Cluster { "cluster".to_owned() } else { name };
-        left.strip_prefix(&name).and_then(|rest| rest.strip_prefix('.')).map(|key| (*place, key.to_owned()))
-    };
-    let (place, key) = places(scenario).iter().filter_map(named).max_by_key(|(place, _)| place.name(scenario).len())?;
-    if place.keys().iter().any(|known| known.name == key) {
-        let mut new = scenario.clone();
-        place.properties_mut(&mut new).insert(key, value.to_owned());
-        return Some(new);
-    }
-    let field =
-        workload(scenario, place).into_iter().find(|field| field.key == key || field.key == format!("sink.{key}"))?;
-    set_work(scenario, place, &field, value, t).ok()
+pub fn apply(scenario: &Scenario, change: &str) -> Option<Scenario> {
+    let mut new = scenario.clone();
+    set(&mut new, change).ok()?;
+    Some(new)
 }
 
 /// The guarantees of the source document.
@@ -277,27 +277,26 @@ impl Guarantee {
 /// The scenario with exactly the settings that the source document names for a guarantee.
 pub fn guarantee(scenario: &Scenario, which: Guarantee) -> Scenario {
     let mut new = scenario.clone();
+    let mut taken = Vec::new();
     for producer in &mut new.producers {
-        let config = &mut producer.config;
-        let (acks, idempotence) = match which {
-            Guarantee::AtMostOnce => ("0", "false"),
-            Guarantee::AtLeastOnce => ("all", "false"),
-            Guarantee::ExactlyOnce => ("all", "true"),
+        guarantee_writing(&mut producer.config, &producer.name, which, &mut taken);
+    }
+    for processor in &mut new.processors {
+        guarantee_writing(&mut processor.producer_config, &processor.name, which, &mut taken);
+        guarantee_reading(&mut processor.consumer_config, which);
+        let (wanted, usual) = match which {
+            Guarantee::AtMostOnce => (Offsets::Before, Offsets::After),
+            Guarantee::AtLeastOnce => (Offsets::After, Offsets::After),
+            Guarantee::ExactlyOnce => (Offsets::Transaction, Offsets::Transaction),
         };
-        config.insert("acks".into(), acks.into());
-        config.insert("enable.idempotence".into(), idempotence.into());
-        if config.get("retries").is_some_and(|it| it.trim() == "0") && which != Guarantee::AtMostOnce {
-            config.remove("retries");
+        if processor.offsets.unwrap_or(usual) != wanted {
+            processor.offsets = Some(wanted);
         }
     }
     for consumer in &mut new.consumers {
         let config = &mut consumer.config;
         config.insert("enable.auto.commit".into(), "false".into());
-        if which == Guarantee::ExactlyOnce {
-            config.insert("isolation.level".into(), "read_committed".into());
-        } else {
-            config.remove("isolation.level");
-        }
+        guarantee_reading(config, which);
         let after = consumer
             .commit
             .filter(|it| matches!(it, Commit::AfterSync | Commit::AfterAsync))
@@ -305,6 +304,43 @@ pub fn guarantee(scenario: &Scenario, which: Guarantee) -> Scenario {
         consumer.commit = Some(if which == Guarantee::AtMostOnce { Commit::Before } else { after });
     }
     new
+}
+
+/// What a guarantee asks of whoever writes. `taken` are the transactional ids that others have.
+fn guarantee_writing(config: &mut Properties, name: &str, which: Guarantee, taken: &mut Vec<String>) {
+    let (acks, idempotence) = match which {
+        Guarantee::AtMostOnce => ("0", "false"),
+        Guarantee::AtLeastOnce => ("all", "false"),
+        Guarantee::ExactlyOnce => ("all", "true"),
+    };
+    config.insert("acks".into(), acks.into());
+    config.insert("enable.idempotence".into(), idempotence.into());
+    if which == Guarantee::ExactlyOnce {
+        // Unique and stable: one that two share fences, one drawn anew at each start fences nobody.
+        let good = |id: &String| !id.trim().is_empty() && !id.contains("${") && !taken.contains(id);
+        let id = config.get("transactional.id").cloned().filter(good).unwrap_or_else(|| format!("{name}-tx"));
+        taken.push(id.clone());
+        config.insert("transactional.id".into(), id);
+    } else {
+        config.remove("transactional.id");
+    }
+    let most = if which == Guarantee::ExactlyOnce { 5 } else { u32::MAX };
+    let in_flight = "max.in.flight.requests.per.connection";
+    if config.get(in_flight).is_some_and(|it| it.trim().parse::<u32>().is_ok_and(|it| it > most)) {
+        config.remove(in_flight);
+    }
+    if config.get("retries").is_some_and(|it| it.trim() == "0") && which != Guarantee::AtMostOnce {
+        config.remove("retries");
+    }
+}
+
+/// What a guarantee asks of whoever reads.
+fn guarantee_reading(config: &mut Properties, which: Guarantee) {
+    if which == Guarantee::ExactlyOnce {
+        config.insert("isolation.level".into(), "read_committed".into());
+    } else {
+        config.remove("isolation.level");
+    }
 }
 
 /// The guarantee whose settings a scenario has, if it is one of the three.
@@ -345,7 +381,6 @@ pub fn changes(before: &Scenario, after: &Scenario) -> Vec<(String, String, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::i18n::Lang;
     use delivery_lab::scenario::library;
 
     fn lost_ack() -> Scenario {
@@ -356,8 +391,7 @@ mod tests {
     fn lost_ack_is_at_least_once_and_its_cure_is_a_setting() {
         let scenario = lost_ack();
         assert_eq!(guarantee_of(&scenario), Some(Guarantee::AtLeastOnce));
-        let cured =
-            apply(&scenario, "shop.enable.idempotence=true", Lang::En.texts()).expect("the hint can be applied");
+        let cured = apply(&scenario, "shop.enable.idempotence=true").expect("the hint can be applied");
         assert_eq!(changes(&scenario, &cured).len(), 1);
         assert_eq!(guarantee_of(&cured), None);
     }
@@ -368,10 +402,55 @@ mod tests {
             let scenario = library::get(id).expect("it is listed");
             let hint = scenario.about.as_ref().and_then(|about| about.try_next.clone());
             if let Some(hint) = hint {
-                let changed = apply(&scenario, &hint, Lang::En.texts()).unwrap_or_else(|| panic!("{id}: {hint}"));
+                let changed = apply(&scenario, &hint).unwrap_or_else(|| panic!("{id}: {hint}"));
                 assert_eq!(changes(&scenario, &changed).len(), 1, "{id}: {hint}");
             }
         }
+    }
+
+    #[test]
+    fn exactly_once_sets_three_keys_and_no_more() {
+        let changed = changes(&lost_ack(), &guarantee(&lost_ack(), Guarantee::ExactlyOnce));
+        let said: Vec<_> = changed.iter().map(|(name, key, _, now)| format!("{name}.{key}={now}")).collect();
+        assert_eq!(
+            said,
+            ["shop.enable.idempotence=true", "shop.transactional.id=shop-tx", "mailer.isolation.level=read_committed"]
+        );
+    }
+
+    #[test]
+    fn exactly_once_moves_a_processors_offsets_into_its_transaction() {
+        let mut scenario = lost_ack();
+        let text = r#"{ "version": 1, "topics": [ { "name": "orders" }, { "name": "invoices" } ],
+            "processors": [ { "name": "billing", "from": ["orders"], "to": ["invoices"], "group": "b", "offsets": "after" } ] }"#;
+        scenario.processors = delivery_lab::scenario::parse(text).expect("a scenario").processors;
+        let new = guarantee(&scenario, Guarantee::ExactlyOnce);
+        let changed: Vec<_> = changes(&scenario, &new).into_iter().filter(|it| it.0 == "billing").collect();
+        let said: Vec<_> = changed.iter().map(|(_, key, _, now)| format!("{key}={now}")).collect();
+        assert_eq!(said, ["isolation.level=read_committed", "offsets=transaction", "transactional.id=billing-tx"]);
+        assert_eq!(guarantee_of(&new), Some(Guarantee::ExactlyOnce));
+        let back = guarantee(&new, Guarantee::AtLeastOnce);
+        assert_eq!(back.processors[0].offsets, Some(Offsets::After));
+        assert_eq!(guarantee_of(&back), Some(Guarantee::AtLeastOnce));
+    }
+
+    #[test]
+    fn a_transactional_id_that_is_stable_and_unique_is_kept_and_others_are_not() {
+        let mut scenario = lost_ack();
+        let mut twin = scenario.producers[0].clone();
+        twin.name = "kiosk".into();
+        scenario.producers.push(twin);
+        let with = |first: &str, second: &str| {
+            let mut scenario = scenario.clone();
+            for (producer, id) in scenario.producers.iter_mut().zip([first, second]) {
+                producer.config.insert("transactional.id".into(), id.into());
+            }
+            let ids = guarantee(&scenario, Guarantee::ExactlyOnce).producers;
+            ids.iter().map(|it| it.config["transactional.id"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(with("a", "b"), ["a", "b"]);
+        assert_eq!(with("same", "same"), ["same", "kiosk-tx"]);
+        assert_eq!(with("x-${random.uuid}", ""), ["shop-tx", "kiosk-tx"]);
     }
 
     #[test]

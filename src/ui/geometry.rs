@@ -3,7 +3,7 @@
 //! Wide: producers, brokers and consumers in three columns. Narrow: one below the other, with the wires in gutters at
 //! the sides. Nothing here draws.
 
-use delivery_lab::view::{BrokerView, NodeBody, NodeView, PartitionView};
+use delivery_lab::view::{BrokerView, ConsumerView, NodeBody, NodeView, PartitionView, ProcessorView};
 use std::rc::Rc;
 
 /// Below this the stage is one column.
@@ -11,7 +11,7 @@ pub const NARROW: f64 = 780.0;
 /// A cell's height, its pitch beyond its width, and the height of a partition's strip in both densities.
 pub const CELL: f64 = 24.0;
 pub const CELL_GAP: f64 = 3.0;
-pub const STRIP: f64 = 78.0;
+pub const STRIP: f64 = 72.0;
 pub const STRIP_DENSE: f64 = 30.0;
 /// A broker's title.
 pub const HEAD: f64 = 34.0;
@@ -69,6 +69,7 @@ enum Column {
     Brokers,
     Consumers,
     Controllers,
+    Processors,
 }
 
 fn column(node: &NodeView) -> Column {
@@ -76,7 +77,8 @@ fn column(node: &NodeView) -> Column {
         NodeBody::Broker(_) => Column::Brokers,
         NodeBody::Controller(_) => Column::Controllers,
         NodeBody::Producer(_) => Column::Producers,
-        NodeBody::Consumer(_) | NodeBody::Processor(_) => Column::Consumers,
+        NodeBody::Consumer(_) => Column::Consumers,
+        NodeBody::Processor(_) => Column::Processors,
     }
 }
 
@@ -102,10 +104,26 @@ pub fn fit(width: f64, cell: f64) -> usize {
     ((width + CELL_GAP) / (cell + CELL_GAP)).floor().max(1.0) as usize
 }
 
+/// What a consumer may read, where that matters.
+pub fn isolation(it: &ConsumerView) -> impl Iterator<Item = &(Rc<str>, Rc<str>, bool)> {
+    it.settings.iter().filter(|(key, _, _)| &**key == "isolation.level")
+}
+
+/// How many lines the positions of a reader take, with what it may read.
+fn reader_lines(it: &ConsumerView) -> usize {
+    let positions = if it.positions.len() == 1 { 2 } else { it.positions.len().clamp(1, 4) };
+    positions + isolation(it).count()
+}
+
 /// Where the sink's card begins, below its consumer's.
-pub fn consumer_height(positions: usize) -> f64 {
-    let lines = if positions == 1 { 2 } else { positions.clamp(1, 4) };
-    106.0 + 18.0 * lines as f64
+pub fn consumer_height(it: &ConsumerView) -> f64 {
+    106.0 + 18.0 * reader_lines(it) as f64
+}
+
+/// A processor's card, without the external system behind it.
+pub fn processor_height(it: &ProcessorView) -> f64 {
+    let transactional = if it.writer.manager.is_some() { 3.0 * 18.0 + 12.0 } else { 0.0 };
+    138.0 + 18.0 * (reader_lines(&it.reader) as f64 + 1.0) + transactional
 }
 
 /// The height of the cards of a quorum, and what is between them.
@@ -117,9 +135,13 @@ pub const SINK_HEIGHT: f64 = 34.0 + 42.0 * SINK_ROWS as f64;
 
 fn height(node: &NodeView, dense: bool) -> f64 {
     match &node.body {
-        NodeBody::Producer(it) => 110.0 + 18.0 * (it.settings.len().min(6) as f64 + 2.0),
-        NodeBody::Consumer(it) => consumer_height(it.positions.len()) + GAP + SINK_HEIGHT,
-        NodeBody::Processor(it) => consumer_height(it.reader.positions.len()) + GAP + SINK_HEIGHT,
+        NodeBody::Producer(it) => {
+            // A transactional one has two lines more, and room for being fenced.
+            let transactional = if it.manager.is_some() { 2.0 * 18.0 + 12.0 } else { 0.0 };
+            110.0 + 18.0 * (it.settings.len().min(6) as f64 + 2.0) + transactional
+        }
+        NodeBody::Consumer(it) => consumer_height(it) + GAP + SINK_HEIGHT,
+        NodeBody::Processor(it) => processor_height(it) + if it.sink.is_some() { GAP + SINK_HEIGHT } else { 0.0 },
         NodeBody::Controller(_) => 34.0,
         NodeBody::Broker(it) => {
             let strips = shown(it).count().max(1) as f64;
@@ -138,7 +160,7 @@ pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage
     let dense = strips.clone().max().unwrap_or(0) > 2 || strips.sum::<usize>() > 9;
     let ids = |which: Column| (0..nodes.len()).filter(move |id| column(&nodes[*id]) == which);
     let mut areas = vec![Area::default(); nodes.len()];
-    let mut stack = |which: Column, x: f64, w: f64, top: f64| -> f64 {
+    let stack = |areas: &mut [Area], which: Column, x: f64, w: f64, top: f64| -> f64 {
         let mut y = top;
         for id in ids(which) {
             let h = height(&nodes[id], dense);
@@ -146,25 +168,34 @@ pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage
             y += h + GAP;
         }
         if which == Column::Controllers && ids(which).count() > 1 {
-            return row(&mut areas, ids(which), Area { x, y: top, w, h: QUORUM });
+            return row(areas, ids(which), Area { x, y: top, w, h: QUORUM });
         }
         y - GAP
     };
     let height = if narrow {
         let full = width - 2.0 * MARGIN;
         let inner = width - 2.0 * (MARGIN + GUTTER);
-        let mut y = stack(Column::Producers, MARGIN, full, MARGIN).max(0.0) + 30.0;
-        y = stack(Column::Brokers, MARGIN + GUTTER, inner, y) + GAP;
-        y = stack(Column::Controllers, MARGIN + GUTTER, inner, y) + 30.0;
-        stack(Column::Consumers, MARGIN, full, y) + MARGIN
+        let top =
+            beside(&mut areas, nodes, dense, ids(Column::Producers), Area { x: MARGIN, y: MARGIN, w: full, h: 0.0 });
+        let mut y = stack(&mut areas, Column::Brokers, MARGIN + GUTTER, inner, top + 30.0) + GAP;
+        y = stack(&mut areas, Column::Controllers, MARGIN + GUTTER, inner, y) + 30.0;
+        let readers = ids(Column::Processors).chain(ids(Column::Consumers));
+        beside(&mut areas, nodes, dense, readers, Area { x: MARGIN, y, w: full, h: 0.0 }) + MARGIN
     } else {
         let gap = ((width - 660.0) * 0.12 + 56.0).clamp(56.0, 120.0);
         let broker_x = MARGIN + SIDE + gap;
         let broker_w = width - 2.0 * broker_x;
-        let mut bottom = stack(Column::Brokers, broker_x, broker_w, MARGIN);
-        bottom = stack(Column::Controllers, broker_x, broker_w, bottom + GAP);
-        let left = stack(Column::Producers, MARGIN, SIDE, MARGIN + 8.0);
-        let right = stack(Column::Consumers, width - MARGIN - SIDE, SIDE, MARGIN + 8.0);
+        let mut bottom = stack(&mut areas, Column::Brokers, broker_x, broker_w, MARGIN);
+        bottom = stack(&mut areas, Column::Controllers, broker_x, broker_w, bottom + GAP);
+        let mut left = stack(&mut areas, Column::Producers, MARGIN, SIDE, MARGIN + 8.0);
+        let mut right = stack(&mut areas, Column::Consumers, width - MARGIN - SIDE, SIDE, MARGIN + 8.0);
+        // Processors both read and write: they stand where there is room.
+        for id in ids(Column::Processors) {
+            let h = height(&nodes[id], dense);
+            let (side, x) = if left <= right { (&mut left, MARGIN) } else { (&mut right, width - MARGIN - SIDE) };
+            areas[id] = Area { x, y: *side + GAP, w: SIDE, h };
+            *side += GAP + h;
+        }
         bottom.max(left).max(right) + MARGIN
     };
     let cell = cell_width(largest_record);
@@ -176,6 +207,31 @@ pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage
     let cards: Vec<CardShape> = areas.iter().enumerate().map(|(id, area)| card(id, *area)).collect();
     let wires = wires(nodes, &cards, narrow);
     Stage { width, height, narrow, cards, wires }
+}
+
+/// Cards side by side, as many as fit; returns where the last row ends below.
+fn beside(
+    areas: &mut [Area],
+    nodes: &[Rc<NodeView>],
+    dense: bool,
+    ids: impl Iterator<Item = usize>,
+    within: Area,
+) -> f64 {
+    let ids: Vec<usize> = ids.collect();
+    let fit = ((within.w + GAP) / (SIDE + 30.0 + GAP)).floor().max(1.0);
+    let columns = (ids.len() as f64).clamp(1.0, fit);
+    let w = (within.w - GAP * (columns - 1.0)) / columns;
+    let mut y = within.y;
+    for row in ids.chunks(columns as usize) {
+        let mut bottom = y;
+        for (at, id) in row.iter().enumerate() {
+            let h = height(&nodes[*id], dense);
+            areas[*id] = Area { x: within.x + at as f64 * (w + GAP), y, w, h };
+            bottom = f64::max(bottom, y + h);
+        }
+        y = bottom + GAP;
+    }
+    (y - GAP).max(within.y)
 }
 
 /// A quorum stands side by side; returns where it ends below.
@@ -196,7 +252,10 @@ fn wires(nodes: &[Rc<NodeView>], cards: &[CardShape], narrow: bool) -> Vec<Wire>
             let (one, other) = (cards[a].area, cards[b].area);
             let (curve, inner) = match (from, to) {
                 (Column::Brokers, Column::Producers) => (flip(producer_wire(other, one, narrow)), false),
-                (Column::Brokers, Column::Consumers) => (consumer_wire(one, other, narrow), false),
+                (Column::Brokers, Column::Processors) if !narrow && other.x < one.x => {
+                    (flip(producer_wire(other, one, narrow)), false)
+                }
+                (Column::Brokers, Column::Consumers | Column::Processors) => (consumer_wire(one, other, narrow), false),
                 (Column::Brokers, Column::Controllers) if in_row(nodes, cards, b) => (quorum_wire(one, other), true),
                 (Column::Brokers, Column::Brokers | Column::Controllers) => (inner_wire(one, other, b - a), true),
                 (Column::Controllers, Column::Controllers) => (below(one, other), true),

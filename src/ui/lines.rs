@@ -85,6 +85,7 @@ fn partition_of(event: &Event) -> Option<TopicPartition> {
         | Event::LogRecovered { partition, .. }
         | Event::PartitionChanged { partition, .. } => Some(*partition),
         Event::SendFailed { partition, .. } => *partition,
+        Event::OffsetsSent { offsets, .. } => offsets.first().map(|it| it.0),
         _ => None,
     }
 }

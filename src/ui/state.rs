@@ -24,6 +24,8 @@ pub enum Selection {
     Batch(u16, Rc<str>, i64),
     /// A message.
     Message(u64),
+    /// A transactional id.
+    Transaction(Rc<str>),
 }
 
 /// What a popover is about.
@@ -183,6 +185,7 @@ pub enum Filter {
     Lost,
     Duplicated,
     Reordered,
+    AbortedRead,
 }
 
 /// What can happen to it.

@@ -6,8 +6,8 @@ use super::lab::Lab;
 use super::lab::session::Command;
 use super::same::Same;
 use super::state::Selection;
-use delivery_lab::scenario::{library, set};
-use delivery_lab::view::ClusterView;
+use delivery_lab::scenario::{library, parse, set};
+use delivery_lab::view::{ClusterView, NodeBody, ReplicaRole};
 use std::rc::Rc;
 use yew::prelude::*;
 
@@ -36,7 +36,10 @@ fn Page(props: &PageProps) -> Html {
 fn page(id: &str, changes: &[&str], at_us: Option<u64>, lang: Lang) -> String {
     let mut scenario = library::get(id).expect("it is in the library");
     changes.iter().for_each(|change| set(&mut scenario, change).expect("a valid setting"));
-    let lab = Lab::new(scenario).expect("a valid scenario");
+    page_of(Lab::new(scenario).expect("a valid scenario"), at_us, lang)
+}
+
+fn page_of(lab: Lab, at_us: Option<u64>, lang: Lang) -> String {
     lab.go(at_us.map_or(Command::SeekTime(60_000_000), Command::SeekTime));
     let view: Rc<ClusterView> = lab.shot(false).view;
     let props = PageProps { lab, view: Same(view), lang };
@@ -86,5 +89,57 @@ fn korean_texts_and_kafkas_own_terms() {
     assert!(html.contains("레코드 3: 두 번 이상 처리되었습니다."));
     for term in ["ISR", "HW", "epoch"] {
         assert!(html.contains(term), "{term} stays as it is");
+    }
+}
+
+/// Transactions of four records each, every second one aborted; the consumer reads everything.
+const ABORTS: &str = r#"{ "version": 1, "seed": 7, "topics": [ { "name": "orders" } ],
+    "producers": [ { "name": "shop", "topic": "orders", "records": 12, "rate.per.second": 20, "transaction.records": 4,
+                     "abort.every": 2, "config": { "transactional.id": "shop-tx" } } ],
+    "consumers": [ { "name": "mailer", "group": "mail", "topics": ["orders"], "config": { "enable.auto.commit": "false" } } ] }"#;
+
+fn aborts() -> Lab {
+    Lab::new(parse(ABORTS).expect("a scenario")).expect("a valid scenario")
+}
+
+#[test]
+fn aborted_records_and_markers_have_shapes_of_their_own() {
+    let html = page_of(aborts(), None, Lang::En);
+    assert!(count(&html, "cell committed aborted") >= 9, "three records on three brokers: {html}");
+    assert!(count(&html, "control commits") >= 3 && count(&html, "control aborts") >= 3);
+    assert!(
+        html.contains("hidden from read_committed") && html.contains("abort marker"),
+        "the legend says what they are"
+    );
+    assert!(html.contains("data-status=\"dirty\""), "and a reader of everything has acted on them");
+    assert!(html.contains("although their transaction was aborted"));
+}
+
+#[test]
+fn what_lies_behind_the_last_stable_offset_is_there_and_pale() {
+    let lab = aborts();
+    let open = |view: &ClusterView| {
+        let log = view.nodes.iter().find_map(|node| match &node.body {
+            NodeBody::Broker(it) => it.partitions.iter().find(|it| it.role == ReplicaRole::Leader && !it.internal),
+            _ => None,
+        });
+        log.is_some_and(|log| log.last_stable_offset + 2 <= log.high_watermark)
+    };
+    let at = (0..400).map(|step| step * 3_000).find(|at| {
+        lab.go(Command::SeekTime(*at));
+        open(&lab.shot(false).view)
+    });
+    let html = page_of(lab, Some(at.expect("a transaction is open for a while")), Lang::En);
+    assert!(html.contains("veiled") && html.contains("class=\"corner\"") && html.contains("class=\"veil\""), "{html}");
+    assert!(html.contains(">LSO ") && html.contains(">HW "), "two flags");
+    assert!(html.contains("of them hidden from read_committed"), "said in words too");
+    assert!(html.contains("IN_TRANSACTION"), "the producer's state");
+}
+
+#[test]
+fn where_nothing_is_transactional_nothing_speaks_of_transactions() {
+    let html = page("lost-ack", &[], None, Lang::En);
+    for word in ["LSO", "veiled", "txn", "hidden from", "open transaction"] {
+        assert!(!html.contains(word), "{word}");
     }
 }

@@ -5,12 +5,21 @@
 use super::lines::Line;
 use delivery_lab::node::Event;
 use delivery_lab::view::{ClusterView, LedgerRow, RowStatus};
+use std::rc::Rc;
 
 /// The reasons the page can name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Why {
     /// The answer to the first attempt never came; the record was sent again and appended again.
     SentAgain { offsets: Vec<i64>, error: &'static str },
+    /// The program started again, and sent the record again.
+    Restarted { offsets: Vec<i64> },
+    /// A processor read it again, and wrote what came of it again.
+    WrittenAgain { partition: Rc<str>, offsets: Vec<i64> },
+    /// Read while its transaction was open, or aborted, and acted on.
+    AbortedRead,
+    /// Its producer aborted the transaction on purpose.
+    TakenBack,
     /// One log entry was processed several times: the offset had not been committed.
     ReadAgain { offset: i64, times: usize },
     /// Delivered, its offset committed, never processed.
@@ -32,7 +41,7 @@ pub enum Why {
 /// The records that broke, the worst kind of break first.
 pub fn accused(view: &ClusterView) -> &[u32] {
     let it = &view.verdict.ledger;
-    [&it.lost, &it.duplicated, &it.log_duplicated, &it.reordered]
+    [&it.lost, &it.aborted_read, &it.duplicated, &it.log_duplicated, &it.reordered]
         .into_iter()
         .find(|list| !list.is_empty())
         .map_or(&[], |it| it)
@@ -40,12 +49,10 @@ pub fn accused(view: &ClusterView) -> &[u32] {
 
 /// The reason of a record's fate, if its story (oldest first) tells one.
 pub fn why(row: &LedgerRow, story: &[Line]) -> Option<Why> {
-    let appended = offsets(row.record, story, |event| matches!(event, Event::Appended { leader: true, .. }));
     match row.status {
-        RowStatus::Duplicated | RowStatus::LogDuplicated if appended.len() > 1 => {
-            Some(Why::SentAgain { offsets: appended, error: retry_error(story).unwrap_or("") })
-        }
-        RowStatus::Duplicated => read_again(story),
+        RowStatus::Duplicated | RowStatus::LogDuplicated => appended_again(row, story).or_else(|| read_again(story)),
+        RowStatus::AbortedRead => Some(Why::AbortedRead),
+        RowStatus::TakenBack => Some(Why::TakenBack),
         RowStatus::Lost | RowStatus::AckedLost => lost(story),
         RowStatus::Refused => told_failed(story),
         _ if story.iter().any(|line| matches!(line.event.event, Event::DuplicateIgnored { .. })) => {
@@ -55,13 +62,33 @@ pub fn why(row: &LedgerRow, story: &[Line]) -> Option<Why> {
     }
 }
 
-fn offsets(record: u32, story: &[Line], wanted: impl Fn(&Event) -> bool) -> Vec<i64> {
+/// Why it stands in one log twice, if it does.
+fn appended_again(row: &LedgerRow, story: &[Line]) -> Option<Why> {
+    let appends = || story.iter().filter(|line| matches!(line.event.event, Event::Appended { leader: true, .. }));
+    let mut partitions: Vec<&Rc<str>> = appends().map(|line| &line.partition).collect();
+    partitions.dedup();
+    let (partition, offsets) = partitions.into_iter().find_map(|partition| {
+        let offsets = offsets(row.record, appends().filter(|line| line.partition == *partition));
+        (offsets.len() > 1).then_some((partition, offsets))
+    })?;
+    if row.partition.as_ref().is_some_and(|own| own != partition) {
+        return Some(Why::WrittenAgain { partition: partition.clone(), offsets });
+    }
+    let sent =
+        story.iter().filter(|line| matches!(line.event.event, Event::Sent { .. }) && line.partition == *partition);
+    if sent.count() > 1 {
+        return Some(Why::Restarted { offsets });
+    }
+    Some(Why::SentAgain { offsets, error: retry_error(story).unwrap_or("") })
+}
+
+fn offsets<'a>(record: u32, appends: impl Iterator<Item = &'a Line>) -> Vec<i64> {
     let mut found = Vec::new();
-    for line in story.iter().filter(|line| wanted(&line.event.event)) {
+    for line in appends {
         if let Event::Appended { batch, .. } = &line.event.event {
             let place = line.records.iter().position(|it| *it == record).unwrap_or(0);
             let offset = batch.base_offset() + i64::try_from(place).unwrap_or(0);
-            if !found.contains(&offset) {
+            if !batch.is_control() && !found.contains(&offset) {
                 found.push(offset);
             }
         }

@@ -112,22 +112,24 @@ pub fn shorten(text: &str, px: f64, width: f64) -> String {
     out
 }
 
-/// The text in at most two lines that fit.
-pub fn two_lines(text: &str, px: f64, width: f64) -> (String, String) {
-    if text_width(text, px) <= width {
-        return (text.to_owned(), String::new());
-    }
-    let mut first = String::new();
+/// The text in so many lines that fit; the last one is cut if need be.
+pub fn lines(text: &str, px: f64, width: f64, most: usize) -> Vec<String> {
+    let mut found = Vec::new();
     let mut rest = text;
-    while let Some(end) = rest.find(' ').map(|at| at + 1) {
-        if text_width(&first, px) + text_width(rest[..end].trim_end(), px) > width {
+    while found.len() + 1 < most && text_width(rest, px) > width {
+        let mut line = 0;
+        while let Some(end) = rest[line..].find(' ').map(|at| line + at + 1) {
+            if text_width(rest[..end].trim_end(), px) > width {
+                break;
+            }
+            line = end;
+        }
+        if line == 0 {
             break;
         }
-        first.push_str(&rest[..end]);
-        rest = &rest[end..];
+        found.push(rest[..line].trim_end().to_owned());
+        rest = &rest[line..];
     }
-    if first.is_empty() {
-        return (shorten(text, px, width), String::new());
-    }
-    (first.trim_end().to_owned(), shorten(rest, px, width))
+    found.push(shorten(rest, px, width));
+    found
 }

@@ -1,6 +1,7 @@
 //! Applications, projected.
 
 use super::project::partition_name;
+use super::transactions::{is_fence, manager, writers};
 use super::{Activity, ConsumerView, InFlightView, NodeBody, PositionView, ProducerView, SinkRow, SinkView};
 use crate::app::{
     CommitMode, ConsumerActivity, ConsumerApp, ConsumerAppSetup, Dedupe, ProducerActivity, ProducerApp, Sink,
@@ -9,7 +10,7 @@ use crate::base::config::{Acks, ConsumerConfig, IsolationLevel, ProducerConfig};
 use crate::base::{RecordId, Time};
 use crate::check::Run;
 use crate::client::consumer::Consumer;
-use crate::client::producer::{Producer, ProducerActivity as Client};
+use crate::client::producer::{Operation, Producer, ProducerActivity as Client, State};
 use crate::sim::World;
 use std::rc::Rc;
 
@@ -28,8 +29,9 @@ pub(super) fn producer(run: &Run, app: &ProducerApp) -> (Activity, NodeBody) {
     let world = &run.world;
     let setup = app.setup();
     let counts = run.ledger.lives().filter(|(_, life)| life.producer.is_some_and(|node| node == setup.node));
-    let (acked, failed) = counts.fold((0, 0), |(acked, failed), (_, life)| {
-        (acked + u32::from(life.acked.is_some()), failed + u32::from(life.failed.is_some()))
+    let (taken, acked, failed) = counts.fold((0, 0, 0), |(taken, acked, failed), (_, life)| {
+        let (is_acked, has_failed) = (life.acked.is_some(), life.failed.is_some());
+        (taken + 1, acked + u32::from(is_acked), failed + u32::from(has_failed))
     });
     let client = app.client();
     let view = ProducerView {
@@ -38,11 +40,13 @@ pub(super) fn producer(run: &Run, app: &ProducerApp) -> (Activity, NodeBody) {
         buffer: buffered(world, client),
         in_flight: in_flight(client),
         max_in_flight: setup.config.max_in_flight_requests_per_connection,
-        sent: app.records_sent(),
+        // A dead program knows nothing any more.
+        sent: if app.client().is_some() { app.records_sent() } else { taken },
         total: setup.records,
         acked,
         failed,
         producer_id: identity(client),
+        manager: manager(world, client, &setup.config),
     };
     (producer_activity(app, world.now()), NodeBody::Producer(view))
 }
@@ -92,11 +96,15 @@ fn producer_activity(app: &ProducerApp, now: Time) -> Activity {
     match app.activity() {
         ProducerActivity::Initializing => return Activity::InitializingTransactions,
         ProducerActivity::Ending { committed } => return Activity::EndingTransaction { committed },
+        ProducerActivity::Failed(error) if is_fence(&error) => return Activity::ProducerFenced,
         ProducerActivity::Failed(error) => return Activity::Failed { error: Rc::from(error.name()) },
         _ => {}
     }
     client_activity(client, now).unwrap_or_else(|| match app.activity() {
         ProducerActivity::AllSent => Activity::Finished,
+        _ if *client.transaction_manager().map_or(&State::Ready, |it| it.state()) == State::InTransaction => {
+            Activity::InTransaction
+        }
         _ => Activity::Idle,
     })
 }
@@ -105,10 +113,17 @@ fn producer_activity(app: &ProducerApp, now: Time) -> Activity {
 pub(super) fn client_activity(client: &Producer, now: Time) -> Option<Activity> {
     Some(match client.activity(now) {
         Client::Idle | Client::Closed => return None,
+        Client::Failed(error) if is_fence(&error) => Activity::ProducerFenced,
         Client::Failed(_) => Activity::Finished,
         Client::WaitingForMetadata { .. } | Client::WaitingForLeader { .. } => Activity::WaitingForMetadata,
         Client::WaitingForProducerId { .. } => Activity::WaitingForProducerId,
-        Client::AddingPartitions { .. } | Client::InCall { .. } => Activity::WaitingForCoordinator,
+        Client::AddingPartitions { .. } => Activity::AddingPartitions,
+        Client::InCall { operation, .. } => match operation {
+            Operation::InitTransactions => Activity::InitializingTransactions,
+            Operation::SendOffsets => Activity::SendingOffsets,
+            Operation::CommitTransaction => Activity::EndingTransaction { committed: true },
+            Operation::AbortTransaction => Activity::EndingTransaction { committed: false },
+        },
         Client::WaitingForMemory { records, .. } | Client::Lingering { records, .. } => {
             Activity::Buffering { records: ids(&records) }
         }
@@ -130,7 +145,7 @@ pub(super) fn consumer(run: &Run, app: &ConsumerApp) -> (Activity, NodeBody) {
     let queued = worker.into_iter().flat_map(|worker| worker.queue());
     let view = ConsumerView {
         group: setup.group.clone(),
-        settings: consumer_settings(setup),
+        settings: consumer_settings(world, setup),
         positions: positions(world, app.client(), setup.config.isolation_level),
         pending: app.batch().filter_map(|record| Some(record.id?.0)).collect(),
         worker: current.into_iter().chain(queued).filter_map(|record| Some(record.id?.0)).collect(),
@@ -158,7 +173,7 @@ pub(super) fn positions(world: &World, client: Option<&Consumer>, isolation: Iso
     positions.collect()
 }
 
-fn consumer_settings(setup: &ConsumerAppSetup) -> Vec<(Rc<str>, Rc<str>, bool)> {
+fn consumer_settings(world: &World, setup: &ConsumerAppSetup) -> Vec<(Rc<str>, Rc<str>, bool)> {
     let default = ConsumerConfig::default();
     let commit = match setup.commit {
         CommitMode::Before => "before",
@@ -167,10 +182,24 @@ fn consumer_settings(setup: &ConsumerAppSetup) -> Vec<(Rc<str>, Rc<str>, bool)> 
         CommitMode::Auto => "auto",
     };
     let auto = if setup.config.enable_auto_commit { "true" } else { "false" };
-    vec![
+    let mut settings = vec![
         setting("enable.auto.commit", auto, setup.config.enable_auto_commit == default.enable_auto_commit),
         setting("commit", commit, setup.commit == CommitMode::Auto),
-    ]
+    ];
+    let isolation = setup.config.isolation_level;
+    let is_default = isolation == IsolationLevel::ReadUncommitted;
+    // Where nothing is written in transactions, both levels read the same.
+    if !is_default || writers(world).next().is_some() {
+        settings.push(setting("isolation.level", isolation_name(isolation), is_default));
+    }
+    settings
+}
+
+pub(super) fn isolation_name(level: IsolationLevel) -> &'static str {
+    match level {
+        IsolationLevel::ReadCommitted => "read_committed",
+        IsolationLevel::ReadUncommitted => "read_uncommitted",
+    }
 }
 
 pub(super) fn sink(sink: &Sink) -> SinkView {

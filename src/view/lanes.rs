@@ -1,5 +1,6 @@
 //! The timeline, as plain data.
 
+use super::TransactionLane;
 use serde::Serialize;
 
 /// The lanes of a span of time.
@@ -13,6 +14,8 @@ pub struct TimelineView {
     pub arrows: Vec<ArrowView>,
     /// Points worth a mark.
     pub marks: Vec<MarkView>,
+    /// One for each transactional id.
+    pub transactions: Vec<TransactionLane>,
 }
 
 /// A message on the lanes.

@@ -1,9 +1,8 @@
 //! The ledger and the verdict, projected.
 
 use super::project::{partition_name, reuse};
-use super::{ClusterView, LedgerRow, LedgerSummary, LedgerView, RowStatus, VerdictView};
-use crate::base::RecordId;
-use crate::base::SortedSet;
+use super::{ClusterView, LedgerRow, LedgerSummary, LedgerView, RowStatus, TopicCounts, VerdictView};
+use crate::base::{Offset, RecordId, SortedSet, TopicPartition};
 use crate::check::{Claim, Fate, Life, Reason, Run, Verdict};
 use std::rc::Rc;
 
@@ -54,9 +53,39 @@ fn row(run: &Run, record: RecordId, life: &Life, marks: &Marks) -> LedgerRow {
         aborted: life.places.iter().filter(|place| run.ledger.fate(**place) == Fate::Aborted).count() as u32,
         delivered: life.delivered.sum(),
         processed: run.ledger.processed(life),
+        by_topic: by_topic(run, life),
         by_group: by_group(run, life),
         status: status(run, record, life, marks),
     }
+}
+
+/// By topic along its ways, where there are several.
+fn by_topic(run: &Run, life: &Life) -> Vec<TopicCounts> {
+    let flow = run.ledger.flow();
+    let Some(partition) = life.partition.filter(|_| flow.readings().len() > 1) else { return Vec::new() };
+    let mut topics = vec![partition.topic];
+    let readers = flow.on_the_way(partition.topic).iter().filter_map(|reading| flow.readers_of(*reading));
+    for topic in readers.flat_map(|readers| &readers.to) {
+        if !topics.contains(topic) {
+            topics.push(*topic);
+        }
+    }
+    if topics.len() == 1 {
+        return Vec::new();
+    }
+    let counts = topics.into_iter().map(|topic| {
+        let mut counts = TopicCounts::default();
+        for place in life.places.iter().filter(|(partition, _)| partition.topic == topic) {
+            if run.ledger.fate(*place) == Fate::Aborted {
+                counts.aborted += 1;
+                continue;
+            }
+            counts.appended += 1;
+            counts.committed += u32::from(run.ledger.log(place.0).is_some_and(|log| place.1 < log.committed));
+        }
+        counts
+    });
+    counts.collect()
 }
 
 /// By group and topic, where there are several along its ways.
@@ -82,10 +111,21 @@ fn status(run: &Run, record: RecordId, life: &Life, marks: &Marks) -> RowStatus 
         () if run.ledger.is_log_duplicated(life) => RowStatus::LogDuplicated,
         () if fewest > 0 => RowStatus::Once,
         () if life.delivered.sum() > life.processed.sum() => RowStatus::Processing,
+        () if behind_lso(run, life) => RowStatus::BehindLso,
         () if !life.places.is_empty() => RowStatus::Stored,
         () if life.sent_at.is_some() => RowStatus::Sending,
         () => RowStatus::Waiting,
     }
+}
+
+/// Is it replicated, and yet no read_committed reader gets it, for a transaction is open there or before?
+fn behind_lso(run: &Run, life: &Life) -> bool {
+    let waits = |(partition, offset): &(TopicPartition, Offset)| {
+        run.ledger
+            .log(*partition)
+            .is_some_and(|log| *offset < log.committed && log.first_open().is_some_and(|open| open <= *offset))
+    };
+    life.places.last().is_some_and(waits)
 }
 
 /// Settings that decide the claim: (key, value, node).

@@ -11,6 +11,7 @@ mod processor;
 mod project;
 mod quorum;
 mod server;
+mod transactions;
 mod verdict;
 
 pub use files::{node_files, partition_files};
@@ -19,6 +20,7 @@ pub use model::*;
 pub use processor::ProcessorView;
 pub use project::{LostMessage, Recent, partition_name, project};
 pub use server::{stored_before, stored_from};
+pub use transactions::*;
 pub use verdict::*;
 
 /// How many offsets of a log are in view.

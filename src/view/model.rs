@@ -3,7 +3,9 @@
 //! Invariants: times are microseconds since the scenario began; record numbers are the generator's; every section is its
 //! own `Rc` and is the *same* `Rc` as before when nothing in it changed, so that a page can skip it by pointer.
 
-use super::{LedgerView, ProcessorView, VerdictView};
+use super::{
+    AbortedView, CellKind, LedgerView, ManagerView, ProcessorView, ProducerStateView, TransactionView, VerdictView,
+};
 use serde::Serialize;
 use std::rc::Rc;
 
@@ -124,8 +126,14 @@ pub enum Activity {
     Processing { record: u32, until_us: u64 },
     /// It waits for a commit.
     Committing,
+    /// A newer producer with its transactional id has taken over.
+    ProducerFenced,
     /// It is inside `initTransactions()`.
     InitializingTransactions,
+    /// Its transaction is open, and nothing is under way.
+    InTransaction,
+    /// Partitions are being added to its transaction.
+    AddingPartitions,
     /// It is inside `sendOffsetsToTransaction()`.
     SendingOffsets,
     /// It is inside `commitTransaction()`, or `abortTransaction()`.
@@ -153,6 +161,8 @@ pub struct BrokerView {
     pub metadata_offset: i64,
     /// Its replicas: the scenario's topics first, then internal partitions that hold data.
     pub partitions: Vec<Rc<PartitionView>>,
+    /// The transactional ids it coordinates.
+    pub transactions: Vec<TransactionView>,
 }
 
 /// One replica.
@@ -202,6 +212,8 @@ pub struct PartitionView {
     pub epochs: Vec<(i32, i64)>,
     /// Idempotent producers known to this log.
     pub producers: Vec<ProducerStateView>,
+    /// Its transaction index: what a read_committed reader leaves out.
+    pub aborted: Vec<AbortedView>,
 }
 
 /// What a broker is to a partition.
@@ -236,8 +248,8 @@ pub struct CellView {
     pub offset: i64,
     /// The generator's number, if it is a generator's record.
     pub record: Option<u32>,
-    /// A control record (transaction marker).
-    pub control: bool,
+    /// What it is, and what its transaction came to.
+    pub kind: CellKind,
     /// Below the high watermark as this replica knows it.
     pub committed: bool,
     /// The record stands in this log at another offset too.
@@ -259,17 +271,6 @@ pub struct SegmentView {
     pub batches: u32,
     /// Where the first of them begins.
     pub first_batch: Option<i64>,
-}
-
-/// A producer as a partition knows it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct ProducerStateView {
-    /// Its id.
-    pub producer_id: i64,
-    /// Its epoch.
-    pub epoch: i16,
-    /// The last five batches: (first sequence, last sequence, first offset).
-    pub batches: Vec<(i32, i32, i64)>,
 }
 
 /// A controller.
@@ -365,6 +366,8 @@ pub struct ProducerView {
     pub failed: u32,
     /// (id, epoch) of an idempotent producer.
     pub producer_id: Option<(i64, i16)>,
+    /// The transaction manager of a transactional one.
+    pub manager: Option<ManagerView>,
 }
 
 /// A Produce request that awaits its response.

@@ -1,6 +1,7 @@
 //! An application that reads, processes and writes, projected: a consumer and a producer in one.
 
 use super::application;
+use super::transactions::{is_fence, manager};
 use super::{Activity, ConsumerView, NodeBody, ProducerView, SinkView};
 use crate::app::{OffsetsMode, ProcessorActivity, ProcessorApp};
 use crate::base::config::IsolationLevel;
@@ -32,7 +33,6 @@ pub(super) fn processor(run: &Run, app: &ProcessorApp) -> (Activity, NodeBody) {
     let isolation = setup.consumer.isolation_level;
     let positions = application::positions(&run.world, app.consumer(), isolation);
     let sink = app.sink().map(application::sink);
-    let committed = if isolation == IsolationLevel::ReadCommitted { "read_committed" } else { "read_uncommitted" };
     let offsets = match setup.offsets {
         OffsetsMode::Transaction => "transaction",
         OffsetsMode::After => "after",
@@ -42,7 +42,11 @@ pub(super) fn processor(run: &Run, app: &ProcessorApp) -> (Activity, NodeBody) {
         group: Some(Rc::clone(&setup.group)),
         settings: vec![
             application::setting("offsets", offsets, false),
-            application::setting("isolation.level", committed, isolation == IsolationLevel::ReadUncommitted),
+            application::setting(
+                "isolation.level",
+                application::isolation_name(isolation),
+                isolation == IsolationLevel::ReadUncommitted,
+            ),
         ],
         positions,
         pending: app.batch().filter_map(|record| Some(record.id?.0)).collect(),
@@ -61,6 +65,7 @@ pub(super) fn processor(run: &Run, app: &ProcessorApp) -> (Activity, NodeBody) {
         acked: 0,
         failed: 0,
         producer_id: application::identity(client),
+        manager: manager(&run.world, client, &setup.producer),
     };
     let (from, to) = (setup.from.clone(), setup.to.clone());
     let view = ProcessorView { from, to, offsets, sink, reader, writer };
@@ -84,6 +89,7 @@ fn activity(run: &Run, app: &ProcessorApp) -> Activity {
         ProcessorActivity::Committing => Activity::Committing,
         ProcessorActivity::SendingOffsets => Activity::SendingOffsets,
         ProcessorActivity::Ending { committed } => Activity::EndingTransaction { committed },
+        ProcessorActivity::Failed(error) if is_fence(&error) => Activity::ProducerFenced,
         ProcessorActivity::Failed(error) => Activity::Failed { error: Rc::from(error.name()) },
         ProcessorActivity::Processing { .. } | ProcessorActivity::Returning => Activity::Polling,
     }

@@ -1,15 +1,17 @@
 //! Brokers, projected.
 
 use super::project::{partition_name, reuse};
+use super::transactions::{self, Fates};
 use super::{
-    Activity, BrokerView, CELLS, CellView, FollowerView, NodeBody, NodeView, PartitionView, ProducerStateView, Recent,
+    Activity, BrokerView, CELLS, CellKind, CellView, FollowerView, NodeBody, NodeView, PartitionView, Recent,
     ReplicaRole, SegmentView,
 };
 use crate::base::{BrokerId, NodeId, Offset, TopicPartition};
 use crate::broker::{Broker, Partition};
-use crate::check::Run;
+use crate::check::{Life, Run};
 use crate::client::payload::record_id_of;
 use crate::log::{LogDirectory, StoredBatch, UnifiedLog};
+use crate::record::RecordBatch;
 use crate::sim::World;
 use std::rc::Rc;
 
@@ -45,7 +47,12 @@ pub(super) fn broker(
             cuts.flat_map(|(_, _, records)| records.iter().map(|(offset, record)| (*offset, record.0))).collect();
         partitions.push(reuse(view, shown));
     }
-    let view = BrokerView { broker_epoch: broker.broker_epoch(), metadata_offset: broker.image().offset(), partitions };
+    let view = BrokerView {
+        broker_epoch: broker.broker_epoch(),
+        metadata_offset: broker.image().offset(),
+        partitions,
+        transactions: transactions::coordinated(world, broker),
+    };
     let doing = match broker.is_fenced() {
         true if broker.broker_epoch() < 0 => Activity::Starting,
         true => Activity::Fenced,
@@ -93,7 +100,8 @@ fn partition_view(run: &Run, broker: &Broker, id: TopicPartition, name: Rc<str>,
         cut: Vec::new(),
         segments: log.segments().iter().map(|segment| segment_view(segment)).collect(),
         epochs: log.epochs().entries().iter().map(|entry| (entry.epoch, entry.start_offset)).collect(),
-        producers: open.map_or_else(Vec::new, producers),
+        producers: open.map_or_else(Vec::new, transactions::producers),
+        aborted: transactions::aborted(log),
     }
 }
 
@@ -123,24 +131,17 @@ fn followers(partition: &Partition) -> Vec<FollowerView> {
     states.collect()
 }
 
-fn producers(log: &UnifiedLog) -> Vec<ProducerStateView> {
-    let known = log.producer_state().producers().map(|(id, entry)| ProducerStateView {
-        producer_id: id,
-        epoch: entry.epoch,
-        batches: entry
-            .batches()
-            .iter()
-            .map(|batch| (batch.first_sequence(), batch.last_sequence, batch.first_offset()))
-            .collect(),
-    });
-    known.collect()
-}
-
 /// The last offsets of a log, and which record stands there.
 fn cells(run: &Run, log: &LogDirectory, high_watermark: Offset) -> Vec<CellView> {
     let first = log.end_offset() - CELLS as Offset;
+    let batches: Vec<&RecordBatch> = stored_from(log, first).map(|stored| &stored.batch).collect();
+    let mut fates = Fates::default();
+    let mut kinds: Vec<CellKind> = batches.iter().rev().map(|batch| fates.of(batch)).collect();
+    kinds.reverse();
+    let topic = log.partition().topic;
+    let twice = |life: &Rc<Life>| life.places.len() > 1 && run.ledger.stands(life, topic) > 1;
     let mut cells = Vec::new();
-    for batch in stored_from(log, first).map(|stored| &stored.batch) {
+    for (batch, kind) in batches.into_iter().zip(kinds) {
         for record in batch.records().filter_map(Result::ok) {
             if record.offset < first {
                 continue;
@@ -149,9 +150,9 @@ fn cells(run: &Run, log: &LogDirectory, high_watermark: Offset) -> Vec<CellView>
             cells.push(CellView {
                 offset: record.offset,
                 record: id.map(|id| id.0),
-                control: batch.is_control(),
+                kind,
                 committed: record.offset < high_watermark,
-                duplicate: id.and_then(|id| run.ledger.life(id)).is_some_and(|life| life.places.len() > 1),
+                duplicate: kind != CellKind::Aborted && id.and_then(|id| run.ledger.life(id)).is_some_and(twice),
                 leader_epoch: batch.leader_epoch(),
                 batch: batch.base_offset(),
             });

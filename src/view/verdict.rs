@@ -33,10 +33,23 @@ pub struct LedgerRow {
     pub delivered: u32,
     /// How often its effect happened.
     pub processed: u32,
+    /// Where it goes through several topics: each of them, in the order of its way.
+    pub by_topic: Vec<TopicCounts>,
     /// Where several groups read it: how often each got it, and how often its effect happened there.
     pub by_group: Vec<(u32, u32)>,
     /// In one word.
     pub status: RowStatus,
+}
+
+/// How often a record stands in a topic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct TopicCounts {
+    /// Not in an aborted transaction.
+    pub appended: u32,
+    /// Of these, below the high watermark.
+    pub committed: u32,
+    /// In an aborted transaction.
+    pub aborted: u32,
 }
 
 /// A record's state in one word.
@@ -49,6 +62,8 @@ pub enum RowStatus {
     Sending,
     /// In the log, not yet processed.
     Stored,
+    /// In the log and replicated, but behind the last stable offset: a transaction is open there or before.
+    BehindLso,
     /// Its handler runs.
     Processing,
     /// Processed once (or, without consumers, stored once).

@@ -153,7 +153,7 @@ fn is_commit_of(batch: &RecordBatch, producer_id: i64, epoch: i16) -> bool {
 #[test]
 fn whatever_crashes_transactions_end_as_they_were_told() {
     let (mut commits, mut failovers) = (0, 0);
-    for seed in 0..24 {
+    for seed in 0..12 {
         let version = (seed % 3).to_string();
         let settings = [
             ("transaction.version", version.as_str()),
@@ -206,7 +206,7 @@ fn whatever_crashes_transactions_end_as_they_were_told() {
             commits += 1;
         }
     }
-    assert!(commits > 100 && failovers > 10, "{commits} commits, {failovers} failovers");
+    assert!(commits > 100 && failovers > 5, "{commits} commits, {failovers} failovers");
 }
 
 fn check(cluster: &Cluster, seed: u64, state: TopicPartition, partitions: &[TopicPartition; 2]) {

@@ -29,6 +29,7 @@ impl Listed {
             None => difference.place == self.place || difference.place.split('#').next() == Some(self.place.as_str()),
         };
         let field = match self.field.strip_suffix(".*") {
+            _ if self.field == "*" => true,
             None if self.field.starts_with("*.") => difference.field.ends_with(&self.field[1..]),
             Some(start) => {
                 difference.field.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))

@@ -67,14 +67,24 @@ fn pretty(text: &mut String, value: &Value, indent: usize) {
 /// Partitions, topics and members in their order: in Kafka it comes out of hash maps.
 pub fn in_order(value: &mut Value) {
     match value {
-        Value::Object(fields) => fields.values_mut().for_each(in_order),
+        Value::Object(fields) => {
+            let of_groups = fields.get("topic").is_some_and(|topic| topic == "__consumer_offsets");
+            if let Some(Value::Array(list)) = fields.get_mut("partitions").filter(|list| are_numbers(list)) {
+                list.sort_by_key(Value::as_i64);
+                // Which one is a group's depends on its name, to which a recording adds.
+                if of_groups {
+                    list.iter_mut().for_each(|partition| *partition = Value::from("a group's"));
+                }
+            }
+            fields.values_mut().for_each(in_order);
+        }
         Value::Array(list) => {
             list.iter_mut().for_each(in_order);
             list.sort_by_key(|it| {
                 let number = ["index", "partitionIndex", "partitionId", "partition", "nodeId"]
                     .iter()
                     .find_map(|key| it.get(*key)?.as_i64());
-                let name = ["name", "topic", "topicId", "memberId", "producerId"]
+                let name = ["name", "topic", "topicId", "memberId", "producerId", "transactionalId"]
                     .iter()
                     .find_map(|key| it.get(*key)?.as_str());
                 (number, name.map(str::to_string))
@@ -82,6 +92,10 @@ pub fn in_order(value: &mut Value) {
         }
         _ => {}
     }
+}
+
+fn are_numbers(list: &Value) -> bool {
+    list.as_array().is_some_and(|list| list.iter().all(Value::is_i64))
 }
 
 /// Reads the goldens of a family.

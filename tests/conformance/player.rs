@@ -2,7 +2,7 @@
 
 use crate::cluster::{CONTROLLER, Cluster};
 use crate::golden::{self, Answer};
-use crate::recorder::has_error;
+use crate::recorder::{has_error, is_loading};
 use crate::script::{Send, Sequence, Step, To, Topic, Until};
 use crate::settings::{BROKERS, SETTINGS, rack};
 use crate::translate::{Names, Refusal, request, response};
@@ -10,7 +10,9 @@ use crate::words::Words;
 use delivery_lab::base::config::Properties;
 use delivery_lab::base::{BrokerId, Time, TopicPartition};
 use delivery_lab::node::{Channel, Crash};
-use delivery_lab::protocol::{CreateTopicsRequest, MetadataRequest, NewTopic, Request, Response};
+use delivery_lab::protocol::{
+    CoordinatorType, CreateTopicsRequest, FindCoordinatorRequest, MetadataRequest, NewTopic, Request, Response,
+};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +32,11 @@ struct Play {
 
 /// What the engine answers to a sequence.
 pub fn play(sequence: &Sequence) -> Vec<Answer> {
-    let mut cluster = Cluster::start_in_racks(BROKERS, SETTINGS, |id| Some(rack(id.0).into()));
+    let levels: Vec<_> = sequence.features.iter().map(|(name, level)| (name.as_str(), level.to_string())).collect();
+    let levels = levels.iter().map(|(name, level)| (*name, level.as_str()));
+    let own = sequence.settings.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let settings: Vec<(&str, &str)> = SETTINGS.iter().copied().chain(levels).chain(own).collect();
+    let mut cluster = Cluster::start_in_racks(BROKERS, &settings, |id| Some(rack(id.0).into()));
     let names = Names::new(sequence.topics.iter().map(|topic| (topic.name.clone(), create(&mut cluster, topic))));
     let words = Words::new(cluster.now.wall_clock_ms());
     let running = (0..BROKERS).collect();
@@ -74,9 +80,10 @@ impl Play {
                 let (correlation, _) = self.parked[name];
                 return Some(json!({ "answered": self.cluster.answers.contains_key(&correlation) }));
             }
-            Step::Kill(id) => {
-                self.cluster.crash(*id, Crash::Process);
-                self.running.remove(id);
+            Step::Kill(id) => self.kill(*id),
+            Step::KillCoordinator(kind, key) => {
+                let broker = self.coordinator(*kind, key);
+                self.kill(broker);
             }
             Step::Stop(id) => {
                 self.cluster.shut_down(*id);
@@ -87,9 +94,13 @@ impl Play {
                 }
                 self.running.remove(id);
             }
-            Step::Start(id) => {
-                self.cluster.restart(*id);
-                self.running.insert(*id);
+            Step::Start(id) => self.start(*id),
+            Step::StartAll => {
+                for id in 0..BROKERS {
+                    if !self.running.contains(&id) {
+                        self.start(id);
+                    }
+                }
             }
             Step::Until(until) => self.until(until),
             Step::Sleep(ms) => self.cluster.run_for(*ms),
@@ -97,10 +108,20 @@ impl Play {
         None
     }
 
+    fn kill(&mut self, id: i32) {
+        self.cluster.crash(id, Crash::Process);
+        self.running.remove(&id);
+    }
+
+    fn start(&mut self, id: i32) {
+        self.cluster.restart(id);
+        self.running.insert(id);
+    }
+
     fn send(&mut self, send: &Send) -> Option<Value> {
-        let broker = self.broker(&send.to);
-        let started = self.cluster.now;
+        let (mut started, mut left) = (self.cluster.now, send.repeat);
         loop {
+            let broker = self.broker(&send.to);
             let now_ms = self.cluster.now.wall_clock_ms();
             let image = self.cluster.controller.image();
             let epoch = |id| image.broker(BrokerId(id)).map_or(-1, |registration| registration.epoch);
@@ -122,11 +143,16 @@ impl Play {
                 return Some(self.silent(broker, correlation));
             }
             let answer = self.await_answer(correlation, send);
-            let again = send.again.as_ref().is_some_and(|error| has_error(&answer, error));
-            if !again || self.waited_ms(started) > PATIENCE_MS {
+            let again = is_loading(send, &answer) || send.again.as_ref().is_some_and(|it| has_error(&answer, it));
+            if again && self.waited_ms(started) < PATIENCE_MS {
+                self.cluster.run_for(100);
+                continue;
+            }
+            started = self.cluster.now;
+            left -= 1;
+            if left == 0 {
                 return Some(answer);
             }
-            self.cluster.run_for(100);
         }
     }
 
@@ -138,6 +164,11 @@ impl Play {
         let started = self.cluster.now;
         while !self.cluster.answers.contains_key(&correlation) && self.waited_ms(started) < PATIENCE_MS {
             self.cluster.run_for(1);
+        }
+        for topic in ["__consumer_offsets", "__transaction_state"] {
+            if let Some(id) = self.cluster.controller.image().topic_id(topic) {
+                self.names.learn(topic, id);
+            }
         }
         match self.cluster.answers.remove(&correlation) {
             Some(answer) => {
@@ -161,10 +192,26 @@ impl Play {
         json!({ "connection": if closed { "closed" } else { "open" } })
     }
 
-    fn broker(&self, to: &To) -> i32 {
+    /// Who coordinates this; the first time its topic is created.
+    fn coordinator(&mut self, kind: i8, key: &str) -> i32 {
+        let key_type = if kind == 0 { CoordinatorType::Group } else { CoordinatorType::Transaction };
+        let started = self.cluster.now;
+        loop {
+            let running = *self.running.first().expect("a broker that runs");
+            let request = Request::FindCoordinator(FindCoordinatorRequest { key: key.into(), key_type });
+            let answer = self.cluster.call(running, request);
+            match answer {
+                Response::FindCoordinator(it) if !it.error.is_error() => return it.node.0,
+                _ => assert!(self.waited_ms(started) < PATIENCE_MS, "nobody coordinates {key}: {answer:?}"),
+            }
+            self.cluster.run_for(100);
+        }
+    }
+
+    fn broker(&mut self, to: &To) -> i32 {
         match to {
             To::Broker(id) => *id,
-            To::Coordinator(..) => panic!("the engine's coordinators are not asked yet"),
+            To::Coordinator(kind, key) => self.coordinator(*kind, key),
             To::Controller => i32::from(CONTROLLER.0),
             To::Leader => self.cluster.leader(self.first(0)),
         }

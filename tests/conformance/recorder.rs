@@ -7,6 +7,7 @@ use crate::script::{Send, Sequence, Step, To, Topic, Until};
 use crate::settings::BROKERS;
 use crate::wire::now_ms;
 use crate::words::Words;
+use delivery_lab::protocol::ErrorCode;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Recorder {
     pub kafka: Kafka,
     pub schemas: Schemas,
+    /// As they are, where that is not the newest level.
+    features: Vec<(String, i16)>,
 }
 
 /// One sequence being run.
@@ -33,9 +36,22 @@ struct Run<'a> {
 
 impl Recorder {
     pub fn start(jars: &Path, java: &str, logs: &Path) -> Recorder {
-        let mut recorder = Recorder { kafka: Kafka::start(jars, java, logs), schemas: Schemas::new(jars) };
+        let (kafka, schemas) = (Kafka::start(jars, java, logs), Schemas::new(jars));
+        let mut recorder = Recorder { kafka, schemas, features: Vec::new() };
         recorder.await_brokers();
+        recorder.spend_first_ids();
         recorder
+    }
+
+    /// Errors are answered with the producer id 0, which should not be anybody's.
+    fn spend_first_ids(&mut self) {
+        let body = json!({ "transactionalId": null, "transactionTimeoutMs": 60000 });
+        for broker in 0..BROKERS {
+            let call = Call { api: "InitProducerId", version: 5, body: &body, prefix: "" };
+            while self.ask(broker, call).is_none_or(|answer| has_error(&answer, "COORDINATOR_LOAD_IN_PROGRESS")) {
+                std::thread::sleep(POLL);
+            }
+        }
     }
 
     /// Records a family.
@@ -43,9 +59,13 @@ impl Recorder {
         let mut recorded = Vec::new();
         for sequence in sequences {
             println!("  {family}/{}", sequence.name);
+            self.finalize(&sequence.features);
+            self.configure(&sequence.settings, true);
             recorded.push((sequence.name.clone(), self.sequence(family, sequence)));
             self.heal();
+            self.configure(&sequence.settings, false);
         }
+        self.finalize(&[]);
         golden::write(&folder.join(format!("{family}.json")), &recorded);
     }
 
@@ -95,6 +115,52 @@ impl Recorder {
                 std::thread::sleep(POLL);
             }
         }
+    }
+
+    /// Brings features to these levels, and others back to their newest.
+    fn finalize(&mut self, features: &[(String, i16)]) {
+        let old = std::mem::replace(&mut self.features, features.to_vec());
+        let back = old.iter().filter(|(name, _)| features.iter().all(|(other, _)| other != name));
+        let back: Vec<(String, i16)> = back.map(|(name, _)| (name.clone(), newest_level(name))).collect();
+        for (name, level) in back.iter().chain(features.iter().filter(|feature| !old.contains(feature))) {
+            let from = old.iter().find(|(other, _)| other == name).map_or(newest_level(name), |(_, level)| *level);
+            // 1 is an upgrade, 2 a downgrade that loses nothing.
+            let update =
+                json!({ "feature": name, "maxVersionLevel": level, "upgradeType": if *level > from { 1 } else { 2 } });
+            let body = json!({ "timeoutMs": 30000, "featureUpdates": [update] });
+            let call = Call { api: "UpdateFeatures", version: 1, body: &body, prefix: "" };
+            let answer = self.ask(0, call).expect("a response");
+            assert!(!has_other_error(&answer), "{name} to {level}: {answer}");
+            let started = Instant::now();
+            while (0..BROKERS).any(|broker| self.level(broker, name) != *level) {
+                assert!(started.elapsed() < PATIENCE, "the brokers do not learn that {name} is {level}");
+                std::thread::sleep(POLL);
+            }
+        }
+    }
+
+    /// Sets these settings of all brokers, or takes them back.
+    fn configure(&mut self, settings: &[(String, String)], set: bool) {
+        if settings.is_empty() {
+            return;
+        }
+        let change = |(key, value): &(String, String)| json!({ "name": key, "configOperation": if set { 0 } else { 1 }, "value": value });
+        let configs: Value = settings.iter().map(change).collect();
+        let body = json!({ "resources": [{ "resourceType": 4, "resourceName": "", "configs": configs }] });
+        let call = Call { api: "IncrementalAlterConfigs", version: 1, body: &body, prefix: "" };
+        let answer = self.ask(0, call).expect("a response");
+        assert!(!has_other_error(&answer), "{settings:?}: {answer}");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+
+    /// A feature's finalised level, as a broker has it; one that is not finalised is at 0.
+    fn level(&mut self, broker: i32, name: &str) -> i16 {
+        let body = json!({ "clientSoftwareName": "delivery-lab", "clientSoftwareVersion": "1" });
+        let call = Call { api: "ApiVersions", version: 4, body: &body, prefix: "" };
+        let answer = self.ask(broker, call).expect("a response");
+        let features = answer["finalizedFeatures"].as_array().cloned().unwrap_or_default();
+        let level = features.iter().find(|it| it["name"] == name).and_then(|it| it["maxVersionLevel"].as_i64());
+        level.unwrap_or(0) as i16
     }
 
     /// Starts what a sequence stopped.
@@ -162,6 +228,16 @@ impl Run<'_> {
             }
             Step::Kill(_) | Step::Stop(_) | Step::Start(_) => {
                 self.process(step);
+                None
+            }
+            Step::KillCoordinator(kind, key) => {
+                let broker = self.coordinator(*kind, key);
+                self.process(&Step::Kill(broker));
+                None
+            }
+            Step::StartAll => {
+                self.recorder.heal();
+                self.connections.clear();
                 None
             }
             Step::Sleep(ms) => {
@@ -232,8 +308,8 @@ impl Run<'_> {
     }
 
     fn call(&mut self, send: &Send) -> Value {
-        let broker = self.broker(&send.to);
-        let started = Instant::now();
+        let mut broker = self.broker(&send.to);
+        let (mut started, mut left) = (Instant::now(), send.repeat);
         loop {
             let mut connection =
                 self.connections.remove(&broker).unwrap_or_else(|| Connection::open(&self.recorder.kafka, broker));
@@ -242,13 +318,17 @@ impl Run<'_> {
             if response.get("connection").is_none() {
                 self.connections.insert(broker, connection);
             }
-            let loading = ["COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR"];
-            let loading = matches!(send.to, To::Coordinator(..)) && loading.iter().any(|it| has_error(&response, it));
-            let again = loading || send.again.as_ref().is_some_and(|error| has_error(&response, error));
-            if !again || started.elapsed() > PATIENCE {
+            let again = is_loading(send, &response) || send.again.as_ref().is_some_and(|it| has_error(&response, it));
+            if again && started.elapsed() < PATIENCE {
+                std::thread::sleep(POLL);
+                broker = self.broker(&send.to);
+                continue;
+            }
+            started = Instant::now();
+            left -= 1;
+            if left == 0 {
                 return response;
             }
-            std::thread::sleep(POLL);
         }
     }
 
@@ -303,6 +383,21 @@ fn is_so(it: &Value, until: &Until) -> bool {
     let mut wanted: Vec<i64> = until.isr.iter().flatten().map(|id| i64::from(*id)).collect();
     wanted.sort();
     until.leader.is_none_or(|leader| it["leaderId"] == leader) && (until.isr.is_none() || isr == wanted)
+}
+
+fn newest_level(feature: &str) -> i16 {
+    assert_eq!(feature, "transaction.version", "no script needs others yet");
+    2
+}
+
+fn has_other_error(response: &Value) -> bool {
+    ErrorCode::ALL.iter().any(|error| *error != ErrorCode::None && has_error(response, error.name()))
+}
+
+/// Whether a coordinator is not there yet.
+pub fn is_loading(send: &Send, response: &Value) -> bool {
+    let loading = ["COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR"];
+    matches!(send.to, To::Coordinator(..)) && loading.iter().any(|it| has_error(response, it))
 }
 
 /// Whether any error code in the response is named so.

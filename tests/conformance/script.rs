@@ -1,23 +1,26 @@
 //! The language of the scripts: requests as data. A recorder speaks them to a real Kafka, a player to the engine.
 //!
 //! A file of `tests/golden/kafka/scripts` is a family: an object from the names of its sequences to
-//! `{about, topics, steps}`. A sequence begins with topics of its own, on a cluster of three brokers 0, 1 and 2:
+//! `{about, topics, features, settings, steps}`. A sequence begins with topics of its own, on a cluster of three brokers 0, 1 and 2:
 //!
 //! ```json
 //! "topics": { "t": { "replicas": [[0, 1, 2]], "config": { "min.insync.replicas": "2" } } }
 //! ```
 //!
-//! `replicas` has one list for each partition. The steps:
+//! `replicas` has one list for each partition. `features`, such as `{"transaction.version": 1}`, are finalised at that level before;
+//! `settings` are those of all brokers that differ from `settings.rs`, and can be changed while they run. The steps:
 //!
 //! * `{"send": "Fetch", "version": 17, "to": 0, "body": {…}}`: a request, with Kafka's own names (in Kafka's message
 //!   definitions: `maxWaitMs`); what is left out has its default. `to` is a broker, `"leader"` (of the first topic's partition
 //!   0), `"controller"`, or a coordinator: `{"group": "g"}`, `{"transaction": "x"}`. The response is recorded. `shorthand.rs` has shorter forms.
 //!   * `"as": "a"`: it is sent on a connection of its own, and nobody waits.
 //!   * `"silent": true`: there will be no response (acks=0); recorded is whether the connection stays open.
+//!   * `"repeat": 100`: sent so often, one after the other; the last response is recorded.
 //!   * `"again": "x"`: sent again (every 100 ms, for 30 s) as long as an error code in the response is named `x`.
 //! * `{"wait": "a"}`: records the response to the request sent as `a`. `{"quiet": "a", "ms": 300}`: records whether it is still
 //!   unanswered after so long.
-//! * `{"kill": 0}`, `{"stop": 0}`, `{"start": 0}`: a broker's process (SIGKILL, SIGTERM). Recorded is nothing.
+//! * `{"kill": 0}`, `{"stop": 0}`, `{"start": 0}`: a broker's process (SIGKILL, SIGTERM). Recorded is nothing. `{"kill": {"transaction":
+//!   "x"}}`: who coordinates that; `{"start": "all"}`: those that do not run.
 //! * `{"until": {"leader": 1, "isr": [1, 2], "partition": 0}}`: waits until every running broker says so of the first topic.
 //! * `{"sleep": 1000}`: milliseconds.
 //!
@@ -33,6 +36,9 @@ use std::path::{Path, PathBuf};
 pub struct Sequence {
     pub name: String,
     pub topics: Vec<Topic>,
+    /// By name; other features are at their newest level.
+    pub features: Vec<(String, i16)>,
+    pub settings: Vec<(String, String)>,
     pub steps: Vec<Step>,
 }
 
@@ -64,6 +70,7 @@ pub struct Send {
     pub name: Option<String>,
     pub silent: bool,
     pub again: Option<String>,
+    pub repeat: u32,
 }
 
 /// What all running brokers shall say of a partition of the first topic.
@@ -81,8 +88,11 @@ pub enum Step {
     Wait(String),
     Quiet(String, u64),
     Kill(i32),
+    /// The coordinator of this group (key type 0) or transactional id (1).
+    KillCoordinator(i8, String),
     Stop(i32),
     Start(i32),
+    StartAll,
     Until(Until),
     Sleep(u64),
 }
@@ -99,11 +109,14 @@ impl Step {
                     To::Coordinator(_, key) => format!("the coordinator of {key}"),
                 };
                 let name = send.name.as_ref().map_or(String::new(), |name| format!(" as {name}"));
-                format!("{} v{} to {to}{name}", send.api, send.version)
+                let times = if send.repeat > 1 { format!(" {} times", send.repeat) } else { String::new() };
+                format!("{} v{} to {to}{name}{times}", send.api, send.version)
             }
             Step::Wait(name) => format!("response to {name}"),
             Step::Quiet(name, ms) => format!("{name} after {ms} ms"),
             Step::Kill(id) => format!("kill broker {id}"),
+            Step::KillCoordinator(_, key) => format!("kill the coordinator of {key}"),
+            Step::StartAll => "start what does not run".to_string(),
             Step::Stop(id) => format!("stop broker {id}"),
             Step::Start(id) => format!("start broker {id}"),
             Step::Until(until) => format!("until partition {} is {:?}", until.partition, until),
@@ -135,22 +148,38 @@ fn family(path: &Path) -> Vec<Sequence> {
 }
 
 fn sequence(name: &str, json: &Value) -> Sequence {
-    only(name, json, &["about", "topics", "steps"]);
+    only(name, json, &["about", "topics", "features", "settings", "steps"]);
     let topics = json["topics"].as_object().into_iter().flatten().map(|(name, it)| {
         only(name, it, &["replicas", "config"]);
-        let config = it["config"].as_object().into_iter().flatten();
         Topic {
             name: name.clone(),
             replicas: serde_json::from_value(it["replicas"].clone()).expect("replicas: a list of lists"),
-            config: config.map(|(key, value)| (key.clone(), value.as_str().expect("a text").to_string())).collect(),
+            config: texts(&it["config"]),
         }
     });
     let steps = json["steps"].as_array().unwrap_or_else(|| panic!("{name}: no steps"));
     Sequence {
         name: name.to_string(),
         topics: topics.collect(),
+        features: json["features"].as_object().into_iter().flatten().map(feature).collect(),
+        settings: texts(&json["settings"]),
         steps: steps.iter().map(|json| step(name, json)).collect(),
     }
+}
+
+fn texts(json: &Value) -> Vec<(String, String)> {
+    let text = |(key, value): (&String, &Value)| (key.clone(), value.as_str().expect("a text").to_string());
+    json.as_object().into_iter().flatten().map(text).collect()
+}
+
+fn feature((name, level): (&String, &Value)) -> (String, i16) {
+    (name.clone(), level.as_i64().expect("a level") as i16)
+}
+
+/// A coordinator, if one is meant.
+fn coordinator(json: &Value) -> Option<(i8, String)> {
+    let key = |kind: &str| json[kind].as_str().map(str::to_string);
+    key("group").map(|group| (0, group)).or_else(|| key("transaction").map(|id| (1, id)))
 }
 
 fn step(of: &str, json: &Value) -> Step {
@@ -159,11 +188,9 @@ fn step(of: &str, json: &Value) -> Step {
     let text = |key: &str| json[key].as_str().map(str::to_string);
     let ms = |key: &str| json[key].as_u64().unwrap_or_else(|| panic!("{of}: {key} is milliseconds"));
     if let Some(api) = text("send") {
-        only(of, json, &["send", "version", "to", "body", "as", "silent", "again"]);
-        let key = |kind: &str| json["to"][kind].as_str().map(str::to_string);
-        let to = match (key("group"), key("transaction")) {
-            (Some(group), _) => To::Coordinator(0, group),
-            (_, Some(id)) => To::Coordinator(1, id),
+        only(of, json, &["send", "version", "to", "body", "as", "silent", "again", "repeat"]);
+        let to = match coordinator(&json["to"]) {
+            Some((kind, key)) => To::Coordinator(kind, key),
             _ if json["to"] == "leader" => To::Leader,
             _ if json["to"] == "controller" => To::Controller,
             _ => To::Broker(number("to").unwrap_or_else(|| panic!("{of}: to whom? {json}"))),
@@ -176,6 +203,7 @@ fn step(of: &str, json: &Value) -> Step {
             name: text("as"),
             silent: json["silent"] == true,
             again: text("again"),
+            repeat: number("repeat").map_or(1, |times| times as u32),
         });
     }
     if let Some(name) = text("wait") {
@@ -191,6 +219,12 @@ fn step(of: &str, json: &Value) -> Step {
             leader: until["leader"].as_i64().map(|id| id as i32),
             isr: until.get("isr").map(|isr| serde_json::from_value(isr.clone()).expect("a list of brokers")),
         });
+    }
+    if let Some((kind, key)) = coordinator(&json["kill"]) {
+        return Step::KillCoordinator(kind, key);
+    }
+    if json["start"] == "all" {
+        return Step::StartAll;
     }
     match (number("kill"), number("stop"), number("start")) {
         (Some(id), ..) => Step::Kill(id),

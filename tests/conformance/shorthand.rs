@@ -11,6 +11,8 @@
 //! * To the controller: `isr` (with `by`, a broker). Through broker 0, as an administrator: `create`, `elect`, `grow`, `move`,
 //!   `moves`, `configure`.
 //!
+//! * Transactions have more of them: `shorthand_transactions.rs`.
+//!
 //! The first five ask broker 0 (`to`) about partition 0 (`partition`) of the topic `t` (`topic`), in Kafka 4.3's newest version
 //! (`version`). `with` holds more fields of the request, `part` of the partition.
 
@@ -20,6 +22,7 @@ const SHORT: &[&str] = &["produce", "fetch", "list", "epochEnd", "delete"];
 
 /// The step that is meant.
 pub fn expand(step: &Value) -> Value {
+    let step = &crate::shorthand_transactions::expand(step);
     let Some(word) = SHORT.iter().find(|word| step.get(**word).is_some()) else { return coordinated(step) };
     let subject = step[*word].clone();
     let given = |key: &str, default: Value| step.get(key).cloned().unwrap_or(default);
@@ -142,7 +145,7 @@ fn coordinated(step: &Value) -> Value {
     let to = if *transaction { json!({ "transaction": key }) } else { json!({ "group": key }) };
     let mut long = json!({ "send": api, "version": given("version", json!(newest)), "to": given("to", to),
         "body": merged(body, step.get("with")) });
-    for key in ["as", "silent", "again"] {
+    for key in ["as", "silent", "again", "repeat"] {
         if let Some(value) = step.get(key) {
             long[key] = value.clone();
         }

@@ -3,6 +3,8 @@
 use crate::batch;
 use crate::script::Send;
 use crate::translate_control;
+use crate::translate_groups;
+use crate::translate_transactions;
 use crate::words::Words;
 use bytes::Bytes;
 use delivery_lab::base::config::IsolationLevel;
@@ -27,6 +29,13 @@ type Answer<T> = Result<T, Refusal>;
 impl Names {
     pub fn new(topics: impl Iterator<Item = (String, TopicId)>) -> Names {
         Names { topics: topics.collect(), strangers: Vec::new() }
+    }
+
+    /// A topic that the cluster made for itself.
+    pub fn learn(&mut self, name: &str, id: TopicId) {
+        if self.topics.iter().all(|(_, known)| *known != id) {
+            self.topics.push((name.to_string(), id));
+        }
     }
 
     pub fn first(&self) -> TopicId {
@@ -70,7 +79,12 @@ impl Reader<'_> {
         self.number(json, key, i64::from(default)) as i32
     }
 
-    fn millis(&self, json: &Value, key: &str) -> Duration {
+    /// What is written is the number itself.
+    pub fn of(&self, value: &Value) -> i64 {
+        self.words.number(value, self.now_ms)
+    }
+
+    pub fn millis(&self, json: &Value, key: &str) -> Duration {
         Duration::from_millis(self.number(json, key, 0).max(0) as u64)
     }
 }
@@ -80,7 +94,7 @@ pub fn list<'a>(json: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> +
 }
 
 /// All (topic, partition) of a request's two-storeyed list.
-fn partitions<'a>(body: &'a Value, topics: &str, inner: &'a str, names: &mut Names) -> Vec<(TopicId, &'a Value)> {
+pub fn partitions<'a>(body: &'a Value, topics: &str, inner: &'a str, names: &mut Names) -> Vec<(TopicId, &'a Value)> {
     let topic = |topic: &'a Value| {
         let name = ["topicId", "name", "topic"].iter().find_map(|key| topic.get(*key)?.as_str()).unwrap_or("");
         let id = names.id(name);
@@ -139,7 +153,11 @@ pub fn request(send: &Send, names: &mut Names, words: &Words, now_ms: i64) -> An
             producer_id: reader.number(body, "producerId", -1),
             producer_epoch: reader.int(body, "producerEpoch", -1) as i16,
         })),
-        api => translate_control::request(api, body, names, &reader).ok_or(Refusal("the engine has no such API yet")),
+        api => translate_transactions::request(send, names, &reader).unwrap_or_else(|| {
+            let group = translate_groups::request(send, &reader);
+            let control = group.or_else(|| translate_control::request(api, body, names, &reader));
+            control.ok_or(Refusal("the engine has no such API yet"))
+        }),
     }
 }
 
@@ -262,6 +280,10 @@ pub fn response(response: &Response, send: &Send, names: &Names, words: &mut Wor
             "producerEpoch": it.producer_epoch,
         }),
         other => {
+            let json = translate_transactions::response(other, send, names, words, now_ms);
+            if let Some(json) = json.or_else(|| translate_groups::response(other, words)) {
+                return json;
+            }
             let reader = Reader { words, now_ms };
             translate_control::response(other, names, &reader)
                 .unwrap_or_else(|| json!({ "refused": other.api().response_name() }))

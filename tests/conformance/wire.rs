@@ -19,6 +19,9 @@ pub type Topics = [(String, String, [u8; 16])];
 /// An id that no topic has.
 pub const UNKNOWN_TOPIC: [u8; 16] = [0x42; 16];
 
+/// Producer ids in the responses to these come from a coordinator, and may be new.
+const GRANTING: &[&str] = &["InitProducerId", "EndTxn"];
+
 /// What a message is translated with.
 pub struct Translation<'a> {
     pub version: i16,
@@ -258,7 +261,7 @@ impl<'a> Translation<'a> {
                 error.map_or(Value::from(number), |error| Value::from(error.name()))
             }
             "sessionId" if self.message == "Fetch" => self.words.session(number),
-            "producerId" if self.message == "InitProducerId" => self.words.granted_producer(number),
+            "producerId" if GRANTING.contains(&self.message) => self.words.granted_producer(number),
             "producerId" => self.words.producer(number),
             "producerIdStart" if number >= 0 => Value::from("a new block"),
             "brokerEpoch" => self.words.broker_epoch(number),

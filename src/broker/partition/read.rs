@@ -102,9 +102,9 @@ impl Partition {
         response.records = self.log.read(request.fetch_offset, limit, upper, options.min_one)?;
         if options.isolation == IsolationLevel::ReadCommitted
             && options.replica.is_none()
-            && let Some(last) = response.records.last()
+            && let Some(bound) = self.log.upper_bound_of(&response.records)
         {
-            response.aborted_transactions = self.log.aborted_transactions(request.fetch_offset, last.last_offset() + 1);
+            response.aborted_transactions = self.log.aborted_transactions(request.fetch_offset, bound);
         }
         let bytes = response.records.iter().map(crate::record::RecordBatch::size_in_bytes).sum();
         let mut read = FetchRead { response, bytes, advanced: false, wish: None };

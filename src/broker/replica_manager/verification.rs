@@ -12,7 +12,7 @@ use crate::log::VerificationGuard;
 use crate::metadata::{TRANSACTION_STATE_TOPIC, coordinator_partition};
 use crate::node::{BrokerTimer, Outbox, RequestContext, Timer};
 use crate::protocol::{AddPartitionsToTxn, ErrorCode, ProduceRequest, Response, TxnOffsetCommitRequest};
-use crate::record::NO_SEQUENCE;
+use crate::record::{NO_SEQUENCE, RecordBatch};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
@@ -90,7 +90,7 @@ impl ReplicaManager {
         request: &ProduceRequest,
         ctx: &mut Context<'_, '_>,
     ) {
-        let in_transaction = request.partitions.iter().map(|part| &part.batch).filter(|it| it.is_transactional());
+        let in_transaction = request.partitions.iter().map(|part| &part.batch).filter(|it| must_be_part(it));
         let mut producers = in_transaction.map(|batch| (batch.producer_id(), batch.producer_epoch()));
         let first = producers.next();
         // Nobody may write to a transaction without saying whose it is, or to two at once; then nothing is written.
@@ -111,7 +111,7 @@ impl ReplicaManager {
         let mut unknown = Vec::new();
         for (part, check) in pending.request.partitions.iter().zip(&mut pending.checks) {
             let (id, batch) = (part.partition, &part.batch);
-            if !batch.is_transactional() {
+            if !must_be_part(batch) {
                 continue;
             }
             let (producer_id, epoch) = (batch.producer_id(), batch.producer_epoch());
@@ -263,6 +263,11 @@ impl ReplicaManager {
         }
         self.verified(expired, ctx);
     }
+}
+
+/// A batch without a producer is nobody's, whatever its transactional bit says: Kafka appends it as any other.
+fn must_be_part(batch: &RecordBatch) -> bool {
+    batch.is_transactional() && batch.has_producer_id()
 }
 
 /// A write of version 2 adds its partition to the transaction; an older one only asks whether it was added, and that can be

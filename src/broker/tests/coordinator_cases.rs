@@ -3,6 +3,9 @@
 
 use super::coordinator_lab::{AT_2, AT_3, Lab, OFFSETS, PRODUCER, TIMEOUT_MS, TRANSACTIONS};
 use crate::base::{TopicId, TopicPartition};
+use crate::coordinator::batch_of;
+use crate::coordinator::transaction::{TransitMetadata, transaction_record};
+use crate::log::AppendOrigin;
 use crate::metadata::MetadataRecord;
 use crate::node::Event;
 use crate::protocol::{
@@ -68,6 +71,39 @@ fn who_does_not_lead_does_not_coordinate() {
         assert_eq!(lab.error(request), Some(ErrorCode::NotCoordinator));
     }
     assert_eq!(lab.transactions.transactions().count(), 0);
+}
+
+#[test]
+fn without_its_topic_nobody_coordinates() {
+    let mut lab = Lab::with_replicas(&[1, 2], &[]);
+    let init = lab.init("t");
+    lab.bench.follow(&[MetadataRecord::RemoveTopic { topic: TRANSACTIONS.topic }]);
+    lab.run(|_, _| {});
+    assert_eq!(lab.error(init), Some(ErrorCode::NotCoordinator));
+    assert!(!lab.transactions.coordinates(TRANSACTIONS));
+}
+
+#[test]
+fn who_leads_since_just_now_is_loading() {
+    let mut lab = Lab::new(&[]);
+    lab.open("t", &[AT_2]);
+    lab.register(TRANSACTIONS, &[1], &[1], 1, 1);
+    let asked = [lab.init("t"), lab.add("t", 0, &[AT_3]), lab.verify("t", 0, &[AT_2]), lab.end("t", 0, true)];
+    for request in asked {
+        assert_eq!(lab.error(request), Some(ErrorCode::CoordinatorLoadInProgress));
+    }
+    lab.run(|transactions, host| {
+        let listed = transactions.list(&ListTransactionsRequest { duration: -1, ..Default::default() }, host);
+        assert_eq!(listed.error, ErrorCode::CoordinatorLoadInProgress);
+    });
+    lab.pass(1);
+    let end = lab.end_as("t", PRODUCER, 0, true, true);
+    assert_eq!(lab.error(end), Some(ErrorCode::None));
+    lab.register(TRANSACTIONS, &[1, 2], &[1, 2], 1, 2);
+    lab.register(TRANSACTIONS, &[1, 2], &[1, 2], 2, 3);
+    lab.pass(1);
+    let end = lab.end_as("t", PRODUCER, 0, true, true);
+    assert_eq!(lab.error(end), Some(ErrorCode::NotCoordinator), "what was being read is let go");
 }
 
 #[test]
@@ -352,6 +388,44 @@ fn e19_remove_complete_commit_expired_transactional_ids() {
     assert_eq!(expired.count(), 3);
     lab.lead(TRANSACTIONS, &[1], 1, 1);
     assert_eq!(lab.transactions.transactions().count(), 1, "tombstones are read, too");
+}
+
+/// TransactionStateManagerTest.testTransactionExpirationShouldRespectBatchSize.
+#[test]
+fn e19_many_tombstones_are_several_batches() {
+    let mut lab = Lab::new(&[]);
+    for number in 0..700 {
+        lab.init(&format!("a-long-transactional-id-{number}"));
+    }
+    let before = lab.log().len();
+    lab.pass(8 * DAY_MS);
+    assert_eq!((lab.log().len(), lab.transactions.transactions().count()), (2 * before, 0));
+    let log = lab.bench.replicas.partition(TRANSACTIONS).expect("hosted").log();
+    let sizes: Vec<u32> = log.batches_from(before as i64).map(|batch| batch.size_in_bytes()).collect();
+    assert!(sizes.len() == 2 && sizes.iter().all(|size| *size < 17_000), "{sizes:?}");
+}
+
+/// A broken disk may show a record that no coordinator wrote: it is skipped, as one that cannot be read.
+#[test]
+fn impossible_records_are_skipped() {
+    let mut lab = Lab::new(&[]);
+    lab.open("t", &[AT_2]);
+    let good = lab.find("t").cloned().expect("known");
+    let image = crate::metadata::MetadataImage::default();
+    for bad in [
+        TransitMetadata { state: State::PrepareEpochFence, ..(*good).clone() },
+        TransitMetadata { state: State::Dead, ..(*good).clone() },
+        TransitMetadata { producer_epoch: -2, ..(*good).clone() },
+        TransitMetadata { producer_id: -1, ..(*good).clone() },
+        TransitMetadata { state: State::PrepareCommit, start_ms: -1, ..(*good).clone() },
+    ] {
+        let batch = batch_of(&[transaction_record("t", &bad, 2, &image)], 0);
+        lab.bench.run(|replicas, _, ctx| {
+            replicas.append(TRANSACTIONS, &batch, -1, AppendOrigin::Coordinator.into(), ctx).expect("appended");
+        });
+    }
+    lab.lead(TRANSACTIONS, &[1], 1, 1);
+    assert_eq!(lab.find("t"), Some(&good));
 }
 
 #[test]

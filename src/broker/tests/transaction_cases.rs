@@ -287,3 +287,15 @@ fn a_producer_without_transactions_asks_nobody() {
     let produced = bench.request(Request::Produce(request(&[(ID, batch(1, 0, 0, false))])));
     assert_eq!((error(&bench, produced), questions(&bench).len()), (Some(ErrorCode::None), 0));
 }
+
+/// What a real Kafka answers: `transactions-partitions/transactional-bits` in `tests/golden/kafka`.
+#[test]
+fn a_transactional_batch_without_a_producer_is_appended_unasked() {
+    let mut bench = leader(&[]);
+    let produce = bench.request(Request::Produce(request(&[(ID, batch(-1, -1, -1, true))])));
+    assert_eq!((error(&bench, produce), log_end(&bench)), (Some(ErrorCode::None), 1));
+    assert_eq!(questions(&bench), Vec::<&AddPartitionsToTxnRequest>::new());
+    let without_id = ProduceRequest { transactional_id: None, ..request(&[(ID, batch(-1, -1, -1, true))]) };
+    let produce = bench.request(Request::Produce(without_id));
+    assert_eq!(error(&bench, produce), Some(ErrorCode::TransactionalIdAuthorizationFailed));
+}

@@ -1,6 +1,8 @@
 //! From the decision to the end: markers to every partition, then the record that all are written (§5.6).
 //!
-//! In Kafka: `TransactionMarkerChannelManager`, `TransactionMarkerRequestCompletionHandler`.
+//! In Kafka: `TransactionMarkerChannelManager`, `TransactionMarkerRequestCompletionHandler`. Departure: a marker waits for a
+//! partition that has no leader, as up to 4.2 and as the text of Kafka 4.3 says; its `KRaftMetadataCache` takes such a
+//! partition for a deleted one, says that the transaction is complete, and leaves it hanging there.
 
 use super::append::{Asker, Retry, Then, answer_end};
 use super::markers::{Answered, Marker};

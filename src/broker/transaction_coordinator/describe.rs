@@ -37,9 +37,9 @@ impl TransactionCoordinator {
                 transactional_id: id.clone(),
                 state: None,
                 timeout: Duration::ZERO,
-                start_time: -1,
-                producer_id: -1,
-                producer_epoch: -1,
+                start_time: 0,
+                producer_id: 0,
+                producer_epoch: 0,
                 partitions: Vec::new(),
             },
         };
@@ -57,6 +57,10 @@ impl TransactionCoordinator {
 
     /// Answers ListTransactions.
     pub fn list(&self, request: &ListTransactionsRequest, host: &Host<'_, '_>) -> ListTransactionsResponse {
+        if !self.loading.is_empty() {
+            let error = ErrorCode::CoordinatorLoadInProgress;
+            return ListTransactionsResponse { error, unknown_states: Vec::new(), transactions: Vec::new() };
+        }
         let state_of = |name: &Rc<str>| TransactionState::ALL.into_iter().find(|state| state.name() == &**name);
         let states: Vec<TransactionState> = request.states.iter().filter_map(state_of).collect();
         let mut response = ListTransactionsResponse {

@@ -185,12 +185,25 @@ impl TransactionCoordinator {
         let then = Then::AddOffsets(context);
         let added = match partition_of_group(&request.group, host.ctx.image) {
             Some(partition) => self.add(id, producer, &[partition], 0, then, host),
-            // Kafka adds a partition that does not exist; here it could not be named.
-            None => Err(ErrorCode::CoordinatorNotAvailable),
+            // Kafka adds a partition that does not exist; here it could not be named, and has to be made first.
+            None => self.check_writer(id, producer, host).and(Err(ErrorCode::CoordinatorNotAvailable)),
         };
         if let Err(error) = added {
             respond(context, Response::AddOffsetsToTxn(AddOffsetsToTxnResponse { error }), host);
         }
+    }
+
+    /// May this producer add something to the transaction now?
+    fn check_writer(&mut self, id: &Rc<str>, producer: ExpectedProducer, host: &mut Host<'_, '_>) -> Handled<()> {
+        if id.is_empty() {
+            return Err(ErrorCode::InvalidRequest);
+        }
+        let shard = self.place(id, host.ctx.image)?;
+        let metadata = self.metadata_mut(shard, id).ok_or(ErrorCode::InvalidProducerIdMapping)?;
+        if metadata.pending_state.is_some() {
+            return Err(ErrorCode::ConcurrentTransactions);
+        }
+        metadata.verify_partitions(producer.producer_id, producer.producer_epoch, &[]).map(drop)
     }
 
     /// Handles EndTxn.

@@ -10,6 +10,11 @@ use crate::node::{BrokerTimer, Event, Timer};
 use crate::protocol::{ErrorCode, TransactionState};
 use std::rc::Rc;
 
+/// How large a batch of tombstones gets, about (`removeExpiredTransactionalIds`).
+const TOMBSTONES_BYTES: usize = 16_384;
+/// What a tombstone has besides its transactional id.
+const TOMBSTONE_OVERHEAD: usize = 16;
+
 /// When the next rounds are.
 #[derive(Clone, Copy, Hash, Debug)]
 pub(super) struct Rounds {
@@ -49,6 +54,7 @@ impl TransactionCoordinator {
     pub fn on_timer(&mut self, host: &mut Host<'_, '_>) {
         self.timer = None;
         let now = host.ctx.now;
+        self.load_due(host);
         self.expire_waiting(host);
         let overdue = self.markers.expire(now, host.ctx.out);
         self.put_back(overdue, host);
@@ -67,8 +73,16 @@ impl TransactionCoordinator {
         self.rounds = Some(rounds);
         let waiting = self.shards.values().flat_map(|shard| shard.waiting.iter().map(|waiting| waiting.deadline));
         let retries = self.retries.iter().map(|retry| retry.due);
-        let earliest = waiting.chain(retries).chain(self.markers.deadline()).fold(rounds.next(), Time::min);
+        let loads = self.loading.values().copied();
+        let earliest =
+            waiting.chain(retries).chain(loads).chain(self.markers.deadline()).fold(rounds.next(), Time::min);
         self.arm(earliest, host);
+    }
+
+    fn load_due(&mut self, host: &mut Host<'_, '_>) {
+        let now = host.ctx.now;
+        let due: Vec<TopicPartition> = self.loading.iter().filter(|(_, due)| **due <= now).map(|(id, _)| *id).collect();
+        due.into_iter().for_each(|id| self.load(id, host));
     }
 
     /// Their producers are fenced first, so that they learn of it.
@@ -92,12 +106,20 @@ impl TransactionCoordinator {
         let expired: Vec<(TopicPartition, Rc<str>)> =
             expired.map(|(shard, metadata)| (shard, metadata.transactional_id.clone())).collect();
         for of_shard in expired.chunk_by(|one, other| one.0 == other.0) {
-            let mut tombstones = Vec::with_capacity(of_shard.len());
-            for (shard, transactional_id) in of_shard {
-                let Some(metadata) = self.metadata_mut(*shard, transactional_id) else { continue };
-                tombstones.push((transactional_id.clone(), metadata.prepare_dead().producer_epoch));
+            let shard = of_shard[0].0;
+            let (mut tombstones, mut bytes) = (Vec::new(), 0);
+            for (_, transactional_id) in of_shard {
+                let Some(metadata) = self.metadata_mut(shard, transactional_id) else { continue };
+                let size = TOMBSTONE_OVERHEAD + transactional_id.len();
+                let tombstone = (transactional_id.clone(), metadata.prepare_dead().producer_epoch);
+                if bytes + size > TOMBSTONES_BYTES && !tombstones.is_empty() {
+                    self.write_tombstones(shard, std::mem::take(&mut tombstones), host);
+                    bytes = 0;
+                }
+                tombstones.push(tombstone);
+                bytes += size;
             }
-            self.write_tombstones(of_shard[0].0, tombstones, host);
+            self.write_tombstones(shard, tombstones, host);
         }
     }
 

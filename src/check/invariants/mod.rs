@@ -263,6 +263,9 @@ impl Invariants {
                 Event::BecameLeader { partition, leader_epoch, log_end_offset, .. } => {
                     self.check_new_leader(cluster, it, *partition, *leader_epoch, *log_end_offset);
                     self.learn_producers(cluster, it, *partition, *leader_epoch);
+                    if !self.is_ours(*partition) {
+                        self.note_reign(it);
+                    }
                 }
                 Event::PartitionChanged { partition, leader, leader_epoch, isr, partition_epoch, unclean } => {
                     let decision = Decision {

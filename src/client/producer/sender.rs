@@ -24,8 +24,8 @@ impl Producer {
             loop {
                 self.unblock(now, out);
                 wake_at = None;
-                let moved = self.run_once(now, &mut wake_at, out);
-                if !moved && !(self.closing && self.abort_on_close(out)) {
+                let moved = self.run_once(now, &mut wake_at, out) || (self.closing && self.abort_on_close(out));
+                if !moved {
                     break;
                 }
             }

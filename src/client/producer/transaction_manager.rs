@@ -187,6 +187,13 @@ impl TransactionManager {
         self.epoch_bump_required = false;
     }
 
+    /// As after very many records.
+    #[cfg(test)]
+    pub(super) fn set_next_sequence(&mut self, partition: TopicPartition, sequence: i32) {
+        let entry = self.partitions.get_mut(&partition).expect("the test wrote to it");
+        (entry.next_sequence, entry.last_acked_sequence) = (sequence, sequence - 1);
+    }
+
     // ---- batches ----
 
     /// Gives a batch its place in the sequence as it is drained.

@@ -101,9 +101,9 @@ impl OffsetsShard {
             && metadata.encode_utf16().count() > self.metadata_max_size as usize
     }
 
-    /// Has the group committed offsets?
+    /// Has the group committed offsets, or would an open transaction commit some? Kafka's groups begin with either.
     pub fn knows(&self, group: &str) -> bool {
-        self.groups.contains_key(group)
+        self.groups.contains_key(group) || self.pending.iter().any(|(_, key, _)| &*key.group == group)
     }
 
     /// How far the group has read: −1 for what it never committed.

@@ -230,3 +230,14 @@ fn a_fence_at_the_last_epoch_rotates_the_producer_id() {
     metadata.init_producer_id(None, metadata.timeout, NOW, no_new_id).expect("a fence");
     assert_eq!(finish(&mut metadata, abort), (NEXT, 0));
 }
+
+/// TransactionCoordinatorTest.shouldUseLastEpochToFenceWhenEpochsAreExhausted: below version 2 it stays in the log.
+#[test]
+fn the_last_epoch_fences() {
+    let mut metadata = stored(TransactionState::Ongoing, MAX - 1);
+    let fence = metadata.init_producer_id(None, metadata.timeout, NOW, no_new_id).expect("a fence");
+    let abort = EndOfTransaction { from_client: false, ..end(fence.producer_epoch, false, 1) };
+    assert_eq!(finish(&mut metadata, abort), (PRODUCER, MAX));
+    let granted = metadata.init_producer_id(None, metadata.timeout, NOW, || Ok(NEXT)).expect("a transition");
+    assert_eq!((granted.producer_id, granted.producer_epoch), (NEXT, 0));
+}

@@ -52,6 +52,21 @@ pub struct TransitMetadata {
     pub transaction_version: u8,
 }
 
+impl TransitMetadata {
+    /// Can a coordinator have written this? (A damaged disk may say otherwise.)
+    pub fn is_possible(&self) -> bool {
+        use TransactionState as S;
+        let ids = self.producer_id >= 0 && self.producer_epoch >= 0;
+        match self.state {
+            S::Dead | S::PrepareEpochFence => false,
+            S::Empty => ids,
+            S::Ongoing | S::PrepareCommit | S::PrepareAbort | S::CompleteCommit | S::CompleteAbort => {
+                ids && self.start_ms != -1
+            }
+        }
+    }
+}
+
 /// A transactional id. What it is now can be read as if it were a [`TransitMetadata`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct TransactionMetadata {

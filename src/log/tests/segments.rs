@@ -174,6 +174,24 @@ fn an_aborted_transaction_over_several_segments() {
     assert_eq!((index.first_offset, index.last_offset, index.last_stable_offset), (0, 6, 7));
 }
 
+/// What a real Kafka answers: `transactions-reading/only-those-that-overlap` in `tests/golden/kafka`.
+#[test]
+fn aborted_transactions_are_told_of_up_to_the_next_index_entry() {
+    let mut log = log_with(|config| config.index_interval_bytes = 2 * transactional(1, 0, 1).size_in_bytes());
+    for sequence in 0..8 {
+        append(&mut log, transactional(1, sequence, 1));
+    }
+    let bound = |log: &UnifiedLog, from| log.upper_bound_of(&log.read(from, 1, 99, true).expect("it is there"));
+    let indexed: Vec<u32> = log.segments()[0].offset_index().iter().map(|entry| entry.relative_offset).collect();
+    assert_eq!(indexed, [3, 6], "more than two batches after the entry before");
+    let bounds: Vec<_> = (0..8).map(|from| bound(&log, from)).collect();
+    assert_eq!(bounds, [3, 3, 3, 6, 6, 6, 8, 8].map(Some));
+    log.roll(8, NOW);
+    append(&mut log, transactional(1, 8, 1));
+    assert_eq!((bound(&log, 7), bound(&log, 8)), (Some(8), Some(9)), "the next segment, the log's end");
+    assert_eq!(log.upper_bound_of(&[]), None);
+}
+
 #[test]
 fn the_transaction_index_on_leader_and_follower() {
     let mut log = empty_log();

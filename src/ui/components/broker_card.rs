@@ -2,13 +2,17 @@
 
 use super::stage::{opener, presses};
 use super::strip::{DENSE_X, dense_label, strip};
+use super::{client_card, processor_card};
 use crate::ui::geometry::{CardShape, HEAD, STRIP, STRIP_DENSE, shown};
 use crate::ui::hooks::{use_lab, use_texts};
 use crate::ui::i18n::Texts;
+use crate::ui::lab::Lab;
 use crate::ui::same::Same;
 use crate::ui::state::{Action, Selection, Target};
-use crate::ui::words::{ids, node_name};
-use delivery_lab::view::{BrokerView, NodeBody, NodeStatus, NodeView, PartitionView, ReplicaRole};
+use crate::ui::words::{ids, node_name, text_width};
+use delivery_lab::view::{
+    Activity, BrokerView, ControllerView, NodeBody, NodeStatus, NodeView, PartitionView, ReplicaRole,
+};
 use std::rc::Rc;
 use yew::prelude::*;
 
@@ -26,6 +30,7 @@ pub struct CardProps {
 /// The classes of a node's group.
 pub fn node_classes(node: &NodeView, kind: &'static str, selected: bool) -> Classes {
     let status = match node.status {
+        NodeStatus::Up if matches!(node.doing, Activity::ProducerFenced | Activity::Failed { .. }) => "failed",
         NodeStatus::Up => "up",
         NodeStatus::Fenced => "fenced",
         NodeStatus::Paused => "paused",
@@ -49,13 +54,23 @@ pub fn state_words(node: &NodeView, t: &Texts) -> Option<&'static str> {
     }
 }
 
+/// A node on the stage. One component for all kinds: it is drawn again only when its node, place or selection changes.
 #[component]
-pub fn BrokerCard(props: &CardProps) -> Html {
+pub fn NodeCard(props: &CardProps) -> Html {
     let (lab, t) = (use_lab(), use_texts());
+    match &props.node.body {
+        NodeBody::Broker(it) => broker(props, it, &lab, t),
+        NodeBody::Controller(it) => controller(props, it, &lab, t),
+        NodeBody::Producer(it) => client_card::producer(props, it, &lab, t),
+        NodeBody::Consumer(it) => client_card::consumer(props, it, &lab, t),
+        NodeBody::Processor(it) => processor_card::processor(props, it, &lab, t),
+    }
+}
+
+fn broker(props: &CardProps, broker: &BrokerView, lab: &Lab, t: &Texts) -> Html {
     let node = &*props.node;
-    let NodeBody::Broker(broker) = &node.body else { return html! {} };
     let (area, shape) = (props.shape.area, props.shape);
-    let (onclick, onkeydown) = opener(&lab, Target::Node(node.id));
+    let (onclick, onkeydown) = opener(lab, Target::Node(node.id));
     let name = node_name(&node.name);
     let role = role_words(broker, node, t);
     let doing = (t.activity)(&node.doing, props.left_us);
@@ -78,7 +93,11 @@ pub fn BrokerCard(props: &CardProps) -> Html {
             }
         });
         let selected = props.partition.as_ref() == Some(&partition.name);
-        let label = (t.partition_label)(&partition.name, &name, partition.log_end_offset, partition.high_watermark);
+        let mut label = (t.partition_label)(&partition.name, &name, partition.log_end_offset, partition.high_watermark);
+        let unseen = partition.high_watermark - partition.last_stable_offset;
+        if unseen > 0 {
+            label = format!("{label}. {}", (t.hidden_records)(unseen));
+        }
         let leads = partition.role == ReplicaRole::Leader;
         html! {
             <g key={&*partition.name} class={classes!("partition", selected.then_some("selected"))} role="button" tabindex="0"
@@ -86,17 +105,26 @@ pub fn BrokerCard(props: &CardProps) -> Html {
                 <rect class="hit" x="6" y="-6" width={(area.w - 12.0).to_string()} height={(height - 2.0).to_string()} rx="6" />
                 if shape.dense {
                     { dense_label(partition, leads) }
-                    <g transform={format!("translate({DENSE_X},2)")}>{ strip(partition, &shape, node.id, &lab) }</g>
+                    <g transform={format!("translate({DENSE_X},2)")}>{ strip(partition, &shape, node.id, lab) }</g>
                 } else {
                     <text class="tp" x="16" y="9">{ &partition.name }
                         <tspan class="dim" dx="8">{ (t.epoch)(partition.leader_epoch) }</tspan></text>
                     <text class="dim end" x={(area.w - 16.0).to_string()} y="9">{ sync_words(partition, node.id, t) }</text>
-                    <g transform="translate(16,29)">{ strip(partition, &shape, node.id, &lab) }</g>
+                    <g transform="translate(16,29)">{ strip(partition, &shape, node.id, lab) }</g>
                 }
             </g>
         }
     });
+    // What else there is, as far as there is room beside its role.
     let hidden = broker.partitions.len() - shown(broker).count();
+    let used = text_width(&name, 15.0) + text_width(&role, 12.0) + 56.0;
+    let mut more = match (broker.transactions.is_empty(), hidden) {
+        (false, _) => vec!["◆ txn coordinator".to_owned(), "◆ txn".to_owned()],
+        (true, 0) => Vec::new(),
+        (true, hidden) => vec![(t.internal_hidden)(hidden), format!("+{hidden}")],
+    };
+    let coordinated = broker.transactions.iter().map(|it| &*it.transactional_id).collect::<Vec<_>>().join(", ");
+    more.retain(|text| used + text_width(text, 11.0) < area.w);
     let state = state_words(node, t);
     html! {
         <g class={node_classes(node, "broker", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
@@ -107,8 +135,8 @@ pub fn BrokerCard(props: &CardProps) -> Html {
                 <text class="title" x="16" y="22">{ &name }<tspan class="sub" dx="8">{ role }</tspan></text>
                 if let Some(state) = state {
                     <text class="say end" x={(area.w - 16.0).to_string()} y="22">{ state }</text>
-                } else if hidden > 0 {
-                    <text class="dim end" x={(area.w - 16.0).to_string()} y="22">{ (t.internal_hidden)(hidden) }</text>
+                } else if let Some(text) = more.first() {
+                    <text class="dim end" x={(area.w - 16.0).to_string()} y="22"><title>{ &coordinated }</title>{ text }</text>
                 }
             </g>
             { for strips }
@@ -146,30 +174,23 @@ fn sync_words(partition: &PartitionView, broker: u16, t: &Texts) -> String {
 /// A controller's card is at least so wide if it is the only one.
 const ALONE: f64 = 260.0;
 
-#[component]
-pub fn ControllerCard(props: &CardProps) -> Html {
-    let (lab, t) = (use_lab(), use_texts());
+fn controller(props: &CardProps, it: &ControllerView, lab: &Lab, t: &Texts) -> Html {
     let node = &*props.node;
     let area = props.shape.area;
-    let (onclick, onkeydown) = opener(&lab, Target::Node(node.id));
+    let (onclick, onkeydown) = opener(lab, Target::Node(node.id));
     let name = node_name(&node.name);
     let doing = (t.activity)(&node.doing, props.left_us);
     let label = (t.node_label)(&name, "", &doing);
     let state = state_words(node, t);
-    let place = match &node.body {
-        NodeBody::Controller(it) => {
-            let star = if it.quorum.active { "★ " } else { "" };
-            format!("{star}{} · {}", it.quorum.role.unwrap_or("–"), it.quorum.epoch)
-        }
-        _ => String::new(),
-    };
+    let star = if it.quorum.active { "★ " } else { "" };
+    let place = format!("{star}{} · {}", it.quorum.role.unwrap_or("–"), it.quorum.epoch);
     html! {
         <g class={node_classes(node, "controller", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
             <rect class="card" width={area.w.to_string()} height={area.h.to_string()} rx="10" />
             { crossed(node, area.w, area.h) }
             <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
                 <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height={(area.h - 6.0).to_string()} rx="8" />
-                if area.w < ALONE {
+                if area.w < ALONE && area.h > 40.0 {
                     // One of a quorum: side by side, and small.
                     <text class="small" x="6" y="20">{ &name }</text>
                     <text class="dim" x="6" y="37">{ state.map_or(place, str::to_owned) }</text>

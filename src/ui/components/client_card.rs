@@ -2,18 +2,25 @@
 
 use super::broker_card::{CardProps, crossed, node_classes, state_words};
 use super::stage::opener;
-use crate::ui::geometry::{CELL, CELL_GAP, SINK_HEIGHT, SINK_ROWS, consumer_height, fit};
-use crate::ui::hooks::{use_lab, use_texts};
+use crate::ui::geometry::{CELL, CELL_GAP, SINK_HEIGHT, SINK_ROWS, consumer_height, fit, isolation};
 use crate::ui::i18n::Texts;
+use crate::ui::lab::Lab;
 use crate::ui::state::Target;
-use crate::ui::words::{mono_width, node_name, shorten, shorten_mono, text_width, two_lines};
-use delivery_lab::view::{Activity, ConsumerView, NodeBody, NodeStatus, NodeView, ProducerView, SinkRow};
+use crate::ui::words::{lines, mono_width, node_name, shorten, shorten_mono, text_width};
+use delivery_lab::view::{Activity, ConsumerView, NodeStatus, NodeView, ProducerView, SinkRow, SinkView};
 use yew::prelude::*;
 
 /// A key and its value on one line.
-fn pair(y: f64, w: f64, key: &str, value: &str, changed: bool) -> Html {
-    let width = mono_width(value, 10.2);
+pub fn pair(y: f64, w: f64, key: &str, value: &str, changed: bool) -> Html {
+    let value = shorten_mono(value, 10.2, w - 32.0);
+    let width = mono_width(&value, 10.2);
     let room = w - 32.0 - width - 8.0;
+    // Some values say by themselves what they are.
+    let key = match key {
+        "state" | "isolation" if mono_width(key, 10.2) > room => "",
+        "transactional.id" if mono_width(key, 10.2) > room => "txn id",
+        _ => key,
+    };
     html! {
         <>
             if changed {
@@ -26,7 +33,7 @@ fn pair(y: f64, w: f64, key: &str, value: &str, changed: bool) -> Html {
 }
 
 /// Cells that are not in a log: buffered, or waiting to be processed.
-fn loose_cells(records: &[u32], width: f64, cell: f64) -> Html {
+pub fn loose_cells(records: &[u32], width: f64, cell: f64) -> Html {
     let room = fit(width, cell);
     let cut = records.len() > room;
     let count = if cut { room.saturating_sub(1) } else { records.len() };
@@ -50,40 +57,41 @@ fn loose_cells(records: &[u32], width: f64, cell: f64) -> Html {
 
 /// Whether all goes as it should: colour is for what does not.
 fn calm(node: &NodeView) -> bool {
-    let trouble = matches!(node.doing, Activity::Retrying { .. } | Activity::BackingOff { .. } | Activity::Fenced);
+    let trouble = matches!(
+        node.doing,
+        Activity::Retrying { .. } | Activity::BackingOff { .. } | Activity::Fenced | Activity::ProducerFenced
+    );
     node.status == NodeStatus::Up && !trouble
 }
 
-/// What it is doing, in at most two lines.
-fn say(node: &NodeView, t: &Texts, left_us: u64, y: f64, w: f64) -> Html {
+/// What it is doing, in two lines, or three where there is more to say.
+pub fn say(node: &NodeView, t: &Texts, left_us: u64, y: f64, w: f64) -> Html {
     let text = state_words(node, t).map_or_else(|| (t.activity)(&node.doing, left_us), str::to_owned);
-    let (first, second) = two_lines(&text, 12.5, w - 28.0);
     let class = classes!("say", calm(node).then_some("calm"));
-    html! {
-        <>
-            <text class={class.clone()} x="16" y={y.to_string()}>{ first }</text>
-            if !second.is_empty() { <text {class} x="16" y={(y + 15.0).to_string()}>{ second }</text> }
-        </>
-    }
+    let most = if matches!(node.doing, Activity::ProducerFenced | Activity::Failed { .. }) { 3 } else { 2 };
+    lines(&text, 12.5, w - 28.0, most)
+        .into_iter()
+        .enumerate()
+        .map(|(at, line)| {
+            html! { <text key={at} class={class.clone()} x="16" y={(y + 15.0 * at as f64).to_string()}>{ line }</text> }
+        })
+        .collect()
 }
 
-fn head(node: &NodeView, kind: &str, w: f64) -> Html {
-    let name = shorten(&node_name(&node.name), 17.0, w - 32.0);
-    let kind = shorten(&kind.to_ascii_lowercase(), 13.0, w - 42.0 - text_width(&name, 17.0));
+pub fn head(node: &NodeView, kind: &str, w: f64) -> Html {
+    let name = shorten(&node_name(&node.name), 16.0, w - 32.0);
+    let kind = shorten(&kind.to_ascii_lowercase(), 12.0, w - 40.0 - text_width(&name, 16.0));
     html! { <text class="title" x="16" y="26">{ name }<tspan class="sub" dx="7">{ kind }</tspan></text> }
 }
 
-#[component]
-pub fn ProducerCard(props: &CardProps) -> Html {
-    let (lab, t) = (use_lab(), use_texts());
+pub fn producer(props: &CardProps, it: &ProducerView, lab: &Lab, t: &Texts) -> Html {
     let node = &*props.node;
-    let NodeBody::Producer(it) = &node.body else { return html! {} };
     let area = props.shape.area;
-    let (onclick, onkeydown) = opener(&lab, Target::Node(node.id));
+    let (onclick, onkeydown) = opener(lab, Target::Node(node.id));
     let doing = (t.activity)(&node.doing, props.left_us);
     let label = (t.node_label)(&node.name, t.producer, &doing);
-    let lines = producer_lines(it, t);
-    let after = 50.0 + 18.0 * lines.len() as f64;
+    let pairs = producer_lines(it, t);
+    let after = 50.0 + 18.0 * pairs.len() as f64;
     let buffered: Vec<u32> = it.buffer.iter().map(|(record, _)| *record).collect();
     html! {
         <g class={node_classes(node, "producer", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
@@ -93,7 +101,7 @@ pub fn ProducerCard(props: &CardProps) -> Html {
                 <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="32" rx="8" />
                 { head(node, t.producer, area.w) }
             </g>
-            { for lines.iter().enumerate().map(|(at, (key, value, changed))| pair(50.0 + 18.0 * at as f64, area.w, key, value, *changed)) }
+            { for pairs.iter().enumerate().map(|(at, (key, value, changed))| pair(50.0 + 18.0 * at as f64, area.w, key, value, *changed)) }
             <text class="kv" x="16" y={(after + 8.0).to_string()}>{ t.buffer }</text>
             <g transform={format!("translate({:.1},{:.1})", 22.0 + text_width(t.buffer, 11.5), after - 8.0)}>
                 { loose_cells(&buffered, area.w - 36.0 - text_width(t.buffer, 11.5), props.shape.cell_width) }
@@ -111,25 +119,26 @@ fn producer_lines(it: &ProducerView, t: &Texts) -> Vec<(String, String, bool)> {
         .take(6)
         .map(|(key, value, changed)| (key.to_string(), value.to_string(), *changed))
         .collect();
+    lines.extend(manager_lines(it));
     lines.push((t.sent_of.to_owned(), format!("{} / {}", it.sent, it.total), false));
     lines.push((t.in_flight.to_owned(), (t.in_flight_of)(it.in_flight.len(), it.max_in_flight), false));
     lines
 }
 
-#[component]
-pub fn ConsumerCard(props: &CardProps) -> Html {
-    let (lab, t) = (use_lab(), use_texts());
+/// The state of a transactional producer, its id and epoch.
+pub fn manager_lines(it: &ProducerView) -> Vec<(String, String, bool)> {
+    let Some(manager) = &it.manager else { return Vec::new() };
+    let identity = it.producer_id.map_or_else(|| "–".to_owned(), |(id, epoch)| format!("{id} · {epoch}"));
+    vec![("state".to_owned(), manager.state.to_owned(), false), ("id · epoch".to_owned(), identity, false)]
+}
+
+pub fn consumer(props: &CardProps, it: &ConsumerView, lab: &Lab, t: &Texts) -> Html {
     let node = &*props.node;
-    let it = match &node.body {
-        NodeBody::Consumer(it) => it,
-        NodeBody::Processor(it) => &it.reader,
-        _ => return html! {},
-    };
     let area = props.shape.area;
-    let (onclick, onkeydown) = opener(&lab, Target::Node(node.id));
+    let (onclick, onkeydown) = opener(lab, Target::Node(node.id));
     let doing = (t.activity)(&node.doing, props.left_us);
     let label = (t.node_label)(&node.name, t.consumer, &doing);
-    let h = consumer_height(it.positions.len());
+    let h = consumer_height(it);
     let sink_y = area.h - SINK_HEIGHT;
     let lines = position_lines(it, t);
     let after = 50.0 + 18.0 * lines.len() as f64;
@@ -143,33 +152,45 @@ pub fn ConsumerCard(props: &CardProps) -> Html {
                 <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="32" rx="8" />
                 { head(node, t.consumer, area.w) }
             </g>
-            { for lines.iter().enumerate().map(|(at, (key, value))| pair(50.0 + 18.0 * at as f64, area.w, key, value, false)) }
+            { for lines.iter().enumerate().map(|(at, (key, value, changed))| pair(50.0 + 18.0 * at as f64, area.w, key, value, *changed)) }
             <text class="kv" x="16" y={(after + 4.0).to_string()}>{ name }</text>
             <g transform={format!("translate({:.1},{:.1})", 22.0 + text_width(name, 11.5), after - 12.0)}>
                 { loose_cells(waiting, area.w - 36.0 - text_width(name, 11.5), props.shape.cell_width) }
             </g>
             { say(node, t, props.left_us, after + 31.0, area.w) }
-            <g class="sink" transform={format!("translate(0,{sink_y:.1})")}>
-                <rect class="card" width={area.w.to_string()} height={SINK_HEIGHT.to_string()} rx="10" />
-                <text class="title" x="16" y="24">{ t.sink }<tspan class="sub" dx="7">{ (t.sink_of)(&it.sink.dedupe) }</tspan></text>
-                <g transform="translate(16,34)">{ sink_rows(&it.sink.rows, area.w - 32.0, props.shape.cell_width) }</g>
-            </g>
+            { sink(&it.sink, sink_y, area.w, props.shape.cell_width, t) }
         </g>
     }
 }
 
-fn position_lines(it: &ConsumerView, t: &Texts) -> Vec<(String, String)> {
+/// The external system behind an application.
+pub fn sink(it: &SinkView, y: f64, w: f64, cell: f64, t: &Texts) -> Html {
+    html! {
+        <g class="sink" transform={format!("translate(0,{y:.1})")}>
+            <rect class="card" width={w.to_string()} height={SINK_HEIGHT.to_string()} rx="10" />
+            <text class="title" x="16" y="24">{ t.sink }<tspan class="sub" dx="7">{ (t.sink_of)(&it.dedupe) }</tspan></text>
+            <g transform="translate(16,34)">{ sink_rows(&it.rows, w - 32.0, cell) }</g>
+        </g>
+    }
+}
+
+/// How far it is in each partition, and what it may read where there are transactions.
+pub fn position_lines(it: &ConsumerView, t: &Texts) -> Vec<(String, String, bool)> {
     let number = |it: Option<i64>| it.map_or_else(|| "–".to_owned(), |it| it.to_string());
+    let mut lines = Vec::new();
     if let [one] = it.positions.as_slice() {
-        return vec![(t.position.to_owned(), number(one.position)), (t.committed.to_owned(), number(one.committed))];
+        lines.push((t.position.to_owned(), number(one.position), false));
+        lines.push((t.committed.to_owned(), number(one.committed), false));
+    } else {
+        let each = it.positions.iter().take(4);
+        lines.extend(each.map(|one| {
+            (one.partition.to_string(), format!("{} · ✓{}", number(one.position), number(one.committed)), false)
+        }));
+        if lines.is_empty() {
+            lines.push((t.position.to_owned(), "–".to_owned(), false));
+        }
     }
-    let lines = it.positions.iter().take(4);
-    let mut lines: Vec<(String, String)> = lines
-        .map(|one| (one.partition.to_string(), format!("{} · ✓{}", number(one.position), number(one.committed))))
-        .collect();
-    if lines.is_empty() {
-        lines.push((t.position.to_owned(), "–".to_owned()));
-    }
+    lines.extend(isolation(it).map(|(_, value, changed)| ("isolation".to_owned(), value.to_string(), *changed)));
     lines
 }
 

@@ -2,7 +2,8 @@
 
 use super::files::{Download, Segments};
 use super::hex::Hex;
-use super::messages;
+use super::strip::kind_class;
+use super::{inspector_txn, messages};
 use crate::ui::hooks::{use_lab, use_texts};
 use crate::ui::i18n::Texts;
 use crate::ui::lab::Lab;
@@ -11,7 +12,8 @@ use crate::ui::same::Same;
 use crate::ui::state::{Action, Selection};
 use crate::ui::words::{clock, ids, node_name, records};
 use delivery_lab::view::{
-    BrokerView, ClusterView, ConsumerView, ControllerView, NodeBody, NodeView, PartitionView, ProducerView,
+    BrokerView, CellKind, ClusterView, ConsumerView, ControllerView, NodeBody, NodeView, PartitionView, ProducerView,
+    SinkView,
 };
 use std::rc::Rc;
 use yew::prelude::*;
@@ -40,6 +42,7 @@ pub fn Inspector(props: &InspectorProps) -> Html {
                 None => html! { <p class="soft pad">{ t.nothing_selected }</p> },
             }
         }
+        Selection::Transaction(id) => inspector_txn::transaction(view, id, t),
         Selection::Message(id) => match view.messages.iter().find(|it| it.id == *id) {
             Some(message) => {
                 let arrives = message.arrives_us.map_or_else(|| "–".to_owned(), |us| format!("{} s", clock(us)));
@@ -62,12 +65,13 @@ pub fn Inspector(props: &InspectorProps) -> Html {
     };
     let hash = {
         let events = view.events;
-        use_memo((events, lab), |(_, lab)| lab.state_hash())
+        use_memo((events, lab.clone()), |(_, lab)| lab.state_hash())
     };
     html! {
         <div id="panel" class="inspector" role="tabpanel" aria-labelledby="tab-inspector">
             <nav class="chips" aria-label={t.inspector}>{ for view.nodes.iter().map(|node| html! {
-                <NodeChip key={node.id} id={node.id} name={node.name.clone()} current={props.selection == Selection::Node(node.id)} /> }) }</nav>
+                <NodeChip key={node.id} id={node.id} name={node.name.clone()} current={props.selection == Selection::Node(node.id)} /> }) }
+                { for inspector_txn::transactions(view).into_iter().map(|(_, it)| chip(&it.transactional_id, &props.selection, &lab)) }</nav>
             { content }
             <p class="soft mono">{ "state hash " }{ &*hash }</p>
         </div>
@@ -89,13 +93,22 @@ fn NodeChip(props: &ChipProps) -> Html {
     html! { <button {onclick} aria-pressed={props.current.to_string()}>{ node_name(&props.name) }</button> }
 }
 
+/// The chip of a transactional id.
+fn chip(id: &Rc<str>, selection: &Selection, lab: &Lab) -> Html {
+    let to = Selection::Transaction(id.clone());
+    let current = *selection == to;
+    let lab = lab.clone();
+    let onclick = Callback::from(move |_| lab.tell(Action::Select(to.clone())));
+    html! { <button key={format!("t-{id}")} class="txn" {onclick} aria-pressed={current.to_string()}><span aria-hidden="true">{ "◆ " }</span>{ &**id }</button> }
+}
+
 fn partition(node: &NodeView, name: &str) -> Option<Same<PartitionView>> {
     let NodeBody::Broker(broker) = &node.body else { return None };
     broker.partitions.iter().find(|it| &*it.name == name).map(Same::from)
 }
 
 /// Names and values.
-fn facts(list: Vec<(&'static str, String)>) -> Html {
+pub(super) fn facts(list: Vec<(&'static str, String)>) -> Html {
     html! { <dl class="facts">{ for list.into_iter().map(|(name, value)| html! { <div key={name}><dt>{ name }</dt><dd>{ value }</dd></div> }) }</dl> }
 }
 
@@ -110,6 +123,11 @@ pub(super) fn table(caption: &str, heads: &[&'static str], rows: Vec<Vec<Html>>)
             </table>
         </div>
     }
+}
+
+/// A text, or a dash where there is none.
+pub(super) fn or_dash(text: Option<&str>) -> String {
+    text.unwrap_or("–").to_owned()
 }
 
 pub(super) fn text(value: impl ToString) -> Html {
@@ -129,9 +147,9 @@ fn NodeBox(props: &NodeProps) -> Html {
     let body = match &node.body {
         NodeBody::Broker(it) => broker(it, node.id, &lab, t),
         NodeBody::Controller(it) => controller(it, &props.names, node),
-        NodeBody::Producer(it) => producer(it, t),
+        NodeBody::Producer(it) => producer(it, &lab, t),
         NodeBody::Consumer(it) => consumer(it, t),
-        NodeBody::Processor(it) => html! { <>{ consumer(&it.reader, t) }{ producer(&it.writer, t) }</> },
+        NodeBody::Processor(it) => inspector_txn::processor(it, &lab, t),
     };
     html! {
         <>
@@ -163,6 +181,7 @@ fn broker(it: &BrokerView, id: u16, lab: &Lab, t: &Texts) -> Html {
     html! {
         <>
             { facts(vec![("broker_epoch", it.broker_epoch.to_string()), ("metadata_offset", it.metadata_offset.to_string())]) }
+            { inspector_txn::coordinated(&it.transactions, lab) }
             { table("replicas", &heads, rows.collect()) }
         </>
     }
@@ -207,44 +226,73 @@ fn controller(it: &ControllerView, names: &[Rc<str>], node: &NodeView) -> Html {
     }
 }
 
-fn producer(it: &ProducerView, t: &Texts) -> Html {
-    let settings = it
-        .settings
-        .iter()
-        .map(|(key, value, changed)| vec![text(key), text(value), text(if *changed { "≠" } else { "" })]);
-    let buffer = it.buffer.iter().map(|(record, partition)| vec![text(record), text(partition)]);
-    let flying = it.in_flight.iter().map(|it| {
-        vec![text(records(&it.records)), text(it.to), text(it.attempt), text(format!("{} s", clock(it.deadline_us)))]
-    });
-    let id = it.producer_id.map_or_else(|| "–".to_owned(), |(id, epoch)| format!("{id} / {epoch}"));
+fn producer(it: &ProducerView, lab: &Lab, t: &Texts) -> Html {
+    let id = identity(it);
     html! {
         <>
             { facts(vec![
-                ("topic", it.topic.to_string()), ("producer id / epoch", id),
+                ("topic", it.topic.to_string()), ("producer id / epoch", id.clone()),
                 ("sent", format!("{} / {}", it.sent, it.total)), ("acked", it.acked.to_string()), ("failed", it.failed.to_string()),
             ]) }
-            { table(t.in_flight, &["records", "broker", "attempt", "request.timeout"], flying.collect()) }
-            { table(t.buffer, &["record", "partition"], buffer.collect()) }
-            { table(t.settings, &["key", "value", ""], settings.collect()) }
+            if let Some(manager) = &it.manager { { inspector_txn::manager(manager, &id, lab, t) } }
+            { on_its_way(it, t) }
+            { settings(&it.settings, t) }
         </>
     }
 }
 
-fn consumer(it: &ConsumerView, t: &Texts) -> Html {
+/// Producer id and epoch.
+pub(super) fn identity(it: &ProducerView) -> String {
+    it.producer_id.map_or_else(|| "–".to_owned(), |(id, epoch)| format!("{id} / {epoch}"))
+}
+
+/// What a producer client has in flight, and in its buffer.
+pub(super) fn on_its_way(it: &ProducerView, t: &Texts) -> Html {
+    let buffer = it.buffer.iter().map(|(record, partition)| vec![text(record), text(partition)]);
+    let flying = it.in_flight.iter().map(|it| {
+        vec![text(records(&it.records)), text(it.to), text(it.attempt), text(format!("{} s", clock(it.deadline_us)))]
+    });
+    html! {
+        <>
+            { table(t.in_flight, &["records", "broker", "attempt", "request.timeout"], flying.collect()) }
+            { table(t.buffer, &["record", "partition"], buffer.collect()) }
+        </>
+    }
+}
+
+/// Settings worth seeing, and which differ from Kafka's defaults.
+pub(super) fn settings(list: &[(Rc<str>, Rc<str>, bool)], t: &Texts) -> Html {
+    let rows =
+        list.iter().map(|(key, value, changed)| vec![text(key), text(value), text(if *changed { "≠" } else { "" })]);
+    table(t.settings, &["key", "value", ""], rows.collect())
+}
+
+/// How far a reader is in each partition.
+pub(super) fn positions(it: &ConsumerView) -> Html {
     let number = |it: Option<i64>| it.map_or_else(|| "–".to_owned(), |it| it.to_string());
-    let positions = it
+    let rows = it
         .positions
         .iter()
         .map(|one| vec![text(&one.partition), text(number(one.position)), text(number(one.committed)), text(one.lag)]);
-    let sink = it.sink.rows.iter().map(|row| vec![text(row.record), text(row.effects), text(row.refused)]);
+    table("positions", &["partition", "position", "committed", "lag"], rows.collect())
+}
+
+/// What happened in an external system.
+pub(super) fn effects(it: &SinkView, t: &Texts) -> Html {
+    let rows = it.rows.iter().map(|row| vec![text(row.record), text(row.effects), text(row.refused)]);
+    table(t.sink, &["record", "effects", "refused"], rows.collect())
+}
+
+fn consumer(it: &ConsumerView, t: &Texts) -> Html {
     html! {
         <>
             { facts(vec![
-                ("group.id", it.group.as_deref().unwrap_or("–").to_owned()),
+                ("group.id", or_dash(it.group.as_deref())),
                 ("polled", records(&it.pending)), ("worker", records(&it.worker)), ("dedupe", it.sink.dedupe.to_string()),
             ]) }
-            { table("positions", &["partition", "position", "committed", "lag"], positions.collect()) }
-            { table(t.sink, &["record", "effects", "refused"], sink.collect()) }
+            { positions(it) }
+            { effects(&it.sink, t) }
+            { settings(&it.settings, t) }
         </>
     }
 }
@@ -267,12 +315,13 @@ fn PartitionBox(props: &PartitionProps) -> Html {
     let cells = it.cells.iter().map(|cell| {
         let (lab, name, base) = (lab.clone(), it.name.clone(), cell.batch);
         let onclick = Callback::from(move |_| lab.tell(Action::Select(Selection::Batch(broker, name.clone(), base))));
-        let class = classes!("cellb", if cell.committed { "committed" } else { "appended" }, cell.duplicate.then_some("dup"));
+        let class = classes!("cellb", if cell.committed { "committed" } else { "appended" }, cell.duplicate.then_some("dup"), kind_class(cell.kind));
+        let sign = if cell.kind == CellKind::AbortMarker { "◇" } else { "◆" };
         let record = cell.record.map(|it| it.to_string());
         let label = format!("offset {}, record {}, batch {}", cell.offset, record.as_deref().unwrap_or("–"), cell.batch);
         html! {
             <button key={cell.offset.to_string()} {class} {onclick} data-r={record.clone()} aria-label={label.clone()} title={label} aria-pressed={(shown == Some(cell.batch)).to_string()}>
-                <b>{ record.unwrap_or_else(|| "◆".to_owned()) }</b><small>{ cell.offset }</small>
+                <b>{ record.unwrap_or_else(|| sign.to_owned()) }</b><small>{ cell.offset }</small>
             </button>
         }
     });
@@ -287,15 +336,6 @@ fn PartitionBox(props: &PartitionProps) -> Html {
         ]
     });
     let epochs = it.epochs.iter().map(|(epoch, start)| vec![text(epoch), text(start)]);
-    let producers = it.producers.iter().map(|one| {
-        let batches = one
-            .batches
-            .iter()
-            .map(|(first, last, offset)| format!("{first}–{last} @ {offset}"))
-            .collect::<Vec<_>>()
-            .join(", ");
-        vec![text(one.producer_id), text(one.epoch), text(batches)]
-    });
     html! {
         <>
             <h3>{ &*it.name }{ " · " }{ node_name(&props.name) }<small>{ " " }{ role(it, t) }</small></h3>
@@ -314,7 +354,7 @@ fn PartitionBox(props: &PartitionProps) -> Html {
                 if !it.followers.is_empty() { { table("followers", &["broker", "LEO", "last caught up", "in sync"], followers.collect()) } }
                 <Segments {broker} node={props.name.clone()} partition={props.partition.clone()} />
                 { table("leader epochs", &["epoch", "start offset"], epochs.collect()) }
-                if !it.producers.is_empty() { { table("producers", &["producer id", "epoch", "last batches (sequence @ offset)"], producers.collect()) } }
+                { inspector_txn::producers(it) }
             </div>
         </>
     }

@@ -1,6 +1,7 @@
 //! The lanes: one a node, arrows for messages, marks for what is worth one. The playhead is its own component, so that
 //! the arrows are drawn only when there are others.
 
+use super::swim;
 use crate::ui::dom;
 use crate::ui::hooks::{use_lab, use_texts, use_width};
 use crate::ui::i18n::Texts;
@@ -29,16 +30,18 @@ pub struct BoxProps {
 
 /// From time and node to a point.
 #[derive(Clone, PartialEq)]
-struct Scale {
-    from: u64,
-    to: u64,
+pub(super) struct Scale {
+    pub from: u64,
+    pub to: u64,
     width: f64,
     /// The lane of each node, if it has one.
     lanes: Vec<Option<usize>>,
+    /// How many transactional ids have a lane below them.
+    swims: usize,
 }
 
 impl Scale {
-    fn x(&self, us: u64) -> f64 {
+    pub fn x(&self, us: u64) -> f64 {
         let share = (us as f64 - self.from as f64) / (self.to - self.from).max(1) as f64;
         LEFT + share * (self.width - LEFT - RIGHT)
     }
@@ -53,15 +56,20 @@ impl Scale {
         self.from + (share * (self.to - self.from) as f64) as u64
     }
 
+    /// The middle of the lane of a transactional id.
+    pub fn swim(&self, at: usize) -> f64 {
+        TOP + (self.lanes.iter().flatten().count() + at) as f64 * LANE
+    }
+
     fn height(&self) -> f64 {
-        TOP + self.lanes.iter().flatten().count() as f64 * LANE + 12.0
+        self.swim(self.swims) + 12.0
     }
 }
 
 /// The rank of controllers, whose lanes are shown only with the traffic.
 pub const CONTROLLERS: u8 = 2;
 
-/// From top to bottom: producers, brokers, controllers, consumers.
+/// From top to bottom: producers, brokers, controllers, processors, consumers.
 fn lanes_of(nodes: &[(Rc<str>, u8)], traffic: bool) -> Vec<Option<usize>> {
     let mut order: Vec<usize> = (0..nodes.len()).filter(|id| traffic || nodes[*id].1 != CONTROLLERS).collect();
     sort_short(&mut order, |a, b| (nodes[*a].1, *a) < (nodes[*b].1, *b));
@@ -74,8 +82,13 @@ pub fn LanesBox(props: &BoxProps) -> Html {
     let holder = use_node_ref();
     let width = use_width(&holder, 1400.0).max(560.0);
     let timeline = &props.timeline;
-    let scale =
-        Scale { from: timeline.from_us, to: timeline.to_us, width, lanes: lanes_of(&props.nodes, props.traffic) };
+    let scale = Scale {
+        from: timeline.from_us,
+        to: timeline.to_us,
+        width,
+        lanes: lanes_of(&props.nodes, props.traffic),
+        swims: timeline.transactions.len(),
+    };
     let seek = {
         let (lab, scale) = (lab.clone(), scale.clone());
         move |event: &PointerEvent| {
@@ -164,6 +177,16 @@ fn Lanes(props: &LanesProps) -> Html {
             <clipPath id="in-lanes"><rect x={(LEFT - 5.0).to_string()} width={(end - LEFT + 10.0).to_string()} height={scale.height().to_string()} /></clipPath>
             { ticks(scale) }
             { for lines }
+            { for timeline.transactions.iter().enumerate().map(|(at, lane)| {
+                let y = scale.swim(at);
+                html! {
+                    <g key={format!("t-{}", lane.transactional_id)}>
+                        <text class="lane" x="12" y={(y + 4.0).to_string()}>{ "◆ " }{ shorten(&lane.transactional_id, 10.5, LEFT - 24.0) }</text>
+                        <path class="laneline" d={format!("M{LEFT} {y} H{end}")} />
+                    </g>
+                }
+            }) }
+            { swim::lanes(&timeline.transactions, scale, &props.names, t, &lab) }
             <g clip-path="url(#in-lanes)">
                 { for arrows }
                 { for marks.into_iter().filter_map(|mark| draw_mark(mark, scale, t)) }

@@ -20,7 +20,7 @@ pub fn Lede(props: &LedeProps) -> Html {
     let t = lang.texts();
     let Some(about) = props.scenario.about.clone() else { return html! {} };
     let next = about.try_next.as_deref().and_then(|change| {
-        let new = apply(&props.scenario, change, t)?;
+        let new = apply(&props.scenario, change)?;
         let changed = changes(&props.scenario, &new);
         let (name, key, _, value) = changed.first()?.clone();
         let onclick = Callback::from({

@@ -2,7 +2,7 @@
 
 use crate::ui::hooks::{use_lab, use_texts};
 use crate::ui::same::Same;
-use delivery_lab::view::{LedgerRow, LedgerView, RowStatus};
+use delivery_lab::view::{LedgerRow, LedgerView, RowStatus, TopicCounts};
 use std::rc::Rc;
 use web_sys::HtmlElement;
 use yew::prelude::*;
@@ -99,19 +99,38 @@ fn Row(props: &RowProps) -> Html {
         many => many.to_string(),
     };
     let acked = if row.error.is_some() { "✗".to_owned() } else { flag(row.acked) };
-    // Several groups have several counts.
-    let each = |of: fn(&(u32, u32)) -> u32, sum: u32| match row.by_group.as_slice() {
-        [] | [_] => count(sum),
-        groups => groups.iter().map(|group| of(group).to_string()).collect::<Vec<_>>().join("+"),
+    // Several topics and several groups have a sign each, in the order of the record's way.
+    let topics = |of: fn(&TopicCounts) -> u32, sum: u32| -> String {
+        match row.by_topic.as_slice() {
+            [] if row.aborted > 0 && sum == row.aborted => "◇".to_owned(),
+            [] => count(sum - row.aborted.min(sum)),
+            each => each
+                .iter()
+                .map(|it| if of(it) == 0 && it.aborted > 0 { "◇".to_owned() } else { count(of(it)) })
+                .collect(),
+        }
     };
-    let (delivered, processed) = (each(|it| it.0, row.delivered), each(|it| it.1, row.processed));
-    let cells = [flag(row.sent), acked, count(row.appended), count(row.committed), delivered, processed];
+    let groups = |of: fn(&(u32, u32)) -> u32, sum: u32| -> String {
+        match row.by_group.as_slice() {
+            [] | [_] => count(sum),
+            groups => groups.iter().map(|group| count(of(group))).collect(),
+        }
+    };
+    let cells = [
+        flag(row.sent),
+        acked,
+        topics(|it| it.appended, row.appended),
+        topics(|it| it.committed, row.committed),
+        groups(|it| it.0, row.delivered),
+        groups(|it| it.1, row.processed),
+    ];
     let class = match row.status {
         RowStatus::Waiting => "wait",
-        RowStatus::Sending | RowStatus::Stored | RowStatus::Processing => "now",
+        RowStatus::Sending | RowStatus::Stored | RowStatus::BehindLso | RowStatus::Processing => "now",
         RowStatus::Once => "once",
-        RowStatus::LogDuplicated | RowStatus::Duplicated | RowStatus::AbortedRead => "twice",
-        RowStatus::TakenBack => "refused",
+        RowStatus::LogDuplicated | RowStatus::Duplicated => "twice",
+        RowStatus::AbortedRead => "dirty",
+        RowStatus::TakenBack => "aborted",
         RowStatus::Refused => "refused",
         RowStatus::Lost | RowStatus::AckedLost => "lost",
     };

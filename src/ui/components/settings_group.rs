@@ -14,6 +14,8 @@ use yew::prelude::*;
 const FIRST: &[&str] = &[
     "acks",
     "enable.idempotence",
+    "transactional.id",
+    "transaction.timeout.ms",
     "retries",
     "request.timeout.ms",
     "delivery.timeout.ms",
@@ -24,6 +26,7 @@ const FIRST: &[&str] = &[
     "isolation.level",
     "auto.offset.reset",
     "max.poll.records",
+    "transaction.version",
     "min.insync.replicas",
     "unclean.leader.election.enable",
     "replica.lag.time.max.ms",
@@ -67,6 +70,7 @@ pub fn SettingsGroup(props: &GroupProps) -> Html {
     let kind = match place {
         Place::Producer(_) => t.producer,
         Place::Consumer(_) => t.consumer,
+        Place::Reader(_) | Place::Writer(_) => t.processor,
         Place::Topic(_) => t.topic,
         Place::Cluster => t.cluster,
     };
@@ -80,6 +84,7 @@ pub fn SettingsGroup(props: &GroupProps) -> Html {
         <details {open}>
             <summary>
                 { kind }{ " " }<b>{ place.name(scenario) }</b>
+                { match place { Place::Reader(_) => t.reads, Place::Writer(_) => t.writes, _ => "" } }
                 if changed > 0 { <span class="count" aria-hidden="true">{ changed }</span> }
             </summary>
             { for keys[..shown].iter().map(|key| html! {

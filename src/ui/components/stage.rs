@@ -1,11 +1,12 @@
 //! The stage: nodes, wires and messages at one moment.
 
-use super::broker_card::{BrokerCard, ControllerCard};
-use super::client_card::{ConsumerCard, ProducerCard};
+use super::broker_card::NodeCard;
 use super::messages::Messages;
+use super::strip::has_transactions;
 use crate::ui::dom;
-use crate::ui::geometry::{Stage, Wire, lay_out};
+use crate::ui::geometry::{Stage, Wire, lay_out, shown};
 use crate::ui::hooks::{use_lab, use_texts, use_width};
+use crate::ui::i18n::Texts;
 use crate::ui::lab::Lab;
 use crate::ui::same::Same;
 use crate::ui::state::{Action, Popover, Selection, Target};
@@ -82,28 +83,18 @@ pub fn StageBox(props: &StageProps) -> Html {
         let (key, shape) = (node.id, *shape);
         let selected = props.selection == Selection::Node(node.id);
         let node: Same<_> = node.into();
-        match &node.body {
-            NodeBody::Producer(_) => html! { <ProducerCard {key} {node} {shape} {left_us} {selected} /> },
-            NodeBody::Consumer(_) | NodeBody::Processor(_) => {
-                html! { <ConsumerCard {key} {node} {shape} {left_us} {selected} /> }
-            }
-            NodeBody::Controller(_) => html! { <ControllerCard {key} {node} {shape} {left_us} {selected} /> },
-            NodeBody::Broker(_) => {
-                let partition = match &props.selection {
-                    Selection::Partition(at, name) | Selection::Batch(at, name, _) if *at == node.id => {
-                        Some(name.clone())
-                    }
-                    _ => None,
-                };
-                html! { <BrokerCard {key} {node} {shape} {left_us} {selected} {partition} /> }
-            }
-        }
+        let partition = match &props.selection {
+            Selection::Partition(at, name) | Selection::Batch(at, name, _) if *at == node.id => Some(name.clone()),
+            _ => None,
+        };
+        html! { <NodeCard {key} {node} {shape} {left_us} {selected} {partition} /> }
     });
     let names: Vec<Rc<str>> = view.nodes.iter().map(|node| node.name.clone()).collect();
     let count = |wanted: fn(&NodeBody) -> bool| view.nodes.iter().filter(|node| wanted(&node.body)).count();
     let label = (t.stage_of)(
         count(|body| matches!(body, NodeBody::Producer(_))),
         count(|body| matches!(body, NodeBody::Broker(_))),
+        count(|body| matches!(body, NodeBody::Processor(_))),
         count(|body| matches!(body, NodeBody::Consumer(_))),
     );
     let on_traffic = {
@@ -123,6 +114,9 @@ pub fn StageBox(props: &StageProps) -> Html {
                         <pattern id="hatch-dup" width="6" height="6" patternTransform="rotate(45)" patternUnits="userSpaceOnUse">
                             <rect width="6" height="6" class="hatchbg" /><rect width="2.4" height="6" class="hatchdup" />
                         </pattern>
+                        <pattern id="hatch-abort" width="6" height="6" patternTransform="rotate(45)" patternUnits="userSpaceOnUse">
+                            <rect width="6" height="6" class="hatchbg" /><path class="hatchabort" d="M0 3 H6 M3 0 V6" />
+                        </pattern>
                     </defs>
                     <Wires stage={Same(stage.clone())} links={Same(view.links.clone())} {names} traffic={props.traffic} />
                     { for cards }
@@ -131,7 +125,7 @@ pub fn StageBox(props: &StageProps) -> Html {
                 </div>
             </div>
             <div class="legend">
-                <Legend />
+                { legend(t, transactional(view)) }
                 <label class="check"><input type="checkbox" checked={props.traffic} onchange={on_traffic} />{ t.show_traffic }</label>
             </div>
         </section>
@@ -184,15 +178,36 @@ fn Wires(props: &WiresProps) -> Html {
     html! { <g class="links">{ for wires }</g> }
 }
 
-#[component]
-fn Legend() -> Html {
-    let t = use_texts();
-    let classes = ["buffered", "appended", "committed", "duplicated", "lost", "control"];
+/// Whether there is a transaction to be seen.
+pub fn transactional(view: &ClusterView) -> bool {
+    view.nodes.iter().any(|node| match &node.body {
+        NodeBody::Broker(it) => shown(it).any(|partition| has_transactions(partition)),
+        NodeBody::Producer(it) => it.manager.is_some(),
+        NodeBody::Processor(it) => it.writer.manager.is_some(),
+        _ => false,
+    })
+}
+
+const SWATCHES: [&str; 11] = [
+    "buffered",
+    "appended",
+    "committed",
+    "duplicated",
+    "lost",
+    "control",
+    "open",
+    "veiled",
+    "aborted",
+    "commits",
+    "aborts",
+];
+
+fn legend(t: &Texts, transactional: bool) -> Html {
+    let items = SWATCHES.into_iter().zip(t.legend_items).enumerate();
+    let items = items.filter(|(at, _)| *at < 5 || (*at > 5) == transactional);
     html! {
         <ul class="swatches" aria-label={t.legend}>
-            { for classes.into_iter().zip(t.legend_items).map(|(class, text)| html! {
-                <li key={class}><i class={class} aria-hidden="true"></i>{ text }</li>
-            }) }
+            { for items.map(|(_, (class, text))| html! { <li key={class}><i class={class} aria-hidden="true"></i>{ text }</li> }) }
         </ul>
     }
 }

@@ -1,6 +1,7 @@
 //! The verdict: what the settings claim, what was observed, the counts, the ledger, and why.
 
 use super::ledger::Ledger;
+use super::stage::transactional;
 use crate::ui::hooks::{use_lab, use_lang, use_texts};
 use crate::ui::i18n::{Banner, Tone};
 use crate::ui::lines::Line;
@@ -25,6 +26,9 @@ fn banner(view: &ClusterView) -> Banner {
     let it = &view.verdict.ledger;
     if !it.lost.is_empty() {
         return Banner::Lost { records: records(&it.lost), acked: it.acked_lost.len(), of: it.lost.len() };
+    }
+    if !it.aborted_read.is_empty() {
+        return Banner::AbortedRead { records: records(&it.aborted_read) };
     }
     if !it.duplicated.is_empty() {
         return Banner::Duplicated { records: records(&it.duplicated) };
@@ -51,6 +55,7 @@ pub fn Verdict(props: &VerdictProps) -> Html {
             Filter::Duplicated if it.duplicated.is_empty() => it.log_duplicated.clone(),
             Filter::Duplicated => it.duplicated.clone(),
             Filter::Reordered => it.reordered.clone(),
+            Filter::AbortedRead => it.aborted_read.clone(),
         }
     });
     let row = props.story.as_ref().and_then(|(record, _)| view.ledger.rows.get(*record as usize).map(Same::from));
@@ -58,7 +63,7 @@ pub fn Verdict(props: &VerdictProps) -> Html {
         <aside class="verdict" aria-label={t.verdict}>
             <h2>{ t.verdict }</h2>
             <BannerBox {said} {records} reason={props.reason.clone()} open={row.is_some()} />
-            <Claim verdict={Same(view.verdict.clone())} finished={view.finished} filter={props.filter} />
+            <Claim verdict={Same(view.verdict.clone())} finished={view.finished} filter={props.filter} transactional={transactional(view)} />
             if let (Some((record, lines)), Some(row)) = (&props.story, row) {
                 <Story record={*record} lines={lines.clone()} {row} />
             }
@@ -109,6 +114,7 @@ struct ClaimProps {
     verdict: Same<VerdictView>,
     finished: bool,
     filter: Option<Filter>,
+    transactional: bool,
 }
 
 #[component]
@@ -137,7 +143,10 @@ fn Claim(props: &ClaimProps) -> Html {
     let because = verdict
         .because
         .iter()
-        .map(|(key, value, node)| format!("{node}: {key}={value}"))
+        .map(|(key, value, node)| match &**node {
+            "" => format!("{key}={value}"),
+            node => format!("{node}: {key}={value}"),
+        })
         .collect::<Vec<_>>()
         .join("\n");
     let when = if props.finished { t.in_the_end } else { t.so_far };
@@ -148,10 +157,11 @@ fn Claim(props: &ClaimProps) -> Html {
                 <span>{ t.claim }</span><b id="claimed">{ (t.guarantee_word)(verdict.claimed) }</b></div>
             <div class="claim"><span>{ when }</span>
                 <b id="observed">{ (t.guarantee_word)(verdict.observed) }{ " " }<span {class}>{ word }{ " " }{ mark }</span></b></div>
-            <div class="counts" role="group" aria-label={t.verdict}>
+            <div class={classes!("counts", props.transactional.then_some("four"))} role="group" aria-label={t.verdict}>
                 { count(Filter::Lost, t.lost, &it.lost, true) }
                 { count(Filter::Duplicated, t.duplicated, duplicated, false) }
                 { count(Filter::Reordered, t.reordered, &it.reordered, false) }
+                if props.transactional { { count(Filter::AbortedRead, t.aborted_read, &it.aborted_read, true) } }
             </div>
             if !verdict.violations.is_empty() {
                 <div class="notice bad" role="alert"><div><b>{ t.violations }</b><ul>

@@ -2,7 +2,7 @@
 
 use super::en_story as story;
 use super::{Banner, Texts};
-use delivery_lab::view::{MarkKind, NodeStatus, RowStatus, Trouble};
+use delivery_lab::view::{MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
 
 pub static TEXTS: Texts = Texts {
     scenario: "Scenario",
@@ -16,7 +16,7 @@ pub static TEXTS: Texts = Texts {
     custom: "Custom",
     at_most_once_title: "Producers: acks=0. Consumers: commit before processing. May lose, never duplicates.",
     at_least_once_title: "Producers: acks=all with retries. Consumers: enable.auto.commit=false, commit after processing. May duplicate, never loses.",
-    exactly_once_title: "Producers: acks=all, enable.idempotence=true. Consumers: isolation.level=read_committed. Still missing here: transactions (transactional.id), which bind reading, processing and writing together; without them a crash between processing and committing can still repeat an effect.",
+    exactly_once_title: "Producers: enable.idempotence=true and a transactional.id, unique and stable. Consumers: isolation.level=read_committed. Processors commit their offsets in the transaction. Holds for what Kafka stores; an effect outside of Kafka can still repeat.",
     custom_title: "Any other settings: choose them yourself, on the left",
     share: "Share",
     share_title: "Copy a link to this scenario and seed",
@@ -45,6 +45,9 @@ pub static TEXTS: Texts = Texts {
     settings: "Settings",
     producer: "Producer",
     consumer: "Consumer",
+    processor: "Processor",
+    reads: ", consumer",
+    writes: ", producer",
     topic: "Topic",
     cluster: "Cluster",
     workload: "Workload",
@@ -82,6 +85,12 @@ pub static TEXTS: Texts = Texts {
         "sink.dedupe" => {
             "What the system behind it does with a record it has seen: nothing, refuse it by a unique key, ignore an older version, or look into a store of processed ids."
         }
+        "transaction.records" => "How many records it puts into one transaction.",
+        "abort.every" => "Every how-manieth transaction it aborts on purpose; 0: none.",
+        "start.at.ms" => "How long after the beginning its process starts.",
+        "offsets" => {
+            "When it commits the offsets of what it read: as part of the transaction (sendOffsetsToTransaction), with commitSync() after it, or before it processes."
+        }
         "partitions" => "How many partitions the topic has.",
         "replication.factor" => "How many brokers hold each partition.",
         "seed" => "All chance comes from it: the same seed gives the same run.",
@@ -115,8 +124,9 @@ pub static TEXTS: Texts = Texts {
     what_message: story::what_message,
     verb: story::verb,
     stage: "Stage",
-    stage_of: |producers, brokers, consumers| {
-        format!("Stage: {producers} producers, {brokers} brokers, {consumers} consumers")
+    stage_of: |producers, brokers, processors, consumers| {
+        let processors = if processors > 0 { format!(", {processors} processors") } else { String::new() };
+        format!("Stage: {producers} producers, {brokers} brokers{processors}, {consumers} consumers")
     },
     leader: "leader",
     follower: "follower",
@@ -162,7 +172,20 @@ pub static TEXTS: Texts = Texts {
     },
     internal_hidden: |count| format!("+{count} internal"),
     legend: "Legend",
-    legend_items: ["buffered", "appended", "committed", "duplicated", "lost", "control record"],
+    legend_items: [
+        "buffered",
+        "appended",
+        "committed",
+        "duplicated",
+        "lost",
+        "control record",
+        "open transaction",
+        "hidden from read_committed",
+        "aborted",
+        "commit marker",
+        "abort marker",
+    ],
+    hidden_records: |count| format!("{count} of them hidden from read_committed"),
     show_traffic: "Show replication and heartbeats",
     actions_on: |what| format!("What to do to: {what}"),
     reset: "Reset the connection",
@@ -218,6 +241,7 @@ pub static TEXTS: Texts = Texts {
     lost: "lost",
     duplicated: "duplicated",
     reordered: "reordered",
+    aborted_read: "aborted, yet read",
     note: ToString::to_string,
     banner,
     violations: "The engine broke one of its own invariants. Please report this.",
@@ -234,6 +258,7 @@ pub static TEXTS: Texts = Texts {
         RowStatus::Waiting => "waiting",
         RowStatus::Sending => "sending",
         RowStatus::Stored => "stored",
+        RowStatus::BehindLso => "behind the LSO",
         RowStatus::Processing => "processing",
         RowStatus::Once => "once",
         RowStatus::LogDuplicated => "in the log twice",
@@ -276,6 +301,12 @@ pub static TEXTS: Texts = Texts {
         MarkKind::Committed => "offsets committed",
         MarkKind::Error => "error",
     },
+    transaction_mark: |kind, about, node| match kind {
+        TransactionMarkKind::Commit => format!("commit marker in {about}, by {node}"),
+        TransactionMarkKind::Abort => format!("abort marker in {about}, by {node}"),
+        TransactionMarkKind::Initialized => format!("{node}: initTransactions() returned, epoch {about}"),
+        TransactionMarkKind::Fenced => format!("{node} is fenced: {about}"),
+    },
     finished: "finished",
     events: "Events",
     inspector: "Inspector",
@@ -285,6 +316,11 @@ pub static TEXTS: Texts = Texts {
     event: story::event,
     nothing_selected: "Select a node below, or a log on the stage, to see all it holds. A cell opens its batch, byte by byte.",
     message_over: "This message is no longer under way.",
+    no_coordinator: "No coordinator knows this transactional.id now: it is not there yet, or its coordinator is down or still loading.",
+    fenced_by_newer: "Fenced by a newer producer with the same transactional.id: this one can write no more.",
+    machine: |now, next| format!("State: {now}. From here: {next}."),
+    machine_pending: |pending| format!("On its way to {pending}: written, not yet replicated."),
+    machine_dashed: "Dashed: only with transaction.version 2.",
     hex_of: |offset| format!("Batch at offset {offset}"),
     hex_none: "This batch is no longer there.",
     previous_batch: "Previous batch",
@@ -331,6 +367,11 @@ fn banner(said: &Banner) -> String {
         Banner::Lost { records, .. } => {
             is(records, "is lost, although it was acked.", "are lost, although all were acked.")
         }
+        Banner::AbortedRead { records } => is(
+            records,
+            "was processed, although its transaction was aborted.",
+            "were processed, although their transaction was aborted.",
+        ),
         Banner::Reordered { records } => is(records, "came out of order.", "came out of order."),
     }
 }

@@ -148,7 +148,10 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::Polling => "polling".to_owned(),
         Activity::Processing { record, .. } => format!("processing {record}{left}"),
         Activity::Committing => "committing its offsets".to_owned(),
+        Activity::ProducerFenced => "fenced by a newer producer with the same transactional.id".to_owned(),
         Activity::InitializingTransactions => "initTransactions()".to_owned(),
+        Activity::InTransaction => "in a transaction".to_owned(),
+        Activity::AddingPartitions => "adding partitions to the transaction".to_owned(),
         Activity::SendingOffsets => "adding its offsets to the transaction".to_owned(),
         Activity::EndingTransaction { committed: true } => "committing the transaction".to_owned(),
         Activity::EndingTransaction { committed: false } => "aborting the transaction".to_owned(),
@@ -168,6 +171,16 @@ pub fn why(it: &Why) -> String {
             let error = if error.is_empty() { String::new() } else { format!(" ({error})") };
             format!("The broker stored it, but the answer never reached the producer{error}, so the producer sent it again. Nothing told the broker that it was the same record: it stands at offsets {list}.")
         }
+        Why::Restarted { offsets } => {
+            let list = offsets.iter().map(i64::to_string).collect::<Vec<_>>().join(" and ");
+            format!("The program started again and sent it again, as a new producer: nothing ties the two together, and it stands at offsets {list}.")
+        }
+        Why::WrittenAgain { partition, offsets } => {
+            let list = offsets.iter().map(i64::to_string).collect::<Vec<_>>().join(" and ");
+            format!("What came of it was written, but its offset was not committed with it. The processor began again at the last committed offset, read it again and wrote again: offsets {list} of {partition}.")
+        }
+        Why::AbortedRead => "It was read and acted on while nobody knew how its transaction would end, and the transaction was aborted. With isolation.level=read_committed it would not have been returned by poll().".to_owned(),
+        Why::TakenBack => "Its producer aborted the transaction on purpose. It stays in the log, but read_committed leaves it out.".to_owned(),
         Why::ReadAgain { offset, times } => {
             format!("It stands in the log once, at offset {offset}, and was processed {times} times: the consumer stopped before this offset was committed, and then began again at the last committed one.")
         }
@@ -213,6 +226,13 @@ pub fn event(line: &Line) -> Sentence {
         }
         Event::RequestFailed { api, peer, error } => {
             (format!("{} to {} failed: {}", api.name(), number(*peer, line), error.name()), Tone::Bad)
+        }
+        Event::Appended { leader, batch, .. } if batch.is_transactional() && batch.is_control() => {
+            let tone = if *leader { Tone::Plain } else { Tone::Quiet };
+            let how = if *leader { "wrote" } else { "replicated" };
+            let kind = if super::commits(batch) { "commit" } else { "abort" };
+            let (offset, id, epoch) = (batch.base_offset(), batch.producer_id(), batch.producer_epoch());
+            (format!("{how} the {kind} marker of producer {id}, epoch {epoch}, at offset {offset} of {tp}"), tone)
         }
         Event::Appended { leader, batch, .. } => {
             let rec = if list.is_empty() { format!("{} records", batch.record_count()) } else { rec };
@@ -294,8 +314,10 @@ pub fn event(line: &Line) -> Sentence {
         Event::TransactionEnding { committed: false, .. } => ("aborts the transaction".to_owned(), Tone::Plain),
         Event::TransactionEnded { committed: true, .. } => ("the transaction is committed".to_owned(), Tone::Plain),
         Event::TransactionEnded { committed: false, .. } => ("the transaction is aborted".to_owned(), Tone::Odd),
-        Event::OffsetsSent { group, .. } => {
-            (format!("the offsets of {group} are part of the transaction"), Tone::Plain)
+        Event::OffsetsSent { group, offsets } => {
+            let (at, more) = super::first_offset(offsets);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            (format!("put offset {at} of {tp}{more} into the transaction, for group {group}"), Tone::Plain)
         }
         Event::ProducerFailed { error } => {
             (format!("a transaction call threw an exception: {}", error.name()), Tone::Bad)
@@ -303,7 +325,9 @@ pub fn event(line: &Line) -> Sentence {
         Event::TransactionChanged { transactional_id, producer_epoch, state, .. } => {
             (format!("transaction {transactional_id} is {}, epoch {producer_epoch}", state.name()), Tone::Plain)
         }
-        Event::TransactionalIdExpired { transactional_id } => (format!("forgot {transactional_id}"), Tone::Plain),
+        Event::TransactionalIdExpired { transactional_id } => {
+            (format!("forgot transactional.id {transactional_id}: unused for too long"), Tone::Plain)
+        }
     };
     Sentence { text, tone }
 }

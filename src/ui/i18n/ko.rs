@@ -3,7 +3,7 @@
 use super::ko_story as story;
 use super::{Banner, Texts};
 use delivery_lab::base::config::{ConfigNote, NoteKind};
-use delivery_lab::view::{MarkKind, NodeStatus, RowStatus, Trouble};
+use delivery_lab::view::{MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
 
 pub static TEXTS: Texts = Texts {
     scenario: "시나리오",
@@ -17,7 +17,7 @@ pub static TEXTS: Texts = Texts {
     custom: "직접 설정",
     at_most_once_title: "프로듀서: acks=0. 컨슈머: 처리 전에 커밋. 유실될 수 있지만 중복되지 않습니다.",
     at_least_once_title: "프로듀서: acks=all과 재시도. 컨슈머: enable.auto.commit=false, 처리 후 커밋. 중복될 수 있지만 유실되지 않습니다.",
-    exactly_once_title: "프로듀서: acks=all, enable.idempotence=true. 컨슈머: isolation.level=read_committed. 아직 없는 것: 읽기-처리-쓰기를 하나로 묶는 트랜잭션(transactional.id). 트랜잭션이 없으면 처리와 커밋 사이에 죽었을 때 여전히 다시 처리될 수 있습니다.",
+    exactly_once_title: "프로듀서: enable.idempotence=true와 고유하고 안정적인 transactional.id. 컨슈머: isolation.level=read_committed. 프로세서는 오프셋을 트랜잭션 안에서 커밋합니다. Kafka에 저장되는 것까지 보장하며, Kafka 밖에서 일어나는 효과는 여전히 반복될 수 있습니다.",
     custom_title: "그 밖의 설정: 왼쪽에서 직접 고릅니다",
     share: "공유",
     share_title: "이 시나리오와 seed의 링크 복사",
@@ -52,6 +52,9 @@ pub static TEXTS: Texts = Texts {
     settings: "설정",
     producer: "프로듀서",
     consumer: "컨슈머",
+    processor: "프로세서",
+    reads: " · 컨슈머",
+    writes: " · 프로듀서",
     topic: "토픽",
     cluster: "클러스터",
     workload: "작업량",
@@ -84,6 +87,12 @@ pub static TEXTS: Texts = Texts {
         "hand.over" => "누가 처리하는가: poll하는 스레드 자신(inline), 또는 poll이 계속되는 동안 worker 스레드.",
         "sink.dedupe" => {
             "뒤쪽 시스템이 이미 본 레코드를 다루는 방법: 그대로, unique key로 거부, 낮은 버전 무시, 처리된 id 저장소 확인."
+        }
+        "transaction.records" => "트랜잭션 하나에 넣을 레코드 수.",
+        "abort.every" => "몇 번째 트랜잭션마다 일부러 중단할지. 0이면 중단하지 않음.",
+        "start.at.ms" => "시작 시점부터 프로세스가 뜰 때까지의 시간.",
+        "offsets" => {
+            "읽은 오프셋을 커밋하는 시점: 트랜잭션 안에서(sendOffsetsToTransaction), 트랜잭션 뒤에 commitSync()로, 또는 처리하기 전에."
         }
         "partitions" => "토픽의 파티션 수.",
         "replication.factor" => "각 파티션을 저장하는 브로커 수.",
@@ -118,8 +127,9 @@ pub static TEXTS: Texts = Texts {
     what_message: story::what_message,
     verb: story::verb,
     stage: "스테이지",
-    stage_of: |producers, brokers, consumers| {
-        format!("스테이지: 프로듀서 {producers}, 브로커 {brokers}, 컨슈머 {consumers}")
+    stage_of: |producers, brokers, processors, consumers| {
+        let processors = if processors > 0 { format!(", 프로세서 {processors}") } else { String::new() };
+        format!("스테이지: 프로듀서 {producers}, 브로커 {brokers}{processors}, 컨슈머 {consumers}")
     },
     leader: "리더",
     follower: "팔로워",
@@ -165,7 +175,20 @@ pub static TEXTS: Texts = Texts {
     },
     internal_hidden: |count| format!("+내부 {count}"),
     legend: "범례",
-    legend_items: ["버퍼에 있음", "기록됨", "커밋됨", "중복됨", "유실됨", "컨트롤 레코드"],
+    legend_items: [
+        "버퍼에 있음",
+        "기록됨",
+        "커밋됨",
+        "중복됨",
+        "유실됨",
+        "컨트롤 레코드",
+        "진행 중인 트랜잭션",
+        "read_committed에는 보이지 않음",
+        "중단됨(abort)",
+        "커밋 마커",
+        "중단 마커",
+    ],
+    hidden_records: |count| format!("그중 {count}개는 read_committed에는 보이지 않음"),
     show_traffic: "복제와 heartbeat 보기",
     actions_on: |what| format!("할 수 있는 일: {what}"),
     reset: "연결 끊기 (reset)",
@@ -221,6 +244,7 @@ pub static TEXTS: Texts = Texts {
     lost: "유실",
     duplicated: "중복",
     reordered: "순서 바뀜",
+    aborted_read: "중단됐지만 읽힘",
     note,
     banner,
     violations: "엔진이 스스로의 불변식을 어겼습니다. 알려 주세요.",
@@ -237,6 +261,7 @@ pub static TEXTS: Texts = Texts {
         RowStatus::Waiting => "대기",
         RowStatus::Sending => "보내는 중",
         RowStatus::Stored => "저장됨",
+        RowStatus::BehindLso => "LSO 뒤",
         RowStatus::Processing => "처리 중",
         RowStatus::Once => "한 번",
         RowStatus::LogDuplicated => "로그에 두 번",
@@ -279,6 +304,12 @@ pub static TEXTS: Texts = Texts {
         MarkKind::Committed => "오프셋 커밋",
         MarkKind::Error => "오류",
     },
+    transaction_mark: |kind, about, node| match kind {
+        TransactionMarkKind::Commit => format!("{about}에 커밋 마커({node})"),
+        TransactionMarkKind::Abort => format!("{about}에 중단 마커({node})"),
+        TransactionMarkKind::Initialized => format!("{node}: initTransactions() 반환, epoch {about}"),
+        TransactionMarkKind::Fenced => format!("{node} fenced: {about}"),
+    },
     finished: "끝",
     events: "사건",
     inspector: "인스펙터",
@@ -288,6 +319,11 @@ pub static TEXTS: Texts = Texts {
     event: story::event,
     nothing_selected: "아래에서 노드를 고르거나 스테이지에서 로그를 고르면 모든 상태를 볼 수 있습니다. 칸을 누르면 배치를 바이트 단위로 보여 줍니다.",
     message_over: "이 메시지는 더 이상 이동 중이 아닙니다.",
+    no_coordinator: "지금 이 transactional.id를 아는 coordinator가 없습니다. 아직 등록되지 않았거나, coordinator가 꺼져 있거나 상태를 불러오는 중입니다.",
+    fenced_by_newer: "같은 transactional.id를 쓰는 새 프로듀서가 나타나 fenced되었습니다. 이 프로듀서는 더 이상 쓸 수 없습니다.",
+    machine: |now, next| format!("현재 상태: {now}. 다음으로 갈 수 있는 상태: {next}."),
+    machine_pending: |pending| format!("다음 상태 {pending}: 기록했지만 아직 복제되지 않았습니다."),
+    machine_dashed: "점선은 transaction.version 2에만 있는 전이입니다.",
     hex_of: |offset| format!("오프셋 {offset}의 배치"),
     hex_none: "이 배치는 더 이상 없습니다.",
     previous_batch: "이전 배치",
@@ -326,6 +362,7 @@ fn banner(said: &Banner) -> String {
             format!("레코드 {records}: 유실되었습니다. 그중 {acked}개는 ack를 받았습니다.")
         }
         Banner::Lost { records, .. } => format!("레코드 {records}: ack를 받았는데도 유실되었습니다."),
+        Banner::AbortedRead { records } => format!("레코드 {records}: 트랜잭션이 중단되었는데도 처리되었습니다."),
         Banner::Reordered { records } => format!("레코드 {records}: 순서가 바뀌었습니다."),
     }
 }

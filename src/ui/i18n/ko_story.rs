@@ -142,7 +142,10 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::Polling => "poll 중".to_owned(),
         Activity::Processing { record, .. } => format!("{record} 처리 중{left}"),
         Activity::Committing => "오프셋 커밋 중".to_owned(),
+        Activity::ProducerFenced => "fenced: 같은 transactional.id로 새 프로듀서가 시작됨".to_owned(),
         Activity::InitializingTransactions => "initTransactions()".to_owned(),
+        Activity::InTransaction => "트랜잭션 진행 중".to_owned(),
+        Activity::AddingPartitions => "파티션을 트랜잭션에 추가하는 중".to_owned(),
         Activity::SendingOffsets => "오프셋을 트랜잭션에 넣는 중".to_owned(),
         Activity::EndingTransaction { committed: true } => "트랜잭션 커밋 중".to_owned(),
         Activity::EndingTransaction { committed: false } => "트랜잭션 중단 중".to_owned(),
@@ -162,6 +165,16 @@ pub fn why(it: &Why) -> String {
             let error = if error.is_empty() { String::new() } else { format!("({error})") };
             format!("브로커는 저장했지만 응답이 프로듀서에 도착하지 않아{error} 프로듀서가 다시 보냈습니다. 브로커는 같은 레코드인지 알 방법이 없었고, 오프셋 {list}에 각각 남았습니다.")
         }
+        Why::Restarted { offsets } => {
+            let list = offsets.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+            format!("애플리케이션이 다시 시작되어 새 프로듀서로 다시 보냈습니다. 둘이 같은 레코드라는 단서가 없어 오프셋 {list}에 각각 남았습니다.")
+        }
+        Why::WrittenAgain { partition, offsets } => {
+            let list = offsets.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+            format!("결과는 기록되었지만 읽은 오프셋이 함께 커밋되지 않았습니다. 프로세서가 마지막 커밋부터 다시 읽고 다시 써서 {partition}의 오프셋 {list}에 각각 남았습니다.")
+        }
+        Why::AbortedRead => "트랜잭션이 어떻게 끝날지 모르는 상태에서 읽어 처리했고, 그 트랜잭션은 중단되었습니다. isolation.level=read_committed였다면 poll()이 돌려주지 않았을 레코드입니다.".to_owned(),
+        Why::TakenBack => "프로듀서가 일부러 트랜잭션을 중단했습니다. 로그에는 남아 있지만 read_committed는 건너뜁니다.".to_owned(),
         Why::ReadAgain { offset, times } => {
             format!("로그에는 오프셋 {offset}에 한 번만 있지만 {times}번 처리되었습니다. 이 오프셋이 커밋되기 전에 컨슈머가 멈췄고, 마지막 커밋부터 다시 읽었기 때문입니다.")
         }
@@ -209,6 +222,13 @@ pub fn event(line: &Line) -> Sentence {
         }
         Event::RequestFailed { api, peer, error } => {
             (format!("{}에 보낸 {} 실패: {}", number(*peer, line), api.name(), error.name()), Tone::Bad)
+        }
+        Event::Appended { leader, batch, .. } if batch.is_transactional() && batch.is_control() => {
+            let tone = if *leader { Tone::Plain } else { Tone::Quiet };
+            let how = if *leader { "기록" } else { "복제" };
+            let kind = if super::commits(batch) { "커밋" } else { "중단" };
+            let (offset, id, epoch) = (batch.base_offset(), batch.producer_id(), batch.producer_epoch());
+            (format!("{tp} 오프셋 {offset}에 프로듀서 {id}(epoch {epoch})의 {kind} 마커 {how}"), tone)
         }
         Event::Appended { leader, batch, .. } => {
             let rec = if list.is_empty() { format!("레코드 {}개", batch.record_count()) } else { rec };
@@ -279,7 +299,7 @@ pub fn event(line: &Line) -> Sentence {
         Event::ConsumerFailed { error } => (format!("poll()에서 예외: {}", error.name()), Tone::Bad),
         Event::Started => ("시작".to_owned(), Tone::Plain),
         Event::TransactionsInitialized { transactional_id, producer_id, producer_epoch } => (
-            format!("initTransactions() 반환: {transactional_id} = 프로듀서 {producer_id}, 에포크 {producer_epoch}"),
+            format!("initTransactions() 반환: {transactional_id} = 프로듀서 {producer_id}, epoch {producer_epoch}"),
             Tone::Plain,
         ),
         Event::TransactionBegun { .. } => ("트랜잭션 시작".to_owned(), Tone::Plain),
@@ -287,12 +307,18 @@ pub fn event(line: &Line) -> Sentence {
         Event::TransactionEnding { committed: false, .. } => ("트랜잭션 중단 요청".to_owned(), Tone::Plain),
         Event::TransactionEnded { committed: true, .. } => ("트랜잭션이 커밋됨".to_owned(), Tone::Plain),
         Event::TransactionEnded { committed: false, .. } => ("트랜잭션이 중단됨".to_owned(), Tone::Odd),
-        Event::OffsetsSent { group, .. } => (format!("{group}의 오프셋이 트랜잭션에 들어감"), Tone::Plain),
-        Event::ProducerFailed { error } => (format!("트랜잭션 호출이 예외를 던짐: {}", error.name()), Tone::Bad),
-        Event::TransactionChanged { transactional_id, producer_epoch, state, .. } => {
-            (format!("트랜잭션 {transactional_id}: {}, 에포크 {producer_epoch}", state.name()), Tone::Plain)
+        Event::OffsetsSent { group, offsets } => {
+            let (at, more) = super::first_offset(offsets);
+            let what = if more > 0 { format!("오프셋 {at} 외 {more}개") } else { format!("오프셋 {at}") };
+            (format!("그룹 {group}의 {tp} {} 트랜잭션에 넣음", object(&what)), Tone::Plain)
         }
-        Event::TransactionalIdExpired { transactional_id } => (format!("{transactional_id} 잊음"), Tone::Plain),
+        Event::ProducerFailed { error } => (format!("트랜잭션 호출에서 예외: {}", error.name()), Tone::Bad),
+        Event::TransactionChanged { transactional_id, producer_epoch, state, .. } => {
+            (format!("트랜잭션 {transactional_id}: {}, epoch {producer_epoch}", state.name()), Tone::Plain)
+        }
+        Event::TransactionalIdExpired { transactional_id } => {
+            (format!("오래 쓰이지 않은 transactional.id {} 지움", object(transactional_id)), Tone::Plain)
+        }
     };
     Sentence { text, tone }
 }

@@ -8,10 +8,12 @@ mod ko_story;
 use super::lines::Line;
 use super::why::Why;
 use delivery_lab::base::config::ConfigNote;
+use delivery_lab::base::{Offset, TopicPartition};
 use delivery_lab::protocol::ElectionType;
+use delivery_lab::record::{ControlRecord, RecordBatch};
 use delivery_lab::scenario::format::{Text, What, When};
 use delivery_lab::sim::AdminTask;
-use delivery_lab::view::{Activity, LinkView, MarkKind, NodeStatus, RowStatus, Trouble};
+use delivery_lab::view::{Activity, LinkView, MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
 use std::rc::Rc;
 
 /// The languages.
@@ -135,6 +137,9 @@ texts! {
     settings: &'static str,
     producer: &'static str,
     consumer: &'static str,
+    processor: &'static str,
+    reads: &'static str,
+    writes: &'static str,
     topic: &'static str,
     cluster: &'static str,
     workload: &'static str,
@@ -181,7 +186,7 @@ texts! {
     verb: fn(&str) -> &'static str,
     // The stage
     stage: &'static str,
-    stage_of: fn(usize, usize, usize) -> String,
+    stage_of: fn(usize, usize, usize, usize) -> String,
     leader: &'static str,
     follower: &'static str,
     offline: &'static str,
@@ -209,7 +214,9 @@ texts! {
     partition_label: fn(&str, &str, i64, i64) -> String,
     internal_hidden: fn(usize) -> String,
     legend: &'static str,
-    legend_items: [&'static str; 6],
+    /// The first five always, then either the sixth, or, where there are transactions, the last five.
+    legend_items: [&'static str; 11],
+    hidden_records: fn(i64) -> String,
     show_traffic: &'static str,
     // Popovers
     actions_on: fn(&str) -> String,
@@ -262,6 +269,7 @@ texts! {
     lost: &'static str,
     duplicated: &'static str,
     reordered: &'static str,
+    aborted_read: &'static str,
     note: fn(&ConfigNote) -> String,
     banner: fn(&Banner) -> String,
     violations: &'static str,
@@ -292,6 +300,7 @@ texts! {
     lanes: &'static str,
     lanes_help: &'static str,
     mark: fn(MarkKind) -> &'static str,
+    transaction_mark: fn(TransactionMarkKind, &str, &str) -> String,
     finished: &'static str,
     // Tabs
     events: &'static str,
@@ -302,6 +311,11 @@ texts! {
     event: fn(&Line) -> Sentence,
     nothing_selected: &'static str,
     message_over: &'static str,
+    no_coordinator: &'static str,
+    fenced_by_newer: &'static str,
+    machine: fn(&str, &str) -> String,
+    machine_pending: fn(&str) -> String,
+    machine_dashed: &'static str,
     hex_of: fn(i64) -> String,
     hex_none: &'static str,
     cells_help: &'static str,
@@ -344,6 +358,8 @@ pub enum Banner {
     Duplicated { records: String },
     /// Gone.
     Lost { records: String, acked: usize, of: usize },
+    /// Processed, though aborted.
+    AbortedRead { records: String },
     /// Out of order.
     Reordered { records: String },
 }
@@ -356,6 +372,16 @@ pub fn ends_in_consonant(word: &str) -> bool {
         Some('l' | 'm' | 'n' | 'L' | 'M' | 'N') => true,
         _ => false,
     }
+}
+
+/// Whether a marker commits.
+fn commits(marker: &RecordBatch) -> bool {
+    matches!(ControlRecord::of_batch(marker), Ok(Some(ControlRecord::Commit { .. })))
+}
+
+/// The first of some offsets, and how many there are beside it.
+fn first_offset(offsets: &[(TopicPartition, Offset)]) -> (Offset, usize) {
+    (offsets.first().map_or(0, |it| it.1), offsets.len().saturating_sub(1))
 }
 
 /// What an administrator asks for, as Kafka's own tools would be called.

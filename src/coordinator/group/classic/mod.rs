@@ -94,6 +94,14 @@ pub struct Replaced {
     old_protocols: Rc<[JoinGroupProtocol]>,
 }
 
+impl AfterWrite {
+    /// Does it not matter when the record is replicated? A group whose record is late exists: the record stands in the log.
+    /// (Kafka then fails the member's JoinGroup, and yet counts the member as waiting.)
+    pub fn may_be_late(&self) -> bool {
+        matches!(self, AfterWrite::NewGroup(_) | AfterWrite::Emptied)
+    }
+}
+
 impl<'a> Work<'a> {
     /// Nothing is wanted yet.
     pub fn new(now: Time, config: &'a BrokerConfig, random: &'a mut Prng) -> Self {

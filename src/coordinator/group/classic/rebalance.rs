@@ -216,7 +216,7 @@ impl ClassicGroups {
             // A generation without members that is lost does no harm: the one before it had none left alive either.
             AfterWrite::Emptied => {}
             AfterWrite::NewGroup(id) => {
-                // What is only late stands in the log. In Kafka a group that could not be appended is reverted.
+                // It could not be appended: as in Kafka it is as if it had never been.
                 if let (Err(error), Some(group)) = (result, self.group_mut(id)) {
                     group.fail_all(error, work);
                     self.groups.remove(id);

@@ -1,0 +1,117 @@
+//! JoinGroup, SyncGroup, Heartbeat, LeaveGroup.
+
+use super::waiting::Answer;
+use super::{GroupCoordinator, respond};
+use crate::base::TopicPartition;
+use crate::broker::context::Context;
+use crate::broker::replica_manager::ReplicaManager;
+use crate::coordinator::batch_of;
+use crate::coordinator::group::GroupShard;
+use crate::coordinator::group::classic::Work;
+use crate::node::RequestContext;
+use crate::protocol::{
+    ErrorCode, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
+    LeaveGroupResponse, Response, SyncGroupRequest, SyncGroupResponse,
+};
+use std::rc::Rc;
+
+impl GroupCoordinator {
+    /// Handles JoinGroup.
+    pub fn join(
+        &mut self,
+        context: RequestContext,
+        request: &JoinGroupRequest,
+        replicas: &mut ReplicaManager,
+        ctx: &mut Context<'_, '_>,
+    ) {
+        match self.shard_of(&request.group, ctx) {
+            Ok((id, _)) => {
+                self.with_members(id, replicas, ctx, |group, work| group.join(context, request, work));
+            }
+            Err(error) => {
+                let known = if error == ErrorCode::InvalidGroupId { request.member_id.clone() } else { Rc::from("") };
+                respond(context, Response::JoinGroup(JoinGroupResponse::failed(known, error)), ctx);
+            }
+        }
+    }
+
+    /// Handles SyncGroup.
+    pub fn sync(
+        &mut self,
+        context: RequestContext,
+        request: &SyncGroupRequest,
+        replicas: &mut ReplicaManager,
+        ctx: &mut Context<'_, '_>,
+    ) {
+        match self.shard_of(&request.group, ctx) {
+            Ok((id, _)) => {
+                self.with_members(id, replicas, ctx, |group, work| group.groups.sync(context, request, work));
+            }
+            Err(error) => respond(context, Response::SyncGroup(SyncGroupResponse::failed(error)), ctx),
+        }
+    }
+
+    /// Handles Heartbeat.
+    pub fn heartbeat(
+        &mut self,
+        context: RequestContext,
+        request: &HeartbeatRequest,
+        replicas: &mut ReplicaManager,
+        ctx: &mut Context<'_, '_>,
+    ) {
+        let response = |error| Response::Heartbeat(HeartbeatResponse { error });
+        match self.shard_of(&request.group, ctx) {
+            Ok((id, shard)) => {
+                let error = shard.group.groups.heartbeat(request, ctx.now);
+                self.write(id, None, Answer::Ready(context, response(error)), replicas, ctx);
+            }
+            Err(error) => respond(context, response(error), ctx),
+        }
+    }
+
+    /// Handles LeaveGroup.
+    pub fn leave(
+        &mut self,
+        context: RequestContext,
+        request: &LeaveGroupRequest,
+        replicas: &mut ReplicaManager,
+        ctx: &mut Context<'_, '_>,
+    ) {
+        match self.shard_of(&request.group, ctx) {
+            Ok((id, _)) => {
+                let left = self.with_members(id, replicas, ctx, |group, work| group.groups.leave(request, work));
+                if let Some(response) = left {
+                    let answer = Answer::Ready(context, Response::LeaveGroup(response));
+                    self.write(id, None, answer, replicas, ctx);
+                }
+            }
+            Err(error) => {
+                let response = LeaveGroupResponse { error, members: Vec::new() };
+                respond(context, Response::LeaveGroup(response), ctx);
+            }
+        }
+    }
+
+    /// Lets the groups of a shard do something, and does what they want done.
+    pub(super) fn with_members<R>(
+        &mut self,
+        id: TopicPartition,
+        replicas: &mut ReplicaManager,
+        ctx: &mut Context<'_, '_>,
+        run: impl FnOnce(&mut GroupShard, &mut Work<'_>) -> R,
+    ) -> Option<R> {
+        let shard = self.shards.get_mut(&id).map(Rc::make_mut)?;
+        let mut work = Work::new(ctx.now, ctx.config, ctx.out.random());
+        let result = run(&mut shard.group, &mut work);
+        let (answers, writes) = (work.answers, work.writes);
+        if let Some(deadline) = shard.group.groups.deadline() {
+            self.arm(deadline, ctx);
+        }
+        answers.into_iter().for_each(|(context, response)| respond(context, response, ctx));
+        for (record, then) in writes {
+            let batch = batch_of(&[record], ctx.now.wall_clock_ms());
+            self.write(id, Some((batch, None)), Answer::Written(then), replicas, ctx);
+        }
+        Some(result)
+    }
+}

@@ -1,0 +1,138 @@
+//! A shard at work: how far it has replayed its partition, and the answers that wait for more.
+
+use crate::base::{Offset, Time};
+use crate::broker::context::Context;
+use crate::coordinator::group::GroupShard;
+use crate::coordinator::group::classic::{AfterWrite, Work};
+use crate::coordinator::records_of;
+use crate::log::UnifiedLog;
+use crate::node::RequestContext;
+use crate::protocol::{
+    ErrorCode, HeartbeatResponse, LeaveGroupResponse, OffsetCommitResponse, OffsetCommitResult, OffsetFetchRequest,
+    OffsetFetchResponse, Response, TxnOffsetCommitResponse,
+};
+use crate::record::{ControlRecord, RecordBatch};
+use std::collections::VecDeque;
+
+/// The coordinator of one partition.
+#[derive(Clone, Hash, Debug)]
+pub(super) struct Shard {
+    pub group: GroupShard,
+    replayed_to: Offset,
+    pub waiting: VecDeque<Waiting>,
+}
+
+/// Something that waits until what it rests on is committed.
+#[derive(Clone, Hash, Debug)]
+pub(super) struct Waiting {
+    pub required: Offset,
+    pub deadline: Time,
+    pub answer: Answer,
+}
+
+/// What waits.
+#[derive(Clone, Hash, Debug)]
+pub(super) enum Answer {
+    Ready(RequestContext, Response),
+    /// A fetch of stable offsets is answered from what is committed by then.
+    Fetch(RequestContext, OffsetFetchRequest),
+    /// A group waits, not a request.
+    Written(AfterWrite),
+}
+
+impl Shard {
+    /// Takes over a partition: members are loaded up to the end of the log, as in Kafka; offsets follow the high watermark.
+    pub fn load(mut group: GroupShard, log: &UnifiedLog) -> Shard {
+        let replayed_to = log.log_start_offset();
+        for batch in log.batches_from(replayed_to) {
+            for (offset, record) in records_of(batch).unwrap_or_default() {
+                if offset >= replayed_to {
+                    let _ = group.groups.load(&record);
+                }
+            }
+        }
+        Shard { group, replayed_to, waiting: VecDeque::new() }
+    }
+
+    /// The partition is led elsewhere: what to tell to whom.
+    pub fn unload(self, error: ErrorCode, ctx: &mut Context<'_, '_>) -> Vec<(RequestContext, Response)> {
+        let mut answers: Vec<_> = self.waiting.into_iter().filter_map(|waiting| waiting.answer.failed(error)).collect();
+        let mut work = Work::new(ctx.now, ctx.config, ctx.out.random());
+        self.group.groups.unload(&mut work);
+        answers.append(&mut work.answers);
+        answers
+    }
+
+    /// Offsets follow the high watermark.
+    pub fn replay(&mut self, log: &UnifiedLog, committed: Offset) {
+        if self.replayed_to >= committed {
+            return;
+        }
+        for batch in log.batches_from(self.replayed_to).take_while(|batch| batch.last_offset() < committed) {
+            if batch.is_control() {
+                self.replay_marker(batch);
+                continue;
+            }
+            // A record that cannot be read is skipped, as Kafka's loader does with types it does not know.
+            for (offset, record) in records_of(batch).unwrap_or_default() {
+                if offset >= self.replayed_to {
+                    let _ = self.group.offsets.replay(offset, batch.producer_id(), &record);
+                }
+            }
+        }
+        self.replayed_to = committed;
+    }
+
+    fn replay_marker(&mut self, batch: &RecordBatch) {
+        let committed = match ControlRecord::of_batch(batch) {
+            Ok(Some(ControlRecord::Commit { .. })) => true,
+            Ok(Some(ControlRecord::Abort { .. })) => false,
+            _ => return,
+        };
+        self.group.offsets.replay_end_transaction(batch.producer_id(), committed);
+    }
+
+    /// The earliest moment at which something fails or happens by itself.
+    pub fn deadline(&self) -> Option<Time> {
+        let waiting = self.waiting.front().map(|waiting| waiting.deadline);
+        [waiting, self.group.groups.deadline()].into_iter().flatten().min()
+    }
+}
+
+impl Answer {
+    /// What to say instead; none to groups.
+    pub fn failed(self, error: ErrorCode) -> Option<(RequestContext, Response)> {
+        match self {
+            Answer::Ready(context, response) => Some((context, failed(response, error))),
+            Answer::Fetch(context, _) => {
+                Some((context, Response::OffsetFetch(OffsetFetchResponse { error, partitions: Vec::new() })))
+            }
+            Answer::Written(_) => None,
+        }
+    }
+}
+
+fn failed(response: Response, error: ErrorCode) -> Response {
+    match response {
+        Response::OffsetCommit(response) => {
+            let partitions = failed_partitions(&response.partitions, error);
+            Response::OffsetCommit(OffsetCommitResponse { partitions })
+        }
+        Response::TxnOffsetCommit(response) => {
+            let partitions = failed_partitions(&response.partitions, error);
+            Response::TxnOffsetCommit(TxnOffsetCommitResponse { partitions })
+        }
+        Response::Heartbeat(_) => Response::Heartbeat(HeartbeatResponse { error }),
+        Response::LeaveGroup(_) => Response::LeaveGroup(LeaveGroupResponse { error, members: Vec::new() }),
+        other => other,
+    }
+}
+
+/// Partitions that do not exist have their error already.
+fn failed_partitions(results: &[OffsetCommitResult], error: ErrorCode) -> Vec<OffsetCommitResult> {
+    let fail = |result: &OffsetCommitResult| match result.error {
+        ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId => *result,
+        _ => OffsetCommitResult { error, ..*result },
+    };
+    results.iter().map(fail).collect()
+}
