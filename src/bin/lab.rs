@@ -3,6 +3,8 @@
 //! Exit codes: 0 the claimed guarantee held, 1 it broke (or an invariant did), 2 bad input.
 
 use clap::{Parser, Subcommand};
+use delivery_lab::coordinator::{offsets_record_json, transaction_record_json};
+use delivery_lab::log::dump::Decoder;
 use delivery_lab::scenario::{self, Mistake, Scenario, Trial, library, link};
 use delivery_lab::session::bench;
 use delivery_lab::session::report::Report;
@@ -107,6 +109,12 @@ enum Command {
         /// Values are records of the metadata log.
         #[arg(long)]
         cluster_metadata_decoder: bool,
+        /// Keys and values are records of __consumer_offsets.
+        #[arg(long, conflicts_with = "cluster_metadata_decoder")]
+        offsets_decoder: bool,
+        /// Keys and values are records of __transaction_state.
+        #[arg(long, conflicts_with_all = ["cluster_metadata_decoder", "offsets_decoder"])]
+        transaction_log_decoder: bool,
     },
     /// Measure the engine.
     Bench,
@@ -127,8 +135,21 @@ fn main() -> ExitCode {
             let chosen = files::Chosen { at, node, partition };
             load(&scenario, &set).and_then(|found| files::export(found, seed, &chosen, &out, json))
         }
-        Command::Dump { files, deep_iteration, print_data_log, cluster_metadata_decoder } => {
-            files::dump(&files, deep_iteration, print_data_log, cluster_metadata_decoder)
+        Command::Dump {
+            files,
+            deep_iteration,
+            print_data_log,
+            cluster_metadata_decoder,
+            offsets_decoder,
+            transaction_log_decoder,
+        } => {
+            let decoders: [(bool, Decoder<'_>); 3] = [
+                (cluster_metadata_decoder, &files::metadata_record),
+                (offsets_decoder, &offsets_record_json),
+                (transaction_log_decoder, &transaction_record_json),
+            ];
+            let decoder = decoders.into_iter().find(|(asked, _)| *asked).map(|(_, decoder)| decoder);
+            files::dump(&files, deep_iteration, print_data_log, decoder)
         }
         Command::Bench => {
             say(format_args!("{}", bench::measure(&mut Stopwatch::default())));

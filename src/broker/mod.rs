@@ -7,7 +7,7 @@
 //!     replica_fetcher                      the follower's side
 //!     alter_partition                      ISR changes to the controller
 //!     add_partitions_to_txn                questions to transaction coordinators
-//!   group_coordinator                      offsets, on top of a partition
+//!   group_coordinator                      members and offsets, on top of a partition
 //!   transaction_coordinator                transactions, likewise; markers to the leaders of other partitions
 //! lifecycle, metadata_loader, forwarding ── controller_channel
 //! ```

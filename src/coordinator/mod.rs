@@ -6,8 +6,10 @@
 //! In Kafka: `coordinator-common` (`CoordinatorShard`, `CoordinatorResult`), `group-coordinator`, `transaction-coordinator`.
 
 pub mod group;
+mod json;
 mod record;
 pub mod transaction;
 
 pub use crate::metadata::coordinator_partition as partition_for;
+pub use json::{offsets_record_json, transaction_record_json};
 pub use record::{CoordinatorRecord, batch_of, records_of, transactional_batch_of};

@@ -253,6 +253,13 @@ impl<'a> Reader<'a> {
         let len = if compact { self.compact_len()? } else { usize::try_from(self.i32()?).ok() };
         Ok(Bytes::copy_from_slice(self.take(len.unwrap_or(0))?))
     }
+    /// NULLABLE_BYTES, as before KIP-482.
+    pub fn nullable_bytes(&mut self) -> Result<Option<Bytes>, WireError> {
+        match usize::try_from(self.i32()?) {
+            Ok(len) => Ok(Some(Bytes::copy_from_slice(self.take(len)?))),
+            Err(_) => Ok(None),
+        }
+    }
     /// COMPACT_STRING
     pub fn compact_string(&mut self) -> Result<Rc<str>, WireError> {
         self.compact_nullable_string()?.ok_or(WireError::Invalid("a string must not be null"))

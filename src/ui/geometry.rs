@@ -123,7 +123,7 @@ pub fn consumer_height(it: &ConsumerView) -> f64 {
 /// A processor's card, without the external system behind it.
 pub fn processor_height(it: &ProcessorView) -> f64 {
     let transactional = if it.writer.manager.is_some() { 3.0 * 18.0 + 12.0 } else { 0.0 };
-    132.0 + 18.0 * (reader_lines(&it.reader) as f64 + 1.0) + transactional
+    138.0 + 18.0 * (reader_lines(&it.reader) as f64 + 1.0) + transactional
 }
 
 /// The height of the cards of a quorum, and what is between them.
@@ -160,7 +160,7 @@ pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage
     let dense = strips.clone().max().unwrap_or(0) > 2 || strips.sum::<usize>() > 9;
     let ids = |which: Column| (0..nodes.len()).filter(move |id| column(&nodes[*id]) == which);
     let mut areas = vec![Area::default(); nodes.len()];
-    let mut stack = |which: Column, x: f64, w: f64, top: f64| -> f64 {
+    let stack = |areas: &mut [Area], which: Column, x: f64, w: f64, top: f64| -> f64 {
         let mut y = top;
         for id in ids(which) {
             let h = height(&nodes[id], dense);
@@ -168,28 +168,27 @@ pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage
             y += h + GAP;
         }
         if which == Column::Controllers && ids(which).count() > 1 {
-            return row(&mut areas, ids(which), Area { x, y: top, w, h: QUORUM });
+            return row(areas, ids(which), Area { x, y: top, w, h: QUORUM });
         }
         y - GAP
     };
     let height = if narrow {
         let full = width - 2.0 * MARGIN;
         let inner = width - 2.0 * (MARGIN + GUTTER);
-        let mut y = stack(Column::Producers, MARGIN, full, MARGIN).max(0.0) + 30.0;
-        y = stack(Column::Brokers, MARGIN + GUTTER, inner, y) + GAP;
-        y = stack(Column::Controllers, MARGIN + GUTTER, inner, y) + 30.0;
-        if ids(Column::Processors).next().is_some() {
-            y = stack(Column::Processors, MARGIN, full, y) + GAP;
-        }
-        stack(Column::Consumers, MARGIN, full, y) + MARGIN
+        let top =
+            beside(&mut areas, nodes, dense, ids(Column::Producers), Area { x: MARGIN, y: MARGIN, w: full, h: 0.0 });
+        let mut y = stack(&mut areas, Column::Brokers, MARGIN + GUTTER, inner, top + 30.0) + GAP;
+        y = stack(&mut areas, Column::Controllers, MARGIN + GUTTER, inner, y) + 30.0;
+        let readers = ids(Column::Processors).chain(ids(Column::Consumers));
+        beside(&mut areas, nodes, dense, readers, Area { x: MARGIN, y, w: full, h: 0.0 }) + MARGIN
     } else {
         let gap = ((width - 660.0) * 0.12 + 56.0).clamp(56.0, 120.0);
         let broker_x = MARGIN + SIDE + gap;
         let broker_w = width - 2.0 * broker_x;
-        let mut bottom = stack(Column::Brokers, broker_x, broker_w, MARGIN);
-        bottom = stack(Column::Controllers, broker_x, broker_w, bottom + GAP);
-        let mut left = stack(Column::Producers, MARGIN, SIDE, MARGIN + 8.0);
-        let mut right = stack(Column::Consumers, width - MARGIN - SIDE, SIDE, MARGIN + 8.0);
+        let mut bottom = stack(&mut areas, Column::Brokers, broker_x, broker_w, MARGIN);
+        bottom = stack(&mut areas, Column::Controllers, broker_x, broker_w, bottom + GAP);
+        let mut left = stack(&mut areas, Column::Producers, MARGIN, SIDE, MARGIN + 8.0);
+        let mut right = stack(&mut areas, Column::Consumers, width - MARGIN - SIDE, SIDE, MARGIN + 8.0);
         // Processors both read and write: they stand where there is room.
         for id in ids(Column::Processors) {
             let h = height(&nodes[id], dense);
@@ -208,6 +207,31 @@ pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage
     let cards: Vec<CardShape> = areas.iter().enumerate().map(|(id, area)| card(id, *area)).collect();
     let wires = wires(nodes, &cards, narrow);
     Stage { width, height, narrow, cards, wires }
+}
+
+/// Cards side by side, as many as fit; returns where the last row ends below.
+fn beside(
+    areas: &mut [Area],
+    nodes: &[Rc<NodeView>],
+    dense: bool,
+    ids: impl Iterator<Item = usize>,
+    within: Area,
+) -> f64 {
+    let ids: Vec<usize> = ids.collect();
+    let fit = ((within.w + GAP) / (SIDE + 30.0 + GAP)).floor().max(1.0);
+    let columns = (ids.len() as f64).clamp(1.0, fit);
+    let w = (within.w - GAP * (columns - 1.0)) / columns;
+    let mut y = within.y;
+    for row in ids.chunks(columns as usize) {
+        let mut bottom = y;
+        for (at, id) in row.iter().enumerate() {
+            let h = height(&nodes[*id], dense);
+            areas[*id] = Area { x: within.x + at as f64 * (w + GAP), y, w, h };
+            bottom = f64::max(bottom, y + h);
+        }
+        y = bottom + GAP;
+    }
+    (y - GAP).max(within.y)
 }
 
 /// A quorum stands side by side; returns where it ends below.

@@ -29,8 +29,9 @@ pub(super) fn producer(run: &Run, app: &ProducerApp) -> (Activity, NodeBody) {
     let world = &run.world;
     let setup = app.setup();
     let counts = run.ledger.lives().filter(|(_, life)| life.producer.is_some_and(|node| node == setup.node));
-    let (acked, failed) = counts.fold((0, 0), |(acked, failed), (_, life)| {
-        (acked + u32::from(life.acked.is_some()), failed + u32::from(life.failed.is_some()))
+    let (taken, acked, failed) = counts.fold((0, 0, 0), |(taken, acked, failed), (_, life)| {
+        let (is_acked, has_failed) = (life.acked.is_some(), life.failed.is_some());
+        (taken + 1, acked + u32::from(is_acked), failed + u32::from(has_failed))
     });
     let client = app.client();
     let view = ProducerView {
@@ -39,7 +40,8 @@ pub(super) fn producer(run: &Run, app: &ProducerApp) -> (Activity, NodeBody) {
         buffer: buffered(world, client),
         in_flight: in_flight(client),
         max_in_flight: setup.config.max_in_flight_requests_per_connection,
-        sent: app.records_sent(),
+        // A dead program knows nothing any more.
+        sent: if app.client().is_some() { app.records_sent() } else { taken },
         total: setup.records,
         acked,
         failed,

@@ -64,9 +64,10 @@ test("a guarantee sets exactly the settings that make it, and shows which", asyn
   await page.browser.waitForText("#claimed", "at most once");
 
   await guarantee("Exactly once");
-  await page.browser.waitFor(async () => (await changes()).length === 4, "the changes to be shown");
+  await page.browser.waitFor(async () => (await changes()).length === 5, "the changes to be shown");
   assert.deepEqual((await changes()).sort(), [
     "mailer: commit=after-syncbefore", "mailer: isolation.level=read_committedread_uncommitted", "shop: acks=all0", "shop: enable.idempotence=truefalse",
+    "shop: transactional.id=shop-tx",
   ]);
   assert.equal(await value(field("request.timeout.ms")), "400", "what the guarantee does not name stays");
 

@@ -1,9 +1,10 @@
 //! `lab export` and `lab dump`: Kafka's files on the real disk.
 
 use bytes::Bytes;
-use delivery_lab::log::dump::{Options, dump as dump_file, is_dumpable};
+use delivery_lab::log::dump::{Decoder, Options, dump as dump_file, is_dumpable};
 use delivery_lab::log::files::NamedFile;
 use delivery_lab::metadata::record_json;
+use delivery_lab::record::RawRecord;
 use delivery_lab::scenario::{Mistake, Scenario, Trial};
 use delivery_lab::view::{node_files, partition_files};
 use std::io::Write;
@@ -95,17 +96,19 @@ fn choose(trial: &Trial, chosen: &Chosen) -> Result<Vec<NamedFile>, Vec<Mistake>
     Ok(all)
 }
 
+/// A record of the metadata log.
+pub fn metadata_record(record: &RawRecord<'_>) -> (Option<String>, Option<String>) {
+    let json = record_json(record.value.unwrap_or_default());
+    (None, Some(json.unwrap_or_else(|error| format!("Error at {}, skipping. {error}", record.offset))))
+}
+
 /// Prints files as Kafka's tool does; what is wrong with them goes to standard error. False if anything is.
-pub fn dump(files: &[PathBuf], deep: bool, print: bool, metadata: bool) -> Result<bool, Vec<Mistake>> {
+pub fn dump(files: &[PathBuf], deep: bool, print: bool, decoder: Option<Decoder<'_>>) -> Result<bool, Vec<Mistake>> {
     let mut fine = true;
     for path in files.iter().map(PathBuf::as_path).map(inside).collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
         let bytes = std::fs::read(&path).map_err(|error| mistake(path.display().to_string(), error))?;
         let beside = |name: &str| std::fs::read(path.with_file_name(name)).ok().map(Bytes::from);
-        let decoder = |record: &delivery_lab::record::RawRecord<'_>| {
-            let json = record_json(record.value.unwrap_or_default());
-            (None, Some(json.unwrap_or_else(|error| format!("Error at {}, skipping. {error}", record.offset))))
-        };
-        let options = Options { deep, print: print || metadata, decoder: if metadata { Some(&decoder) } else { None } };
+        let options = Options { deep, print: print || decoder.is_some(), decoder };
         let dumped = dump_file(&path.to_string_lossy(), &bytes.into(), &beside, options);
         eprint!("{}", dumped.errors);
         if std::io::stdout().write_all(dumped.out.as_bytes()).is_err() {

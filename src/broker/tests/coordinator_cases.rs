@@ -74,6 +74,39 @@ fn who_does_not_lead_does_not_coordinate() {
 }
 
 #[test]
+fn without_its_topic_nobody_coordinates() {
+    let mut lab = Lab::with_replicas(&[1, 2], &[]);
+    let init = lab.init("t");
+    lab.bench.follow(&[MetadataRecord::RemoveTopic { topic: TRANSACTIONS.topic }]);
+    lab.run(|_, _| {});
+    assert_eq!(lab.error(init), Some(ErrorCode::NotCoordinator));
+    assert!(!lab.transactions.coordinates(TRANSACTIONS));
+}
+
+#[test]
+fn who_leads_since_just_now_is_loading() {
+    let mut lab = Lab::new(&[]);
+    lab.open("t", &[AT_2]);
+    lab.register(TRANSACTIONS, &[1], &[1], 1, 1);
+    let asked = [lab.init("t"), lab.add("t", 0, &[AT_3]), lab.verify("t", 0, &[AT_2]), lab.end("t", 0, true)];
+    for request in asked {
+        assert_eq!(lab.error(request), Some(ErrorCode::CoordinatorLoadInProgress));
+    }
+    lab.run(|transactions, host| {
+        let listed = transactions.list(&ListTransactionsRequest { duration: -1, ..Default::default() }, host);
+        assert_eq!(listed.error, ErrorCode::CoordinatorLoadInProgress);
+    });
+    lab.pass(1);
+    let end = lab.end_as("t", PRODUCER, 0, true, true);
+    assert_eq!(lab.error(end), Some(ErrorCode::None));
+    lab.register(TRANSACTIONS, &[1, 2], &[1, 2], 1, 2);
+    lab.register(TRANSACTIONS, &[1, 2], &[1, 2], 2, 3);
+    lab.pass(1);
+    let end = lab.end_as("t", PRODUCER, 0, true, true);
+    assert_eq!(lab.error(end), Some(ErrorCode::NotCoordinator), "what was being read is let go");
+}
+
+#[test]
 fn e6_abort_transaction_on_handle_init_pid_when_existing_transaction_in_ongoing_state() {
     for settings in [&[("transaction.version", "0")][..], VERSION_1, &[]] {
         let mut lab = Lab::new(settings);

@@ -63,6 +63,9 @@ impl Lab {
     /// New metadata about a partition.
     pub fn lead(&mut self, id: TopicPartition, replicas: &[i32], leader: i32, leader_epoch: i32) {
         self.register(id, replicas, replicas, leader, leader_epoch);
+        if id == TRANSACTIONS {
+            self.pass(1);
+        }
     }
 
     pub fn register(&mut self, id: TopicPartition, replicas: &[i32], isr: &[i32], leader: i32, leader_epoch: i32) {

@@ -57,6 +57,10 @@ impl TransactionCoordinator {
 
     /// Answers ListTransactions.
     pub fn list(&self, request: &ListTransactionsRequest, host: &Host<'_, '_>) -> ListTransactionsResponse {
+        if !self.loading.is_empty() {
+            let error = ErrorCode::CoordinatorLoadInProgress;
+            return ListTransactionsResponse { error, unknown_states: Vec::new(), transactions: Vec::new() };
+        }
         let state_of = |name: &Rc<str>| TransactionState::ALL.into_iter().find(|state| state.name() == &**name);
         let states: Vec<TransactionState> = request.states.iter().filter_map(state_of).collect();
         let mut response = ListTransactionsResponse {

@@ -13,9 +13,9 @@
 //! `waiting`; a shard is of one leader epoch, which is the coordinator epoch of its markers, and dies with it. Taking over a
 //! partition is reading it to its end (not to the high watermark, as in Kafka) and sending the markers that are missing.
 //!
-//! In Kafka: `TransactionCoordinator`, `TransactionStateManager`, `TransactionMarkerChannelManager`. Departures: loading takes no
-//! time, so nobody meets `COORDINATOR_LOAD_IN_PROGRESS` (14) for it (only where producer ids are awaited); the rounds begin when
-//! the broker first coordinates something, not when it starts; what is to be sent again waits a little (Kafka's sender spins).
+//! In Kafka: `TransactionCoordinator`, `TransactionStateManager`, `TransactionMarkerChannelManager`. Departures: loading takes the
+//! same short time whatever there is to read; the rounds begin when the broker first coordinates something, not when it starts;
+//! what is to be sent again waits a little (Kafka's sender spins).
 
 mod append;
 mod completion;
@@ -30,7 +30,7 @@ use self::rounds::Rounds;
 use super::context::Context;
 use super::producer_id_manager::ProducerIdManager;
 use super::replica_manager::{CoordinatorNews, ReplicaManager};
-use crate::base::{LeaderEpoch, ProducerId, SortedMap, Time, TopicPartition};
+use crate::base::{Duration, LeaderEpoch, ProducerId, SortedMap, Time, TopicPartition};
 use crate::coordinator::transaction::{TransactionLogValue, TransactionMetadata, TransitMetadata, read_key};
 use crate::coordinator::{partition_for, records_of};
 use crate::log::UnifiedLog;
@@ -39,10 +39,15 @@ use crate::protocol::{ErrorCode, TransactionState};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
+/// How long a partition is being read before requests about it can be answered.
+const LOADING: Duration = Duration::from_millis(1);
+
 /// All transactions that this broker coordinates: none by default.
 #[derive(Clone, Debug, Default)]
 pub struct TransactionCoordinator {
     shards: SortedMap<TopicPartition, Rc<Shard>>,
+    /// Led here, and not read yet: until when.
+    loading: SortedMap<TopicPartition, Time>,
     markers: MarkerLanes,
     /// AddPartitionsToTxn requests of which not all transactions are answered.
     additions: SortedMap<u64, Addition>,
@@ -82,7 +87,7 @@ pub struct Host<'a, 'o> {
 impl Hash for TransactionCoordinator {
     fn hash<H: Hasher>(&self, state: &mut H) {
         if self.rounds.is_some() {
-            (&self.shards, &self.markers, &self.additions, self.next_addition).hash(state);
+            (&self.shards, &self.loading, &self.markers, &self.additions, self.next_addition).hash(state);
             (&self.retries, &self.rounds, self.timer).hash(state);
         }
     }
@@ -110,10 +115,18 @@ impl TransactionCoordinator {
             .flat_map(|(id, shard): (_, &Rc<Shard>)| shard.transactions.values().map(move |metadata| (id, metadata)))
     }
 
+    /// Does this broker coordinate what is in this partition?
+    pub fn coordinates(&self, id: TopicPartition) -> bool {
+        self.shards.contains_key(&id) || self.loading.contains_key(&id)
+    }
+
     /// The partition that coordinates a transactional id, if this broker does.
     fn place(&self, transactional_id: &str, image: &MetadataImage) -> Result<TopicPartition, ErrorCode> {
         let topic = image.topic_id(TRANSACTION_STATE_TOPIC).ok_or(ErrorCode::NotCoordinator)?;
         let id = TopicPartition::new(topic, partition_for(transactional_id, image.partition_count(topic)));
+        if self.loading.contains_key(&id) {
+            return Err(ErrorCode::CoordinatorLoadInProgress);
+        }
         if self.shards.contains_key(&id) { Ok(id) } else { Err(ErrorCode::NotCoordinator) }
     }
 
@@ -130,12 +143,21 @@ impl TransactionCoordinator {
         match news {
             CoordinatorNews::Advanced(id) => self.catch_up(*id, host),
             CoordinatorNews::Resigned(id) => self.unload(*id, host),
-            CoordinatorNews::Elected(id) => self.load(*id, host),
+            CoordinatorNews::Elected(id) => self.elected(*id, host),
             CoordinatorNews::Verified(_) => {}
         }
     }
 
+    fn elected(&mut self, id: TopicPartition, host: &mut Host<'_, '_>) {
+        self.unload(id, host);
+        self.start_rounds(host);
+        let due = host.ctx.now + LOADING;
+        self.loading.insert(id, due);
+        self.arm(due, host);
+    }
+
     fn unload(&mut self, id: TopicPartition, host: &mut Host<'_, '_>) {
+        self.loading.remove(&id);
         let Some(shard) = self.shards.remove(&id) else { return };
         self.markers.forget(id);
         self.retries.retain(|retry| retry.shard != id);
@@ -146,7 +168,7 @@ impl TransactionCoordinator {
 
     /// Reads the partition, and goes on with what its last coordinator had decided.
     fn load(&mut self, id: TopicPartition, host: &mut Host<'_, '_>) {
-        self.unload(id, host);
+        self.loading.remove(&id);
         let Some(partition) = host.replicas.partition(id) else { return };
         let epoch = partition.leader_epoch();
         let mut transactions = read_all(partition.log(), host.ctx.image);
@@ -158,7 +180,6 @@ impl TransactionCoordinator {
         }
         let decided: Vec<Rc<str>> = completing.keys().cloned().collect();
         self.shards.insert(id, Rc::new(Shard { epoch, transactions, waiting: Vec::new(), completing }));
-        self.start_rounds(host);
         for transactional_id in decided {
             self.write_markers(id, &transactional_id, host);
         }

@@ -54,6 +54,7 @@ impl TransactionCoordinator {
     pub fn on_timer(&mut self, host: &mut Host<'_, '_>) {
         self.timer = None;
         let now = host.ctx.now;
+        self.load_due(host);
         self.expire_waiting(host);
         let overdue = self.markers.expire(now, host.ctx.out);
         self.put_back(overdue, host);
@@ -72,8 +73,16 @@ impl TransactionCoordinator {
         self.rounds = Some(rounds);
         let waiting = self.shards.values().flat_map(|shard| shard.waiting.iter().map(|waiting| waiting.deadline));
         let retries = self.retries.iter().map(|retry| retry.due);
-        let earliest = waiting.chain(retries).chain(self.markers.deadline()).fold(rounds.next(), Time::min);
+        let loads = self.loading.values().copied();
+        let earliest =
+            waiting.chain(retries).chain(loads).chain(self.markers.deadline()).fold(rounds.next(), Time::min);
         self.arm(earliest, host);
+    }
+
+    fn load_due(&mut self, host: &mut Host<'_, '_>) {
+        let now = host.ctx.now;
+        let due: Vec<TopicPartition> = self.loading.iter().filter(|(_, due)| **due <= now).map(|(id, _)| *id).collect();
+        due.into_iter().for_each(|id| self.load(id, host));
     }
 
     /// Their producers are fenced first, so that they learn of it.

@@ -1,6 +1,8 @@
 //! The producer client: `send()` puts records into an accumulator, a sender takes batches out, one of each partition in
 //! a request, and retries them until they are acknowledged, refused or too old.
 //!
+//! With a `transactional.id` records are sent in transactions; [`transactional`] tells of them.
+//!
 //! Invariants: each record handed to [`Producer::send`] ends in exactly one of [`Event::Acked`] and
 //! [`Event::SendFailed`], unless the process dies; with idempotence the batches of a partition are stored in the order
 //! in which their records were sent.

@@ -9,4 +9,5 @@ mod sending;
 mod transaction_chaos;
 mod transaction_epochs;
 mod transaction_errors;
+mod transaction_views;
 mod transactions;

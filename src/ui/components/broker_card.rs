@@ -123,6 +123,7 @@ fn broker(props: &CardProps, broker: &BrokerView, lab: &Lab, t: &Texts) -> Html 
         (true, 0) => Vec::new(),
         (true, hidden) => vec![(t.internal_hidden)(hidden), format!("+{hidden}")],
     };
+    let coordinated = broker.transactions.iter().map(|it| &*it.transactional_id).collect::<Vec<_>>().join(", ");
     more.retain(|text| used + text_width(text, 11.0) < area.w);
     let state = state_words(node, t);
     html! {
@@ -135,7 +136,7 @@ fn broker(props: &CardProps, broker: &BrokerView, lab: &Lab, t: &Texts) -> Html 
                 if let Some(state) = state {
                     <text class="say end" x={(area.w - 16.0).to_string()} y="22">{ state }</text>
                 } else if let Some(text) = more.first() {
-                    <text class="dim end" x={(area.w - 16.0).to_string()} y="22">{ text }</text>
+                    <text class="dim end" x={(area.w - 16.0).to_string()} y="22"><title>{ &coordinated }</title>{ text }</text>
                 }
             </g>
             { for strips }

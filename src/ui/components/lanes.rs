@@ -69,7 +69,7 @@ impl Scale {
 /// The rank of controllers, whose lanes are shown only with the traffic.
 pub const CONTROLLERS: u8 = 2;
 
-/// From top to bottom: producers, brokers, controllers, consumers.
+/// From top to bottom: producers, brokers, controllers, processors, consumers.
 fn lanes_of(nodes: &[(Rc<str>, u8)], traffic: bool) -> Vec<Option<usize>> {
     let mut order: Vec<usize> = (0..nodes.len()).filter(|id| traffic || nodes[*id].1 != CONTROLLERS).collect();
     sort_short(&mut order, |a, b| (nodes[*a].1, *a) < (nodes[*b].1, *b));
@@ -181,7 +181,7 @@ fn Lanes(props: &LanesProps) -> Html {
                 let y = scale.swim(at);
                 html! {
                     <g key={format!("t-{}", lane.transactional_id)}>
-                        <text class="lane" x="12" y={(y + 4.0).to_string()}>{ "◆ " }{ shorten(&lane.transactional_id, 12.0, LEFT - 24.0) }</text>
+                        <text class="lane" x="12" y={(y + 4.0).to_string()}>{ "◆ " }{ shorten(&lane.transactional_id, 10.5, LEFT - 24.0) }</text>
                         <path class="laneline" d={format!("M{LEFT} {y} H{end}")} />
                     </g>
                 }

@@ -27,7 +27,7 @@ pub fn processor(props: &CardProps, it: &ProcessorView, lab: &Lab, t: &Texts) ->
     let half = (area.w - 32.0) / 2.0;
     let held = |name: &'static str, records: &[u32], x: f64| {
         html! {
-            <g transform={format!("translate({x:.1},{:.1})", after - 8.0)}>
+            <g transform={format!("translate({x:.1},{:.1})", after - 2.0)}>
                 <text class="kv" y="2">{ name }</text>
                 <g transform="translate(0,8)">{ loose_cells(records, half - 22.0, cell) }</g>
             </g>
@@ -45,9 +45,9 @@ pub fn processor(props: &CardProps, it: &ProcessorView, lab: &Lab, t: &Texts) ->
             </g>
             { for lines.iter().enumerate().map(|(at, (key, value, changed))| pair(64.0 + 18.0 * at as f64, area.w, key, value, *changed)) }
             { held(t.pending, &it.reader.pending, 16.0) }
-            <text class="dim" x={(16.0 + half - 16.0).to_string()} y={(after + 16.0).to_string()}>{ "→" }</text>
+            if !out.is_empty() { <text class="dim" x={half.to_string()} y={(after + 22.0).to_string()}>{ "→" }</text> }
             { held(t.buffer, &out, 16.0 + half + 6.0) }
-            { say(node, t, props.left_us, after + 46.0, area.w) }
+            { say(node, t, props.left_us, after + 52.0, area.w) }
             if let Some(it) = &it.sink { { sink(it, area.h - SINK_HEIGHT, area.w, cell, t) } }
         </g>
     }

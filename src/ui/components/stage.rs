@@ -94,6 +94,7 @@ pub fn StageBox(props: &StageProps) -> Html {
     let label = (t.stage_of)(
         count(|body| matches!(body, NodeBody::Producer(_))),
         count(|body| matches!(body, NodeBody::Broker(_))),
+        count(|body| matches!(body, NodeBody::Processor(_))),
         count(|body| matches!(body, NodeBody::Consumer(_))),
     );
     let on_traffic = {

@@ -39,7 +39,12 @@ pub fn lanes(list: &[TransactionLane], scale: &Scale, names: &[Rc<str>], t: &Tex
         html! {
             <g key={&*lane.transactional_id} class="txn" data-txn={lane.transactional_id.clone()} transform={format!("translate(0,{y:.1})")}>
                 { for lane.bands.iter().enumerate().map(|(at, it)| band(at, it, scale, &select, t)) }
-                { for lane.marks.iter().enumerate().map(|(at, it)| mark(at, it, scale, names, t)) }
+                { for lane.marks.iter().enumerate().map(|(at, it)| {
+                    // One node is named once, if it meets the fence again at once.
+                    let told = at.checked_sub(1).and_then(|at| lane.marks.get(at));
+                    let told = told.is_some_and(|old| (old.kind, old.node) == (it.kind, it.node) && scale.x(it.at_us) - scale.x(old.at_us) < 90.0);
+                    mark(at, it, !told, scale, names, t)
+                }) }
             </g>
         }
     };
@@ -68,16 +73,17 @@ fn band(at: usize, it: &BandView, scale: &Scale, select: &Callback<MouseEvent>, 
     }
 }
 
-fn mark(at: usize, it: &TransactionMark, scale: &Scale, names: &[Rc<str>], t: &Texts) -> Html {
+fn mark(at: usize, it: &TransactionMark, named: bool, scale: &Scale, names: &[Rc<str>], t: &Texts) -> Html {
     let node = names.get(usize::from(it.node)).map_or_else(String::new, |name| node_name(name));
     let title = (t.transaction_mark)(it.kind, &it.about, &node);
     let (class, shape) = match it.kind {
         TransactionMarkKind::Commit => ("commits", html! { <path class="tip" d="M0 -6 L6 0 L0 6 L-6 0 z" /> }),
         TransactionMarkKind::Abort => ("aborts", html! { <path class="tip" d="M0 -6 L6 0 L0 6 L-6 0 z" /> }),
         TransactionMarkKind::Initialized => ("init", html! { <path d="M0 -11 V11 M0 -11 L6 -8 L0 -5" /> }),
-        TransactionMarkKind::Fenced => {
-            ("fence", html! { <><path d="M0 -12 V12" /><text x="4" y="-3">{ format!("✕ {node}") }</text></> })
-        }
+        TransactionMarkKind::Fenced => (
+            "fence",
+            html! { <><path d="M0 -12 V12" />if named { <text x="4" y="-3">{ format!("✕ {node}") }</text> }</> },
+        ),
     };
     html! {
         <g key={format!("m{at}")} class={classes!("smark", class)} transform={format!("translate({:.1},0)", scale.x(it.at_us))}>

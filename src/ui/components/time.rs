@@ -32,7 +32,8 @@ pub fn Time(props: &TimeProps) -> Html {
             NodeBody::Producer(_) => 0,
             NodeBody::Broker(_) => 1,
             NodeBody::Controller(_) => CONTROLLERS,
-            NodeBody::Consumer(_) | NodeBody::Processor(_) => 3,
+            NodeBody::Processor(_) => 3,
+            NodeBody::Consumer(_) => 4,
         };
         (node.name.clone(), rank)
     });

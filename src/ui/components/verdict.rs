@@ -143,7 +143,10 @@ fn Claim(props: &ClaimProps) -> Html {
     let because = verdict
         .because
         .iter()
-        .map(|(key, value, node)| format!("{node}: {key}={value}"))
+        .map(|(key, value, node)| match &**node {
+            "" => format!("{key}={value}"),
+            node => format!("{node}: {key}={value}"),
+        })
         .collect::<Vec<_>>()
         .join("\n");
     let when = if props.finished { t.in_the_end } else { t.so_far };

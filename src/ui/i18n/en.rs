@@ -124,8 +124,9 @@ pub static TEXTS: Texts = Texts {
     what_message: story::what_message,
     verb: story::verb,
     stage: "Stage",
-    stage_of: |producers, brokers, consumers| {
-        format!("Stage: {producers} producers, {brokers} brokers, {consumers} consumers")
+    stage_of: |producers, brokers, processors, consumers| {
+        let processors = if processors > 0 { format!(", {processors} processors") } else { String::new() };
+        format!("Stage: {producers} producers, {brokers} brokers{processors}, {consumers} consumers")
     },
     leader: "leader",
     follower: "follower",

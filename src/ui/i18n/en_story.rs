@@ -325,7 +325,9 @@ pub fn event(line: &Line) -> Sentence {
         Event::TransactionChanged { transactional_id, producer_epoch, state, .. } => {
             (format!("transaction {transactional_id} is {}, epoch {producer_epoch}", state.name()), Tone::Plain)
         }
-        Event::TransactionalIdExpired { transactional_id } => (format!("forgot {transactional_id}"), Tone::Plain),
+        Event::TransactionalIdExpired { transactional_id } => {
+            (format!("forgot transactional.id {transactional_id}: unused for too long"), Tone::Plain)
+        }
     };
     Sentence { text, tone }
 }

@@ -127,8 +127,9 @@ pub static TEXTS: Texts = Texts {
     what_message: story::what_message,
     verb: story::verb,
     stage: "스테이지",
-    stage_of: |producers, brokers, consumers| {
-        format!("스테이지: 프로듀서 {producers}, 브로커 {brokers}, 컨슈머 {consumers}")
+    stage_of: |producers, brokers, processors, consumers| {
+        let processors = if processors > 0 { format!(", 프로세서 {processors}") } else { String::new() };
+        format!("스테이지: 프로듀서 {producers}, 브로커 {brokers}{processors}, 컨슈머 {consumers}")
     },
     leader: "리더",
     follower: "팔로워",
@@ -182,12 +183,12 @@ pub static TEXTS: Texts = Texts {
         "유실됨",
         "컨트롤 레코드",
         "진행 중인 트랜잭션",
-        "read_committed에 보이지 않음",
+        "read_committed에는 보이지 않음",
         "중단됨(abort)",
         "커밋 마커",
         "중단 마커",
     ],
-    hidden_records: |count| format!("그중 {count}개는 read_committed에 보이지 않음"),
+    hidden_records: |count| format!("그중 {count}개는 read_committed에는 보이지 않음"),
     show_traffic: "복제와 heartbeat 보기",
     actions_on: |what| format!("할 수 있는 일: {what}"),
     reset: "연결 끊기 (reset)",
@@ -321,7 +322,7 @@ pub static TEXTS: Texts = Texts {
     no_coordinator: "지금 이 transactional.id를 아는 coordinator가 없습니다. 아직 등록되지 않았거나, coordinator가 꺼져 있거나 상태를 불러오는 중입니다.",
     fenced_by_newer: "같은 transactional.id를 쓰는 새 프로듀서가 나타나 fenced되었습니다. 이 프로듀서는 더 이상 쓸 수 없습니다.",
     machine: |now, next| format!("현재 상태: {now}. 다음으로 갈 수 있는 상태: {next}."),
-    machine_pending: |pending| format!("{pending}(으)로 바뀌는 중: 기록했지만 아직 복제되지 않았습니다."),
+    machine_pending: |pending| format!("다음 상태 {pending}: 기록했지만 아직 복제되지 않았습니다."),
     machine_dashed: "점선은 transaction.version 2에만 있는 전이입니다.",
     hex_of: |offset| format!("오프셋 {offset}의 배치"),
     hex_none: "이 배치는 더 이상 없습니다.",

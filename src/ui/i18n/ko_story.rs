@@ -309,14 +309,16 @@ pub fn event(line: &Line) -> Sentence {
         Event::TransactionEnded { committed: false, .. } => ("트랜잭션이 중단됨".to_owned(), Tone::Odd),
         Event::OffsetsSent { group, offsets } => {
             let (at, more) = super::first_offset(offsets);
-            let more = if more > 0 { format!(" 외 {more}개") } else { String::new() };
-            (format!("그룹 {group}의 {tp} 오프셋 {at}{more}를 트랜잭션에 넣음"), Tone::Plain)
+            let what = if more > 0 { format!("오프셋 {at} 외 {more}개") } else { format!("오프셋 {at}") };
+            (format!("그룹 {group}의 {tp} {} 트랜잭션에 넣음", object(&what)), Tone::Plain)
         }
-        Event::ProducerFailed { error } => (format!("트랜잭션 호출이 예외를 던짐: {}", error.name()), Tone::Bad),
+        Event::ProducerFailed { error } => (format!("트랜잭션 호출에서 예외: {}", error.name()), Tone::Bad),
         Event::TransactionChanged { transactional_id, producer_epoch, state, .. } => {
             (format!("트랜잭션 {transactional_id}: {}, epoch {producer_epoch}", state.name()), Tone::Plain)
         }
-        Event::TransactionalIdExpired { transactional_id } => (format!("{transactional_id} 잊음"), Tone::Plain),
+        Event::TransactionalIdExpired { transactional_id } => {
+            (format!("오래 쓰이지 않은 transactional.id {} 지움", object(transactional_id)), Tone::Plain)
+        }
     };
     Sentence { text, tone }
 }

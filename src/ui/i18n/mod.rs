@@ -186,7 +186,7 @@ texts! {
     verb: fn(&str) -> &'static str,
     // The stage
     stage: &'static str,
-    stage_of: fn(usize, usize, usize) -> String,
+    stage_of: fn(usize, usize, usize, usize) -> String,
     leader: &'static str,
     follower: &'static str,
     offline: &'static str,

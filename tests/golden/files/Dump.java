@@ -12,7 +12,8 @@ import org.apache.kafka.tools.DumpLogSegments;
 
 /**
  * Kafka's own DumpLogSegments over every file under a directory, in the order of their names: `Dump DIR [option…]`. What
- * it prints as errors follows, marked with "! ". Of the coordinators' topics the records' contents are left out.
+ * it prints as errors follows, marked with "! ". Of the coordinators' topics the records' contents are left out, unless the
+ * option --coordinators asks for them.
  */
 public class Dump {
     public static void main(String[] args) throws Exception {
@@ -26,7 +27,10 @@ public class Dump {
         for (Path file : files) {
             List<String> options = new ArrayList<>(Arrays.asList(args).subList(1, args.length));
             if (file.toString().contains("__cluster_metadata") && options.contains("--print-data-log")) options.add("--cluster-metadata-decoder");
-            else if (file.toString().contains("/__")) options.remove("--print-data-log");
+            boolean coordinators = options.remove("--coordinators");
+            if (file.toString().contains("/__consumer_offsets-") && coordinators) options.add("--offsets-decoder");
+            else if (file.toString().contains("/__transaction_state-") && coordinators) options.add("--transaction-log-decoder");
+            else if (file.toString().contains("/__") && !file.toString().contains("__cluster_metadata")) options.remove("--print-data-log");
             options.add("--files");
             options.add(file.toString());
             ByteArrayOutputStream said = new ByteArrayOutputStream(), wrong = new ByteArrayOutputStream();

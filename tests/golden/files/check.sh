@@ -18,10 +18,10 @@ for scenario in $scenarios; do
   $lab export "$scenario" --out "$work/$scenario-small" --set internal.segment.bytes=900 --set index.interval.bytes=150
 done
 cd "$work"
-java -Xmx512m -cp "$kafka/*" "$here/Dump.java" . --deep-iteration --print-data-log > kafka.txt
+java -Xmx512m -cp "$kafka/*" "$here/Dump.java" . --deep-iteration --print-data-log --coordinators > kafka.txt
 java -Xmx512m -cp "$kafka/*" "$here/Dump.java" . --index-sanity-check >> kafka.txt
 # Torn tails are none: a scenario may leave one. A segment that does not begin with offset 0 is "non-consecutive" for the tool.
-complaints=$(grep -a -E '^! |isvalid: false|payload: Error at' kafka.txt | grep -a -v -E '^! Non-consecutive|^!   -1 is followed by' || true)
+complaints=$(grep -a -E '^! |isvalid: false|payload: Error at|key: (Error|Unknown record type)' kafka.txt | grep -a -v -E '^! Non-consecutive|^!   -1 is followed by' || true)
 echo "check: $(grep -a -c '^Dumping' kafka.txt) dumps, $(wc -l < kafka.txt) lines"
 open() { java -Xmx512m -cp "$kafka/*" "$here/Open.java" "$@" || complaints+=$'\nsee above'; }
 open 4096 1073741824 $(ls -d ./*/* | grep -v -- -small/)

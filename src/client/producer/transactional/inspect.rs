@@ -36,7 +36,7 @@ pub struct TransactionInspection<'a> {
     pub in_flight: Option<&'static str>,
     /// Those that wait, the first first.
     pub pending: Vec<&'static str>,
-    /// The call that blocks the application, and when it throws `TimeoutException`.
+    /// The call that blocks the application, and when it throws `TimeoutException` (never, where a closed producer aborts).
     pub call: Option<(Operation, Time)>,
 }
 

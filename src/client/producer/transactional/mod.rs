@@ -7,6 +7,9 @@
 //!
 //! In Kafka: `TransactionManager` (KIP-98, KIP-360, KIP-447, KIP-588, KIP-890, KIP-1050), `TransactionalRequestResult`.
 //!
+//! Kept from Kafka, though it is a dead end: under version 1, if a retried batch expires while the transaction is being
+//! aborted, a new epoch is due that nobody asks for, and the producer stays in `INITIALIZING`.
+//!
 //! On purpose different: `transaction.version` is told at construction, not learned from `ApiVersions`, and does not change;
 //! brokers always know how to raise an epoch (KIP-360). An error after a fatal one is ignored, where Kafka meets an
 //! illegal transition and stays in `FATAL_ERROR` because of that. A `send()` outside a transaction takes no

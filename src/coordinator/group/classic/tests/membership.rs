@@ -229,7 +229,7 @@ fn the_bytes_of_a_group_are_kafkas() {
     let request = lab.join(&request);
     lab.advance(3_000);
     let id = lab.joined(request).expect("joined").member_id.clone();
-    lab.sync_all(&[id.clone()]);
+    lab.sync_all(std::slice::from_ref(&id));
     let record = lab.log.last().expect("written");
     assert_eq!(&record.key[..], b"\x00\x02\x00\x04mail");
     let mut golden = b"\x00\x03\x00\x08consumer\x00\x00\x00\x01\x00\x05range\x00\x26".to_vec();
