@@ -10,6 +10,9 @@ use std::rc::Rc;
 /// Produce requests whose records are remembered for their responses, at most.
 const REMEMBERED: usize = 4_096;
 
+/// Records and where they stand.
+type Fetched = Vec<(Offset, RecordId)>;
+
 /// Builds summaries. No part of the world's state.
 #[derive(Clone, Debug)]
 pub(super) struct Tracer {
@@ -17,7 +20,7 @@ pub(super) struct Tracer {
     /// The records of Produce requests that are not answered yet.
     produced: SortedMap<MessageId, Rc<[RecordId]>>,
     /// What clients with a transactional id have fetched and not yet committed, by offset.
-    fetched: SortedMap<(NodeId, TopicPartition), Rc<Vec<(Offset, RecordId)>>>,
+    fetched: SortedMap<(NodeId, TopicPartition), Rc<Fetched>>,
     transactional: SortedSet<NodeId>,
     nothing: Rc<[RecordId]>,
 }
