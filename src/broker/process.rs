@@ -163,7 +163,8 @@ impl Process {
     }
 
     fn on_news(&mut self, setup: &BrokerSetup, now: Time, news: CoordinatorNews, out: &mut Outbox<'_>) {
-        if news.partition().is_some_and(|id| self.replicas.keeps_transactions(id)) {
+        let of_transactions = |id| self.replicas.keeps_transactions(id) || self.transactions.coordinates(id);
+        if news.partition().is_some_and(of_transactions) {
             return self.coordinate(setup, now, out, |transactions, host| transactions.on_news(&news, host));
         }
         let (mut ctx, replicas, group) = self.parts(setup, now, out);

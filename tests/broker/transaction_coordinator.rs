@@ -4,8 +4,9 @@ use crate::cluster::Cluster;
 use delivery_lab::base::{Duration, TopicPartition};
 use delivery_lab::node::{Crash, Event};
 use delivery_lab::protocol::{
-    AddPartitionsToTxn, AddPartitionsToTxnRequest, CoordinatorType, EndTxnRequest, ErrorCode, FindCoordinatorRequest,
-    InitProducerIdRequest, ProducePartition, ProduceRequest, Request, Response, TransactionState as State,
+    AddPartitionsToTxn, AddPartitionsToTxnRequest, CoordinatorType, DescribeProducersRequest, EndTxnRequest, ErrorCode,
+    FindCoordinatorRequest, InitProducerIdRequest, ProducePartition, ProduceRequest, Request, Response,
+    TransactionState as State, TxnMarker, WriteTxnMarkersRequest,
 };
 use delivery_lab::record::BatchBuilder;
 
@@ -78,6 +79,14 @@ fn produce(
     response.partitions[0].error
 }
 
+fn add(cluster: &mut Cluster, (producer_id, producer_epoch): (i64, i16), partition: TopicPartition) -> ErrorCode {
+    let (transactional_id, verify_only, partitions) = ("t".into(), false, vec![partition]);
+    let wish = AddPartitionsToTxn { transactional_id, producer_id, producer_epoch, verify_only, partitions };
+    let request = AddPartitionsToTxnRequest { transactions: vec![wish] };
+    let coordinator = find_coordinator(cluster);
+    cluster.call(coordinator, Request::AddPartitionsToTxn(request)).error()
+}
+
 fn end_request((producer_id, producer_epoch): (i64, i16), committed: bool, transaction_v2: bool) -> Request {
     let transactional_id = "t".into();
     Request::EndTxn(EndTxnRequest { transactional_id, producer_id, producer_epoch, committed, transaction_v2 })
@@ -129,17 +138,7 @@ fn a_transaction_of_each_version() {
                 sequence = 0;
             } else {
                 assert_eq!(produce(&mut cluster, id, producer, sequence, v2), ErrorCode::TransactionAbortable);
-                let wish = AddPartitionsToTxn {
-                    transactional_id: "t".into(),
-                    producer_id: producer.0,
-                    producer_epoch: producer.1,
-                    verify_only: false,
-                    partitions: vec![id],
-                };
-                let request = AddPartitionsToTxnRequest { transactions: vec![wish] };
-                let coordinator = find_coordinator(&mut cluster);
-                let answer = cluster.call(coordinator, Request::AddPartitionsToTxn(request));
-                assert_eq!(answer.error(), ErrorCode::None);
+                assert_eq!(add(&mut cluster, producer, id), ErrorCode::None);
             }
             assert_eq!(produce(&mut cluster, id, producer, sequence, v2), ErrorCode::None);
             assert_eq!(offsets(&cluster, id), (end_offset + 1, end_offset), "it is open");
@@ -238,4 +237,44 @@ fn f3_the_second_producer_fences_the_first() {
     assert_eq!(end(&mut cluster, second, true, true), (ErrorCode::None, (second.0, second.1 + 1)));
     cluster.run_for(1_000);
     assert_eq!(offsets(&cluster, id), (4, 4));
+}
+
+/// KIP-664: without verification a late batch opens a transaction that nobody will end. An administrator finds it with
+/// DescribeProducers, and ends it with a marker in the coordinator's name (`kafka-transactions.sh abort`).
+#[test]
+fn a_hanging_transaction_and_its_repair() {
+    for verification in ["false", "true"] {
+        let verifies = ("transaction.partition.verification.enable", verification);
+        let (mut cluster, id) = Cluster::with_topic(3, &[SETTINGS[0], ("transaction.version", "1"), verifies]);
+        let producer = init(&mut cluster);
+        assert_eq!(add(&mut cluster, producer, id), ErrorCode::None);
+        assert_eq!(produce(&mut cluster, id, producer, 0, false), ErrorCode::None);
+        assert_eq!(end(&mut cluster, producer, true, false).0, ErrorCode::None);
+        cluster.run_for(1_000);
+        let late = produce(&mut cluster, id, producer, 1, false);
+        cluster.run_for(120_000);
+        if verification == "true" {
+            assert_eq!((late, offsets(&cluster, id)), (ErrorCode::TransactionAbortable, (2, 2)));
+            continue;
+        }
+        assert_eq!((late, offsets(&cluster, id)), (ErrorCode::None, (3, 2)), "no timeout ends it");
+        assert_eq!(state(&mut cluster), (State::CompleteCommit, producer.1, 0), "its coordinator knows nothing of it");
+        let leader = cluster.leader(id);
+        let request = Request::DescribeProducers(DescribeProducersRequest { partitions: vec![id] });
+        let Response::DescribeProducers(described) = cluster.call(leader, request) else { panic!() };
+        let open = described.partitions[0].producers[0];
+        assert_eq!((open.producer_id, open.current_txn_start_offset), (producer.0, 2));
+        let marker = TxnMarker {
+            producer_id: open.producer_id,
+            producer_epoch: open.producer_epoch,
+            committed: false,
+            coordinator_epoch: open.coordinator_epoch,
+            transaction_version: 0,
+            partitions: vec![id],
+        };
+        let request = Request::WriteTxnMarkers(WriteTxnMarkersRequest { markers: vec![marker] });
+        assert_eq!(cluster.call(leader, request).error(), ErrorCode::None);
+        cluster.run_for(1_000);
+        assert_eq!(offsets(&cluster, id), (4, 4));
+    }
 }

@@ -20,11 +20,12 @@ struct TopicSettings {
 impl ReplicaManager {
     /// Follows a change of the metadata; the image in the context is the new one.
     pub fn apply_delta(&mut self, delta: &MetadataDelta, disk: &mut Disk, ctx: &mut Context<'_, '_>) {
-        self.coordinated.offsets = ctx.image.topic_id(CONSUMER_OFFSETS_TOPIC);
-        self.coordinated.transactions = ctx.image.topic_id(TRANSACTION_STATE_TOPIC);
         for topic in &delta.removed_topics {
             self.remove_topic(*topic, disk, ctx);
         }
+        // Not before: whoever coordinated with a topic that is gone has to hear of it.
+        self.coordinated.offsets = ctx.image.topic_id(CONSUMER_OFFSETS_TOPIC);
+        self.coordinated.transactions = ctx.image.topic_id(TRANSACTION_STATE_TOPIC);
         for topic in &delta.changed_configs {
             self.reconfigure(*topic, ctx);
         }

@@ -74,6 +74,16 @@ fn who_does_not_lead_does_not_coordinate() {
 }
 
 #[test]
+fn without_its_topic_nobody_coordinates() {
+    let mut lab = Lab::with_replicas(&[1, 2], &[]);
+    let init = lab.init("t");
+    lab.bench.follow(&[MetadataRecord::RemoveTopic { topic: TRANSACTIONS.topic }]);
+    lab.run(|_, _| {});
+    assert_eq!(lab.error(init), Some(ErrorCode::NotCoordinator));
+    assert!(!lab.transactions.coordinates(TRANSACTIONS));
+}
+
+#[test]
 fn who_leads_since_just_now_is_loading() {
     let mut lab = Lab::new(&[]);
     lab.open("t", &[AT_2]);

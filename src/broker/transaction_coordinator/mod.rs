@@ -115,6 +115,11 @@ impl TransactionCoordinator {
             .flat_map(|(id, shard): (_, &Rc<Shard>)| shard.transactions.values().map(move |metadata| (id, metadata)))
     }
 
+    /// Does this broker coordinate what is in this partition?
+    pub fn coordinates(&self, id: TopicPartition) -> bool {
+        self.shards.contains_key(&id) || self.loading.contains_key(&id)
+    }
+
     /// The partition that coordinates a transactional id, if this broker does.
     fn place(&self, transactional_id: &str, image: &MetadataImage) -> Result<TopicPartition, ErrorCode> {
         let topic = image.topic_id(TRANSACTION_STATE_TOPIC).ok_or(ErrorCode::NotCoordinator)?;

@@ -454,6 +454,7 @@ fn an_exhausted_epoch_ends_in_a_new_producer_id() {
         assert_eq!(lab.store_all()[0].0, 0, "sequences begin with each transaction");
         lab.commit();
         assert_eq!((lab.result(), lab.identity()), (Some(Ok(())), identity));
+        assert_eq!(lab.producer.transaction_manager().expect("transactional").partitions().count(), 0);
     }
 }
 
