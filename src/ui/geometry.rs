@@ -123,7 +123,7 @@ pub fn consumer_height(it: &ConsumerView) -> f64 {
 /// A processor's card, without the external system behind it.
 pub fn processor_height(it: &ProcessorView) -> f64 {
     let transactional = if it.writer.manager.is_some() { 3.0 * 18.0 + 12.0 } else { 0.0 };
-    138.0 + 18.0 * (reader_lines(&it.reader) as f64 + 1.0) + transactional
+    148.0 + 18.0 * (reader_lines(&it.reader) as f64 + 1.0) + transactional
 }
 
 /// The height of the cards of a quorum, and what is between them.
