@@ -195,6 +195,10 @@ impl Invariants {
                     self.report_transaction(Invariant::FencedNeverCommits, it, detail);
                 }
             }
+            // Since transaction version 2 an end has an epoch of its own; before, it may be that of another transaction.
+            None if !committed && watch.decided((id, epoch.saturating_add(1)), true).is_some() => {
+                self.report_transaction(Invariant::CommitsDecided, it, detail);
+            }
             // An empty transaction ends without its coordinator.
             None if committed && begun.sent => {
                 self.report_transaction(Invariant::CommitsDecided, it, detail);
