@@ -67,9 +67,13 @@ impl TransactionWatch {
         of.iter().rev().find(|it| it.producer == producer && it.committed == committed)
     }
 
-    fn decide(&mut self, producer: Identity, committed: bool, event: u64) {
+    fn decide(&mut self, producer: Identity, committed: bool, event: u64, anew: bool) {
         let of = self.decisions.entry(producer.0).or_default();
-        if of.last().is_some_and(|last| last.producer == producer && last.committed == committed) {
+        if let Some(last) = of.last_mut().filter(|last| last.producer == producer && last.committed == committed) {
+            // Before transaction version 2 one epoch has many transactions; what is completed was decided before.
+            if anew {
+                last.event = event;
+            }
             return;
         }
         of.push(Decided { producer, committed, event });
@@ -138,8 +142,10 @@ impl Invariants {
     fn check_changed(&mut self, it: &Recorded, id: &Rc<str>, producer: Identity, state: TransactionState) {
         let watch = Rc::make_mut(&mut self.transactions);
         match state {
-            TransactionState::PrepareCommit | TransactionState::CompleteCommit => watch.decide(producer, true, it.id),
-            TransactionState::PrepareAbort | TransactionState::CompleteAbort => watch.decide(producer, false, it.id),
+            TransactionState::PrepareCommit => watch.decide(producer, true, it.id, true),
+            TransactionState::CompleteCommit => watch.decide(producer, true, it.id, false),
+            TransactionState::PrepareAbort => watch.decide(producer, false, it.id, true),
+            TransactionState::CompleteAbort => watch.decide(producer, false, it.id, false),
             _ => {}
         }
         let Some(known) = watch.ids.get_mut(&**id) else {
@@ -180,10 +186,13 @@ impl Invariants {
         let watch = &self.transactions;
         let Some(known) = watch.ids.get(&begun.transactional_id) else { return };
         let (id, epoch) = begun.producer;
-        // Since transaction version 2 the decision carries the next epoch.
+        // Since transaction version 2 the decision carries the next epoch; before, that epoch is another producer's, which may
+        // have decided something of its own before the answer came.
         let epochs = [epoch, epoch.saturating_add(1)];
         let decisions = epochs.iter().filter_map(|epoch| watch.decided((id, *epoch), committed));
-        let decision = decisions.max_by_key(|decided| decided.event);
+        let later = decisions.clone().filter(|decided| decided.event > begun.event);
+        let decision =
+            later.min_by_key(|decided| decided.event).or_else(|| decisions.max_by_key(|decided| decided.event));
         let told = if committed { "committed" } else { "aborted" };
         let name = &begun.transactional_id;
         let detail = format!("{name}: node {} was told that {told} is what it began as {id}, epoch {epoch}", it.node.0);
@@ -226,7 +235,7 @@ impl Invariants {
             return;
         }
         if cluster.decision(producer.0, producer.1) == Some(committed) {
-            return Rc::make_mut(&mut self.transactions).decide(producer, committed, it.id);
+            return Rc::make_mut(&mut self.transactions).decide(producer, committed, it.id, false);
         }
         if self.any_waived() {
             return;
