@@ -68,9 +68,13 @@ impl TransactionWatch {
         of.iter().rev().find(|it| it.producer == producer && it.committed == committed)
     }
 
-    fn decide(&mut self, producer: Identity, committed: bool, event: u64) {
+    fn decide(&mut self, producer: Identity, committed: bool, event: u64, anew: bool) {
         let of = self.decisions.entry(producer.0).or_default();
-        if of.last().is_some_and(|last| last.producer == producer && last.committed == committed) {
+        if let Some(last) = of.last_mut().filter(|last| last.producer == producer && last.committed == committed) {
+            // Before transaction version 2 one epoch has many transactions; what is completed was decided before.
+            if anew {
+                last.event = event;
+            }
             return;
         }
         of.push(Decided { producer, committed, event });
@@ -111,19 +115,12 @@ impl Invariants {
     pub(super) fn check_transaction(&mut self, cluster: &impl Cluster, it: &Recorded) {
         match &it.event {
             Event::TransactionChanged { transactional_id, producer_id, producer_epoch, state, .. } => {
-                let producer = (*producer_id, *producer_epoch);
-                match state {
-                    TransactionState::PrepareCommit | TransactionState::CompleteCommit => {
-                        self.decided(it, producer, true)
-                    }
-                    TransactionState::PrepareAbort | TransactionState::CompleteAbort => {
-                        self.decided(it, producer, false)
-                    }
-                    _ => {}
-                }
+                let (producer, state) = ((*producer_id, *producer_epoch), *state);
                 // One that was deposed and wakes up tells what happened long ago.
-                if coordinates(cluster.image(), it.node.into(), transactional_id) {
-                    self.check_changed(it, transactional_id, producer, *state);
+                let rightful = coordinates(cluster.image(), it.node.into(), transactional_id);
+                self.note_decision(it, producer, state, rightful);
+                if rightful {
+                    self.check_changed(it, transactional_id, producer, state);
                 }
             }
             Event::TransactionalIdExpired { transactional_id } => {
@@ -156,8 +153,13 @@ impl Invariants {
         }
     }
 
-    fn decided(&mut self, it: &Recorded, producer: Identity, committed: bool) {
-        Rc::make_mut(&mut self.transactions).decide(producer, committed, it.id);
+    fn note_decision(&mut self, it: &Recorded, producer: Identity, state: TransactionState, is_news: bool) {
+        use TransactionState::{CompleteAbort, CompleteCommit, PrepareAbort, PrepareCommit};
+        let committed = matches!(state, PrepareCommit | CompleteCommit);
+        if committed || matches!(state, PrepareAbort | CompleteAbort) {
+            let anew = is_news && matches!(state, PrepareCommit | PrepareAbort);
+            Rc::make_mut(&mut self.transactions).decide(producer, committed, it.id, anew);
+        }
     }
 
     fn check_changed(&mut self, it: &Recorded, id: &Rc<str>, producer: Identity, state: TransactionState) {
@@ -200,10 +202,13 @@ impl Invariants {
         let watch = &self.transactions;
         let Some(known) = watch.ids.get(&begun.transactional_id) else { return };
         let (id, epoch) = begun.producer;
-        // Since transaction version 2 the decision carries the next epoch.
+        // Since transaction version 2 the decision carries the next epoch; before, that epoch is another producer's, which may
+        // have decided something of its own before the answer came.
         let epochs = [epoch, epoch.saturating_add(1)];
         let decisions = epochs.iter().filter_map(|epoch| watch.decided((id, *epoch), committed));
-        let decision = decisions.max_by_key(|decided| decided.event);
+        let later = decisions.clone().filter(|decided| decided.event > begun.event);
+        let decision =
+            later.min_by_key(|decided| decided.event).or_else(|| decisions.max_by_key(|decided| decided.event));
         let told = if committed { "committed" } else { "aborted" };
         let name = &begun.transactional_id;
         let detail = format!("{name}: node {} was told that {told} is what it began as {id}, epoch {epoch}", it.node.0);
@@ -246,7 +251,7 @@ impl Invariants {
             return;
         }
         if cluster.decision(producer.0, producer.1) == Some(committed) {
-            return Rc::make_mut(&mut self.transactions).decide(producer, committed, it.id);
+            return Rc::make_mut(&mut self.transactions).decide(producer, committed, it.id, false);
         }
         if self.any_waived() {
             return;
