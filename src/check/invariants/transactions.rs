@@ -115,18 +115,12 @@ impl Invariants {
     pub(super) fn check_transaction(&mut self, cluster: &impl Cluster, it: &Recorded) {
         match &it.event {
             Event::TransactionChanged { transactional_id, producer_id, producer_epoch, state, .. } => {
-                let producer = (*producer_id, *producer_epoch);
-                let watch = Rc::make_mut(&mut self.transactions);
-                match state {
-                    TransactionState::PrepareCommit => watch.decide(producer, true, it.id, true),
-                    TransactionState::CompleteCommit => watch.decide(producer, true, it.id, false),
-                    TransactionState::PrepareAbort => watch.decide(producer, false, it.id, true),
-                    TransactionState::CompleteAbort => watch.decide(producer, false, it.id, false),
-                    _ => {}
-                }
+                let (producer, state) = ((*producer_id, *producer_epoch), *state);
                 // One that was deposed and wakes up tells what happened long ago.
-                if coordinates(cluster.image(), it.node.into(), transactional_id) {
-                    self.check_changed(it, transactional_id, producer, *state);
+                let rightful = coordinates(cluster.image(), it.node.into(), transactional_id);
+                self.note_decision(it, producer, state, rightful);
+                if rightful {
+                    self.check_changed(it, transactional_id, producer, state);
                 }
             }
             Event::TransactionalIdExpired { transactional_id } => {
@@ -156,6 +150,15 @@ impl Invariants {
             && let Some(begun) = Rc::make_mut(&mut self.transactions).begun.get_mut(&node)
         {
             begun.sent = true;
+        }
+    }
+
+    fn note_decision(&mut self, it: &Recorded, producer: Identity, state: TransactionState, is_news: bool) {
+        use TransactionState::{CompleteAbort, CompleteCommit, PrepareAbort, PrepareCommit};
+        let committed = matches!(state, PrepareCommit | CompleteCommit);
+        if committed || matches!(state, PrepareAbort | CompleteAbort) {
+            let anew = is_news && matches!(state, PrepareCommit | PrepareAbort);
+            Rc::make_mut(&mut self.transactions).decide(producer, committed, it.id, anew);
         }
     }
 
