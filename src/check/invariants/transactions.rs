@@ -5,7 +5,8 @@
 //! one that acts on it: then it is asked.
 
 use super::{Cluster, Invariant, Invariants, Violation};
-use crate::base::{NodeId, ProducerEpoch, ProducerId, SortedMap, TopicPartition};
+use crate::base::{BrokerId, NodeId, ProducerEpoch, ProducerId, SortedMap, TopicPartition};
+use crate::metadata::{MetadataImage, TRANSACTION_STATE_TOPIC, coordinator_partition};
 use crate::node::Event;
 use crate::protocol::TransactionState;
 use crate::record::{ControlRecord, RecordBatch};
@@ -98,16 +99,29 @@ fn may_follow(from: TransactionState, to: TransactionState) -> bool {
     }
 }
 
+/// Whether a broker is the one that coordinates a transactional id, as the controller has decided.
+fn coordinates(image: &MetadataImage, broker: BrokerId, id: &str) -> bool {
+    let Some(topic) = image.topic_id(TRANSACTION_STATE_TOPIC) else { return true };
+    let partition = TopicPartition::new(topic, coordinator_partition(id, image.partition_count(topic)));
+    image.partition(partition).is_none_or(|decided| decided.leader == broker)
+}
+
 impl Invariants {
     /// A broker takes a partition of an internal topic over: what the coordinator before it did last, it may not have told.
     pub(super) fn note_reign(&mut self, it: &Recorded) {
         Rc::make_mut(&mut self.transactions).reigns.insert(it.node, it.id);
     }
 
-    pub(super) fn check_transaction(&mut self, it: &Recorded) {
+    pub(super) fn check_transaction(&mut self, cluster: &impl Cluster, it: &Recorded) {
         match &it.event {
             Event::TransactionChanged { transactional_id, producer_id, producer_epoch, state, .. } => {
-                self.check_changed(it, transactional_id, (*producer_id, *producer_epoch), *state);
+                let (producer, state) = ((*producer_id, *producer_epoch), *state);
+                // One that was deposed and wakes up tells what happened long ago.
+                let rightful = coordinates(cluster.image(), it.node.into(), transactional_id);
+                self.note_decision(it, producer, state, rightful);
+                if rightful {
+                    self.check_changed(it, transactional_id, producer, state);
+                }
             }
             Event::TransactionalIdExpired { transactional_id } => {
                 Rc::make_mut(&mut self.transactions).ids.remove(&**transactional_id);
@@ -139,15 +153,17 @@ impl Invariants {
         }
     }
 
+    fn note_decision(&mut self, it: &Recorded, producer: Identity, state: TransactionState, is_news: bool) {
+        use TransactionState::{CompleteAbort, CompleteCommit, PrepareAbort, PrepareCommit};
+        let committed = matches!(state, PrepareCommit | CompleteCommit);
+        if committed || matches!(state, PrepareAbort | CompleteAbort) {
+            let anew = is_news && matches!(state, PrepareCommit | PrepareAbort);
+            Rc::make_mut(&mut self.transactions).decide(producer, committed, it.id, anew);
+        }
+    }
+
     fn check_changed(&mut self, it: &Recorded, id: &Rc<str>, producer: Identity, state: TransactionState) {
         let watch = Rc::make_mut(&mut self.transactions);
-        match state {
-            TransactionState::PrepareCommit => watch.decide(producer, true, it.id, true),
-            TransactionState::CompleteCommit => watch.decide(producer, true, it.id, false),
-            TransactionState::PrepareAbort => watch.decide(producer, false, it.id, true),
-            TransactionState::CompleteAbort => watch.decide(producer, false, it.id, false),
-            _ => {}
-        }
         let Some(known) = watch.ids.get_mut(&**id) else {
             let (teller, told, former, owner) = (it.node, it.id, Vec::new(), None);
             watch.ids.insert(id.clone(), Transactional { teller, told, state, producer, former, owner });
