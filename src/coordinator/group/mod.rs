@@ -4,6 +4,7 @@
 
 pub mod assignor;
 pub mod classic;
+mod expiry;
 mod offset_records;
 mod offsets;
 mod pending_offsets;

@@ -98,6 +98,11 @@ impl GroupShard {
         }
     }
 
+    /// A record about groups stands in the log.
+    pub fn appended(&mut self, record: &CoordinatorRecord) {
+        self.groups.forget(record);
+    }
+
     /// Handles JoinGroup.
     pub fn join(&mut self, context: RequestContext, request: &JoinGroupRequest, work: &mut Work<'_>) {
         self.groups.join(context, request, self.offsets.knows(&request.group), work);

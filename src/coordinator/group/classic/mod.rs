@@ -22,6 +22,7 @@ mod tests;
 
 pub use group::ClassicGroup;
 pub use member::ClassicGroupMember;
+pub(super) use record::group_tombstone;
 pub use record::{GroupMetadata, GroupMetadataKey, MemberMetadata};
 pub use state::ClassicGroupState;
 
@@ -145,6 +146,13 @@ impl ClassicGroups {
             }
         }
         Ok(())
+    }
+
+    /// A group is gone: its tombstone stands in the log.
+    pub fn forget(&mut self, record: &CoordinatorRecord) {
+        if let (Ok(Some(GroupMetadataKey { group })), None) = (GroupMetadataKey::decode(&record.key), &record.value) {
+            self.groups.remove(&group);
+        }
     }
 
     /// The partition is loaded: from now on members have to send heartbeats.
