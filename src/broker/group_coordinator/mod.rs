@@ -128,7 +128,10 @@ impl GroupCoordinator {
                 let shard = Shard::load(GroupShard::new(self.metadata_max_bytes), partition.log(), cleanup_at);
                 self.shards.insert(id, Rc::new(shard));
                 self.arm(cleanup_at, ctx);
-                self.with_members(id, replicas, ctx, |group, work| group.groups.loaded(work));
+                self.with_members(id, replicas, ctx, |group, work| {
+                    group.groups.loaded(work);
+                    group.consumers.loaded(work.now, work.config);
+                });
                 self.catch_up(id, replicas, ctx);
             }
         }
@@ -152,7 +155,7 @@ impl GroupCoordinator {
             match waiting.answer {
                 Answer::Ready(context, response) => respond(context, response, ctx),
                 Answer::Fetch(context, request) => {
-                    let response = shard.group.offsets.fetch(&request, ctx.image);
+                    let response = shard.group.fetch(&request, ctx.image);
                     respond(context, Response::OffsetFetch(response), ctx);
                 }
                 Answer::Written(then) => {
@@ -189,8 +192,9 @@ impl GroupCoordinator {
                     self.fail(id, late, ErrorCode::CoordinatorNotAvailable, replicas, ctx);
                 }
             }
-            let due = self.shards.get(&id).and_then(|shard| shard.group.groups.deadline());
+            let due = self.shards.get(&id).and_then(|shard| shard.group.deadline());
             if due.is_some_and(|due| due <= ctx.now) {
+                self.expire_consumers(id, replicas, ctx);
                 self.with_members(id, replicas, ctx, |group, work| group.groups.expire(work));
             }
             self.cleanup(id, replicas, ctx);

@@ -8,8 +8,8 @@ use crate::coordinator::records_of;
 use crate::log::UnifiedLog;
 use crate::node::RequestContext;
 use crate::protocol::{
-    ErrorCode, HeartbeatResponse, LeaveGroupResponse, OffsetCommitResponse, OffsetCommitResult, OffsetFetchRequest,
-    OffsetFetchResponse, Response, TxnOffsetCommitResponse,
+    ConsumerGroupHeartbeatResponse, ErrorCode, HeartbeatResponse, LeaveGroupResponse, OffsetCommitResponse,
+    OffsetCommitResult, OffsetFetchRequest, OffsetFetchResponse, Response, TxnOffsetCommitResponse,
 };
 use crate::record::RecordBatch;
 use std::collections::VecDeque;
@@ -49,7 +49,7 @@ impl Shard {
         for batch in log.batches_from(replayed_to) {
             for (offset, record) in records_of(batch).unwrap_or_default() {
                 if offset >= replayed_to {
-                    let _ = group.groups.load(&record);
+                    group.load(&record);
                 }
             }
         }
@@ -84,7 +84,7 @@ impl Shard {
     /// The earliest moment at which something fails or happens by itself.
     pub fn deadline(&self) -> Option<Time> {
         let waiting = self.waiting.front().map(|waiting| waiting.deadline);
-        [waiting, self.group.groups.deadline(), Some(self.cleanup_at)].into_iter().flatten().min()
+        [waiting, self.group.deadline(), Some(self.cleanup_at)].into_iter().flatten().min()
     }
 }
 
@@ -112,6 +112,9 @@ fn failed(response: Response, error: ErrorCode) -> Response {
             Response::TxnOffsetCommit(TxnOffsetCommitResponse { partitions })
         }
         Response::Heartbeat(_) => Response::Heartbeat(HeartbeatResponse { error }),
+        Response::ConsumerGroupHeartbeat(_) => {
+            Response::ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse::failed(error))
+        }
         Response::LeaveGroup(_) => Response::LeaveGroup(LeaveGroupResponse { error, members: Vec::new() }),
         other => other,
     }

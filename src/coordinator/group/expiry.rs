@@ -22,8 +22,20 @@ impl GroupShard {
     /// The records that forget what has expired.
     pub fn cleanup(&self, retention: Duration, now: Time) -> Vec<CoordinatorRecord> {
         let mut records = Vec::new();
-        let groups: SortedSet<&Rc<str>> = self.offsets.groups().chain(self.groups.iter().map(|it| it.id())).collect();
+        let groups: SortedSet<&Rc<str>> = self
+            .offsets
+            .groups()
+            .chain(self.groups.iter().map(|it| it.id()))
+            .chain(self.consumers.iter().map(|it| it.id()))
+            .collect();
         for id in groups.iter() {
+            if let Some(group) = self.consumers.group(id) {
+                let rule = ExpiryRule { since: None, subscribed: Some(group.subscribed_topics()) };
+                if self.offsets.expire(id, Some(rule), retention, now, &mut records) && group.members().len() == 0 {
+                    records.extend(group.tombstones());
+                }
+                continue;
+            }
             let group = self.groups.group(id);
             let rule = match group {
                 Some(group) => group.expiry_rule(),

@@ -31,7 +31,7 @@ use crate::base::{Generation, Prng, SortedMap, Time};
 use crate::coordinator::CoordinatorRecord;
 use crate::metadata::wire::WireError;
 use crate::node::RequestContext;
-use crate::protocol::{ErrorCode, JoinGroupProtocol, Response};
+use crate::protocol::{ErrorCode, JoinGroupProtocol, JoinGroupResponse, Response};
 use bytes::Bytes;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -113,7 +113,12 @@ impl<'a> Work<'a> {
         self.answers.push((to, response));
     }
 
-    fn write(&mut self, record: CoordinatorRecord, then: AfterWrite) {
+    /// Whoever wants to join may not.
+    pub(super) fn refuse_join(&mut self, to: RequestContext, member_id: &Rc<str>, error: ErrorCode) {
+        self.answer(to, Response::JoinGroup(JoinGroupResponse::failed(member_id.clone(), error)));
+    }
+
+    pub(super) fn write(&mut self, record: CoordinatorRecord, then: AfterWrite) {
         self.writes.push((record, then));
     }
 }
