@@ -321,6 +321,16 @@ words! {
         TransactionChanged = "transaction-changed",
         /// A transactional producer's call threw an exception.
         ProducerFailed = "producer-failed",
+        /// A consumer joined a generation of its group.
+        GroupJoined = "group-joined",
+        /// A member was assigned partitions.
+        PartitionsAssigned = "partitions-assigned",
+        /// A member gave up partitions.
+        PartitionsRevoked = "partitions-revoked",
+        /// A member lost its partitions.
+        PartitionsLost = "partitions-lost",
+        /// A member left its group.
+        MemberLeft = "member-left",
     }
 }
 

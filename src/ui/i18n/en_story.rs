@@ -328,8 +328,22 @@ pub fn event(line: &Line) -> Sentence {
         Event::TransactionalIdExpired { transactional_id } => {
             (format!("forgot transactional.id {transactional_id}: unused for too long"), Tone::Plain)
         }
+        Event::GroupJoined { group, generation, .. } => {
+            (format!("joined group {group}, generation {generation}"), Tone::Plain)
+        }
+        Event::PartitionsAssigned { partitions } => match partitions.len() {
+            0 => ("is assigned nothing new".to_owned(), Tone::Plain),
+            count => (format!("is assigned {tp}{}", and_more(count)), Tone::Plain),
+        },
+        Event::PartitionsRevoked { partitions } => (format!("gives up {tp}{}", and_more(partitions.len())), Tone::Odd),
+        Event::PartitionsLost { partitions } => (format!("lost {tp}{}", and_more(partitions.len())), Tone::Bad),
+        Event::MemberLeft { group, reason } => (format!("left group {group}: {reason}"), Tone::Odd),
     };
     Sentence { text, tone }
+}
+
+fn and_more(count: usize) -> String {
+    if count > 1 { format!(" and {} more", count - 1) } else { String::new() }
 }
 
 fn fault(mark: &FaultMark, line: &Line) -> String {
