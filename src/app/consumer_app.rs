@@ -27,6 +27,8 @@ pub enum ConsumerActivity {
     WaitingForMetadata,
     /// Inside `poll()`: looks for its group's coordinator.
     WaitingForCoordinator,
+    /// Inside `poll()`: joins its group.
+    WaitingForGroup,
     /// Inside `poll()`: asks where to start.
     WaitingForPosition,
     /// Inside `poll()`: waits for records.
@@ -142,6 +144,7 @@ impl ConsumerApp {
             Doing::Polling => match running.client.waits_for() {
                 WaitsFor::Metadata => ConsumerActivity::WaitingForMetadata,
                 WaitsFor::Coordinator => ConsumerActivity::WaitingForCoordinator,
+                WaitsFor::Group => ConsumerActivity::WaitingForGroup,
                 WaitsFor::CommittedOffsets | WaitsFor::OffsetReset | WaitsFor::Validation => {
                     ConsumerActivity::WaitingForPosition
                 }

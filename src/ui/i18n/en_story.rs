@@ -144,6 +144,7 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
             format!("retry {}: sending {} again", attempt.saturating_sub(1).max(1), records(list))
         }
         Activity::BackingOff { records: list, .. } => format!("no ack: will send {} again{left}", records(list)),
+        Activity::JoiningGroup => "joining its group".to_owned(),
         Activity::WaitingForCoordinator => "looking for its coordinator".to_owned(),
         Activity::Polling => "polling".to_owned(),
         Activity::Processing { record, .. } => format!("processing {record}{left}"),

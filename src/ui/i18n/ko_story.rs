@@ -138,6 +138,7 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::BackingOff { records: list, .. } => {
             format!("ack 없음: {} 다시 보낼 예정{left}", object(&records(list)))
         }
+        Activity::JoiningGroup => "그룹에 참여하는 중".to_owned(),
         Activity::WaitingForCoordinator => "coordinator를 찾는 중".to_owned(),
         Activity::Polling => "poll 중".to_owned(),
         Activity::Processing { record, .. } => format!("{record} 처리 중{left}"),
