@@ -191,10 +191,10 @@ impl Coordinator {
             self.lookup = Lookup::Failed(io.now + pause, None);
             self.commits.fail_queued_async();
         }
+        self.beat(polls, config, io);
         if self.node.is_none() {
             self.discover(subscription.subscribed().is_auto_assigned(), io);
         }
-        self.beat(polls, config, io);
         self.send_commits(config, subscription, io);
         self.send_offset_fetch(subscription, io);
         self.send_leave(io);

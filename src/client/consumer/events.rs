@@ -73,10 +73,12 @@ impl Consumer {
             coordinator.turn(self.polls, &self.config, &self.subscription, &mut io);
         }
         self.go_on_closing(now, out, &mut wake);
+        // Whoever lost the coordinator wants to know of others first.
+        self.net.poll(now, out);
         let wake = [wake, self.net.next_poll(now)].into_iter().flatten().min();
         arm(&mut self.wakeup_at, wake, ConsumerTimer::Wakeup, out);
         let beat = self.coordinator.as_ref().and_then(Coordinator::next_beat);
-        arm(&mut self.heartbeat_at, beat.map(|at| at.max(now)), ConsumerTimer::Heartbeat, out);
+        arm(&mut self.heartbeat_at, beat.filter(|at| *at > now), ConsumerTimer::Heartbeat, out);
         arm(&mut self.timeout_at, self.net.next_timeout(), ConsumerTimer::RequestTimeout, out);
     }
 }

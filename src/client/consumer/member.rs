@@ -13,7 +13,7 @@
 //! In Kafka: `AbstractCoordinator.Generation`, `MemberState`, and the fields that `joinGroupIfNeeded` works on.
 
 use super::heartbeat::Heartbeat;
-use crate::base::config::{Assignor, ConsumerConfig, GroupProtocol};
+use crate::base::config::{Assignor, ConsumerConfig};
 use crate::base::{Generation, SortedMap, SortedSet, Time};
 use crate::client::network_client::Outcome;
 use crate::node::ClientError;
@@ -256,9 +256,4 @@ impl Member {
     pub(super) fn reset_on(&mut self, error: ErrorCode) {
         self.reset(error != ErrorCode::IllegalGeneration);
     }
-}
-
-/// The classic protocol is spoken.
-pub(super) fn is_classic(config: &ConsumerConfig) -> bool {
-    config.group_protocol == GroupProtocol::Classic
 }
