@@ -8,24 +8,24 @@
 //! happens or that time is over; an assigned topic that the client's metadata do not know yet delays the assignment,
 //! since partitions bear topic ids here.
 
-use super::assignment::{self, Assignments};
+use super::assignment;
+use super::assignor::{self, Assignments};
 use super::coordinator::Coordinator;
 use super::io::{Io, Pending};
 use super::member::{JoinFailure, JoinOutcome, Joining, MemberGeneration, MemberState, RebalanceProtocol, TopicsSnapshot};
 use super::rebalance::RebalanceCallback;
 use super::subscription::Subscription;
-use crate::base::config::ConsumerConfig;
+use crate::base::config::{Assignor, ConsumerConfig};
 use crate::base::{Duration, TopicPartition};
 use crate::node::{Channel, ClientError, Event};
 use crate::protocol::{
-    ErrorCode, JoinGroupProtocol, JoinGroupRequest, JoinGroupResponse, Request, SyncGroupRequest,
+    CONSUMER_PROTOCOL_TYPE, ErrorCode, JoinGroupProtocol, JoinGroupRequest, JoinGroupResponse, Request, SyncGroupRequest,
 };
 use bytes::Bytes;
 use std::rc::Rc;
 
 /// Others may wait so much longer for a JoinGroup answer than the rebalance may take.
 const JOIN_GROUP_TIMEOUT_LAPSE: Duration = Duration::from_millis(5_000);
-const PROTOCOL_TYPE: &str = "consumer";
 
 impl Coordinator {
     /// The membership's part of `poll()`: false while the consumer is no active member.
@@ -81,7 +81,7 @@ impl Coordinator {
                 self.member.joining = self.join_ended(outcome, config, io);
                 Ok(true)
             }
-            Joining::Leading(response) => self.lead(response, subscription, io),
+            Joining::Leading(response) => self.lead(response, config, subscription, io),
             Joining::ToSync(assignments) => Ok(self.send_sync(assignments, config, io)),
             Joining::Synced(assignment) => Ok(self.complete_join(assignment, config, subscription, io)),
             Joining::Failed(failure) => self.join_failed(failure, config, io),
@@ -217,10 +217,10 @@ impl Coordinator {
         io: &Io<'_, '_>,
     ) -> JoinGroupRequest {
         let generation = self.member.generation.id;
-        let metadata = assignment::subscription_bytes(subscription, generation, config, &io.net.metadata);
-        let protocol = |assignor: &crate::base::config::Assignor| JoinGroupProtocol {
+        let said = assignment::subscription_of(subscription, generation, config, &io.net.metadata).encode();
+        let protocol = |assignor: &Assignor| JoinGroupProtocol {
             name: assignor.protocol_name().into(),
-            metadata: metadata(*assignor),
+            metadata: said.clone(),
         };
         JoinGroupRequest {
             group: Rc::clone(&self.group),
@@ -229,7 +229,7 @@ impl Coordinator {
             rebalance_timeout: config.max_poll_interval_ms,
             member_id: Rc::clone(&self.member.generation.member_id),
             instance_id: config.group_instance_id.clone(),
-            protocol_type: PROTOCOL_TYPE.into(),
+            protocol_type: CONSUMER_PROTOCOL_TYPE.into(),
             protocols: config.partition_assignment_strategy.iter().map(protocol).collect(),
         }
     }
@@ -296,6 +296,7 @@ impl Coordinator {
     fn lead(
         &mut self,
         response: Rc<JoinGroupResponse>,
+        config: &ConsumerConfig,
         subscription: &mut Subscription,
         io: &mut Io<'_, '_>,
     ) -> Result<bool, ClientError> {
@@ -318,11 +319,11 @@ impl Coordinator {
         let assignments = match response.skip_assignment {
             true => Assignments::new(),
             false => {
-                let assignor = response.protocol_name.as_deref().unwrap_or_default();
-                assignment::assign(assignor, &snapshot, &members).ok_or_else(|| {
+                let Some(assignor) = assignment::find_assignor(response.protocol_name.as_deref(), config) else {
                     let text = "IllegalStateException: Coordinator selected invalid assignment protocol";
-                    ClientError::Exception(text.into())
-                })?
+                    return Err(ClientError::Exception(text.into()));
+                };
+                assignor::assign(assignor, &assignment::partitions_per_topic(&snapshot), &members)
             }
         };
         let member = &mut self.member;
@@ -357,7 +358,7 @@ impl Coordinator {
             generation: generation.id,
             member_id: Rc::clone(&generation.member_id),
             instance_id: config.group_instance_id.clone(),
-            protocol_type: Some(PROTOCOL_TYPE.into()),
+            protocol_type: Some(CONSUMER_PROTOCOL_TYPE.into()),
             protocol_name: generation.protocol.clone(),
             assignments,
         };

@@ -14,6 +14,7 @@
 //! application polls next (but that of JoinGroup), so a request can time out while the application is busy.
 
 mod assignment;
+pub mod assignor;
 mod calls;
 mod commit;
 mod commits;

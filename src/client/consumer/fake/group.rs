@@ -1,7 +1,7 @@
 //! The fake broker as coordinator of one group, as a test scripts it: the node under test, and others who never speak.
 
 use super::FakeBroker;
-use crate::client::consumer::assignment::{self, NamedPartitions};
+use crate::client::consumer::assignment;
 use crate::protocol::*;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -17,7 +17,7 @@ pub struct FakeGroup {
     /// The node under test does not lead.
     pub follower: bool,
     /// What SyncGroup answers next, instead of what the leader assigned.
-    pub assignments: VecDeque<NamedPartitions>,
+    pub assignments: VecDeque<Vec<NamedPartition>>,
     /// The leader has come back, and shall assign nothing.
     pub skip_assignment: bool,
     members_made: u32,

@@ -1,7 +1,7 @@
 //! Members of a group: joining, rebalancing, leaving, and the errors on the way.
 
 use super::*;
-use crate::client::consumer::assignment::NamedPartitions;
+use crate::protocol::NamedPartition;
 use crate::node::Event;
 
 const GROUP: (&str, &str) = ("group.id", "g");
@@ -9,7 +9,7 @@ const EARLIEST: (&str, &str) = ("auto.offset.reset", "earliest");
 const MANUAL: (&str, &str) = ("enable.auto.commit", "false");
 const COOPERATIVE: (&str, &str) = ("partition.assignment.strategy", "cooperative-sticky");
 
-fn named(indexes: &[u32]) -> NamedPartitions {
+fn named(indexes: &[u32]) -> Vec<NamedPartition> {
     indexes.iter().map(|index| ("orders".into(), *index)).collect()
 }
 
