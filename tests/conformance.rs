@@ -86,7 +86,7 @@ fn the_engine_answers_as_kafka_did() {
     assert!(wrong.is_empty(), "{} fields in {count} sequences differ from Kafka's:\n{report}", wrong.len());
     assert!(unrecorded.is_empty(), "make conformance records what is missing: {unrecorded:?}");
     assert!(stale.is_empty(), "differences.md lists what is no longer so: {stale:#?}");
-    assert!(count >= 40, "only {count} sequences");
+    assert!(count >= 240, "only {count} sequences");
 }
 
 /// `make conformance` runs this: it needs Kafka's jars (`DELIVERY_LAB_KAFKA`) and Java.

@@ -54,24 +54,24 @@ fn read_committed_keeps_out_what_is_aborted() {
 }
 
 /// Of a shop that never sends an order twice: one that crashes while its commit is under way does, for it cannot know.
-fn billing(seed: u64, set: &[&str]) -> Scenario {
-    let mut scenario = from_seed("read-process-write", seed, set);
+fn billing(id: &str, seed: u64, set: &[&str]) -> Scenario {
+    let mut scenario = from_seed(id, seed, set);
     scenario.producers[0].config.remove("transactional.id");
     scenario
 }
 
 #[test]
 fn offsets_in_the_transaction_give_one_output() {
-    found(&billing(49, &["billing.offsets=after"]), Anomaly::Duplicated);
-    found(&billing(49, &["billing.offsets=before"]), Anomaly::Lost);
-    never_found(&billing(49, &[]), Anomaly::Duplicated, 8);
-    never_found(&billing(49, &[]), Anomaly::Lost, 4);
+    found(&billing("read-process-write", 49, &["billing.offsets=after"]), Anomaly::Duplicated);
+    found(&billing("read-process-write", 49, &["billing.offsets=before"]), Anomaly::Lost);
+    never_found(&billing("read-process-write", 49, &[]), Anomaly::Duplicated, 8);
+    never_found(&billing("read-process-write", 49, &[]), Anomaly::Lost, 4);
 }
 
 #[test]
 fn one_transactional_id_fences_the_zombie() {
-    found(&from_seed("zombie-fencing", 47, &["billing-b.transactional.id=billing-b"]), Anomaly::Duplicated);
-    never_found(&from_seed("zombie-fencing", 47, &[]), Anomaly::Duplicated, 10);
+    found(&billing("zombie-fencing", 47, &["billing-b.transactional.id=billing-b"]), Anomaly::Duplicated);
+    never_found(&billing("zombie-fencing", 47, &[]), Anomaly::Duplicated, 10);
 }
 
 /// KIP-890, part 2.

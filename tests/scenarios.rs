@@ -23,6 +23,7 @@ fn run_scenario(scenario: &Scenario) -> Report {
     trial.finish();
     let report = Report::of(scenario, &trial);
     assert_eq!(report.invariant_violations, Vec::<String>::new());
+    assert_eq!(trial.run.lost_promises(), []);
     report
 }
 

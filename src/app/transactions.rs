@@ -23,10 +23,11 @@ pub(super) enum Recovery {
 /// `abortTransaction()`), so that after a timeout only the same call may follow.
 pub(super) fn after_exception(client: &Producer, settled_elsewhere: bool, error: &ClientError) -> Recovery {
     match client.transaction_manager().map(TransactionManager::state) {
-        Some(State::FatalError(_)) | None => Recovery::Stop,
         _ if settled_elsewhere && *error == ClientError::Timeout => Recovery::Retry,
+        // Should it be fenced, the next call will say so.
+        _ if *error == ClientError::Timeout => Recovery::Abort,
         Some(State::InTransaction | State::AbortableError(_)) => Recovery::Abort,
-        Some(_) => Recovery::Stop,
+        _ => Recovery::Stop,
     }
 }
 

@@ -94,11 +94,13 @@ impl Run {
     }
 
     /// What must come true once everything works again, and is not so. Where Kafka gave up what was committed, a coordinator
-    /// may have forgotten a transaction: then that hangs, and who reads only what is committed waits behind it.
+    /// may have forgotten a transaction, or a partition what it knew of its producer: then a transaction hangs, and its producer
+    /// and who reads only what is committed wait for ever.
     pub fn liveness(&self) -> Vec<Violation> {
         let mut broken = liveness(&self.world);
         if self.invariants.any_waived() && broken.iter().any(|it| it.invariant == Invariant::TransactionsEnd) {
-            broken.retain(|it| !matches!(it.invariant, Invariant::TransactionsEnd | Invariant::ConsumersCatchUp));
+            use Invariant::{ClientsEnd, ConsumersCatchUp, TransactionsEnd};
+            broken.retain(|it| !matches!(it.invariant, TransactionsEnd | ConsumersCatchUp | ClientsEnd));
         }
         broken
     }

@@ -75,13 +75,13 @@ impl Tracer {
 
 /// A fetch shows when it brings something; until then it is one of many.
 fn request_is_quiet(request: &Request) -> bool {
-    matches!(request.api(), ApiKey::Fetch | ApiKey::Metadata | ApiKey::BrokerHeartbeat)
+    matches!(request.api(), ApiKey::Fetch | ApiKey::Metadata | ApiKey::BrokerHeartbeat | ApiKey::Heartbeat)
 }
 
 fn response_is_quiet(api: ApiKey, records: &[RecordId]) -> bool {
     match api {
         ApiKey::Fetch => records.is_empty(),
-        ApiKey::Metadata | ApiKey::BrokerHeartbeat => true,
+        ApiKey::Metadata | ApiKey::BrokerHeartbeat | ApiKey::Heartbeat => true,
         _ => false,
     }
 }

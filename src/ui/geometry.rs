@@ -123,7 +123,7 @@ pub fn consumer_height(it: &ConsumerView) -> f64 {
 /// A processor's card, without the external system behind it.
 pub fn processor_height(it: &ProcessorView) -> f64 {
     let transactional = if it.writer.manager.is_some() { 3.0 * 18.0 + 12.0 } else { 0.0 };
-    138.0 + 18.0 * (reader_lines(&it.reader) as f64 + 1.0) + transactional
+    148.0 + 18.0 * (reader_lines(&it.reader) as f64 + 1.0) + transactional
 }
 
 /// The height of the cards of a quorum, and what is between them.
@@ -276,7 +276,9 @@ fn producer_wire(producer: Area, broker: Area, narrow: bool) -> [(f64, f64); 4] 
     let end = (broker.x, broker.y + broker.h * 0.5);
     if narrow {
         let start = (producer.x + 16.0, producer.y + producer.h);
-        return [start, (start.0, start.1 + 20.0), (start.0 - 2.0, end.1 - 10.0), end];
+        // From wherever it stands into the gutter, and down.
+        let gutter = MARGIN + 16.0;
+        return [start, (gutter, start.1 + 20.0), (gutter - 2.0, end.1 - 10.0), end];
     }
     let start = (producer.x + producer.w, producer.y + (producer.h * 0.42).min(96.0));
     let bend = (end.0 - start.0) * 0.5;
@@ -287,7 +289,10 @@ fn consumer_wire(broker: Area, consumer: Area, narrow: bool) -> [(f64, f64); 4] 
     let start = (broker.x + broker.w, broker.y + broker.h * 0.5);
     if narrow {
         let end = (consumer.x + consumer.w - 16.0, consumer.y);
-        return [start, (end.0 + 2.0, start.1 + 10.0), (end.0, end.1 - 20.0), end];
+        let gutter = broker.x + broker.w + GUTTER - 16.0;
+        // Down the gutter, and to wherever it stands.
+        let low = if end.0 < broker.x + broker.w { end.1 - 60.0 } else { start.1 + 10.0 };
+        return [start, (gutter + 2.0, low), (gutter, end.1 - 20.0), end];
     }
     let end = (consumer.x, consumer.y + 60.0);
     let bend = (end.0 - start.0) * 0.5;

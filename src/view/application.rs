@@ -2,7 +2,9 @@
 
 use super::project::partition_name;
 use super::transactions::{is_fence, manager, writers};
-use super::{Activity, ConsumerView, InFlightView, NodeBody, PositionView, ProducerView, SinkRow, SinkView};
+use super::{
+    Activity, ConsumerView, InFlightView, ManagerView, NodeBody, PositionView, ProducerView, SinkRow, SinkView,
+};
 use crate::app::{
     CommitMode, ConsumerActivity, ConsumerApp, ConsumerAppSetup, Dedupe, ProducerActivity, ProducerApp, Sink,
 };
@@ -34,9 +36,10 @@ pub(super) fn producer(run: &Run, app: &ProducerApp) -> (Activity, NodeBody) {
         (taken + 1, acked + u32::from(is_acked), failed + u32::from(has_failed))
     });
     let client = app.client();
+    let manager = manager(world, client, &setup.config);
     let view = ProducerView {
         topic: Rc::clone(&setup.topic),
-        settings: producer_settings(&setup.config),
+        settings: producer_settings(&setup.config, manager.as_ref()),
         buffer: buffered(world, client),
         in_flight: in_flight(client),
         max_in_flight: setup.config.max_in_flight_requests_per_connection,
@@ -46,7 +49,7 @@ pub(super) fn producer(run: &Run, app: &ProducerApp) -> (Activity, NodeBody) {
         acked,
         failed,
         producer_id: identity(client),
-        manager: manager(world, client, &setup.config),
+        manager,
     };
     (producer_activity(app, world.now()), NodeBody::Producer(view))
 }
@@ -75,7 +78,10 @@ pub(super) fn identity(client: Option<&Producer>) -> Option<(i64, i16)> {
     client.map(Producer::producer_id_and_epoch).filter(|it| it.is_valid()).map(|it| (it.id, it.epoch))
 }
 
-pub(super) fn producer_settings(config: &ProducerConfig) -> Vec<(Rc<str>, Rc<str>, bool)> {
+pub(super) fn producer_settings(
+    config: &ProducerConfig,
+    manager: Option<&ManagerView>,
+) -> Vec<(Rc<str>, Rc<str>, bool)> {
     let default = ProducerConfig::default();
     let acks = match config.acks {
         Acks::All => "all",
@@ -87,7 +93,7 @@ pub(super) fn producer_settings(config: &ProducerConfig) -> Vec<(Rc<str>, Rc<str
         setting("acks", acks, config.acks == default.acks),
         setting("enable.idempotence", idempotence, config.enable_idempotence == default.enable_idempotence),
     ];
-    settings.extend(config.transactional_id.iter().map(|id| setting("transactional.id", id, false)));
+    settings.extend(manager.map(|it| setting("transactional.id", &it.transactional_id, false)));
     settings
 }
 

@@ -54,9 +54,10 @@ pub(super) fn processor(run: &Run, app: &ProcessorApp) -> (Activity, NodeBody) {
         sink: sink.clone().unwrap_or_else(|| SinkView { dedupe: Rc::from("none"), rows: Vec::new() }),
     };
     let client = app.producer();
+    let manager = manager(&run.world, client, &setup.producer);
     let writer = ProducerView {
         topic: setup.to.join(", ").into(),
-        settings: application::producer_settings(&setup.producer),
+        settings: application::producer_settings(&setup.producer, manager.as_ref()),
         buffer: application::buffered(&run.world, client),
         in_flight: application::in_flight(client),
         max_in_flight: setup.producer.max_in_flight_requests_per_connection,
@@ -65,7 +66,7 @@ pub(super) fn processor(run: &Run, app: &ProcessorApp) -> (Activity, NodeBody) {
         acked: 0,
         failed: 0,
         producer_id: application::identity(client),
-        manager: manager(&run.world, client, &setup.producer),
+        manager,
     };
     let (from, to) = (setup.from.clone(), setup.to.clone());
     let view = ProcessorView { from, to, offsets, sink, reader, writer };

@@ -132,7 +132,7 @@ test("a fenced producer is named as such: on its card, on the lane, in the inspe
   await page.browser.waitForText(".manager", "FATAL_ERROR");
   await page.browser.waitForText(".manager .fence", "Fenced by a newer producer with the same transactional.id");
   await page.browser.click("#tab-events");
-  await page.browser.type("#filter-events", "exception");
+  await page.browser.type("#filter-events", "billing-a is fenced by a newer producer");
   await page.browser.click(".events .time");
   await page.browser.waitFor(async () => (await texts(".swim .smark.fence text")).includes("✕ billing-a"), "the fence on the lane");
 });

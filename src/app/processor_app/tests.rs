@@ -190,6 +190,17 @@ fn an_abortable_error_is_undone_and_read_again() {
 }
 
 #[test]
+fn what_was_committed_is_not_read_again_after_an_abort() {
+    let mut lab = lab(transactional(OffsetsMode::Transaction));
+    let third = [ErrorCode::None, ErrorCode::None, ErrorCode::InvalidTxnState];
+    lab.broker.errors.insert(ApiKey::Produce, third.into());
+    lab.run_ms(10_000);
+    assert_eq!(exceptions(&lab).len(), 1);
+    assert_eq!((lab.outputs(), &lab.effects()[..2]), (vec![1; 4], &[1, 1][..]));
+    assert!(lab.effects()[2] > 1);
+}
+
+#[test]
 fn who_is_fenced_stops() {
     let mut lab = lab(transactional(OffsetsMode::Transaction));
     lab.broker.errors.insert(ApiKey::EndTxn, [ErrorCode::ProducerFenced].into());

@@ -23,7 +23,7 @@ impl GroupCoordinator {
     ) {
         let (id, shard) = match self.shard_of(&request.group, ctx) {
             Ok(found) => found,
-            Err(error) => return respond(context, Response::OffsetCommit(commit_failed(request, error)), ctx),
+            Err(error) => return respond(context, Response::OffsetCommit(commit_failed(request, error, ctx)), ctx),
         };
         let (records, response) = shard.group.commit(request, ctx.image, ctx.now);
         let batch = (!records.is_empty()).then(|| (batch_of(&records, ctx.now.wall_clock_ms()), None));
@@ -99,9 +99,13 @@ impl GroupCoordinator {
     }
 }
 
-fn commit_failed(request: &OffsetCommitRequest, error: ErrorCode) -> OffsetCommitResponse {
-    let failed = request.offsets.iter().map(|offset| OffsetCommitResult { partition: offset.partition, error });
-    OffsetCommitResponse { partitions: failed.collect() }
+/// Partitions that do not exist have an error of their own; a topic that does not is named by its id here.
+fn commit_failed(request: &OffsetCommitRequest, error: ErrorCode, ctx: &Context<'_, '_>) -> OffsetCommitResponse {
+    let result = |partition: TopicPartition| match ctx.image.topic(partition.topic) {
+        None => OffsetCommitResult { partition, error: ErrorCode::UnknownTopicId },
+        Some(_) => failed(partition, error, ctx),
+    };
+    OffsetCommitResponse { partitions: request.offsets.iter().map(|offset| result(offset.partition)).collect() }
 }
 
 fn txn_commit_failed(
@@ -109,9 +113,11 @@ fn txn_commit_failed(
     error: ErrorCode,
     ctx: &Context<'_, '_>,
 ) -> TxnOffsetCommitResponse {
-    let result = |partition: TopicPartition| {
-        let unknown = ctx.image.partition(partition).is_none();
-        OffsetCommitResult { partition, error: if unknown { ErrorCode::UnknownTopicOrPartition } else { error } }
-    };
-    TxnOffsetCommitResponse { partitions: request.offsets.iter().map(|offset| result(offset.partition)).collect() }
+    let results = request.offsets.iter().map(|offset| failed(offset.partition, error, ctx));
+    TxnOffsetCommitResponse { partitions: results.collect() }
+}
+
+fn failed(partition: TopicPartition, error: ErrorCode, ctx: &Context<'_, '_>) -> OffsetCommitResult {
+    let unknown = ctx.image.partition(partition).is_none();
+    OffsetCommitResult { partition, error: if unknown { ErrorCode::UnknownTopicOrPartition } else { error } }
 }

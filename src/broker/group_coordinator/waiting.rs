@@ -11,7 +11,6 @@ use crate::protocol::{
     ErrorCode, HeartbeatResponse, LeaveGroupResponse, OffsetCommitResponse, OffsetCommitResult, OffsetFetchRequest,
     OffsetFetchResponse, Response, TxnOffsetCommitResponse,
 };
-use crate::record::{ControlRecord, RecordBatch};
 use std::collections::VecDeque;
 
 /// The coordinator of one partition.
@@ -69,27 +68,9 @@ impl Shard {
             return;
         }
         for batch in log.batches_from(self.replayed_to).take_while(|batch| batch.last_offset() < committed) {
-            if batch.is_control() {
-                self.replay_marker(batch);
-                continue;
-            }
-            // A record that cannot be read is skipped, as Kafka's loader does with types it does not know.
-            for (offset, record) in records_of(batch).unwrap_or_default() {
-                if offset >= self.replayed_to {
-                    let _ = self.group.offsets.replay(offset, batch.producer_id(), &record);
-                }
-            }
+            self.group.replay(batch, self.replayed_to);
         }
         self.replayed_to = committed;
-    }
-
-    fn replay_marker(&mut self, batch: &RecordBatch) {
-        let committed = match ControlRecord::of_batch(batch) {
-            Ok(Some(ControlRecord::Commit { .. })) => true,
-            Ok(Some(ControlRecord::Abort { .. })) => false,
-            _ => return,
-        };
-        self.group.offsets.replay_end_transaction(batch.producer_id(), committed);
     }
 
     /// The earliest moment at which something fails or happens by itself.

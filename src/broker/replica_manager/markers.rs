@@ -14,7 +14,7 @@ use crate::node::RequestContext;
 use crate::protocol::{
     ErrorCode, Response, TxnMarker, TxnMarkerResult, WriteTxnMarkersRequest, WriteTxnMarkersResponse,
 };
-use crate::record::{ControlRecord, RecordBatch};
+use crate::record::{ControlRecord, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, RecordBatch};
 use std::hash::{Hash, Hasher};
 
 /// All requests that wait. There are few at a time.
@@ -149,6 +149,10 @@ impl ReplicaManager {
     ) -> Result<(Outcome, bool), ErrorCode> {
         if self.partition(id).is_none() {
             return Err(ErrorCode::UnknownTopicOrPartition);
+        }
+        // Kafka's builder of batches refuses it, and nobody catches that: every marker of the request has this error.
+        if marker.producer_id == NO_PRODUCER_ID || marker.producer_epoch == NO_PRODUCER_EPOCH {
+            return Err(ErrorCode::UnknownServerError);
         }
         let of_groups = self.coordinates(id);
         let context =

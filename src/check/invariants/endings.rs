@@ -1,10 +1,11 @@
 //! What the logs say when all is over: each record of an idempotent producer once, and in order.
 
-use super::producers::fates;
+use super::producers::{Fate, fates};
 use super::{Cluster, Invariant, Invariants, Violation};
 use crate::base::{ProducerEpoch, ProducerId, RecordId, SortedMap, SortedSet, Time, TopicPartition};
 use crate::check::ledger::records_with_offsets;
 use crate::log::UnifiedLog;
+use crate::record::RecordBatch;
 
 impl Invariants {
     /// At the end: within the life of a producer id and epoch, no record stands twice in a log, and none before an earlier one.
@@ -21,7 +22,7 @@ impl Invariants {
             if self.sent_on.contains(&partition.topic) {
                 continue;
             }
-            if let Some(detail) = repetition(replica.log) {
+            if let Some(detail) = repetition(replica.log, self.epoch_per_transaction) {
                 let (invariant, partition) = (Invariant::IdempotentOnce, Some(partition));
                 found.push(Violation { invariant, at, partition, detail: detail.into() });
             }
@@ -35,10 +36,15 @@ impl Invariants {
     }
 }
 
-/// The first record that stands twice in a log, or before an earlier one, though one producer sent both.
-fn repetition(log: &UnifiedLog) -> Option<String> {
+/// The first record that stands twice in a log, or before an earlier one, though one producer sent both. In transactions a record may be
+/// written again; within one epoch that cannot be since each has its own (transaction version 2), but for what was undone.
+fn repetition(log: &UnifiedLog, epoch_per_transaction: bool) -> Option<String> {
     let mut seen: SortedMap<(ProducerId, ProducerEpoch), SortedSet<RecordId>> = SortedMap::new();
-    for (batch, _) in fates(log).filter(|(batch, _)| batch.base_sequence() >= 0) {
+    let counts = |batch: &RecordBatch, fate| match batch.is_transactional() {
+        true => epoch_per_transaction && fate == Fate::Holds,
+        false => batch.base_sequence() >= 0,
+    };
+    for (batch, _) in fates(log).filter(|(batch, fate)| counts(batch, *fate)) {
         let producer = (batch.producer_id(), batch.producer_epoch());
         let records = seen.entry(producer).or_default();
         for (offset, record) in records_with_offsets(batch) {

@@ -159,6 +159,8 @@ pub struct Invariants {
     raft: Rc<RaftWatch>,
     /// Topics above this one are internal.
     last_topic: u32,
+    /// Whether every transaction has an epoch of its own.
+    epoch_per_transaction: bool,
     /// Topics that processors write to.
     sent_on: Rc<[TopicId]>,
     pipes: Rc<[Pipe]>,
@@ -215,6 +217,7 @@ impl Invariants {
             violations: Vector::new(),
             acks_all,
             raft: Rc::default(),
+            epoch_per_transaction: setup.broker_config.transaction_version >= 2,
             last_topic: u32::try_from(setup.topics.len()).expect("invariant: topic ids have 32 bits"),
             sent_on: outputs::sent_on(setup).into(),
             pipes: outputs::pipes(setup).into(),
@@ -286,7 +289,7 @@ impl Invariants {
                 | Event::TransactionBegun { .. }
                 | Event::TransactionEnded { .. }
                 | Event::TransactionChanged { .. }
-                | Event::TransactionalIdExpired { .. } => self.check_transaction(it),
+                | Event::TransactionalIdExpired { .. } => self.check_transaction(cluster, it),
                 _ => {}
             }
         }

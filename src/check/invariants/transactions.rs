@@ -5,7 +5,8 @@
 //! one that acts on it: then it is asked.
 
 use super::{Cluster, Invariant, Invariants, Violation};
-use crate::base::{NodeId, ProducerEpoch, ProducerId, SortedMap, TopicPartition};
+use crate::base::{BrokerId, NodeId, ProducerEpoch, ProducerId, SortedMap, TopicPartition};
+use crate::metadata::{MetadataImage, TRANSACTION_STATE_TOPIC, coordinator_partition};
 use crate::node::Event;
 use crate::protocol::TransactionState;
 use crate::record::{ControlRecord, RecordBatch};
@@ -67,9 +68,13 @@ impl TransactionWatch {
         of.iter().rev().find(|it| it.producer == producer && it.committed == committed)
     }
 
-    fn decide(&mut self, producer: Identity, committed: bool, event: u64) {
+    fn decide(&mut self, producer: Identity, committed: bool, event: u64, anew: bool) {
         let of = self.decisions.entry(producer.0).or_default();
-        if of.last().is_some_and(|last| last.producer == producer && last.committed == committed) {
+        if let Some(last) = of.last_mut().filter(|last| last.producer == producer && last.committed == committed) {
+            // Before transaction version 2 one epoch has many transactions; what is completed was decided before.
+            if anew {
+                last.event = event;
+            }
             return;
         }
         of.push(Decided { producer, committed, event });
@@ -94,16 +99,29 @@ fn may_follow(from: TransactionState, to: TransactionState) -> bool {
     }
 }
 
+/// Whether a broker is the one that coordinates a transactional id, as the controller has decided.
+fn coordinates(image: &MetadataImage, broker: BrokerId, id: &str) -> bool {
+    let Some(topic) = image.topic_id(TRANSACTION_STATE_TOPIC) else { return true };
+    let partition = TopicPartition::new(topic, coordinator_partition(id, image.partition_count(topic)));
+    image.partition(partition).is_none_or(|decided| decided.leader == broker)
+}
+
 impl Invariants {
     /// A broker takes a partition of an internal topic over: what the coordinator before it did last, it may not have told.
     pub(super) fn note_reign(&mut self, it: &Recorded) {
         Rc::make_mut(&mut self.transactions).reigns.insert(it.node, it.id);
     }
 
-    pub(super) fn check_transaction(&mut self, it: &Recorded) {
+    pub(super) fn check_transaction(&mut self, cluster: &impl Cluster, it: &Recorded) {
         match &it.event {
             Event::TransactionChanged { transactional_id, producer_id, producer_epoch, state, .. } => {
-                self.check_changed(it, transactional_id, (*producer_id, *producer_epoch), *state);
+                let (producer, state) = ((*producer_id, *producer_epoch), *state);
+                // One that was deposed and wakes up tells what happened long ago.
+                let rightful = coordinates(cluster.image(), it.node.into(), transactional_id);
+                self.note_decision(it, producer, state, rightful);
+                if rightful {
+                    self.check_changed(it, transactional_id, producer, state);
+                }
             }
             Event::TransactionalIdExpired { transactional_id } => {
                 Rc::make_mut(&mut self.transactions).ids.remove(&**transactional_id);
@@ -135,13 +153,17 @@ impl Invariants {
         }
     }
 
+    fn note_decision(&mut self, it: &Recorded, producer: Identity, state: TransactionState, is_news: bool) {
+        use TransactionState::{CompleteAbort, CompleteCommit, PrepareAbort, PrepareCommit};
+        let committed = matches!(state, PrepareCommit | CompleteCommit);
+        if committed || matches!(state, PrepareAbort | CompleteAbort) {
+            let anew = is_news && matches!(state, PrepareCommit | PrepareAbort);
+            Rc::make_mut(&mut self.transactions).decide(producer, committed, it.id, anew);
+        }
+    }
+
     fn check_changed(&mut self, it: &Recorded, id: &Rc<str>, producer: Identity, state: TransactionState) {
         let watch = Rc::make_mut(&mut self.transactions);
-        match state {
-            TransactionState::PrepareCommit | TransactionState::CompleteCommit => watch.decide(producer, true, it.id),
-            TransactionState::PrepareAbort | TransactionState::CompleteAbort => watch.decide(producer, false, it.id),
-            _ => {}
-        }
         let Some(known) = watch.ids.get_mut(&**id) else {
             let (teller, told, former, owner) = (it.node, it.id, Vec::new(), None);
             watch.ids.insert(id.clone(), Transactional { teller, told, state, producer, former, owner });
@@ -180,10 +202,13 @@ impl Invariants {
         let watch = &self.transactions;
         let Some(known) = watch.ids.get(&begun.transactional_id) else { return };
         let (id, epoch) = begun.producer;
-        // Since transaction version 2 the decision carries the next epoch.
+        // Since transaction version 2 the decision carries the next epoch; before, that epoch is another producer's, which may
+        // have decided something of its own before the answer came.
         let epochs = [epoch, epoch.saturating_add(1)];
         let decisions = epochs.iter().filter_map(|epoch| watch.decided((id, *epoch), committed));
-        let decision = decisions.max_by_key(|decided| decided.event);
+        let later = decisions.clone().filter(|decided| decided.event > begun.event);
+        let decision =
+            later.min_by_key(|decided| decided.event).or_else(|| decisions.max_by_key(|decided| decided.event));
         let told = if committed { "committed" } else { "aborted" };
         let name = &begun.transactional_id;
         let detail = format!("{name}: node {} was told that {told} is what it began as {id}, epoch {epoch}", it.node.0);
@@ -194,6 +219,10 @@ impl Invariants {
                 if usurped && committed && decided.event > begun.event {
                     self.report_transaction(Invariant::FencedNeverCommits, it, detail);
                 }
+            }
+            // Since transaction version 2 an end has an epoch of its own; before, it may be that of another transaction.
+            None if !committed && watch.decided((id, epoch.saturating_add(1)), true).is_some() => {
+                self.report_transaction(Invariant::CommitsDecided, it, detail);
             }
             // An empty transaction ends without its coordinator.
             None if committed && begun.sent => {
@@ -222,7 +251,7 @@ impl Invariants {
             return;
         }
         if cluster.decision(producer.0, producer.1) == Some(committed) {
-            return Rc::make_mut(&mut self.transactions).decide(producer, committed, it.id);
+            return Rc::make_mut(&mut self.transactions).decide(producer, committed, it.id, false);
         }
         if self.any_waived() {
             return;

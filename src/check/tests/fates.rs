@@ -131,6 +131,19 @@ fn what_was_aborted_on_purpose_is_not_lost() {
 }
 
 #[test]
+fn what_was_taken_back_and_then_sent_after_all_is_wanted() {
+    let mut book = Book::new(true);
+    book.at(SHOP, begun()).sent(&[0]).appended(BROKER, transactional(0, 0, 7, &[0])).at(SHOP, ending(false));
+    book.appended(BROKER, marker(1, 0, 7, false));
+    // It died before it knew, and sends the record again.
+    book.at(SHOP, begun()).sent(&[0]).appended(BROKER, transactional(2, 0, 7, &[0])).acked(0, 2).at(SHOP, ending(true));
+    book.appended(BROKER, marker(3, 0, 7, true)).at(SHOP, ended(true));
+    assert_eq!(book.verdict(Guarantee::ExactlyOnce).acked_lost, ids(&[0]));
+    book.acts(MAILER, 0, TP, 2);
+    assert!(book.verdict(Guarantee::ExactlyOnce).holds);
+}
+
+#[test]
 fn what_a_crash_left_to_be_aborted_is_lost_but_was_never_promised() {
     let mut book = Book::new(true);
     book.at(SHOP, begun()).sent(&[0]).appended(BROKER, transactional(0, 0, 7, &[0])).acked(0, 0);

@@ -7,5 +7,6 @@ mod fates;
 mod invariants;
 mod ledger;
 mod made;
+mod outputs;
 mod processors;
 mod transactions;

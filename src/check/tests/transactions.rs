@@ -285,6 +285,7 @@ fn a_commit_that_was_told_was_decided() {
     assert_eq!(told(PrepareCommit, true), []);
     assert_eq!(told(PrepareAbort, false), []);
     assert_eq!(told(PrepareAbort, true), [Invariant::CommitsDecided]);
+    assert_eq!(told(PrepareCommit, false), [Invariant::CommitsDecided]);
     let mut fake = Fake::new();
     fake.state(Ongoing, 0);
     let (transactional_id, producer_id, producer_epoch) = (ID.into(), PRODUCER, 0);

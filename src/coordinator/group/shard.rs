@@ -4,14 +4,15 @@
 
 use super::classic::{ClassicGroups, Work};
 use super::offsets::OffsetsShard;
-use crate::base::Time;
-use crate::coordinator::CoordinatorRecord;
+use crate::base::{Offset, Time};
+use crate::coordinator::{CoordinatorRecord, records_of};
 use crate::metadata::MetadataImage;
 use crate::node::RequestContext;
 use crate::protocol::{
     ErrorCode, JoinGroupRequest, OffsetCommitRequest, OffsetCommitResponse, TxnOffsetCommitRequest,
     TxnOffsetCommitResponse,
 };
+use crate::record::{ControlRecord, RecordBatch};
 
 /// The version of OffsetCommit that Kafka 4.3's clients speak.
 const LATEST_OFFSET_COMMIT_VERSION: i16 = 10;
@@ -79,12 +80,33 @@ impl GroupShard {
         self.offsets.commit_in_transaction(request, error.err().unwrap_or(ErrorCode::None), image, now)
     }
 
+    /// Follows a committed batch of the log, from this offset on: offsets, and the ends of transactions. A record that cannot
+    /// be read is skipped, as Kafka's loader does with types it does not know.
+    pub fn replay(&mut self, batch: &RecordBatch, from: Offset) {
+        if batch.is_control() {
+            let committed = match ControlRecord::of_batch(batch) {
+                Ok(Some(ControlRecord::Commit { .. })) => true,
+                Ok(Some(ControlRecord::Abort { .. })) => false,
+                _ => return,
+            };
+            return self.offsets.replay_end_transaction(batch.producer_id(), committed);
+        }
+        for (offset, record) in records_of(batch).unwrap_or_default() {
+            if offset >= from {
+                let _ = self.offsets.replay(offset, batch.producer_id(), &record);
+            }
+        }
+    }
+
     /// Handles JoinGroup.
     pub fn join(&mut self, context: RequestContext, request: &JoinGroupRequest, work: &mut Work<'_>) {
         self.groups.join(context, request, self.offsets.knows(&request.group), work);
     }
 }
 
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod model_tests;
 #[cfg(test)]
 #[path = "offsets_tests.rs"]
 mod tests;

@@ -12,12 +12,15 @@ use yew::prelude::*;
 
 /// A key and its value on one line.
 pub fn pair(y: f64, w: f64, key: &str, value: &str, changed: bool) -> Html {
+    // On a wide card a value stays near its key.
+    let w = w.min(340.0);
     let value = shorten_mono(value, 10.2, w - 32.0);
     let width = mono_width(&value, 10.2);
     let room = w - 32.0 - width - 8.0;
     // Some values say by themselves what they are.
     let key = match key {
         "state" | "isolation" if mono_width(key, 10.2) > room => "",
+        "transactional.id" if mono_width("txn id", 10.2) > room => "",
         "transactional.id" if mono_width(key, 10.2) > room => "txn id",
         _ => key,
     };

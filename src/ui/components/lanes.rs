@@ -281,11 +281,16 @@ fn draw_fault(mark: &MarkView, scale: &Scale, t: &Texts) -> Option<Html> {
 
 /// Labels where there is room: lost ones first, then requests with records.
 fn labels(timeline: &TimelineView, scale: &Scale, traffic: bool, t: &Texts) -> Html {
-    let rank = |arrow: &ArrowView| (!arrow.lost, arrow.error.is_none(), arrow.api != "Produce", arrow.response);
+    // What decides about transactions is worth a word like what carries records.
+    let decides = |arrow: &ArrowView| matches!(arrow.api, "EndTxn" | "InitProducerId" | "TxnOffsetCommit");
+    let rank = |arrow: &ArrowView| {
+        (!arrow.lost, arrow.error.is_none(), arrow.api != "Produce" && arrow.api != "EndTxn", arrow.response)
+    };
     let worth = |arrow: &&ArrowView| {
         (traffic || !arrow.quiet)
             && (arrow.lost
                 || !arrow.records.is_empty()
+                || (decides(arrow) && (!arrow.response || arrow.error.is_some()))
                 || (arrow.error.is_some() && matches!(arrow.api, "Produce" | "Fetch" | "OffsetCommit")))
     };
     let mut arrows: Vec<&ArrowView> = timeline.arrows.iter().filter(worth).collect();

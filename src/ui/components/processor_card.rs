@@ -21,13 +21,14 @@ pub fn processor(props: &CardProps, it: &ProcessorView, lab: &Lab, t: &Texts) ->
     let label = (t.node_label)(&node.name, &format!("{}, {flow}", t.processor), &doing);
     let h = processor_height(it);
     let lines = lines(it, t);
-    let after = 64.0 + 18.0 * lines.len() as f64;
+    // What changes all the time is above, what stays is below.
+    let first = if it.writer.manager.is_some() { 162.0 } else { 150.0 };
     let out: Vec<u32> = it.writer.buffer.iter().map(|(record, _)| *record).collect();
     // What it has read on the left, what it is about to write on the right.
     let half = (area.w - 32.0) / 2.0;
     let held = |name: &'static str, records: &[u32], x: f64| {
         html! {
-            <g transform={format!("translate({x:.1},{:.1})", after - 2.0)}>
+            <g transform={format!("translate({x:.1},60)")}>
                 <text class="kv" y="2">{ name }</text>
                 <g transform="translate(0,8)">{ loose_cells(records, half - 22.0, cell) }</g>
             </g>
@@ -43,11 +44,11 @@ pub fn processor(props: &CardProps, it: &ProcessorView, lab: &Lab, t: &Texts) ->
                 { head(node, t.processor, area.w) }
                 <text class="tp" x="16" y="44">{ shorten(&flow, 11.5, area.w - 30.0) }</text>
             </g>
-            { for lines.iter().enumerate().map(|(at, (key, value, changed))| pair(64.0 + 18.0 * at as f64, area.w, key, value, *changed)) }
+            { for lines.iter().enumerate().map(|(at, (key, value, changed))| pair(first + 18.0 * at as f64, area.w, key, value, *changed)) }
             { held(t.pending, &it.reader.pending, 16.0) }
-            if !out.is_empty() { <text class="dim" x={half.to_string()} y={(after + 22.0).to_string()}>{ "→" }</text> }
+            if !out.is_empty() { <text class="dim" x={half.to_string()} y="84">{ "→" }</text> }
             { held(t.buffer, &out, 16.0 + half + 6.0) }
-            { say(node, t, props.left_us, after + 52.0, area.w) }
+            { say(node, t, props.left_us, 113.0, area.w) }
             if let Some(it) = &it.sink { { sink(it, area.h - SINK_HEIGHT, area.w, cell, t) } }
         </g>
     }

@@ -77,16 +77,18 @@ fn mark(at: usize, it: &TransactionMark, named: bool, scale: &Scale, names: &[Rc
     let node = names.get(usize::from(it.node)).map_or_else(String::new, |name| node_name(name));
     let title = (t.transaction_mark)(it.kind, &it.about, &node);
     let (class, shape) = match it.kind {
-        TransactionMarkKind::Commit => ("commits", html! { <path class="tip" d="M0 -6 L6 0 L0 6 L-6 0 z" /> }),
-        TransactionMarkKind::Abort => ("aborts", html! { <path class="tip" d="M0 -6 L6 0 L0 6 L-6 0 z" /> }),
+        TransactionMarkKind::Commit => ("commits", html! { <path class="tip" d="M0 -5.5 L5.5 0 L0 5.5 L-5.5 0 z" /> }),
+        TransactionMarkKind::Abort => ("aborts", html! { <path class="tip" d="M0 -5.5 L5.5 0 L0 5.5 L-5.5 0 z" /> }),
         TransactionMarkKind::Initialized => ("init", html! { <path d="M0 -11 V11 M0 -11 L6 -8 L0 -5" /> }),
         TransactionMarkKind::Fenced => (
             "fence",
             html! { <><path d="M0 -12 V12" />if named { <text x="4" y="-3">{ format!("✕ {node}") }</text> }</> },
         ),
     };
+    // Diamonds hang on the band, so that its words can be read.
+    let y = if matches!(it.kind, TransactionMarkKind::Commit | TransactionMarkKind::Abort) { BAND / 2.0 } else { 0.0 };
     html! {
-        <g key={format!("m{at}")} class={classes!("smark", class)} transform={format!("translate({:.1},0)", scale.x(it.at_us))}>
+        <g key={format!("m{at}")} class={classes!("smark", class)} transform={format!("translate({:.1},{y})", scale.x(it.at_us))}>
             <title>{ title }</title>{ shape }
         </g>
     }

@@ -7,7 +7,7 @@ use crate::ui::words::{clock, node_name, records, span};
 use delivery_lab::base::{Duration, NodeId};
 use delivery_lab::node::{Event, FaultMark};
 use delivery_lab::scenario::format::{What, When};
-use delivery_lab::view::Activity;
+use delivery_lab::view::{Activity, is_fence};
 
 fn ordinal(nth: u32) -> String {
     let suffix = match (nth % 100, nth % 10) {
@@ -320,11 +320,14 @@ pub fn event(line: &Line) -> Sentence {
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             (format!("put offset {at} of {tp}{more} into the transaction, for group {group}"), Tone::Plain)
         }
+        Event::ProducerFailed { error } if is_fence(error) => {
+            (format!("is fenced by a newer producer with the same transactional.id: {}", error.name()), Tone::Bad)
+        }
         Event::ProducerFailed { error } => {
             (format!("a transaction call threw an exception: {}", error.name()), Tone::Bad)
         }
         Event::TransactionChanged { transactional_id, producer_epoch, state, .. } => {
-            (format!("transaction {transactional_id} is {}, epoch {producer_epoch}", state.name()), Tone::Plain)
+            (format!("transaction {transactional_id} is {}, epoch {producer_epoch}", state.name()), super::tone(*state))
         }
         Event::TransactionalIdExpired { transactional_id } => {
             (format!("forgot transactional.id {transactional_id}: unused for too long"), Tone::Plain)

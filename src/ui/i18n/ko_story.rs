@@ -7,7 +7,7 @@ use crate::ui::words::{clock, node_name, records, span};
 use delivery_lab::base::{Duration, NodeId};
 use delivery_lab::node::{Event, FaultMark};
 use delivery_lab::scenario::format::{What, When};
-use delivery_lab::view::Activity;
+use delivery_lab::view::{Activity, is_fence};
 
 /// The word with the object particle.
 fn object(word: &str) -> String {
@@ -313,9 +313,12 @@ pub fn event(line: &Line) -> Sentence {
             let what = if more > 0 { format!("오프셋 {at} 외 {more}개") } else { format!("오프셋 {at}") };
             (format!("그룹 {group}의 {tp} {} 트랜잭션에 넣음", object(&what)), Tone::Plain)
         }
+        Event::ProducerFailed { error } if is_fence(error) => {
+            (format!("같은 transactional.id를 쓰는 새 프로듀서에게 밀려남(fenced): {}", error.name()), Tone::Bad)
+        }
         Event::ProducerFailed { error } => (format!("트랜잭션 호출에서 예외: {}", error.name()), Tone::Bad),
         Event::TransactionChanged { transactional_id, producer_epoch, state, .. } => {
-            (format!("트랜잭션 {transactional_id}: {}, epoch {producer_epoch}", state.name()), Tone::Plain)
+            (format!("트랜잭션 {transactional_id}: {}, epoch {producer_epoch}", state.name()), super::tone(*state))
         }
         Event::TransactionalIdExpired { transactional_id } => {
             (format!("오래 쓰이지 않은 transactional.id {} 지움", object(transactional_id)), Tone::Plain)

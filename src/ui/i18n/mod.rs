@@ -9,7 +9,7 @@ use super::lines::Line;
 use super::why::Why;
 use delivery_lab::base::config::ConfigNote;
 use delivery_lab::base::{Offset, TopicPartition};
-use delivery_lab::protocol::ElectionType;
+use delivery_lab::protocol::{ElectionType, TransactionState};
 use delivery_lab::record::{ControlRecord, RecordBatch};
 use delivery_lab::scenario::format::{Text, What, When};
 use delivery_lab::sim::AdminTask;
@@ -372,6 +372,12 @@ pub fn ends_in_consonant(word: &str) -> bool {
         Some('l' | 'm' | 'n' | 'L' | 'M' | 'N') => true,
         _ => false,
     }
+}
+
+/// Whether a state of a transaction is worth a look.
+fn tone(state: TransactionState) -> Tone {
+    use TransactionState::{CompleteAbort, PrepareAbort, PrepareEpochFence};
+    if matches!(state, PrepareAbort | CompleteAbort | PrepareEpochFence) { Tone::Odd } else { Tone::Plain }
 }
 
 /// Whether a marker commits.

@@ -26,7 +26,8 @@ pub struct ClassicGroup {
     pub(super) static_members: SortedMap<Rc<str>, Rc<str>>,
     /// Member ids that were given out and not used yet, with the end of their sessions.
     pub(super) pending_joins: SortedMap<Rc<str>, Time>,
-    /// Members that have not sent SyncGroup in this generation.
+    /// Members that have not sent SyncGroup in this generation. As in Kafka it keeps the old id of a static member that comes
+    /// back before it has; for that the group rebalances once more.
     pub(super) pending_syncs: SortedSet<Rc<str>>,
     /// Somebody joined during the initial delay.
     pub(super) new_member_added: bool,

@@ -11,6 +11,7 @@ use crate::protocol::{
 
 mod cases;
 mod membership;
+mod model;
 mod statics;
 
 const NONE: ErrorCode = ErrorCode::None;
