@@ -135,6 +135,8 @@ pub struct Consumer {
     pub group: Option<Rc<str>>,
     /// Where from.
     pub topics: Vec<Rc<str>>,
+    /// It assigns all partitions to itself, group or not; else, with a group, it is a member.
+    pub assign: bool,
     /// How long its handler takes for a record.
     pub processing: Duration,
     /// When it commits; none follows `enable.auto.commit`: by itself, or after processing.
@@ -158,6 +160,8 @@ pub struct Processor {
     pub group: Rc<str>,
     /// Where from.
     pub from: Vec<Rc<str>>,
+    /// It assigns all partitions to itself; else it is a member of its group.
+    pub assign: bool,
     /// Where to.
     pub to: Vec<Rc<str>>,
     /// How long its handler takes for a record.
