@@ -180,10 +180,15 @@ impl Running {
 
     fn fail_reading(&mut self, error: ClientError, now: Time, out: &mut Outbox<'_>) {
         out.emit(Event::ConsumerFailed { error: error.clone() });
+        self.close_reader(now, out);
+        self.doing = Doing::Failed(error);
+    }
+
+    /// The loop ended: a member leaves its group.
+    pub(super) fn close_reader(&mut self, now: Time, out: &mut Outbox<'_>) {
         if self.consumer.subscription().subscribed().is_auto_assigned() {
             self.consumer.close(now, out);
         }
-        self.doing = Doing::Failed(error);
     }
 
     /// What the callbacks of `send()` said.

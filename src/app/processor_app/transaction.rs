@@ -60,6 +60,7 @@ impl ProcessorApp {
             Recovery::Abort if running.doing != Doing::Initializing => self.call(Doing::Ending(false), now, out),
             Recovery::Abort | Recovery::Stop => {
                 running.producer.close(now, out);
+                running.close_reader(now, out);
                 running.doing = Doing::Failed(error);
             }
         }
