@@ -36,6 +36,13 @@ impl<T: JavaHash> JavaHash for (T, u32) {
     }
 }
 
+/// `Integer.hashCode()`, of a number that is not negative.
+impl JavaHash for u32 {
+    fn java_hash(&self) -> i32 {
+        *self as i32
+    }
+}
+
 /// The map.
 #[derive(Clone, Debug)]
 pub struct JavaMap<K, V> {
@@ -50,6 +57,12 @@ impl<K, V> Default for JavaMap<K, V> {
 }
 
 impl<K, V> JavaMap<K, V> {
+    /// With room for a copy of a collection of so many elements, as `new HashSet<>(collection)` makes it.
+    pub fn for_copy_of(len: usize) -> Self {
+        let buckets = (len * 4 / 3 + 1).max(16).next_power_of_two();
+        JavaMap { buckets: (0..buckets).map(|_| Vec::new()).collect(), len: 0 }
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.len
@@ -127,7 +140,9 @@ impl<K: JavaHash + PartialEq, V> JavaMap<K, V> {
 impl<K: JavaHash + PartialEq, V> FromIterator<(K, V)> for JavaMap<K, V> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let mut map = JavaMap::default();
-        entries.into_iter().for_each(|(key, value)| drop(map.insert(key, value)));
+        for (key, value) in entries {
+            map.insert(key, value);
+        }
         map
     }
 }
