@@ -9,7 +9,7 @@
 //! since partitions bear topic ids here.
 
 use super::assignment;
-use super::assignor::{self, Assignments};
+use super::assignor::{self, Assignments, StickyMemory};
 use super::coordinator::Coordinator;
 use super::io::{Io, Pending};
 use super::member::{JoinFailure, JoinOutcome, Joining, MemberGeneration, MemberState, RebalanceProtocol, TopicsSnapshot};
@@ -19,7 +19,7 @@ use crate::base::config::{Assignor, ConsumerConfig};
 use crate::base::{Duration, TopicPartition};
 use crate::node::{Channel, ClientError, Event};
 use crate::protocol::{
-    CONSUMER_PROTOCOL_TYPE, ErrorCode, JoinGroupProtocol, JoinGroupRequest, JoinGroupResponse, Request, SyncGroupRequest,
+    CONSUMER_PROTOCOL_TYPE, ConsumerSubscription, ErrorCode, JoinGroupProtocol, JoinGroupRequest, JoinGroupResponse, Request, SyncGroupRequest,
 };
 use bytes::Bytes;
 use std::rc::Rc;
@@ -217,10 +217,11 @@ impl Coordinator {
         io: &Io<'_, '_>,
     ) -> JoinGroupRequest {
         let generation = self.member.generation.id;
-        let said = assignment::subscription_of(subscription, generation, config, &io.net.metadata).encode();
-        let protocol = |assignor: &Assignor| JoinGroupProtocol {
-            name: assignor.protocol_name().into(),
-            metadata: said.clone(),
+        let said = assignment::subscription_of(subscription, generation, config, &io.net.metadata);
+        let protocol = |(assignor, memory): &(Assignor, StickyMemory)| {
+            let user_data = assignor::subscription_user_data(*assignor, memory);
+            let metadata = ConsumerSubscription { user_data, ..said.clone() }.encode();
+            JoinGroupProtocol { name: assignor.protocol_name().into(), metadata }
         };
         JoinGroupRequest {
             group: Rc::clone(&self.group),
@@ -230,7 +231,7 @@ impl Coordinator {
             member_id: Rc::clone(&self.member.generation.member_id),
             instance_id: config.group_instance_id.clone(),
             protocol_type: CONSUMER_PROTOCOL_TYPE.into(),
-            protocols: config.partition_assignment_strategy.iter().map(protocol).collect(),
+            protocols: self.member.memories.iter().map(protocol).collect(),
         }
     }
 
@@ -412,6 +413,7 @@ impl Coordinator {
         if subscription.add_matched(assigned.iter().map(|(topic, _)| topic)) {
             member.joined_subscription = subscription.subscribed().topics().cloned();
         }
+        member.remember(assigned.iter().map(|(topic, tp)| (Rc::clone(topic), tp.partition)).collect());
         let assigned: Vec<TopicPartition> = assigned.into_iter().map(|(_, partition)| partition).collect();
         let owned = subscription.assigned();
         if member.protocol == RebalanceProtocol::Cooperative {

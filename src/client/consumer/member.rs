@@ -12,12 +12,13 @@
 //!
 //! In Kafka: `AbstractCoordinator.Generation`, `MemberState`, and the fields that `joinGroupIfNeeded` works on.
 
+use super::assignor::StickyMemory;
 use super::heartbeat::Heartbeat;
 use crate::base::config::{Assignor, ConsumerConfig};
 use crate::base::{Generation, SortedMap, SortedSet, Time};
 use crate::client::network_client::Outcome;
 use crate::node::ClientError;
-use crate::protocol::{ErrorCode, JoinGroupResponse};
+use crate::protocol::{ErrorCode, JoinGroupResponse, NamedPartition};
 use bytes::Bytes;
 use std::rc::Rc;
 
@@ -161,6 +162,8 @@ pub struct Member {
     /// The metadata the snapshot was last compared with.
     pub(super) compared_metadata: u32,
     pub(super) is_leader: bool,
+    /// What its assignors remember of the last assignment.
+    pub(super) memories: Vec<(Assignor, StickyMemory)>,
     /// A heartbeat met an error that `poll()` has to throw.
     pub(super) failure: Option<ClientError>,
 }
@@ -183,6 +186,7 @@ impl Member {
             assignment_snapshot: None,
             compared_metadata: 0,
             is_leader: false,
+            memories: config.partition_assignment_strategy.iter().map(|it| (*it, StickyMemory::default())).collect(),
             failure: None,
         }
     }
@@ -250,6 +254,14 @@ impl Member {
         self.generation = MemberGeneration { id: -1, member_id, protocol: None }.into();
         self.rejoin_needed = true;
         self.needs_prepare = true;
+    }
+
+    /// `onAssignment` of the assignor that was chosen.
+    pub(super) fn remember(&mut self, assigned: Vec<NamedPartition>) {
+        let chosen = self.generation.protocol.as_deref();
+        if let Some((_, memory)) = self.memories.iter_mut().find(|(it, _)| Some(it.protocol_name()) == chosen) {
+            memory.assignment = Some((assigned, self.generation.id));
+        }
     }
 
     /// The coordinator refused a request of this generation: 22 keeps the member id, 25 does not.
