@@ -254,6 +254,13 @@ impl Subscription {
         }
     }
 
+    /// These are.
+    pub(super) fn mark_revoked_soon(&mut self, revoked: &[TopicPartition]) {
+        for (tp, state) in &mut self.partitions {
+            state.pending_revocation |= revoked.contains(tp);
+        }
+    }
+
     // ---- the assignment ----
 
     /// Takes over these partitions; those assigned before keep their state.
