@@ -3,7 +3,8 @@
 
 use super::{ConnectionId, MessageId};
 use crate::base::{
-    BrokerId, Duration, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Time, TopicPartition,
+    BrokerId, Duration, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Time,
+    TopicPartition,
 };
 use crate::protocol::{ApiKey, ErrorCode, TransactionState};
 use crate::record::RecordBatch;

@@ -18,7 +18,7 @@ fn optional(json: &Value, key: &str) -> Option<Rc<str>> {
 }
 
 /// Partitions whose innermost list is of bare numbers.
-fn bare(body: &Value, topics: &str, inner: &str, names: &mut Names, reader: &Reader<'_>) -> Vec<TopicPartition> {
+pub fn bare(body: &Value, topics: &str, inner: &str, names: &mut Names, reader: &Reader<'_>) -> Vec<TopicPartition> {
     let parts = partitions(body, topics, inner, names);
     parts.into_iter().map(|(topic, at)| TopicPartition::new(topic, reader.of(at) as u32)).collect()
 }
@@ -79,6 +79,7 @@ pub fn request(send: &Send, names: &mut Names, reader: &Reader<'_>) -> Option<Re
                 group: text(group, "groupId"),
                 partitions: bare(group, "topics", "partitionIndexes", names, reader),
                 require_stable: body["requireStable"] == true,
+                member: group["memberId"].as_str().map(|id| (id.into(), reader.int(group, "memberEpoch", -1))),
             }),
             _ => return Some(Err(Refusal("an OffsetFetch of the engine is of one group and names partitions"))),
         },
