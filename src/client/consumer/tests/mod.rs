@@ -9,6 +9,7 @@ use crate::protocol::{AbortedTransaction, ApiKey, ErrorCode, JoinGroupMember, Re
 use crate::record::{BatchBuilder, ControlRecord, RecordBatch};
 
 mod commits;
+mod epochs;
 mod membership;
 mod reading;
 
