@@ -88,7 +88,7 @@ pub struct ConsumerApp {
 impl ConsumerApp {
     /// Not started yet.
     pub fn new(setup: ConsumerAppSetup) -> Self {
-        ConsumerApp { sink: Sink::new(setup.dedupe), setup: Rc::new(setup), lives: 0, running: None }
+        ConsumerApp { sink: Sink::new(setup.sink), setup: Rc::new(setup), lives: 0, running: None }
     }
 
     // ---- asking ----
@@ -175,7 +175,7 @@ impl ConsumerApp {
         let Some(running) = &mut self.running else { return };
         running.doing = Doing::Polling;
         let mut polled = running.client.poll(now, out);
-        if self.setup.dedupe == Dedupe::OffsetWithOutput && running.restore(&self.sink, out) {
+        if self.setup.sink.dedupe == Dedupe::OffsetWithOutput && running.restore(&self.sink, out) {
             polled = running.client.poll(now, out);
         }
         // Nobody of ours waits for callbacks.
@@ -247,15 +247,15 @@ impl ConsumerApp {
 
     fn finish_record(&mut self, now: Time, out: &mut Outbox<'_>) {
         let Some(record) = self.running.as_mut().and_then(|running| running.batch.pop_front()) else { return };
-        self.take_effect(&record, out);
+        self.take_effect(now, &record, out);
         self.begin_record(now, out);
     }
 
-    fn take_effect(&mut self, record: &ConsumerRecord, out: &mut Outbox<'_>) {
+    fn take_effect(&mut self, now: Time, record: &ConsumerRecord, out: &mut Outbox<'_>) {
         // A record that no generator made has no identity that the sink could keep.
         let Some(id) = record.id else { return };
         let (partition, offset) = (record.partition, record.record.offset);
-        if self.sink.apply(&SinkWrite { record: id, partition, offset, key: record.record.key.as_ref() }) {
+        if self.sink.apply(now, &SinkWrite { record: id, partition, offset, key: record.record.key.as_ref() }) {
             out.emit(Event::Processed { record: id, partition, offset });
         }
     }
@@ -290,7 +290,7 @@ impl ConsumerApp {
 
     fn finish_work(&mut self, now: Time, out: &mut Outbox<'_>) {
         if let Some(record) = self.running.as_mut().and_then(|running| running.worker.finish()) {
-            self.take_effect(&record, out);
+            self.take_effect(now, &record, out);
         }
         self.work(now, out);
         if matches!(self.running.as_ref().map(|running| &running.doing), Some(Doing::HandingOver)) {

@@ -3,8 +3,9 @@
 use super::build::{Names, checked, known_topic};
 use super::format::{self, Commit, Key, Offsets, Scenario};
 use super::reader::Mistakes;
+use super::sink;
 use crate::app::{
-    self, CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, ProcessorAppSetup, ProducerAppSetup,
+    self, CommitMode, ConsumerAppSetup, HandOver, KeyMode, OffsetsMode, ProcessorAppSetup, ProducerAppSetup, SinkSetup,
     TransactionPlan,
 };
 use crate::base::config::{ConsumerConfig, ProducerConfig};
@@ -93,7 +94,7 @@ impl Apps<'_> {
                     format::HandOver::Inline => HandOver::Inline,
                     format::HandOver::Worker => HandOver::Worker,
                 },
-                dedupe: dedupe(consumer.dedupe),
+                sink: sink::setup(&consumer.sink),
                 config,
                 start: consumer.start.map(|after| Time::ORIGIN + after),
                 brokers: Rc::clone(&self.brokers),
@@ -145,7 +146,7 @@ impl Apps<'_> {
                 Offsets::After => OffsetsMode::After,
                 Offsets::Before => OffsetsMode::Before,
             },
-            sink: processor.sink.map(dedupe),
+            sink: self.sink_of(processor, place),
             producer,
             consumer,
             transaction_version: self.transaction_version,
@@ -153,15 +154,17 @@ impl Apps<'_> {
             brokers: Rc::clone(&self.brokers),
         }
     }
-}
 
-fn dedupe(word: format::Dedupe) -> Dedupe {
-    match word {
-        format::Dedupe::None => Dedupe::None,
-        format::Dedupe::UniqueKey => Dedupe::UniqueKey,
-        format::Dedupe::Version => Dedupe::Version,
-        format::Dedupe::ProcessedIds => Dedupe::ProcessedIds,
-        format::Dedupe::OffsetWithOutput => Dedupe::OffsetWithOutput,
+    /// A processor's sink answers at once and never fails: what a transaction does then is a story of its own.
+    fn sink_of(&mut self, processor: &format::Processor, place: &str) -> Option<SinkSetup> {
+        let setup = sink::setup(processor.sink.as_ref()?);
+        let (dedupe, window_records, window) = (setup.dedupe, setup.window_records, setup.window);
+        let able = SinkSetup { window_records, window, ..dedupe.into() };
+        if setup != able {
+            let problem = "a processor's sink has \"dedupe\", \"window.records\" and \"window.ms\" only; a consumer's has the rest";
+            self.mistakes.add(format!("{place}.sink"), problem);
+        }
+        Some(able)
     }
 }
 
@@ -236,6 +239,7 @@ mod tests {
             (r#", "producer.config": { "transactional": "x" }"#, "did you mean 'transactional.id'?"),
             (r#", "producer.config": { "transactional.id": "b", "acks": "1" }"#, "without also enabling idempotence"),
             (r#", "name": "mailer""#, "\"mailer\" is taken"),
+            (r#", "sink": { "latency.ms": 5 }"#, "a consumer's has the rest"),
         ];
         for (fields, told) in cases {
             let mistakes = mistakes(fields);

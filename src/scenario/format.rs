@@ -141,8 +141,8 @@ pub struct Consumer {
     pub commit: Option<Commit>,
     /// Who processes.
     pub hand_over: HandOver,
-    /// What its sink does with repetitions.
-    pub dedupe: Dedupe,
+    /// The external system on which it acts.
+    pub sink: Sink,
     /// How long after the beginning it starts; none: it is there already.
     pub start: Option<Duration>,
     /// Consumer settings.
@@ -164,14 +164,54 @@ pub struct Processor {
     pub processing: Duration,
     /// When it commits offsets; none: in the transaction with a `transactional.id`, else after.
     pub offsets: Option<Offsets>,
-    /// The external system on which it acts while it processes, and what that does with repetitions.
-    pub sink: Option<Dedupe>,
+    /// The external system on which it acts while it processes.
+    pub sink: Option<Sink>,
     /// How long after the beginning it starts; none: it is there already.
     pub start: Option<Duration>,
     /// Producer settings. `${random.uuid}` in `transactional.id` is drawn anew at each start of the process.
     pub producer_config: Properties,
     /// Consumer settings; `enable.auto.commit` is false unless it is set here.
     pub consumer_config: Properties,
+}
+
+/// The external system on which an application acts.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Sink {
+    /// What it does with repetitions.
+    pub dedupe: Dedupe,
+    /// How many ids a store of processed ids remembers; none: all.
+    pub window_records: Option<u32>,
+    /// For how long it remembers them; none: for ever.
+    pub window: Option<Duration>,
+    /// Whether an id (or an offset) is written in one transaction with the effect.
+    pub atomic: bool,
+    /// What is written first, if they are two.
+    pub first: First,
+    /// How long its reply takes.
+    pub latency: Duration,
+    /// Every how-manieth request it refuses; 0 for none.
+    pub fail_every: u32,
+    /// The reply to every how-manieth request gets lost: the effect happened, the program does not know; 0 for none.
+    pub lose_reply_every: u32,
+    /// Every how-manieth record it never takes; 0 for none.
+    pub poison_every: u32,
+}
+
+impl Default for Sink {
+    /// Quick and reliable, and it knows of no repetitions.
+    fn default() -> Self {
+        Sink {
+            dedupe: Dedupe::None,
+            window_records: None,
+            window: None,
+            atomic: true,
+            first: First::Effect,
+            latency: Duration(0),
+            fail_every: 0,
+            lose_reply_every: 0,
+            poison_every: 0,
+        }
+    }
 }
 
 macro_rules! words {
@@ -251,6 +291,16 @@ words! {
         ProcessedIds = "processed-ids",
         /// The offset is stored with the output, and what is below it is refused; a consumer starts from there.
         OffsetWithOutput = "offset-with-output",
+    }
+}
+
+words! {
+    /// What a sink writes first, where effect and identity are written one after the other.
+    First {
+        /// The effect: a crash in between repeats it.
+        Effect = "effect",
+        /// The id, or the offset: a crash in between loses the effect.
+        Id = "id",
     }
 }
 

@@ -164,9 +164,9 @@ pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
                 number("processing.ms", it.processing.as_millis(), 0, 600_000),
                 WorkField { key: "offsets", value: word, kind: WorkKind::Words(offsets) },
             ];
-            fields.extend(it.sink.map(|sink| WorkField {
+            fields.extend(it.sink.as_ref().map(|sink| WorkField {
                 key: "sink.dedupe",
-                value: sink.word().to_owned(),
+                value: sink.dedupe.word().to_owned(),
                 kind: words(Dedupe::WORDS),
             }));
             fields.extend(it.start.map(|start| number("start.at.ms", start.as_millis(), 0, 600_000)));
@@ -184,7 +184,7 @@ pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
                 number("processing.ms", it.processing.as_millis(), 0, 600_000),
                 WorkField { key: "commit", value: commit, kind: WorkKind::Words(commits) },
                 WorkField { key: "hand.over", value: it.hand_over.word().to_owned(), kind: words(HandOver::WORDS) },
-                WorkField { key: "sink.dedupe", value: it.dedupe.word().to_owned(), kind: words(Dedupe::WORDS) },
+                WorkField { key: "sink.dedupe", value: it.sink.dedupe.word().to_owned(), kind: words(Dedupe::WORDS) },
             ]
         }
         Place::Topic(at) => {

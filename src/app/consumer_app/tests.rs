@@ -28,7 +28,7 @@ fn setup(commit: CommitMode, settings: &[(&str, &str)]) -> ConsumerAppSetup {
         processing: Duration::from_millis(20),
         commit,
         hand_over: HandOver::Inline,
-        dedupe: Dedupe::None,
+        sink: Dedupe::None.into(),
         config: config(settings),
         start: None,
         brokers: [BROKER].into(),
@@ -191,7 +191,7 @@ fn without_a_group_a_restart_begins_again() {
 #[test]
 fn a_sink_that_recognises_repetitions_cures_them() {
     for dedupe in [Dedupe::UniqueKey, Dedupe::Version, Dedupe::ProcessedIds, Dedupe::OffsetWithOutput] {
-        let setup = ConsumerAppSetup { dedupe, ..manual(CommitMode::AfterSync) };
+        let setup = ConsumerAppSetup { sink: dedupe.into(), ..manual(CommitMode::AfterSync) };
         let outcomes = crash_everywhere(&setup);
         assert!(outcomes.iter().all(|outcome| !repeats(outcome) && !loses(outcome)), "{dedupe:?}");
     }
@@ -199,7 +199,7 @@ fn a_sink_that_recognises_repetitions_cures_them() {
 
 #[test]
 fn offsets_in_the_sink_decide_where_a_restart_begins() {
-    let setup = ConsumerAppSetup { dedupe: Dedupe::OffsetWithOutput, ..manual(CommitMode::AfterSync) };
+    let setup = ConsumerAppSetup { sink: Dedupe::OffsetWithOutput.into(), ..manual(CommitMode::AfterSync) };
     let mut lab = lab(setup);
     lab.run_to(|event| matches!(event, Event::Processed { record: RecordId(1), .. }));
     lab.crash_and_restart();

@@ -57,7 +57,7 @@ pub fn consumer(pairs: &[(&str, &str)], commit: CommitMode) -> ConsumerAppSetup 
         processing: Duration::from_millis(5),
         commit,
         hand_over: HandOver::Inline,
-        dedupe: Dedupe::None,
+        sink: Dedupe::None.into(),
         config: ConsumerConfig::parse(&properties(pairs)).expect("good settings"),
         start: None,
         brokers: Rc::new([]),
