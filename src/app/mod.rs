@@ -20,7 +20,7 @@ pub use consumer_app::{ConsumerActivity, ConsumerApp};
 pub use processor_app::{ProcessorActivity, ProcessorApp};
 pub use producer_app::{ProducerActivity, ProducerApp};
 pub use setup::{
-    CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, ProcessorAppSetup, ProducerAppSetup, Resend,
+    CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, OnFailure, ProcessorAppSetup, ProducerAppSetup, Resend,
     SinkSetup, TransactionPlan, Writes,
 };
 pub use sink::{Sink, SinkError, SinkRow};

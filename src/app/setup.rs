@@ -199,6 +199,19 @@ impl Hash for SinkSetup {
     }
 }
 
+/// What a program does with a record whose handler threw.
+#[derive(Clone, PartialEq, Hash, Debug, Default)]
+pub struct OnFailure {
+    /// How often it tries again in place.
+    pub retries: u32,
+    /// Where it sends the record then, once.
+    pub retry_topic: Option<Rc<str>>,
+    /// Where it sends the record then. Without a topic the exception ends the loop.
+    pub dead_letter_topic: Option<Rc<str>>,
+    /// Settings of the client that sends; one with either topic.
+    pub producer: Option<ProducerConfig>,
+}
+
 /// A program that polls, processes and commits.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ConsumerAppSetup {
@@ -216,8 +229,12 @@ pub struct ConsumerAppSetup {
     pub commit: CommitMode,
     /// Who processes.
     pub hand_over: HandOver,
+    /// The handler gets all that `poll()` returned at once, and makes one request to the sink of it. (Not for a worker.)
+    pub batch: bool,
     /// Where its effects happen.
     pub sink: SinkSetup,
+    /// When its handler throws.
+    pub on_failure: OnFailure,
     /// Settings of its Kafka client.
     pub config: ConsumerConfig,
     /// When it starts, if not while the cluster boots.
@@ -233,6 +250,9 @@ impl Hash for ConsumerAppSetup {
         (self.commit, self.hand_over, self.sink, &self.config, &self.brokers).hash(state);
         if self.start.is_some() {
             self.start.hash(state);
+        }
+        if self.batch || self.on_failure != OnFailure::default() {
+            (self.batch, &self.on_failure).hash(state);
         }
     }
 }

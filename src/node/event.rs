@@ -161,6 +161,10 @@ pub enum Event {
     },
     /// The same of a transactional id that was forgotten.
     TransactionalIdExpired { transactional_id: Rc<str> },
+
+    // ---- handlers of consumers ----
+    /// A record's handler threw an exception.
+    HandlerFailed { record: RecordId, partition: TopicPartition, offset: Offset, error: ClientError },
 }
 
 /// What a controller is in its quorum (KIP-595, KIP-996).

@@ -5,8 +5,8 @@ use super::format::{self, Commit, Key, Offsets, Scenario};
 use super::reader::Mistakes;
 use super::sink;
 use crate::app::{
-    self, CommitMode, ConsumerAppSetup, HandOver, KeyMode, OffsetsMode, ProcessorAppSetup, ProducerAppSetup, SinkSetup,
-    TransactionPlan,
+    self, CommitMode, ConsumerAppSetup, HandOver, KeyMode, OffsetsMode, OnFailure, ProcessorAppSetup, ProducerAppSetup,
+    SinkSetup, TransactionPlan,
 };
 use crate::base::config::{ConsumerConfig, ProducerConfig};
 use crate::base::{Duration, NodeId, RecordId, Time};
@@ -71,6 +71,9 @@ impl Apps<'_> {
             for topic in &consumer.topics {
                 known_topic(self.scenario, &format!("{place}.topics"), topic, self.mistakes);
             }
+            if consumer.batch && consumer.hand_over == format::HandOver::Worker {
+                self.mistakes.add(format!("{place}.batch"), "a worker takes one record at a time");
+            }
             let mut properties = consumer.config.clone();
             if let Some(group) = &consumer.group {
                 properties.insert("group.id".to_owned(), group.to_string());
@@ -82,7 +85,7 @@ impl Apps<'_> {
                 node: self.names.id(&consumer.name).expect("all names were collected"),
                 name: Rc::clone(&consumer.name),
                 group: config.group_id.clone(),
-                topics: consumer.topics.clone(),
+                topics: consumer.topics.iter().chain(&consumer.retry_topic).cloned().collect(),
                 processing: consumer.processing,
                 commit: match commit {
                     Commit::Before => CommitMode::Before,
@@ -94,13 +97,41 @@ impl Apps<'_> {
                     format::HandOver::Inline => HandOver::Inline,
                     format::HandOver::Worker => HandOver::Worker,
                 },
+                batch: consumer.batch,
                 sink: sink::setup(&consumer.sink),
+                on_failure: self.on_failure(consumer, &place),
                 config,
                 start: consumer.start.map(|after| Time::ORIGIN + after),
                 brokers: Rc::clone(&self.brokers),
             });
         }
         out
+    }
+
+    /// What happens when the handler throws; and the topics that are read because of it.
+    fn on_failure(&mut self, consumer: &format::Consumer, place: &str) -> OnFailure {
+        let (retry, dead) = (&consumer.retry_topic, &consumer.dead_letter_topic);
+        for (key, topic) in [("retry.topic", retry), ("dead.letter.topic", dead)] {
+            let Some(topic) = topic else { continue };
+            known_topic(self.scenario, &format!("{place}.{key}"), topic, self.mistakes);
+            if consumer.topics.contains(topic) {
+                self.mistakes.add(format!("{place}.{key}"), format!("\"{topic}\" is one of \"topics\""));
+            }
+        }
+        if retry.is_some() && retry == dead {
+            self.mistakes.add(format!("{place}.dead.letter.topic"), "it is the retry topic: nothing would ever be given up");
+        }
+        let place = format!("{place}.producer.config");
+        let producer = checked(&place, ProducerConfig::parse(&consumer.producer_config), self.mistakes);
+        if producer.transactional_id.is_some() {
+            self.mistakes.add(place, "a consumer sends records away without transactions; use a processor");
+        }
+        OnFailure {
+            retries: consumer.retries,
+            retry_topic: retry.clone(),
+            dead_letter_topic: dead.clone(),
+            producer: (retry.is_some() || dead.is_some()).then_some(producer),
+        }
     }
 
     pub fn processors(&mut self) -> Vec<ProcessorAppSetup> {

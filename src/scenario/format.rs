@@ -141,8 +141,18 @@ pub struct Consumer {
     pub commit: Option<Commit>,
     /// Who processes.
     pub hand_over: HandOver,
+    /// Its handler gets all that `poll()` returned at once, and makes one request to the sink of it.
+    pub batch: bool,
     /// The external system on which it acts.
     pub sink: Sink,
+    /// How often it tries a record again in place when its handler throws.
+    pub retries: u32,
+    /// Where it sends a record then, once; it reads there, too.
+    pub retry_topic: Option<Rc<str>>,
+    /// Where it sends a record that failed for good. Without a topic the exception ends its loop.
+    pub dead_letter_topic: Option<Rc<str>>,
+    /// Settings of the client that sends there.
+    pub producer_config: Properties,
     /// How long after the beginning it starts; none: it is there already.
     pub start: Option<Duration>,
     /// Consumer settings.
@@ -179,9 +189,9 @@ pub struct Processor {
 pub struct Sink {
     /// What it does with repetitions.
     pub dedupe: Dedupe,
-    /// How many ids a store of processed ids remembers; none: all.
+    /// How many ids a store of processed ids remembers; none (0 in a file): all.
     pub window_records: Option<u32>,
-    /// For how long it remembers them; none: for ever.
+    /// For how long it remembers them; none (0 in a file): for ever.
     pub window: Option<Duration>,
     /// Whether an id (or an offset) is written in one transaction with the effect.
     pub atomic: bool,
@@ -371,6 +381,8 @@ words! {
         TransactionChanged = "transaction-changed",
         /// A transactional producer's call threw an exception.
         ProducerFailed = "producer-failed",
+        /// A record's handler threw an exception.
+        HandlerFailed = "handler-failed",
     }
 }
 

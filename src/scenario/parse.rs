@@ -149,7 +149,12 @@ fn read_consumer(r: &mut Reader<'_>) -> Consumer {
         processing: r.millis("processing.ms").unwrap_or(Duration::from_millis(10)),
         commit: r.optional_word("commit", Commit::WORDS),
         hand_over: r.word("hand.over", HandOver::WORDS, HandOver::Inline),
+        batch: r.flag("batch", false),
         sink: r.object("sink", sink::read).unwrap_or_default(),
+        retries: r.number("retries", 0, 0, 1_000) as u32,
+        retry_topic: r.text("retry.topic"),
+        dead_letter_topic: r.text("dead.letter.topic"),
+        producer_config: r.properties("producer.config"),
         start: r.millis("start.at.ms"),
         config: r.properties("config"),
     }

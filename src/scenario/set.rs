@@ -62,14 +62,18 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
     }
     if let Some(i) = scenario.consumers.iter().position(|c| &*c.name == name) {
         return match key {
-            "processing.ms" | "commit" | "hand.over" | "group" | "start.at.ms" => {
-                set_field(scenario, &place, |json| json["consumers"][i][key] = number_or_text(value))
+            "processing.ms" | "commit" | "hand.over" | "group" | "start.at.ms" | "batch" | "retries" | "retry.topic"
+            | "dead.letter.topic" => {
+                set_field(scenario, &place, |json| json["consumers"][i][key] = plain(value))
             }
             _ if sink_key(key).is_some() => {
                 let key = sink_key(key).unwrap_or(key);
                 set_field(scenario, &place, |json| json["consumers"][i]["sink"][key] = plain(value))
             }
-            _ => put(&mut scenario.consumers[i].config, consumer_keys(), &place, key, value),
+            _ => match key.strip_prefix("producer.") {
+                Some(key) => put(&mut scenario.consumers[i].producer_config, producer_keys(), &place, key, value),
+                None => put(&mut scenario.consumers[i].config, consumer_keys(), &place, key, value),
+            },
         };
     }
     if let Some(i) = scenario.processors.iter().position(|p| &*p.name == name) {

@@ -10,11 +10,11 @@ use serde_json::{Map, Value, json};
 const MOST: u64 = 1_000_000;
 
 pub(super) fn read(r: &mut Reader<'_>) -> Sink {
-    let window_records = r.number("window.records", 0, 1, MOST) as u32;
+    let window_records = r.number("window.records", 0, 0, MOST) as u32;
     Sink {
         dedupe: r.word("dedupe", Dedupe::WORDS, Dedupe::None),
         window_records: (window_records > 0).then_some(window_records),
-        window: r.millis("window.ms"),
+        window: r.millis("window.ms").filter(|window| *window > Duration(0)),
         atomic: r.flag("atomic", true),
         first: r.word("first", First::WORDS, First::Effect),
         latency: r.millis("latency.ms").unwrap_or(Duration(0)),
@@ -97,7 +97,7 @@ mod tests {
     fn what_is_wrong_with_a_sink_is_named() {
         for (sink, told) in [
             (r#""window.record": 3"#, "did you mean \"window.records\"?"),
-            (r#""window.records": 0"#, "a whole number from 1"),
+            (r#""window.records": -1"#, "a whole number from 0"),
             (r#""first": "offset""#, "expected one of \"effect\", \"id\""),
         ] {
             let mistakes = with_sink(&format!(r#", "sink": {{ {sink} }}"#)).expect_err("it is wrong");

@@ -114,6 +114,11 @@ fn consumer(consumer: &Consumer) -> Value {
     if consumer.sink != Sink::default() {
         out.insert("sink".into(), sink::write(&consumer.sink));
     }
+    insert(&mut out, "batch", consumer.batch.then_some(Value::Bool(true)));
+    insert(&mut out, "retries", (consumer.retries > 0).then(|| json!(consumer.retries)));
+    insert(&mut out, "retry.topic", consumer.retry_topic.as_deref().map(Value::from));
+    insert(&mut out, "dead.letter.topic", consumer.dead_letter_topic.as_deref().map(Value::from));
+    settings(&mut out, "producer.config", &consumer.producer_config);
     insert(&mut out, "start.at.ms", consumer.start.map(millis));
     settings(&mut out, "config", &consumer.config);
     Value::Object(out)

@@ -113,6 +113,8 @@ pub enum EventKind {
     TransactionChanged,
     /// A call of a transactional producer threw an exception.
     ProducerFailed,
+    /// A record's handler threw an exception.
+    HandlerFailed,
 }
 
 impl EventKind {
@@ -132,6 +134,7 @@ impl EventKind {
         (EventKind::TransactionEnded, "transaction-ended"),
         (EventKind::TransactionChanged, "transaction-changed"),
         (EventKind::ProducerFailed, "producer-failed"),
+        (EventKind::HandlerFailed, "handler-failed"),
     ];
 
     /// The kind of that name.
@@ -152,6 +155,7 @@ impl EventKind {
             Event::Delivered { .. } => Some(EventKind::Delivered),
             Event::Processing { .. } => Some(EventKind::Processing),
             Event::Processed { .. } => Some(EventKind::Processed),
+            Event::HandlerFailed { .. } => Some(EventKind::HandlerFailed),
             Event::OffsetsCommitted { .. } => Some(EventKind::OffsetsCommitted),
             Event::Sent { .. } => Some(EventKind::Sent),
             Event::TransactionsInitialized { .. } => Some(EventKind::TransactionsInitialized),

@@ -1,11 +1,13 @@
 //! What a crash costs, by commit mode and hand-over, against a broker that answers from a list.
 
 use super::*;
-use crate::app::WORKER_QUEUE_CAPACITY;
+use crate::app::{OnFailure, SinkSetup, WORKER_QUEUE_CAPACITY, Writes};
 use crate::base::Duration;
 use crate::base::config::{ConsumerConfig, Properties};
 use crate::client::consumer::fake::{BROKER, CLIENT, Fake, TP, batch};
 use crate::protocol::ApiKey;
+
+mod handler;
 
 type Lab = Fake<ConsumerApp>;
 
@@ -28,7 +30,9 @@ fn setup(commit: CommitMode, settings: &[(&str, &str)]) -> ConsumerAppSetup {
         processing: Duration::from_millis(20),
         commit,
         hand_over: HandOver::Inline,
+        batch: false,
         sink: Dedupe::None.into(),
+        on_failure: OnFailure::default(),
         config: config(settings),
         start: None,
         brokers: [BROKER].into(),
