@@ -3,15 +3,19 @@
 #[path = "common/golden.rs"]
 mod golden;
 
+use delivery_lab::scenario::library;
+
 #[test]
 fn native_runs_end_in_the_golden_states() {
-    let found: Vec<_> = golden::GOLDEN.iter().map(|(id, seed, _, _)| (*id, *seed, golden::run(id, *seed))).collect();
+    let runs = library::ids().flat_map(|id| [1, 42].map(|seed| (id, seed, golden::run(id, seed))));
+    let found: Vec<_> = runs.collect();
     for (id, seed, (events, hash)) in &found {
         println!("    (\"{id}\", {seed}, {events}, \"{hash}\"),");
     }
-    for ((id, seed, (events, hash)), (_, _, golden_events, golden_hash)) in found.iter().zip(golden::GOLDEN) {
-        assert_eq!((*events, hash.as_str()), (*golden_events, *golden_hash), "{id} with seed {seed}");
+    for ((id, seed, (events, hash)), golden) in found.iter().zip(golden::GOLDEN) {
+        assert_eq!((*id, *seed, *events, hash.as_str()), *golden, "{id} with seed {seed}");
     }
+    assert_eq!(found.len(), golden::GOLDEN.len(), "every scenario of the library is held, with seeds 1 and 42");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Read-process-write from end to end, on the whole cluster: what a crash at each step costs, by when offsets are committed.
 
+use delivery_lab::node::Event;
+use delivery_lab::protocol::ApiKey;
 use delivery_lab::scenario::{self, Scenario, Trial};
 use delivery_lab::session::report::Report;
 
@@ -228,4 +230,27 @@ fn a_new_transactional_id_at_each_start_leaves_the_old_transaction_hanging() {
         quick.virtual_ms
     );
     assert!(slow.ledger.lost.is_empty() && quick.ledger.lost.is_empty());
+}
+
+#[test]
+fn offsets_in_a_transaction_name_the_records_they_stand_for() {
+    let crash = r#"{ "on": { "event": "offsets-sent", "node": "billing", "nth": 2 }, "do": "crash", "node": "billing", "for.ms": 300 }"#;
+    let mut trial = Trial::new(&with_fault(billing(&[]), crash)).expect("a valid scenario");
+    trial.run.world.set_tracing(true);
+    let mut named = Vec::new();
+    while let Some(events) = trial.step() {
+        named.extend(events.iter().filter_map(|it| match &it.event {
+            Event::MessageSent { summary, .. } if summary.api == ApiKey::TxnOffsetCommit && !summary.response => {
+                Some(summary.records.iter().map(|record| record.0).collect::<Vec<_>>())
+            }
+            _ => None,
+        }));
+    }
+    assert_eq!(named.first().map(Vec::as_slice), Some(&[0, 1, 2][..]), "{named:?}");
+    assert!(named[2].starts_with(&named[1]), "what was undone is read and committed again: {named:?}");
+    let mut all: Vec<u32> = named.concat();
+    all.dedup();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all, (0..12).collect::<Vec<_>>());
 }

@@ -5,6 +5,7 @@
 pub mod config;
 mod hash;
 mod ids;
+mod java_map;
 mod prng;
 mod sort;
 mod sorted;
@@ -15,6 +16,7 @@ pub use hash::{StableHasher, StateHash};
 pub use ids::{
     BrokerId, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, TopicId, TopicPartition,
 };
+pub use java_map::{JavaHash, JavaMap};
 pub use prng::{Prng, Ratio};
 pub use sort::sort_short;
 pub use sorted::{SortedMap, SortedSet};

@@ -1,6 +1,6 @@
 //! Kafka's UUIDs, derived from the Lab's numbers, so that topics and directories have ids without chance.
 
-use crate::base::{BrokerId, TopicId};
+use crate::base::{BrokerId, JavaHash, TopicId};
 use std::fmt;
 
 /// 128 bits that name something.
@@ -60,6 +60,14 @@ impl Uuid {
         let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0x94d0_49bb_1331_11eb);
         let high = (spread << 32) | (mixed >> 16 & 0xffff_0000) | VERSION_4 | (mixed & 0x0fff);
         Uuid { high, low: (mixed.rotate_left(32) & !(3 << 62)) | VARIANT }
+    }
+}
+
+/// `Uuid.hashCode()`
+impl JavaHash for Uuid {
+    fn java_hash(&self) -> i32 {
+        let mixed = self.high ^ self.low;
+        ((mixed >> 32) ^ mixed) as i32
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod admin;
 mod api;
+mod consumer_protocol;
 mod controller;
 mod coordinator;
 mod delete_records;
@@ -20,6 +21,7 @@ mod transactions;
 
 pub use admin::*;
 pub use api::{ApiKey, Request, Response};
+pub use consumer_protocol::*;
 pub use controller::*;
 pub use coordinator::*;
 pub use delete_records::*;

@@ -1,15 +1,17 @@
 //! What a timeline says of a message: computed once, when it leaves, and only while somebody watches.
 
-use crate::base::RecordId;
-use crate::base::SortedMap;
+use crate::base::{NodeId, Offset, RecordId, SortedMap, SortedSet, TopicPartition};
 use crate::client::payload::record_id_of;
-use crate::node::{Body, Channel, Message, MessageId, MessageSummary};
-use crate::protocol::{ApiKey, ErrorCode, ProduceRequest, Request, Response};
+use crate::node::{Body, Channel, ConnectionId, Message, MessageId, MessageSummary};
+use crate::protocol::{ApiKey, ErrorCode, FetchResponse, InitProducerIdRequest, ProduceRequest, Request, Response};
 use crate::record::RecordBatch;
 use std::rc::Rc;
 
 /// Produce requests whose records are remembered for their responses, at most.
 const REMEMBERED: usize = 4_096;
+
+/// Records and where they stand.
+type Fetched = Vec<(Offset, RecordId)>;
 
 /// Builds summaries. No part of the world's state.
 #[derive(Clone, Debug)]
@@ -17,16 +19,30 @@ pub(super) struct Tracer {
     pub enabled: bool,
     /// The records of Produce requests that are not answered yet.
     produced: SortedMap<MessageId, Rc<[RecordId]>>,
+    /// What clients with a transactional id have fetched and not yet committed, by offset.
+    fetched: SortedMap<(NodeId, TopicPartition), Rc<Fetched>>,
+    transactional: SortedSet<NodeId>,
     nothing: Rc<[RecordId]>,
 }
 
 impl Tracer {
     pub fn new() -> Self {
-        Tracer { enabled: true, produced: SortedMap::new(), nothing: Rc::new([]) }
+        Tracer {
+            enabled: true,
+            produced: SortedMap::new(),
+            fetched: SortedMap::new(),
+            transactional: SortedSet::new(),
+            nothing: Rc::new([]),
+        }
     }
 
     /// The summary of a message, which answers another if it is a response; none while nobody watches.
     pub fn summarize(&mut self, message: &Message, answers: Option<MessageId>) -> Option<Rc<MessageSummary>> {
+        if let Body::Request(Request::InitProducerId(InitProducerIdRequest { transactional_id: Some(_), .. })) =
+            &message.body
+        {
+            self.transactional.insert(message.connection.client);
+        }
         if !self.enabled {
             return None;
         }
@@ -36,11 +52,11 @@ impl Tracer {
                 response: false,
                 error: ErrorCode::None,
                 answers: None,
-                records: self.of_request(message.id, request),
+                records: self.of_request(message.id, message.connection.client, request),
                 quiet: request_is_quiet(request),
             },
             Body::Response(response) => {
-                let records = self.of_response(message.connection.channel, response, answers);
+                let records = self.of_response(&message.connection, response, answers);
                 let error = response.error();
                 let quiet = !error.is_error() && response_is_quiet(response.api(), &records);
                 MessageSummary { api: response.api(), response: true, error, answers, records, quiet }
@@ -49,7 +65,10 @@ impl Tracer {
         Some(Rc::new(summary))
     }
 
-    fn of_request(&mut self, id: MessageId, request: &Request) -> Rc<[RecordId]> {
+    fn of_request(&mut self, id: MessageId, client: NodeId, request: &Request) -> Rc<[RecordId]> {
+        if let Request::TxnOffsetCommit(commit) = request {
+            return commit.offsets.iter().flat_map(|it| self.take_fetched(client, it.partition, it.offset)).collect();
+        }
         let Request::Produce(ProduceRequest { acks, partitions, .. }) = request else { return self.nothing.clone() };
         let records: Rc<[RecordId]> = partitions.iter().flat_map(|it| records_of(&it.batch)).collect();
         if *acks != 0 {
@@ -61,15 +80,44 @@ impl Tracer {
         records
     }
 
-    fn of_response(&mut self, channel: Channel, response: &Response, answers: Option<MessageId>) -> Rc<[RecordId]> {
+    fn of_response(
+        &mut self,
+        connection: &ConnectionId,
+        response: &Response,
+        answers: Option<MessageId>,
+    ) -> Rc<[RecordId]> {
         match response {
             Response::Produce(_) => answers.and_then(|request| self.produced.remove(&request)),
-            Response::Fetch(fetch) if channel == Channel::Consumer => {
+            Response::Fetch(fetch) if connection.channel == Channel::Consumer => {
+                if self.transactional.contains(&connection.client) {
+                    self.note_fetched(connection.client, fetch);
+                }
                 Some(fetch.partitions.iter().flat_map(|it| &it.records).flat_map(records_of).collect())
             }
             _ => None,
         }
         .unwrap_or_else(|| self.nothing.clone())
+    }
+}
+
+/// What offsets in a transaction stand for: the records before them that were fetched since the last ones.
+impl Tracer {
+    fn note_fetched(&mut self, client: NodeId, fetch: &FetchResponse) {
+        for partition in &fetch.partitions {
+            let Some(first) = partition.records.first().map(RecordBatch::base_offset) else { continue };
+            let known = Rc::make_mut(self.fetched.entry((client, partition.partition)).or_default());
+            // It may have gone back.
+            known.retain(|(offset, _)| *offset < first);
+            known.extend(partition.records.iter().flat_map(records_with_offsets));
+            let surplus = known.len().saturating_sub(REMEMBERED);
+            known.drain(..surplus);
+        }
+    }
+
+    fn take_fetched(&mut self, client: NodeId, partition: TopicPartition, before: Offset) -> Vec<RecordId> {
+        let Some(known) = self.fetched.get_mut(&(client, partition)) else { return Vec::new() };
+        let place = known.partition_point(|(offset, _)| *offset < before);
+        Rc::make_mut(known).drain(..place).map(|(_, record)| record).collect()
     }
 }
 
@@ -88,5 +136,12 @@ fn response_is_quiet(api: ApiKey, records: &[RecordId]) -> bool {
 
 /// The generated records of a batch, read from its bytes.
 pub fn records_of(batch: &RecordBatch) -> impl Iterator<Item = RecordId> + '_ {
-    batch.records().filter_map(|record| record_id_of(record.ok()?.value.as_deref()?))
+    records_with_offsets(batch).map(|(_, record)| record)
+}
+
+fn records_with_offsets(batch: &RecordBatch) -> impl Iterator<Item = (Offset, RecordId)> + '_ {
+    batch.raw_records().filter_map(|record| {
+        let record = record.ok()?;
+        Some((record.offset, record_id_of(record.value?)?))
+    })
 }

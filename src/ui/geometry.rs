@@ -229,6 +229,9 @@ fn beside(
             areas[*id] = Area { x: within.x + at as f64 * (w + GAP), y, w, h };
             bottom = f64::max(bottom, y + h);
         }
+        for id in row.iter().filter(|id| column(&nodes[**id]) == Column::Producers) {
+            areas[*id].h = bottom - y;
+        }
         y = bottom + GAP;
     }
     (y - GAP).max(within.y)

@@ -13,6 +13,7 @@
 //! application polls next, so a request can time out while the application is busy; partitions that a topic gets after
 //! the assignment are not picked up (as with `assign()`). Absent so far: group membership, `max.poll.interval.ms`.
 
+pub mod assignor;
 mod commit;
 mod commits;
 mod completed_fetch;

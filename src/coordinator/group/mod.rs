@@ -2,6 +2,7 @@
 //!
 //! In Kafka: `GroupCoordinatorShard`, `GroupMetadataManager`, `OffsetMetadataManager`.
 
+pub mod assignor;
 pub mod classic;
 mod offset_records;
 mod offsets;
