@@ -12,6 +12,7 @@ mod commits;
 mod epochs;
 mod membership;
 mod reading;
+mod validation;
 
 /// A consumer that nobody polls but the test.
 struct Bare(Consumer);
