@@ -6,7 +6,7 @@ use delivery_lab::base::config::{
     BrokerConfig, ConfigException, ConfigKey, ConfigNote, ConsumerConfig, ProducerConfig, Properties, TopicConfig,
     broker_keys, consumer_keys, producer_keys, topic_keys,
 };
-use delivery_lab::scenario::format::{Commit, Dedupe, HandOver, Key, Offsets};
+use delivery_lab::scenario::format::{Commit, Dedupe, First, HandOver, Key, Offsets, Sink};
 use delivery_lab::scenario::{Scenario, set};
 
 /// What settings belong to.
@@ -164,9 +164,9 @@ pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
                 number("processing.ms", it.processing.as_millis(), 0, 600_000),
                 WorkField { key: "offsets", value: word, kind: WorkKind::Words(offsets) },
             ];
-            fields.extend(it.sink.map(|sink| WorkField {
+            fields.extend(it.sink.as_ref().map(|sink| WorkField {
                 key: "sink.dedupe",
-                value: sink.word().to_owned(),
+                value: sink.dedupe.word().to_owned(),
                 kind: words(Dedupe::WORDS),
             }));
             fields.extend(it.start.map(|start| number("start.at.ms", start.as_millis(), 0, 600_000)));
@@ -180,12 +180,22 @@ pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
             if it.commit.is_none() {
                 commits.insert(0, "");
             }
-            vec![
+            let mut fields = vec![
                 number("processing.ms", it.processing.as_millis(), 0, 600_000),
                 WorkField { key: "commit", value: commit, kind: WorkKind::Words(commits) },
                 WorkField { key: "hand.over", value: it.hand_over.word().to_owned(), kind: words(HandOver::WORDS) },
-                WorkField { key: "sink.dedupe", value: it.dedupe.word().to_owned(), kind: words(Dedupe::WORDS) },
-            ]
+                flag("batch", it.batch),
+                number("retries", it.retries.into(), 0, 1_000),
+            ];
+            for (key, topic) in [("retry.topic", &it.retry_topic), ("dead.letter.topic", &it.dead_letter_topic)] {
+                fields.extend(topic.as_ref().map(|topic| WorkField {
+                    key,
+                    value: topic.to_string(),
+                    kind: WorkKind::Text,
+                }));
+            }
+            fields.extend(sink_fields(&it.sink));
+            fields
         }
         Place::Topic(at) => {
             let it = &scenario.topics[at];
@@ -209,6 +219,32 @@ pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
             ]
         }
     }
+}
+
+fn flag(key: &'static str, value: bool) -> WorkField {
+    WorkField { key, value: value.to_string(), kind: WorkKind::Words(vec!["true", "false"]) }
+}
+
+/// The system behind a consumer; of a store only what a store has.
+fn sink_fields(it: &Sink) -> Vec<WorkField> {
+    let number = |key, value: u64| WorkField { key, value: value.to_string(), kind: WorkKind::Number(0, 600_000) };
+    let mut fields =
+        vec![WorkField { key: "sink.dedupe", value: it.dedupe.word().to_owned(), kind: words(Dedupe::WORDS) }];
+    if it.dedupe == Dedupe::ProcessedIds {
+        fields.push(number("sink.window.records", it.window_records.unwrap_or(0).into()));
+        fields.push(number("sink.window.ms", it.window.map_or(0, Duration::as_millis)));
+    }
+    if matches!(it.dedupe, Dedupe::ProcessedIds | Dedupe::OffsetWithOutput) {
+        fields.push(flag("sink.atomic", it.atomic));
+    }
+    if !it.atomic {
+        fields.push(WorkField { key: "sink.first", value: it.first.word().to_owned(), kind: words(First::WORDS) });
+    }
+    fields.push(number("sink.latency.ms", it.latency.as_millis()));
+    fields.push(number("sink.fail.every", it.fail_every.into()));
+    fields.push(number("sink.lose.reply.every", it.lose_reply_every.into()));
+    fields.push(number("sink.poison.every", it.poison_every.into()));
+    fields
 }
 
 /// The scenario with a workload field changed, or what is wrong with the text.

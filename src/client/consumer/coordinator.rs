@@ -405,12 +405,7 @@ impl Coordinator {
     }
 
     /// Sends the commits that wait, as the member that this consumer is now.
-    pub(super) fn send_commits(
-        &mut self,
-        config: &ConsumerConfig,
-        subscription: &Subscription,
-        io: &mut Io<'_, '_>,
-    ) {
+    pub(super) fn send_commits(&mut self, config: &ConsumerConfig, subscription: &Subscription, io: &mut Io<'_, '_>) {
         let commits_as = match self.member.stable_generation() {
             _ if !subscription.subscribed().is_auto_assigned() => CommitsAs::Anybody,
             Some(generation) => CommitsAs::Member(Rc::clone(generation), config.group_instance_id.clone()),

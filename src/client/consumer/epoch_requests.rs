@@ -109,7 +109,12 @@ impl Coordinator {
         if !member.is_in_group() && member.state != EpochState::Leaving {
             return;
         }
-        let Some(node) = self.node else { return };
+        let Some(node) = self.node else {
+            if member.state == EpochState::Leaving {
+                member.state = EpochState::Unsubscribed;
+            }
+            return;
+        };
         if member.poll_ends <= io.now && member.is_in_group() {
             self.leave_epochs("consumer poll timeout has expired.", config, io);
             self.epochs.state = EpochState::Stale;
@@ -147,8 +152,10 @@ impl Coordinator {
             member.member_id = format!("{}-{high:016x}{low:016x}", self.client_id).into();
         }
         let all = member.state == EpochState::Joining;
-        let topics = subscription.subscribed().topics().cloned().filter(|it| all || member.sent.topics.as_ref() != Some(it));
-        let assignor = config.group_remote_assignor.clone().filter(|it| all || member.sent.assignor.as_ref() != Some(it));
+        let topics =
+            subscription.subscribed().topics().cloned().filter(|it| all || member.sent.topics.as_ref() != Some(it));
+        let assignor =
+            config.group_remote_assignor.clone().filter(|it| all || member.sent.assignor.as_ref() != Some(it));
         let local = (all || member.sent.local != Some(member.local.0)).then(|| member.local.1.to_vec());
         member.sent.topics = topics.clone().or(member.sent.topics.take());
         member.sent.assignor = assignor.clone().or(member.sent.assignor.take());

@@ -44,13 +44,7 @@ impl Coordinator {
         }
     }
 
-    fn on_sync(
-        &mut self,
-        sent: &Rc<MemberGeneration>,
-        outcome: Outcome,
-        config: &ConsumerConfig,
-        io: &mut Io<'_, '_>,
-    ) {
+    fn on_sync(&mut self, sent: &Rc<MemberGeneration>, outcome: Outcome, config: &ConsumerConfig, io: &mut Io<'_, '_>) {
         if self.member.joining != Joining::InFlight {
             return;
         }
@@ -62,7 +56,8 @@ impl Coordinator {
         let mut error = response.error;
         match error {
             ErrorCode::None => {
-                let consistent = response.protocol_name.is_none() || response.protocol_name == member.generation.protocol;
+                let consistent =
+                    response.protocol_name.is_none() || response.protocol_name == member.generation.protocol;
                 if member.generation.is_reset() || member.state != MemberState::CompletingRebalance {
                     error = ErrorCode::IllegalGeneration;
                 } else if !consistent {
@@ -197,7 +192,8 @@ impl Coordinator {
 
     /// LeaveGroup is not answered yet.
     pub(super) fn is_leaving(&self) -> bool {
-        self.leaving != Leaving::No || self.by_epochs && (self.epochs.in_flight || self.epochs.state == EpochState::Leaving)
+        self.leaving != Leaving::No
+            || self.by_epochs && (self.epochs.in_flight || self.epochs.state == EpochState::Leaving)
     }
 
     /// Sends LeaveGroup as soon as that is possible; who loses the coordinator before does not ask for another.
