@@ -212,7 +212,9 @@ impl Sink {
             // The record's number is its version. A record without a key is an entity of its own.
             (Dedupe::Version, None) => untouched(),
             (Dedupe::Version, Some(key)) => self.versions.get(key).is_none_or(|known| *known < write.record),
-            (Dedupe::OffsetWithOutput, _) => self.offsets.get(&write.partition).is_none_or(|next| write.offset >= *next),
+            (Dedupe::OffsetWithOutput, _) => {
+                self.offsets.get(&write.partition).is_none_or(|next| write.offset >= *next)
+            }
         };
         if !fresh {
             self.row_mut(write.record).refused += 1;

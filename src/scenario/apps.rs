@@ -119,7 +119,8 @@ impl Apps<'_> {
             }
         }
         if retry.is_some() && retry == dead {
-            self.mistakes.add(format!("{place}.dead.letter.topic"), "it is the retry topic: nothing would ever be given up");
+            self.mistakes
+                .add(format!("{place}.dead.letter.topic"), "it is the retry topic: nothing would ever be given up");
         }
         let place = format!("{place}.producer.config");
         let producer = checked(&place, ProducerConfig::parse(&consumer.producer_config), self.mistakes);

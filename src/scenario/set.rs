@@ -62,8 +62,8 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
     }
     if let Some(i) = scenario.consumers.iter().position(|c| &*c.name == name) {
         return match key {
-            "processing.ms" | "commit" | "hand.over" | "group" | "start.at.ms" | "batch" | "retries" | "retry.topic"
-            | "dead.letter.topic" => {
+            "processing.ms" | "commit" | "hand.over" | "group" | "start.at.ms" | "batch" | "retries"
+            | "retry.topic" | "dead.letter.topic" => {
                 set_field(scenario, &place, |json| json["consumers"][i][key] = plain(value))
             }
             _ if sink_key(key).is_some() => {
@@ -254,7 +254,10 @@ mod tests {
             set(&mut scenario, assignment).expect(assignment);
         }
         let billing = &scenario.processors[0];
-        assert_eq!((billing.offsets, billing.sink.as_ref().map(|sink| sink.dedupe)), (Some(Offsets::After), Some(Dedupe::UniqueKey)));
+        assert_eq!(
+            (billing.offsets, billing.sink.as_ref().map(|sink| sink.dedupe)),
+            (Some(Offsets::After), Some(Dedupe::UniqueKey))
+        );
         assert_eq!(billing.to, ["invoices".into(), "audit".into()]);
         assert_eq!(billing.start, Some(crate::base::Duration::from_millis(250)));
         let producer = [
