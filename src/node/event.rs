@@ -174,6 +174,10 @@ pub enum Event {
     PartitionsLost { partitions: Rc<[TopicPartition]> },
     /// It told the coordinator that it leaves, and why.
     MemberLeft { group: Rc<str>, reason: &'static str },
+
+    // ---- handlers of consumers ----
+    /// A record's handler threw an exception.
+    HandlerFailed { record: RecordId, partition: TopicPartition, offset: Offset, error: ClientError },
 }
 
 /// What a controller is in its quorum (KIP-595, KIP-996).

@@ -109,7 +109,12 @@ impl Coordinator {
         if !member.is_in_group() && member.state != EpochState::Leaving {
             return;
         }
-        let Some(node) = self.node else { return };
+        let Some(node) = self.node else {
+            if member.state == EpochState::Leaving {
+                member.state = EpochState::Unsubscribed;
+            }
+            return;
+        };
         if member.poll_ends <= io.now && member.is_in_group() {
             self.leave_epochs("consumer poll timeout has expired.", config, io);
             self.epochs.state = EpochState::Stale;

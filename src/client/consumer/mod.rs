@@ -345,6 +345,16 @@ impl Consumer {
         out.emit(Event::PositionSet { partition, offset, from_commit: false });
     }
 
+    /// As [`Self::seek`], and says of which epoch the record before it is: the leader is asked whether it has that
+    /// (`seek(TopicPartition, OffsetAndMetadata)`).
+    pub fn seek_to(&mut self, partition: TopicPartition, to: OffsetAndEpoch, out: &mut Outbox<'_>) {
+        let leader = leader_of(&self.net.metadata, partition);
+        let (offset, offset_epoch) = (to.offset, to.leader_epoch);
+        self.net.metadata.update_last_seen_epoch(partition, offset_epoch);
+        self.subscription.seek_unvalidated(partition, FetchPosition { offset, offset_epoch, leader });
+        out.emit(Event::PositionSet { partition, offset, from_commit: false });
+    }
+
     // ---- inside poll() ----
 
     /// Takes over what metadata tell: partitions that were assigned by hand, topics that match the pattern, leaders.
