@@ -1,6 +1,6 @@
 //! Records of coordinators as `kafka-dump-log.sh --offsets-decoder` and `--transaction-log-decoder` print them.
 //!
-//! Departures from Kafka: records of groups of the new protocols (KIP-848, KIP-932, KIP-1071) count as unknown; what is
+//! Departures from Kafka: records of share and streams groups (KIP-932, KIP-1071) count as unknown; what is
 //! wrong with bytes that cannot be read is said in our own words.
 //!
 //! In Kafka: `DumpLogSegments.OffsetsMessageParser`, `TransactionLogMessageParser`, the generated `…JsonConverter.write`.
@@ -69,12 +69,16 @@ fn offsets_key(kind: i16, bytes: &[u8]) -> Result<Option<String>, WireError> {
             format!("{{\"group\":{group},\"topic\":{topic},\"partition\":{}}}", key.partition)
         })),
         2 => Ok(GroupMetadataKey::decode(bytes)?.map(|key| format!("{{\"group\":{}}}", text(&key.group)))),
-        _ => Ok(None),
+        _ => super::json_consumer::key(bytes),
     }
 }
 
 fn offsets_value(kind: i16, bytes: &[u8]) -> Result<String, WireError> {
-    if kind == 2 { Ok(group_value(&GroupMetadata::decode(bytes)?)) } else { offset_value(bytes) }
+    match kind {
+        0 | 1 => offset_value(bytes),
+        2 => Ok(group_value(&GroupMetadata::decode(bytes)?)),
+        _ => super::json_consumer::value(kind, bytes),
+    }
 }
 
 /// Read anew, since a topic's id need not be one of ours.
@@ -230,11 +234,11 @@ fn transaction_value(bytes: &[u8]) -> Result<String, WireError> {
 
 // ---- values ----------------------------------------------------------------------------------------------------------
 
-fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn nullable(value: &Option<Rc<str>>) -> String {
+pub(super) fn nullable(value: &Option<Rc<str>>) -> String {
     value.as_deref().map_or_else(|| "null".to_owned(), text)
 }
 

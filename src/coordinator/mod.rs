@@ -7,6 +7,7 @@
 
 pub mod group;
 mod json;
+mod json_consumer;
 mod record;
 pub mod transaction;
 

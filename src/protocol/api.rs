@@ -3,7 +3,7 @@
 use super::*;
 
 macro_rules! apis {
-    ($($name:ident = $key:literal, $request:ident, $response:ident;)*) => {
+    ($($name:ident = $key:literal, $request:ty, $response:ty;)*) => {
         /// Kafka's API keys.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[allow(missing_docs)]
@@ -91,7 +91,7 @@ apis! {
     Heartbeat = 12, HeartbeatRequest, HeartbeatResponse;
     LeaveGroup = 13, LeaveGroupRequest, LeaveGroupResponse;
     SyncGroup = 14, SyncGroupRequest, SyncGroupResponse;
-    ConsumerGroupHeartbeat = 68, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
+    ConsumerGroupHeartbeat = 68, Box<ConsumerGroupHeartbeatRequest>, ConsumerGroupHeartbeatResponse;
 }
 
 impl Response {

@@ -73,7 +73,7 @@ pub fn request(send: &Send, names: &mut Names, reader: &Reader<'_>) -> Option<Re
                 list(body, "subscribedTopicNames").map(|name| name.as_str().unwrap_or_default().into()).collect()
             });
             let timeout = body.get("rebalanceTimeoutMs").filter(|it| **it != -1);
-            Request::ConsumerGroupHeartbeat(ConsumerGroupHeartbeatRequest {
+            Request::ConsumerGroupHeartbeat(Box::new(ConsumerGroupHeartbeatRequest {
                 group,
                 member_id,
                 member_epoch: reader.int(body, "memberEpoch", 0),
@@ -85,7 +85,7 @@ pub fn request(send: &Send, names: &mut Names, reader: &Reader<'_>) -> Option<Re
                 server_assignor: optional(body, "serverAssignor"),
                 topic_partitions: owned,
                 client_id: "delivery-lab".into(),
-            })
+            }))
         }
         _ => return None,
     })

@@ -2,6 +2,7 @@
 //! `tests/broker`.
 
 mod bench;
+mod consumer_cases;
 mod coordinator_cases;
 mod coordinator_lab;
 mod follower_cases;

@@ -126,7 +126,12 @@ impl Coordinator {
         let waits = !self.changes.is_done() && member.state == EpochState::Acknowledging;
         if due && !waits && io.ready(node, Channel::Coordinator) {
             let request = self.heartbeat(config, subscription, io.out.random());
-            io.send(node, Channel::Coordinator, Request::ConsumerGroupHeartbeat(request), Pending::EpochHeartbeat);
+            io.send(
+                node,
+                Channel::Coordinator,
+                Request::ConsumerGroupHeartbeat(Box::new(request)),
+                Pending::EpochHeartbeat,
+            );
             let member = &mut self.epochs;
             member.in_flight = true;
             member.send_at = io.now + member.interval;
@@ -312,7 +317,12 @@ impl Coordinator {
             topic_partitions: None,
             client_id: Rc::clone(&self.client_id),
         };
-        io.send(node, Channel::Coordinator, Request::ConsumerGroupHeartbeat(request), Pending::EpochHeartbeat);
+        io.send(
+            node,
+            Channel::Coordinator,
+            Request::ConsumerGroupHeartbeat(Box::new(request)),
+            Pending::EpochHeartbeat,
+        );
         self.epochs.in_flight = true;
         self.epochs.state = EpochState::Unsubscribed;
     }

@@ -49,7 +49,7 @@ impl Lab {
 
     fn heartbeats(&self) -> Vec<&ConsumerGroupHeartbeatRequest> {
         let beats = self.requests.iter().filter_map(|request| match request {
-            Request::ConsumerGroupHeartbeat(beat) => Some(beat),
+            Request::ConsumerGroupHeartbeat(beat) => Some(&**beat),
             _ => None,
         });
         beats.collect()

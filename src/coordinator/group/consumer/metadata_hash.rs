@@ -119,7 +119,7 @@ fn short(input: &[u8]) -> u64 {
             avalanche_64(combined ^ half(&SECRET, 0) ^ half(&SECRET, 4))
         }
         4..=8 => {
-            let keyed = half(input, len - 4) + (half(input, 0) << 32) ^ word(&SECRET, 8) ^ word(&SECRET, 16);
+            let keyed = (half(input, len - 4) + (half(input, 0) << 32)) ^ word(&SECRET, 8) ^ word(&SECRET, 16);
             let hash = (keyed ^ keyed.rotate_left(49) ^ keyed.rotate_left(24)).wrapping_mul(PRIME_MX2);
             let hash = (hash ^ (hash >> 35).wrapping_add(len as u64)).wrapping_mul(PRIME_MX2);
             hash ^ (hash >> 28)

@@ -83,20 +83,28 @@ impl ConsumerGroupKey {
         }
     }
 
+    /// The member, if it is about one.
+    pub fn member(&self) -> Option<&Rc<str>> {
+        match self {
+            Key::Group(_) | Key::PartitionMetadata(_) | Key::Target(_) => None,
+            Key::Member(_, member) | Key::TargetOfMember(_, member) | Key::Current(_, member) => Some(member),
+        }
+    }
+
     /// The record's key.
     pub fn encode(&self) -> Bytes {
-        let (kind, member) = match self {
-            Key::Group(_) => (GROUP, None),
-            Key::PartitionMetadata(_) => (PARTITION_METADATA, None),
-            Key::Member(_, member) => (MEMBER, Some(member)),
-            Key::Target(_) => (TARGET, None),
-            Key::TargetOfMember(_, member) => (TARGET_OF_MEMBER, Some(member)),
-            Key::Current(_, member) => (CURRENT, Some(member)),
+        let kind = match self {
+            Key::Group(_) => GROUP,
+            Key::PartitionMetadata(_) => PARTITION_METADATA,
+            Key::Member(..) => MEMBER,
+            Key::Target(_) => TARGET,
+            Key::TargetOfMember(..) => TARGET_OF_MEMBER,
+            Key::Current(..) => CURRENT,
         };
         let mut w = Writer::default();
         w.i16(kind);
         w.string(self.group());
-        member.into_iter().for_each(|member| w.string(member));
+        self.member().into_iter().for_each(|member| w.string(member));
         Bytes::from(w.into_bytes())
     }
 

@@ -177,3 +177,39 @@ fn the_bytes_are_kafkas() {
         lab.log.iter().map(|it| (it.key.to_vec(), it.value.clone().expect("no tombstone").to_vec())).collect();
     assert_eq!(written, expected);
 }
+
+#[test]
+fn kafka_dump_log_prints_them() {
+    let mut lab = Lab::new(&[("t", T, 1)]);
+    lab.send(&with_instance(joining("a", &["t"])));
+    lab.send(&with_instance(heartbeat("a", -1)));
+    let batch = crate::coordinator::batch_of(&lab.log, 0);
+    let printed = |record: &_| crate::coordinator::offsets_record_json(record);
+    let printed: Vec<_> = batch.raw_records().map(|it| printed(&it.expect("it is fine"))).collect();
+    let topic = crate::metadata::Uuid::of_topic(T);
+    let (hash, now) = (metadata_hash::metadata_hash([Rc::from("t")].iter(), &lab.image), lab.now.wall_clock_ms());
+    let data = |kind: i32, member: &str, value: String| {
+        let value = if value.is_empty() { "<DELETE>".into() } else { format!(r#"{{"version":"0","data":{value}}}"#) };
+        (Some(format!(r#"{{"type":"{kind}","data":{{"groupId":"g"{member}}}}}"#)), Some(value))
+    };
+    let a = r#","memberId":"a""#;
+    let member = r#"{"instanceId":"i","rackId":null,"clientId":"c","clientHost":"/127.0.0.1","subscribedTopicNames":["t"],"subscribedTopicRegex":"","rebalanceTimeoutMs":30000,"serverAssignor":null}"#;
+    let expected = [
+        data(5, a, member.into()),
+        data(3, "", format!(r#"{{"epoch":2,"metadataHash":{hash}}}"#)),
+        data(7, a, format!(r#"{{"topicPartitions":[{{"topicId":"{topic}","partitions":[0]}}]}}"#)),
+        data(6, "", format!(r#"{{"assignmentEpoch":2,"assignmentTimestamp":{now}}}"#)),
+        data(
+            8,
+            a,
+            format!(
+                r#"{{"memberEpoch":2,"previousMemberEpoch":0,"state":0,"assignedPartitions":[{{"topicId":"{topic}","partitions":[0],"assignmentEpochs":[2]}}],"partitionsPendingRevocation":[]}}"#
+            ),
+        ),
+        data(8, a, String::new()),
+        data(7, a, String::new()),
+        data(5, a, String::new()),
+        data(3, "", r#"{"epoch":3}"#.into()),
+    ];
+    assert_eq!(printed, expected);
+}
