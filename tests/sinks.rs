@@ -2,6 +2,7 @@
 
 use delivery_lab::scenario::{self, Scenario, Trial};
 use delivery_lab::session::report::Report;
+use delivery_lab::session::sweep;
 
 const MAILER: &str = r#"{ "version": 1, "seed": 7,
     "topics": [ { "name": "orders" }, { "name": "orders-retry" }, { "name": "orders-dlt" } ],
@@ -74,4 +75,19 @@ fn a_crash_between_effect_and_id_repeats_or_loses() {
     };
     assert!(split("effect").iter().all(|observed| *observed == "at-least-once"));
     assert!(split("id").iter().all(|observed| *observed == "exactly-once"), "the id is there already");
+}
+
+#[test]
+fn random_faults_break_no_strategy_that_works() {
+    for dedupe in ["unique-key", "version", "processed-ids", "offset-with-output"] {
+        let dedupe = format!("mailer.sink.dedupe={dedupe}");
+        let shaky = ["mailer.sink.latency.ms=3", "mailer.sink.fail.every=7", "mailer.sink.lose.reply.every=5"];
+        let set = [&[&*dedupe, "mailer.retries=3"][..], &shaky, POISON].concat();
+        for seed in 1..=3 {
+            let mut scenario = mailer(&set);
+            scenario.seed = seed;
+            let (_, broken) = sweep::run_seed(&scenario).expect("a valid scenario");
+            assert!(broken.is_none(), "{dedupe} {seed}: {broken:?}");
+        }
+    }
 }

@@ -62,7 +62,7 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
     }
     if let Some(i) = scenario.consumers.iter().position(|c| &*c.name == name) {
         return match key {
-            "processing.ms" | "commit" | "hand.over" | "group" | "start.at.ms" | "batch" | "retries"
+            "processing.ms" | "commit" | "hand.over" | "group" | "assign" | "start.at.ms" | "batch" | "retries"
             | "retry.topic" | "dead.letter.topic" => {
                 set_field(scenario, &place, |json| json["consumers"][i][key] = plain(value))
             }
@@ -93,8 +93,8 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
 fn set_of_processor(scenario: &mut Scenario, i: usize, place: &str, key: &str, value: &str) -> Result<(), Mistake> {
     let list = || Value::from_iter(value.split(',').map(str::trim));
     match key {
-        "processing.ms" | "offsets" | "group" | "start.at.ms" => {
-            return set_field(scenario, place, |json| json["processors"][i][key] = number_or_text(value));
+        "processing.ms" | "offsets" | "group" | "assign" | "start.at.ms" => {
+            return set_field(scenario, place, |json| json["processors"][i][key] = plain(value));
         }
         "from" | "to" => return set_field(scenario, place, |json| json["processors"][i][key] = list()),
         _ => {}

@@ -1,12 +1,14 @@
 //! Changing a scenario: settings, workload, guarantees, "try next". Everything gives back a new scenario or says why not.
 
+mod sink;
+
 use super::i18n::Texts;
 use delivery_lab::base::Duration;
 use delivery_lab::base::config::{
     BrokerConfig, ConfigException, ConfigKey, ConfigNote, ConsumerConfig, ProducerConfig, Properties, TopicConfig,
     broker_keys, consumer_keys, producer_keys, topic_keys,
 };
-use delivery_lab::scenario::format::{Commit, Dedupe, First, HandOver, Key, Offsets, Sink};
+use delivery_lab::scenario::format::{Commit, Dedupe, HandOver, Key, Offsets};
 use delivery_lab::scenario::{Scenario, set};
 
 /// What settings belong to.
@@ -184,7 +186,7 @@ pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
                 number("processing.ms", it.processing.as_millis(), 0, 600_000),
                 WorkField { key: "commit", value: commit, kind: WorkKind::Words(commits) },
                 WorkField { key: "hand.over", value: it.hand_over.word().to_owned(), kind: words(HandOver::WORDS) },
-                flag("batch", it.batch),
+                sink::flag("batch", it.batch),
                 number("retries", it.retries.into(), 0, 1_000),
             ];
             for (key, topic) in [("retry.topic", &it.retry_topic), ("dead.letter.topic", &it.dead_letter_topic)] {
@@ -194,7 +196,7 @@ pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
                     kind: WorkKind::Text,
                 }));
             }
-            fields.extend(sink_fields(&it.sink));
+            fields.extend(sink::fields(&it.sink));
             fields
         }
         Place::Topic(at) => {
@@ -219,32 +221,6 @@ pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
             ]
         }
     }
-}
-
-fn flag(key: &'static str, value: bool) -> WorkField {
-    WorkField { key, value: value.to_string(), kind: WorkKind::Words(vec!["true", "false"]) }
-}
-
-/// The system behind a consumer; of a store only what a store has.
-fn sink_fields(it: &Sink) -> Vec<WorkField> {
-    let number = |key, value: u64| WorkField { key, value: value.to_string(), kind: WorkKind::Number(0, 600_000) };
-    let mut fields =
-        vec![WorkField { key: "sink.dedupe", value: it.dedupe.word().to_owned(), kind: words(Dedupe::WORDS) }];
-    if it.dedupe == Dedupe::ProcessedIds {
-        fields.push(number("sink.window.records", it.window_records.unwrap_or(0).into()));
-        fields.push(number("sink.window.ms", it.window.map_or(0, Duration::as_millis)));
-    }
-    if matches!(it.dedupe, Dedupe::ProcessedIds | Dedupe::OffsetWithOutput) {
-        fields.push(flag("sink.atomic", it.atomic));
-    }
-    if !it.atomic {
-        fields.push(WorkField { key: "sink.first", value: it.first.word().to_owned(), kind: words(First::WORDS) });
-    }
-    fields.push(number("sink.latency.ms", it.latency.as_millis()));
-    fields.push(number("sink.fail.every", it.fail_every.into()));
-    fields.push(number("sink.lose.reply.every", it.lose_reply_every.into()));
-    fields.push(number("sink.poison.every", it.poison_every.into()));
-    fields
 }
 
 /// The scenario with a workload field changed, or what is wrong with the text.

@@ -330,7 +330,8 @@ impl Coordinator {
             return;
         }
         sort_short(&mut partitions, |a, b| a < b);
-        let request = OffsetFetchRequest { group: Rc::clone(&self.group), partitions, require_stable: true };
+        let request =
+            OffsetFetchRequest { group: Rc::clone(&self.group), partitions, require_stable: true, member: None };
         io.send(node, Channel::Coordinator, Request::OffsetFetch(request), Pending::OffsetFetch);
         self.offset_fetch.in_flight = true;
         self.offset_fetch.generation = self.generation_if_stable();
