@@ -154,7 +154,7 @@ pub fn request(send: &Send, names: &mut Names, words: &Words, now_ms: i64) -> An
             producer_epoch: reader.int(body, "producerEpoch", -1) as i16,
         })),
         api => translate_transactions::request(send, names, &reader).unwrap_or_else(|| {
-            let group = translate_groups::request(send, &reader);
+            let group = translate_groups::request(send, names, &reader);
             let control = group.or_else(|| translate_control::request(api, body, names, &reader));
             control.ok_or(Refusal("the engine has no such API yet"))
         }),
@@ -281,7 +281,7 @@ pub fn response(response: &Response, send: &Send, names: &Names, words: &mut Wor
         }),
         other => {
             let json = translate_transactions::response(other, send, names, words, now_ms);
-            if let Some(json) = json.or_else(|| translate_groups::response(other, words)) {
+            if let Some(json) = json.or_else(|| translate_groups::response(other, names, words)) {
                 return json;
             }
             let reader = Reader { words, now_ms };

@@ -1,7 +1,8 @@
-//! Between Kafka's JSON and the engine's requests of the classic group protocol.
+//! Between Kafka's JSON and the engine's requests of members of groups, in both protocols.
 
 use crate::script::Send;
-use crate::translate::{Reader, list};
+use crate::translate::{Names, Reader, grouped, list};
+use crate::translate_transactions::bare;
 use crate::words::Words;
 use bytes::Bytes;
 use delivery_lab::protocol::*;
@@ -26,7 +27,7 @@ pub fn member(json: &Value, reader: &Reader<'_>) -> Rc<str> {
 }
 
 /// A request of a member, if it is one.
-pub fn request(send: &Send, reader: &Reader<'_>) -> Option<Request> {
+pub fn request(send: &Send, names: &mut Names, reader: &Reader<'_>) -> Option<Request> {
     let body = &send.body;
     let (group, instance_id) = (text(body, "groupId"), optional(body, "groupInstanceId"));
     let (member_id, generation) = (member(body, reader), reader.int(body, "generationId", -1));
@@ -65,12 +66,33 @@ pub fn request(send: &Send, reader: &Reader<'_>) -> Option<Request> {
             };
             Request::LeaveGroup(LeaveGroupRequest { group, members: list(body, "members").map(leaving).collect() })
         }
+        "ConsumerGroupHeartbeat" => {
+            let owned =
+                body["topicPartitions"].is_array().then(|| bare(body, "topicPartitions", "partitions", names, reader));
+            let topics = body["subscribedTopicNames"].is_array().then(|| {
+                list(body, "subscribedTopicNames").map(|name| name.as_str().unwrap_or_default().into()).collect()
+            });
+            let timeout = body.get("rebalanceTimeoutMs").filter(|it| **it != -1);
+            Request::ConsumerGroupHeartbeat(ConsumerGroupHeartbeatRequest {
+                group,
+                member_id,
+                member_epoch: reader.int(body, "memberEpoch", 0),
+                instance_id: optional(body, "instanceId"),
+                rack_id: optional(body, "rackId"),
+                rebalance_timeout: timeout.map(|_| reader.millis(body, "rebalanceTimeoutMs")),
+                subscribed_topics: topics,
+                subscribed_regex: optional(body, "subscribedTopicRegex"),
+                server_assignor: optional(body, "serverAssignor"),
+                topic_partitions: owned,
+                client_id: "delivery-lab".into(),
+            })
+        }
         _ => return None,
     })
 }
 
 /// The engine's response, as a golden would have it.
-pub fn response(response: &Response, words: &mut Words) -> Option<Value> {
+pub fn response(response: &Response, names: &Names, words: &mut Words) -> Option<Value> {
     let shown = |bytes: &Bytes| bytes.escape_ascii().to_string();
     Some(match response {
         Response::JoinGroup(it) => {
@@ -110,6 +132,19 @@ pub fn response(response: &Response, words: &mut Words) -> Option<Value> {
                 })
             };
             json!({ "errorCode": it.error.name(), "members": it.members.iter().map(one).collect::<Value>() })
+        }
+        Response::ConsumerGroupHeartbeat(it) => {
+            let mut json = json!({
+                "errorCode": it.error.name(),
+                "memberId": it.member_id.as_ref().map(|id| words.member(id)),
+                "memberEpoch": it.member_epoch,
+                "heartbeatIntervalMs": it.heartbeat_interval.as_millis(),
+            });
+            if let Some(assignment) = &it.assignment {
+                let parts = assignment.iter().map(|it| (*it, json!(it.partition)));
+                json["assignment"] = json!({ "topicPartitions": grouped(parts, "topicId", "partitions", names) });
+            }
+            json
         }
         _ => return None,
     })

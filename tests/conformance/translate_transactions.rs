@@ -18,7 +18,7 @@ fn optional(json: &Value, key: &str) -> Option<Rc<str>> {
 }
 
 /// Partitions whose innermost list is of bare numbers.
-fn bare(body: &Value, topics: &str, inner: &str, names: &mut Names, reader: &Reader<'_>) -> Vec<TopicPartition> {
+pub fn bare(body: &Value, topics: &str, inner: &str, names: &mut Names, reader: &Reader<'_>) -> Vec<TopicPartition> {
     let parts = partitions(body, topics, inner, names);
     parts.into_iter().map(|(topic, at)| TopicPartition::new(topic, reader.of(at) as u32)).collect()
 }
