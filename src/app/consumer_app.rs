@@ -13,7 +13,7 @@ use super::sink::SinkWrite;
 use super::worker::Worker;
 use super::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Sink};
 use crate::base::{NodeId, Prng, RecordId, Time};
-use crate::client::consumer::{Consumer, ConsumerRecord, Polled, WaitsFor};
+use crate::client::consumer::{Consumer, ConsumerRecord, Polled, RebalanceCallback, WaitsFor};
 use crate::node::{ClientError, ConnectionId, Crash, Event, LoopTimer, Message, Node, Outbox, Timer};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -27,6 +27,8 @@ pub enum ConsumerActivity {
     WaitingForMetadata,
     /// Inside `poll()`: looks for its group's coordinator.
     WaitingForCoordinator,
+    /// Inside `poll()`: joins its group.
+    WaitingForGroup,
     /// Inside `poll()`: asks where to start.
     WaitingForPosition,
     /// Inside `poll()`: waits for records.
@@ -142,6 +144,7 @@ impl ConsumerApp {
             Doing::Polling => match running.client.waits_for() {
                 WaitsFor::Metadata => ConsumerActivity::WaitingForMetadata,
                 WaitsFor::Coordinator => ConsumerActivity::WaitingForCoordinator,
+                WaitsFor::Group => ConsumerActivity::WaitingForGroup,
                 WaitsFor::CommittedOffsets | WaitsFor::OffsetReset | WaitsFor::Validation => {
                     ConsumerActivity::WaitingForPosition
                 }
@@ -175,8 +178,10 @@ impl ConsumerApp {
         let Some(running) = &mut self.running else { return };
         running.doing = Doing::Polling;
         let mut polled = running.client.poll(now, out);
-        if self.setup.dedupe == Dedupe::OffsetWithOutput && running.restore(&self.sink, out) {
-            polled = running.client.poll(now, out);
+        if self.setup.dedupe == Dedupe::OffsetWithOutput {
+            while running.go_to_output(&self.sink, now, out) {
+                polled = running.client.poll(now, out);
+            }
         }
         // Nobody of ours waits for callbacks.
         running.client.take_callbacks();
@@ -186,7 +191,7 @@ impl ConsumerApp {
                 running.batch = records.into();
                 running.pause(Doing::Returned, now, out);
             }
-            Polled::Failed(error) => running.fail(error, out),
+            Polled::Failed(error) => running.fail(error, now, out),
         }
     }
 
@@ -221,7 +226,13 @@ impl ConsumerApp {
         let Some(running) = &mut self.running else { return };
         match running.client.commit_sync_result(now) {
             None => {}
-            Some(Err(error)) => running.fail(error, out),
+            // Its partitions are somebody else's, or soon will be: what it did comes again there.
+            Some(Err(error)) if is_rebalance(&error) => {
+                out.emit(Event::ConsumerFailed { error });
+                running.batch.clear();
+                self.poll(now, out);
+            }
+            Some(Err(error)) => running.fail(error, now, out),
             Some(Ok(())) if running.doing == Doing::CommittingBefore => self.begin_batch(now, out),
             Some(Ok(())) => self.poll(now, out),
         }
@@ -306,13 +317,27 @@ impl Running {
         out.set_timer(Timer::Loop(LoopTimer::Poll), now);
     }
 
-    fn fail(&mut self, error: ClientError, out: &mut Outbox<'_>) {
+    /// The loop ends, and the program closes its consumer.
+    fn fail(&mut self, error: ClientError, now: Time, out: &mut Outbox<'_>) {
         out.emit(Event::ConsumerFailed { error: error.clone() });
+        if self.client.subscription().subscribed().is_auto_assigned() {
+            self.client.close(now, out);
+        }
         self.doing = Doing::Failed(error);
     }
 
-    /// As soon as the partitions are known: goes to where the sink's own offsets point. True if it did so now.
-    fn restore(&mut self, sink: &Sink, out: &mut Outbox<'_>) -> bool {
+    /// As soon as partitions are assigned: goes to where the sink's own offsets point. True if `poll()` goes on now.
+    fn go_to_output(&mut self, sink: &Sink, now: Time, out: &mut Outbox<'_>) -> bool {
+        if self.client.subscription().subscribed().is_auto_assigned() {
+            let Some(callback) = self.client.rebalance_callback().cloned() else { return false };
+            if let RebalanceCallback::Assigned(partitions) = callback {
+                for (partition, offset) in sink.offsets().iter().filter(|(tp, _)| partitions.contains(tp)) {
+                    self.client.seek(*partition, *offset, out);
+                }
+            }
+            self.client.rebalance_callback_done(now, out);
+            return true;
+        }
         if self.restored || self.client.subscription().is_empty() {
             return false;
         }
@@ -322,6 +347,12 @@ impl Running {
         }
         !sink.offsets().is_empty()
     }
+}
+
+/// `commitSync()` says that the membership changed. Programs catch that and go on with `poll()`.
+pub(super) fn is_rebalance(error: &ClientError) -> bool {
+    let names = ["CommitFailedException", "RebalanceInProgressException"];
+    matches!(error, ClientError::Exception(text) if names.iter().any(|name| text.starts_with(name)))
 }
 
 fn tell_processing(record: &ConsumerRecord, out: &mut Outbox<'_>) {
@@ -337,7 +368,13 @@ impl Node for ConsumerApp {
         let mut config = setup.config.clone();
         config.group_id = setup.group.clone().or(config.group_id);
         let mut client = Consumer::new(Rc::clone(&setup.name), config, Rc::clone(&setup.brokers), now);
-        client.assign(now, setup.topics.clone());
+        match setup.assign || setup.group.is_none() {
+            true => client.assign(now, setup.topics.clone()),
+            false => client.subscribe(now, setup.topics.iter().cloned()),
+        }
+        if setup.dedupe == Dedupe::OffsetWithOutput {
+            client.listen();
+        }
         let (batch, worker) = (VecDeque::new(), Worker::default());
         self.lives += 1;
         self.running = Some(Running { client, doing: Doing::Polling, batch, worker, restored: false });

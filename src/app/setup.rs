@@ -134,8 +134,10 @@ pub struct ConsumerAppSetup {
     pub name: Rc<str>,
     /// `group.id`; without one nothing is committed.
     pub group: Option<Rc<str>>,
-    /// It assigns all their partitions to itself.
+    /// What it reads.
     pub topics: Vec<Rc<str>>,
+    /// It assigns all their partitions to itself, instead of being a member of its group.
+    pub assign: bool,
     /// How long one record takes.
     pub processing: Duration,
     /// When it commits.
@@ -160,6 +162,9 @@ impl Hash for ConsumerAppSetup {
         if self.start.is_some() {
             self.start.hash(state);
         }
+        if self.assign {
+            self.assign.hash(state);
+        }
     }
 }
 
@@ -183,8 +188,10 @@ pub struct ProcessorAppSetup {
     pub name: Rc<str>,
     /// `group.id`.
     pub group: Rc<str>,
-    /// It assigns all their partitions to itself.
+    /// What it reads.
     pub from: Vec<Rc<str>>,
+    /// It assigns all their partitions to itself, instead of being a member of its group.
+    pub assign: bool,
     /// One record goes to each of them for every record read.
     pub to: Vec<Rc<str>>,
     /// How long one record takes.

@@ -10,7 +10,7 @@ use crate::base::{
     BrokerId, Duration, LeaderEpoch, NodeId, Prng, SortedMap, SortedSet, Time, TopicId, TopicPartition, sort_short,
 };
 use crate::client::network_client::ExponentialBackoff;
-use crate::protocol::{CurrentLeader, ErrorCode, MetadataResponse, PartitionMetadata, TopicMetadata};
+use crate::protocol::{CurrentLeader, ErrorCode, MetadataRequest, MetadataResponse, PartitionMetadata, TopicMetadata};
 use std::rc::Rc;
 
 /// Settings of a [`Metadata`].
@@ -52,6 +52,7 @@ pub struct Metadata {
     /// Topics of interest, and when they are forgotten.
     topics: SortedMap<Rc<str>, Time>,
     new_topics: SortedSet<Rc<str>>,
+    all_topics: bool,
     need_full_update: bool,
     need_partial_update: bool,
     request_version: u32,
@@ -74,6 +75,7 @@ impl Metadata {
             last_seen_epochs: SortedMap::new(),
             topics: SortedMap::new(),
             new_topics: SortedSet::new(),
+            all_topics: false,
             need_full_update: true,
             need_partial_update: false,
             request_version: 0,
@@ -178,6 +180,17 @@ impl Metadata {
         }
     }
 
+    /// Interest in every topic there is but the internal ones (a consumer's pattern).
+    pub fn want_all_topics(&mut self) {
+        self.all_topics = true;
+        self.request_update_for_new_topics();
+    }
+
+    /// The topics known.
+    pub fn topic_names(&self) -> impl Iterator<Item = &Rc<str>> {
+        self.snapshot.names.keys()
+    }
+
     /// No interest any more.
     pub fn remove_topic(&mut self, name: &str) {
         self.topics.remove(name);
@@ -213,6 +226,9 @@ impl Metadata {
 
     /// Which topics to ask for, the version of the wish, and whether these are only the new ones.
     pub(super) fn next_request(&self, now: Time) -> (Vec<Rc<str>>, u32, bool) {
+        if self.all_topics {
+            return (vec![MetadataRequest::ALL_TOPICS.into()], self.request_version, false);
+        }
         let fresh = self.last_success.is_some_and(|last| last + self.config.max_age > now);
         let partial = !self.need_full_update && fresh && !self.new_topics.is_empty();
         let topics =
@@ -351,7 +367,7 @@ impl Metadata {
 
     fn retain(&mut self, name: &Rc<str>, now: Time) -> bool {
         match self.topics.get(name) {
-            None => false,
+            None => self.all_topics && !name.starts_with("__"),
             Some(_) if self.new_topics.contains(name) => true,
             Some(forget_at) if *forget_at <= now => {
                 self.topics.remove(name);

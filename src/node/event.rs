@@ -3,7 +3,7 @@
 
 use super::{ConnectionId, MessageId};
 use crate::base::{
-    BrokerId, Duration, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Time, TopicPartition,
+    BrokerId, Duration, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Time, TopicPartition,
 };
 use crate::protocol::{ApiKey, ErrorCode, TransactionState};
 use crate::record::RecordBatch;
@@ -161,6 +161,18 @@ pub enum Event {
     },
     /// The same of a transactional id that was forgotten.
     TransactionalIdExpired { transactional_id: Rc<str> },
+
+    // ---- members of a group ----
+    /// The coordinator took the consumer into a generation (classic) or to an epoch (consumer protocol).
+    GroupJoined { group: Rc<str>, generation: Generation, member_id: Rc<str> },
+    /// These partitions are the member's from here on, besides those it kept (`onPartitionsAssigned`); perhaps none.
+    PartitionsAssigned { partitions: Rc<[TopicPartition]> },
+    /// It gave these up (`onPartitionsRevoked`): nobody else has them yet, so it could still commit.
+    PartitionsRevoked { partitions: Rc<[TopicPartition]> },
+    /// It was thrown out of its group (`onPartitionsLost`): others may have these already.
+    PartitionsLost { partitions: Rc<[TopicPartition]> },
+    /// It told the coordinator that it leaves, and why.
+    MemberLeft { group: Rc<str>, reason: &'static str },
 }
 
 /// What a controller is in its quorum (KIP-595, KIP-996).

@@ -91,6 +91,7 @@ apis! {
     Heartbeat = 12, HeartbeatRequest, HeartbeatResponse;
     LeaveGroup = 13, LeaveGroupRequest, LeaveGroupResponse;
     SyncGroup = 14, SyncGroupRequest, SyncGroupResponse;
+    ConsumerGroupHeartbeat = 68, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
 }
 
 impl Response {
@@ -141,6 +142,7 @@ impl Response {
             Response::Heartbeat(r) => r.error,
             Response::LeaveGroup(r) => first(std::iter::once(r.error).chain(r.members.iter().map(|it| it.1))),
             Response::SyncGroup(r) => r.error,
+            Response::ConsumerGroupHeartbeat(r) => r.error,
         }
     }
 }

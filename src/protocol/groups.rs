@@ -1,9 +1,10 @@
-//! The classic protocol of groups: JoinGroup (API 11), Heartbeat (12), LeaveGroup (13), SyncGroup (14).
+//! The classic protocol of groups: JoinGroup (API 11), Heartbeat (12), LeaveGroup (13), SyncGroup (14); and the consumer
+//! protocol (KIP-848): ConsumerGroupHeartbeat (68).
 //!
-//! What members say of themselves and what the leader assigns is opaque to the coordinator: bytes.
+//! What members of the classic protocol say of themselves and what their leader assigns is opaque to the coordinator: bytes.
 
 use super::ErrorCode;
-use crate::base::{Duration, Generation};
+use crate::base::{Duration, Generation, TopicPartition};
 use bytes::Bytes;
 use std::rc::Rc;
 
@@ -169,4 +170,64 @@ pub struct LeaveGroupResponse {
     pub error: ErrorCode,
     /// In the order of the request, each with `NONE` or why not.
     pub members: Vec<(LeavingMember, ErrorCode)>,
+}
+
+/// A member's epoch: that of the assignment it has reached.
+pub type MemberEpoch = i32;
+
+/// The epoch of who wants to be a member.
+pub const JOIN_EPOCH: MemberEpoch = 0;
+/// The epoch of who leaves.
+pub const LEAVE_EPOCH: MemberEpoch = -1;
+/// The epoch of a static member that leaves and will be back.
+pub const LEAVE_STATIC_EPOCH: MemberEpoch = -2;
+
+/// I am alive, and this is what I read. What is `None` has not changed since the last heartbeat.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ConsumerGroupHeartbeatRequest {
+    /// The group.
+    pub group: Rc<str>,
+    /// Made by the client, a UUID.
+    pub member_id: Rc<str>,
+    /// The member's, or one of [`JOIN_EPOCH`], [`LEAVE_EPOCH`], [`LEAVE_STATIC_EPOCH`].
+    pub member_epoch: MemberEpoch,
+    /// `group.instance.id`.
+    pub instance_id: Option<Rc<str>>,
+    /// `client.rack`.
+    pub rack_id: Option<Rc<str>>,
+    /// So long the member may take to revoke: `max.poll.interval.ms`. On the wire −1 is none.
+    pub rebalance_timeout: Option<Duration>,
+    /// The topics it subscribes to by name.
+    pub subscribed_topics: Option<Vec<Rc<str>>>,
+    /// The pattern of topics that it subscribes to (RE2J), empty for none.
+    pub subscribed_regex: Option<Rc<str>>,
+    /// `group.remote.assignor`.
+    pub server_assignor: Option<Rc<str>>,
+    /// What it has, and has not yet given up.
+    pub topic_partitions: Option<Vec<TopicPartition>>,
+    /// `client.id`, from the request's header.
+    pub client_id: Rc<str>,
+}
+
+/// This is what you shall read.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ConsumerGroupHeartbeatResponse {
+    /// `NONE` or why not.
+    pub error: ErrorCode,
+    /// None on error.
+    pub member_id: Option<Rc<str>>,
+    /// The member's now; 0 on error.
+    pub member_epoch: MemberEpoch,
+    /// Until the next heartbeat; 0 on error.
+    pub heartbeat_interval: Duration,
+    /// None if it has not changed.
+    pub assignment: Option<Vec<TopicPartition>>,
+}
+
+impl ConsumerGroupHeartbeatResponse {
+    /// No member, or not at this epoch.
+    pub fn failed(error: ErrorCode) -> ConsumerGroupHeartbeatResponse {
+        let heartbeat_interval = Duration::ZERO;
+        ConsumerGroupHeartbeatResponse { error, member_id: None, member_epoch: 0, heartbeat_interval, assignment: None }
+    }
 }

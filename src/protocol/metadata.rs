@@ -8,8 +8,13 @@ use std::rc::Rc;
 /// Who leads what?
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct MetadataRequest {
-    /// By name; empty asks for the brokers only.
+    /// By name; empty asks for the brokers only, [`Self::ALL_TOPICS`] alone for all topics.
     pub topics: Vec<Rc<str>>,
+}
+
+impl MetadataRequest {
+    /// What no topic can be called; in Kafka all topics are asked for by `null`.
+    pub const ALL_TOPICS: &'static str = "*";
 }
 
 /// The cluster as the answering broker knows it.

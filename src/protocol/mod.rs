@@ -22,6 +22,7 @@ mod transactions;
 pub use admin::*;
 pub use api::{ApiKey, Request, Response};
 pub use consumer_protocol::*;
+pub(crate) use consumer_protocol::{Reader, put_partitions};
 pub use controller::*;
 pub use coordinator::*;
 pub use delete_records::*;

@@ -82,6 +82,7 @@ impl Apps<'_> {
                 name: Rc::clone(&consumer.name),
                 group: config.group_id.clone(),
                 topics: consumer.topics.clone(),
+                assign: consumer.assign,
                 processing: consumer.processing,
                 commit: match commit {
                     Commit::Before => CommitMode::Before,
@@ -138,6 +139,7 @@ impl Apps<'_> {
             name: Rc::clone(&processor.name),
             group: Rc::clone(&processor.group),
             from: processor.from.clone(),
+            assign: processor.assign,
             to: processor.to.clone(),
             processing: processor.processing,
             offsets: match offsets {

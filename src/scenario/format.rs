@@ -135,6 +135,8 @@ pub struct Consumer {
     pub group: Option<Rc<str>>,
     /// Where from.
     pub topics: Vec<Rc<str>>,
+    /// It assigns all partitions to itself, group or not; else, with a group, it is a member.
+    pub assign: bool,
     /// How long its handler takes for a record.
     pub processing: Duration,
     /// When it commits; none follows `enable.auto.commit`: by itself, or after processing.
@@ -158,6 +160,8 @@ pub struct Processor {
     pub group: Rc<str>,
     /// Where from.
     pub from: Vec<Rc<str>>,
+    /// It assigns all partitions to itself; else it is a member of its group.
+    pub assign: bool,
     /// Where to.
     pub to: Vec<Rc<str>>,
     /// How long its handler takes for a record.
@@ -321,6 +325,16 @@ words! {
         TransactionChanged = "transaction-changed",
         /// A transactional producer's call threw an exception.
         ProducerFailed = "producer-failed",
+        /// A consumer joined a generation of its group.
+        GroupJoined = "group-joined",
+        /// A member was assigned partitions.
+        PartitionsAssigned = "partitions-assigned",
+        /// A member gave up partitions.
+        PartitionsRevoked = "partitions-revoked",
+        /// A member lost its partitions.
+        PartitionsLost = "partitions-lost",
+        /// A member left its group.
+        MemberLeft = "member-left",
     }
 }
 

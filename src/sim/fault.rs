@@ -113,6 +113,16 @@ pub enum EventKind {
     TransactionChanged,
     /// A call of a transactional producer threw an exception.
     ProducerFailed,
+    /// A consumer joined a generation of its group.
+    GroupJoined,
+    /// A member was assigned partitions.
+    PartitionsAssigned,
+    /// A member gave up partitions.
+    PartitionsRevoked,
+    /// A member lost its partitions.
+    PartitionsLost,
+    /// A member left its group.
+    MemberLeft,
 }
 
 impl EventKind {
@@ -132,6 +142,11 @@ impl EventKind {
         (EventKind::TransactionEnded, "transaction-ended"),
         (EventKind::TransactionChanged, "transaction-changed"),
         (EventKind::ProducerFailed, "producer-failed"),
+        (EventKind::GroupJoined, "group-joined"),
+        (EventKind::PartitionsAssigned, "partitions-assigned"),
+        (EventKind::PartitionsRevoked, "partitions-revoked"),
+        (EventKind::PartitionsLost, "partitions-lost"),
+        (EventKind::MemberLeft, "member-left"),
     ];
 
     /// The kind of that name.
@@ -161,6 +176,11 @@ impl EventKind {
             Event::TransactionEnded { .. } => Some(EventKind::TransactionEnded),
             Event::TransactionChanged { .. } => Some(EventKind::TransactionChanged),
             Event::ProducerFailed { .. } => Some(EventKind::ProducerFailed),
+            Event::GroupJoined { .. } => Some(EventKind::GroupJoined),
+            Event::PartitionsAssigned { .. } => Some(EventKind::PartitionsAssigned),
+            Event::PartitionsRevoked { .. } => Some(EventKind::PartitionsRevoked),
+            Event::PartitionsLost { .. } => Some(EventKind::PartitionsLost),
+            Event::MemberLeft { .. } => Some(EventKind::MemberLeft),
             _ => None,
         }
     }

@@ -42,10 +42,19 @@ fn has_open_transactions(world: &World) -> bool {
     })
 }
 
-/// Its positions are at the end of every partition of these topics that has a leader.
+/// Its positions, or if it is a member those of its whole group, are at the end of every partition of these topics that has
+/// a leader.
 pub(super) fn has_read_all(world: &World, reader: Option<&Consumer>, topics: &[Rc<str>]) -> bool {
     let (Some(client), Some(image)) = (reader, world.image()) else { return false };
-    let read_up_to = |partition, end| client.positions().any(|position| position == (partition, end));
+    let group = client.coordinator().filter(|_| client.subscription().subscribed().is_auto_assigned());
+    let readers: Vec<&Consumer> = match group {
+        Some(group) if group.is_rejoining() => return false,
+        Some(group) => members(world, group.group()).collect(),
+        None => vec![client],
+    };
+    let read_up_to = |partition, end| {
+        readers.iter().any(|reader| reader.positions().any(|position| position == (partition, end)))
+    };
     topics.iter().filter_map(|name| image.topic_id(name)).all(|topic| {
         (0..image.partition_count(topic)).map(|index| TopicPartition::new(topic, index)).all(
             |partition| match last_word(world, partition) {
@@ -54,6 +63,17 @@ pub(super) fn has_read_all(world: &World, reader: Option<&Consumer>, topics: &[R
                 LastWord::End(end) => read_up_to(partition, end),
             },
         )
+    })
+}
+
+/// The running clients that are members of this group.
+fn members<'a>(world: &'a World, group: &'a Rc<str>) -> impl Iterator<Item = &'a Consumer> {
+    let consumers = world.consumers().map(|(node, app)| (node, app.client()));
+    let clients = consumers.chain(world.processors().map(|(node, app)| (node, app.consumer())));
+    let running = clients.filter(|(node, _)| world.process(*node) == Process::Running).filter_map(|(_, client)| client);
+    running.filter(move |client| {
+        let subscribed = client.subscription().subscribed().is_auto_assigned();
+        subscribed && client.coordinator().is_some_and(|it| it.group() == group)
     })
 }
 

@@ -86,6 +86,9 @@ fn partition_of(event: &Event) -> Option<TopicPartition> {
         | Event::PartitionChanged { partition, .. } => Some(*partition),
         Event::SendFailed { partition, .. } => *partition,
         Event::OffsetsSent { offsets, .. } => offsets.first().map(|it| it.0),
+        Event::PartitionsAssigned { partitions }
+        | Event::PartitionsRevoked { partitions }
+        | Event::PartitionsLost { partitions } => partitions.first().copied(),
         _ => None,
     }
 }

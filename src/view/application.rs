@@ -230,6 +230,7 @@ fn consumer_activity(app: &ConsumerApp) -> Activity {
     match app.activity() {
         ConsumerActivity::Stopped => Activity::Dead,
         ConsumerActivity::WaitingForMetadata => Activity::WaitingForMetadata,
+        ConsumerActivity::WaitingForGroup => Activity::JoiningGroup,
         ConsumerActivity::WaitingForCoordinator | ConsumerActivity::WaitingForPosition => {
             Activity::WaitingForCoordinator
         }

@@ -120,6 +120,8 @@ pub enum Activity {
     BackingOff { attempt: u32, records: Vec<u32>, until_us: u64 },
     /// A consumer looks for its coordinator and offsets.
     WaitingForCoordinator,
+    /// Inside `poll()`: joins its group.
+    JoiningGroup,
     /// It waits for records.
     Polling,
     /// Its handler works on a record.

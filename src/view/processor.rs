@@ -79,6 +79,7 @@ fn activity(run: &Run, app: &ProcessorApp) -> Activity {
         ProcessorActivity::Initializing => Activity::InitializingTransactions,
         ProcessorActivity::Polling(WaitsFor::Metadata) => Activity::WaitingForMetadata,
         ProcessorActivity::Polling(WaitsFor::Records) => writing(run, app.producer()).unwrap_or(Activity::Polling),
+        ProcessorActivity::Polling(WaitsFor::Group) => Activity::JoiningGroup,
         ProcessorActivity::Polling(_) => Activity::WaitingForCoordinator,
         ProcessorActivity::Processing { record: Some(record), until } => {
             Activity::Processing { record: record.0, until_us: until.us_since_origin() }

@@ -133,7 +133,7 @@ fn s22_bad_transactional_id_leaves_an_orphan_that_blocks_everybody() {
     for seed in 1..=12 {
         let trial = finished("bad-transactional-id", &[&format!("seed={seed}")]);
         let blocked = slowest(&trial, 40..80);
-        assert!(blocked > Duration::from_millis(8_000), "{blocked:?}");
+        assert!(blocked > Duration::from_millis(8_000), "{seed} {blocked:?}");
         assert!(trial.run.final_verdict().holds);
     }
 }

@@ -25,6 +25,7 @@ fn setup(commit: CommitMode, settings: &[(&str, &str)]) -> ConsumerAppSetup {
         name: "mailer".into(),
         group: Some("mail".into()),
         topics: vec!["orders".into()],
+        assign: true,
         processing: Duration::from_millis(20),
         commit,
         hand_over: HandOver::Inline,

@@ -201,7 +201,10 @@ impl Node for ProcessorApp {
         let setup = &self.setup;
         let (name, brokers) = (&setup.name, &setup.brokers);
         let mut consumer = Consumer::new(Rc::clone(name), setup.consumer.clone(), Rc::clone(brokers), now);
-        consumer.assign(now, setup.from.clone());
+        match setup.assign {
+            true => consumer.assign(now, setup.from.clone()),
+            false => consumer.subscribe(now, setup.from.iter().cloned()),
+        }
         let config = transactions::settings(&setup.producer, out);
         let producer = Producer::new(Rc::clone(name), config, Rc::clone(brokers));
         let mut producer = producer.with_completions().with_transaction_version(setup.transaction_version);

@@ -1,6 +1,7 @@
 //! The loop: what each step does, and what comes after it.
 
 use super::{Doing, OffsetsMode, ProcessorApp, Running};
+use crate::app::consumer_app::is_rebalance;
 use crate::app::sink::SinkWrite;
 use crate::app::{Sink, transactions};
 use crate::base::Time;
@@ -28,6 +29,8 @@ impl ProcessorApp {
     pub(super) fn poll(&mut self, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         running.doing = Doing::Polling;
+        let subscription = running.consumer.subscription();
+        running.committed.retain(|partition, _| subscription.get(*partition).is_some());
         for (partition, position) in running.consumer.positions() {
             running.committed.entry(partition).or_insert(position);
         }
@@ -42,7 +45,7 @@ impl ProcessorApp {
                 running.read = running.consumed();
                 running.pause(Doing::Returned, now, out);
             }
-            Polled::Failed(error) => running.fail_reading(error, out),
+            Polled::Failed(error) => running.fail_reading(error, now, out),
         }
     }
 
@@ -89,7 +92,13 @@ impl ProcessorApp {
         let Some(running) = &mut self.running else { return };
         match running.consumer.commit_sync_result(now) {
             None => {}
-            Some(Err(error)) => running.fail_reading(error, out),
+            // Its partitions are somebody else's, or soon will be: what it did comes again there.
+            Some(Err(error)) if is_rebalance(&error) => {
+                out.emit(Event::ConsumerFailed { error });
+                running.go_back(out);
+                self.poll(now, out);
+            }
+            Some(Err(error)) => running.fail_reading(error, now, out),
             Some(Ok(())) => {
                 running.committed.extend(running.consumer.positions());
                 match running.doing {
@@ -169,9 +178,17 @@ impl Running {
         out.set_timer(Timer::Loop(LoopTimer::Poll), now);
     }
 
-    fn fail_reading(&mut self, error: ClientError, out: &mut Outbox<'_>) {
+    fn fail_reading(&mut self, error: ClientError, now: Time, out: &mut Outbox<'_>) {
         out.emit(Event::ConsumerFailed { error: error.clone() });
+        self.close_reader(now, out);
         self.doing = Doing::Failed(error);
+    }
+
+    /// The loop ended: a member leaves its group.
+    pub(super) fn close_reader(&mut self, now: Time, out: &mut Outbox<'_>) {
+        if self.consumer.subscription().subscribed().is_auto_assigned() {
+            self.consumer.close(now, out);
+        }
     }
 
     /// What the callbacks of `send()` said.

@@ -25,6 +25,7 @@ fn setup(offsets: OffsetsMode) -> ProcessorAppSetup {
         name: "billing".into(),
         group: "billing".into(),
         from: vec!["orders".into()],
+        assign: true,
         to: vec!["invoices".into()],
         processing: Duration::from_millis(20),
         offsets,

@@ -3,7 +3,6 @@
 use super::{Doing, OffsetsMode, ProcessorApp, Running};
 use crate::app::transactions::{Recovery, after_exception};
 use crate::base::{Time, sort_short};
-use crate::client::producer::GroupMetadata;
 use crate::node::{ClientError, Event, Outbox};
 use crate::protocol::OffsetCommitPartition;
 use std::rc::Rc;
@@ -17,12 +16,7 @@ impl ProcessorApp {
             Doing::Ending(true) => running.producer.commit_transaction(now, out),
             Doing::Ending(false) => running.producer.abort_transaction(now, out),
             _ => {
-                let group = GroupMetadata {
-                    group: Rc::clone(&self.setup.group),
-                    generation: -1,
-                    member_id: Rc::from(""),
-                    instance_id: None,
-                };
+                let group = running.consumer.group_metadata().expect("invariant: a processor has a group").clone();
                 running.producer.send_offsets_to_transaction(now, running.read.to_vec(), group, out);
             }
         }
@@ -66,6 +60,7 @@ impl ProcessorApp {
             Recovery::Abort if running.doing != Doing::Initializing => self.call(Doing::Ending(false), now, out),
             Recovery::Abort | Recovery::Stop => {
                 running.producer.close(now, out);
+                running.close_reader(now, out);
                 running.doing = Doing::Failed(error);
             }
         }

@@ -4,6 +4,7 @@
 //! overtake a newer commit. In Kafka: `ConsumerCoordinator.commitOffsetsSync`, `commitOffsetsAsync`,
 //! `OffsetCommitResponseHandler`.
 
+use super::member::MemberGeneration;
 use super::subscription::OffsetAndEpoch;
 use crate::base::{Time, TopicPartition};
 use crate::client::network_client::Outcome;
@@ -49,6 +50,8 @@ pub struct Commit {
     pub attempts: u32,
     /// When `commitSync()` gives up.
     pub deadline: Time,
+    /// The generation it was sent in; none if it was not sent, or by a consumer that is no member.
+    pub generation: Option<Rc<MemberGeneration>>,
 }
 
 /// What a commit's callback is told.
@@ -67,6 +70,8 @@ pub struct CommitCallback {
 pub(super) struct Failure {
     pub(super) error: ClientError,
     pub(super) retriable: bool,
+    /// The coordinator objects to the member, not to the offsets.
+    pub(super) refused: Option<ErrorCode>,
     /// The coordinator has to be looked up again.
     pub(super) coordinator_lost: Option<Lost>,
 }
@@ -91,13 +96,13 @@ pub(super) fn result_of(outcome: &Outcome) -> Result<(), Failure> {
 
 /// The connection ended before the answer.
 pub(super) fn disconnected(error: ClientError) -> Failure {
-    Failure { error, retriable: true, coordinator_lost: Some(Lost::Disconnected) }
+    Failure { error, retriable: true, refused: None, coordinator_lost: Some(Lost::Disconnected) }
 }
 
 fn result_of_response(response: &OffsetCommitResponse) -> Result<(), Failure> {
     let mut unauthorized = Ok(());
     for error in response.partitions.iter().map(|partition| partition.error) {
-        let failure = |error, retriable| Failure { error, retriable, coordinator_lost: None };
+        let failure = |error, retriable| Failure { error, retriable, refused: None, coordinator_lost: None };
         match error {
             ErrorCode::None => {}
             ErrorCode::TopicAuthorizationFailed => unauthorized = Err(failure(ClientError::Broker(error), false)),
@@ -110,11 +115,18 @@ fn result_of_response(response: &OffsetCommitResponse) -> Result<(), Failure> {
             }
             ErrorCode::GroupAuthorizationFailed
             | ErrorCode::OffsetMetadataTooLarge
-            | ErrorCode::InvalidCommitOffsetSize
-            | ErrorCode::FencedInstanceId => return Err(failure(ClientError::Broker(error), false)),
-            ErrorCode::RebalanceInProgress => return Err(failure(exception("RebalanceInProgressException"), false)),
-            ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration => {
-                return Err(failure(exception("CommitFailedException"), false));
+            | ErrorCode::InvalidCommitOffsetSize => return Err(failure(ClientError::Broker(error), false)),
+            ErrorCode::FencedInstanceId
+            | ErrorCode::RebalanceInProgress
+            | ErrorCode::UnknownMemberId
+            | ErrorCode::IllegalGeneration
+            | ErrorCode::StaleMemberEpoch => {
+                let thrown = match error {
+                    ErrorCode::FencedInstanceId => ClientError::Broker(error),
+                    ErrorCode::RebalanceInProgress => rebalance_in_progress(),
+                    _ => commit_failed(),
+                };
+                return Err(Failure { refused: Some(error), ..failure(thrown, false) });
             }
             error => {
                 let text = format!("KafkaException: Unexpected error in commit: {}", error.description());
@@ -123,6 +135,16 @@ fn result_of_response(response: &OffsetCommitResponse) -> Result<(), Failure> {
         }
     }
     unauthorized
+}
+
+/// The member's partitions may be somebody else's already.
+pub(super) fn commit_failed() -> ClientError {
+    exception("CommitFailedException")
+}
+
+/// `poll()` first, then perhaps again.
+pub(super) fn rebalance_in_progress() -> ClientError {
+    exception("RebalanceInProgressException")
 }
 
 fn exception(text: &str) -> ClientError {

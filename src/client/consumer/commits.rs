@@ -6,6 +6,7 @@
 use super::backoff;
 use super::commit::{Commit, CommitCallback, CommitKind, CommitPhase, Failure, Offsets};
 use super::io::{Io, Pending};
+use super::member::MemberGeneration;
 use super::subscription::{OffsetAndEpoch, Subscription};
 use crate::base::config::{ConsumerConfig, GroupProtocol};
 use crate::base::{Generation, NodeId, Time, TopicPartition};
@@ -17,6 +18,16 @@ use std::rc::Rc;
 /// The generation of a consumer that is no member.
 const NO_GENERATION: Generation = -1;
 
+/// As whom a consumer commits.
+pub(super) enum CommitsAs {
+    /// One that assigned its partitions itself.
+    Anybody,
+    /// A member, perhaps a static one.
+    Member(Rc<MemberGeneration>, Option<Rc<str>>),
+    /// It may not.
+    Nobody(ClientError),
+}
+
 /// See the module.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Commits {
@@ -25,11 +36,23 @@ pub(super) struct Commits {
     sync_result: Option<Result<(), ClientError>>,
     callbacks: VecDeque<CommitCallback>,
     next_auto: Option<Time>,
+    /// The automatic commit before a rebalance, and how it ended: an error may be retriable.
+    watched: Option<(u32, Option<Result<(), bool>>)>,
+    /// An asynchronous commit found that another instance has taken over.
+    fenced: bool,
 }
 
 impl Commits {
     pub(super) fn new(next_auto: Option<Time>) -> Self {
-        Commits { last_id: 0, queue: VecDeque::new(), sync_result: None, callbacks: VecDeque::new(), next_auto }
+        Commits {
+            last_id: 0,
+            queue: VecDeque::new(),
+            sync_result: None,
+            callbacks: VecDeque::new(),
+            next_auto,
+            watched: None,
+            fenced: false,
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Commit> {
@@ -44,6 +67,31 @@ impl Commits {
         self.next_auto
     }
 
+    /// `group.instance.id` belongs to another instance now: every `poll()` says so.
+    pub(super) fn is_fenced(&self) -> bool {
+        self.fenced
+    }
+
+    /// The interval begins anew: partitions were assigned.
+    pub(super) fn restart_auto(&mut self, config: &ConsumerConfig, now: Time) {
+        if let Some(next) = &mut self.next_auto {
+            *next = now + config.auto_commit_interval_ms;
+        }
+    }
+
+    /// Begins an automatic commit whose end [`Self::watched`] tells.
+    pub(super) fn begin_watched(&mut self, offsets: Offsets) -> u32 {
+        let id = self.last_id + 1;
+        self.watched = Some((id, None));
+        self.begin(CommitKind::Auto, offsets, Time::MAX);
+        id
+    }
+
+    /// How the watched commit ended, if it did; of an error, whether it is retriable.
+    pub(super) fn watched(&self) -> Option<Result<(), bool>> {
+        self.watched.and_then(|(_, ended)| ended)
+    }
+
     /// Begins a commit.
     pub(super) fn begin(&mut self, kind: CommitKind, offsets: Offsets, deadline: Time) {
         self.last_id += 1;
@@ -52,7 +100,7 @@ impl Commits {
             self.sync_result = None;
         }
         let (id, phase) = (self.last_id, CommitPhase::Queued(Time::ZERO));
-        let commit = Commit { id, kind, offsets, phase, attempts: 0, deadline };
+        let commit = Commit { id, kind, offsets, phase, attempts: 0, deadline, generation: None };
         if commit.offsets.is_empty() {
             self.finish(commit, Ok(()));
         } else {
@@ -96,8 +144,19 @@ impl Commits {
     }
 
     /// Sends what may be sent, to the coordinator if there is one.
-    pub(super) fn send(&mut self, group: &Rc<str>, coordinator: Option<NodeId>, io: &mut Io<'_, '_>) {
+    pub(super) fn send(
+        &mut self,
+        group: &Rc<str>,
+        commits_as: &CommitsAs,
+        coordinator: Option<NodeId>,
+        io: &mut Io<'_, '_>,
+    ) {
         self.expire_sync(io.now);
+        if let CommitsAs::Nobody(error) = commits_as
+            && coordinator.is_some()
+        {
+            return self.refuse(error);
+        }
         for commit in &mut self.queue {
             if commit.kind == CommitKind::Sync {
                 io.wake_at(commit.deadline);
@@ -108,9 +167,22 @@ impl Commits {
                 continue;
             }
             let Some(node) = coordinator.filter(|node| io.ready(*node, Channel::Coordinator)) else { continue };
-            let request = Request::OffsetCommit(request(group, &commit.offsets));
+            if let CommitsAs::Member(generation, _) = commits_as {
+                commit.generation = Some(Rc::clone(generation));
+            }
+            let request = Request::OffsetCommit(request(group, commits_as, &commit.offsets));
             io.send(node, Channel::Coordinator, request, Pending::OffsetCommit(commit.id));
             commit.phase = CommitPhase::InFlight;
+        }
+    }
+
+    /// Who is no active member cannot commit; nothing is sent.
+    fn refuse(&mut self, error: &ClientError) {
+        let waits = |commit: &Commit| matches!(commit.phase, CommitPhase::Queued(_));
+        while let Some(at) = self.queue.iter().position(waits)
+            && let Some(commit) = self.queue.remove(at)
+        {
+            self.finish(commit, Err(error.clone()));
         }
     }
 
@@ -163,6 +235,12 @@ impl Commits {
     }
 
     fn finish(&mut self, commit: Commit, result: Result<(), ClientError>) {
+        if let Some((id, ended)) = &mut self.watched
+            && *id == commit.id
+        {
+            *ended = Some(result.as_ref().map_err(is_retriable).copied());
+        }
+        self.fenced |= commit.kind != CommitKind::Sync && result == Err(ClientError::Broker(ErrorCode::FencedInstanceId));
         match commit.kind {
             CommitKind::Sync => self.sync_result = Some(result),
             CommitKind::Async | CommitKind::Auto => {
@@ -173,7 +251,11 @@ impl Commits {
     }
 }
 
-fn request(group: &Rc<str>, offsets: &Offsets) -> OffsetCommitRequest {
+fn request(group: &Rc<str>, commits_as: &CommitsAs, offsets: &Offsets) -> OffsetCommitRequest {
+    let (generation, member_id, instance_id) = match commits_as {
+        CommitsAs::Member(member, instance) => (member.id, Rc::clone(&member.member_id), instance.clone()),
+        CommitsAs::Anybody | CommitsAs::Nobody(_) => (NO_GENERATION, "".into(), None),
+    };
     let partition = |(tp, offset): &(TopicPartition, OffsetAndEpoch)| OffsetCommitPartition {
         partition: *tp,
         offset: offset.offset,
@@ -182,9 +264,9 @@ fn request(group: &Rc<str>, offsets: &Offsets) -> OffsetCommitRequest {
     };
     OffsetCommitRequest {
         group: Rc::clone(group),
-        generation: NO_GENERATION,
-        member_id: "".into(),
-        instance_id: None,
+        generation,
+        member_id,
+        instance_id,
         offsets: offsets.iter().map(partition).collect(),
     }
 }

@@ -1,19 +1,27 @@
-//! The group's side of a consumer: finding the coordinator, committed offsets, commits.
+//! The group's side of a consumer: finding the coordinator, committed offsets, commits; and the membership, which has
+//! files of its own.
 //!
 //! Invariants: at most one lookup and one OffsetFetch are under way; a coordinator that cannot be reached is looked up
 //! again. In Kafka: `ConsumerCoordinator`, `AbstractCoordinator`.
 //!
-//! Membership (JoinGroup, heartbeats) is not here yet: the partitions are assigned by the application itself, and
-//! requests say generation −1 and no member id.
+//! A consumer whose partitions the application assigned itself is no member: its requests say generation −1 and no
+//! member id.
 
-use super::commit::{Commit, CommitCallback, CommitKind, Failure, Lost, Offsets, disconnected, result_of};
-use super::commits::Commits;
+use super::commit::{
+    Commit, CommitCallback, CommitKind, Failure, Lost, Offsets, commit_failed, disconnected, rebalance_in_progress,
+    result_of,
+};
+use super::commits::{Commits, CommitsAs};
+use super::group_requests::Leaving;
 use super::io::{Io, Pending};
+use super::member::{Member, MemberGeneration, MemberState};
+use super::rebalance::Changes;
 use super::subscription::{FetchPosition, FetchState, Subscription};
 use super::{backoff, leader_of};
 use crate::base::config::ConsumerConfig;
-use crate::base::{Duration, NodeId, Time, TopicPartition, sort_short};
+use crate::base::{Duration, Generation, NodeId, Time, TopicPartition, sort_short};
 use crate::client::network_client::Outcome;
+use crate::client::producer::GroupMetadata;
 use crate::node::{Channel, ClientError, Event};
 use crate::protocol::{
     CoordinatorType, ErrorCode, FindCoordinatorRequest, OffsetFetchRequest, OffsetFetchResponse, Request, Response,
@@ -38,23 +46,37 @@ struct OffsetFetch {
     in_flight: bool,
     not_before: Time,
     attempts: u32,
+    /// The generation it was asked in: what another member commits meanwhile counts.
+    generation: Generation,
 }
 
 /// A consumer's relation to its group.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Hash, Debug)]
 pub struct Coordinator {
-    group: Rc<str>,
-    node: Option<NodeId>,
+    pub(super) group: Rc<str>,
+    pub(super) client_id: Rc<str>,
+    pub(super) node: Option<NodeId>,
     lookup: Lookup,
     lookup_attempts: u32,
     offset_fetch: OffsetFetch,
-    commits: Commits,
+    pub(super) commits: Commits,
+    pub(super) member: Member,
+    pub(super) changes: Changes,
+    pub(super) leaving: Leaving,
+    /// The membership as the application was last told of it.
+    pub(super) told: GroupMetadata,
 }
 
 impl Coordinator {
-    pub(super) fn new(group: Rc<str>, config: &ConsumerConfig, now: Time) -> Self {
+    pub(super) fn new(client_id: Rc<str>, group: Rc<str>, config: &ConsumerConfig, now: Time) -> Self {
+        let instance_id = config.group_instance_id.clone();
         Coordinator {
+            told: GroupMetadata { group: Rc::clone(&group), generation: -1, member_id: "".into(), instance_id },
+            member: Member::new(config),
+            changes: Changes::default(),
+            leaving: Leaving::No,
             group,
+            client_id,
             node: None,
             lookup: Lookup::Idle,
             lookup_attempts: 0,
@@ -71,6 +93,48 @@ impl Coordinator {
     /// Where the coordinator is, if known.
     pub fn node(&self) -> Option<NodeId> {
         self.node
+    }
+
+    /// The membership; that of a consumer which never joins stays unjoined.
+    pub fn member(&self) -> &Member {
+        &self.member
+    }
+
+    /// Changes of the assignment that are under way.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// `groupMetadata()`.
+    pub fn group_metadata(&self) -> &GroupMetadata {
+        &self.told
+    }
+
+    /// It is on its way into a generation.
+    pub fn is_rejoining(&self) -> bool {
+        self.member.is_rejoining() || !self.changes.is_done()
+    }
+
+    /// When the membership has to do something by itself.
+    pub(super) fn next_beat(&self) -> Option<Time> {
+        let heartbeat = self.member.heartbeat();
+        (heartbeat.is_enabled() && self.node.is_some()).then(|| heartbeat.next())
+    }
+
+    /// The membership's part of `poll()`: false while the consumer is no active member.
+    pub(super) fn poll_member(
+        &mut self,
+        config: &ConsumerConfig,
+        subscription: &mut Subscription,
+        io: &mut Io<'_, '_>,
+    ) -> Result<bool, ClientError> {
+        if self.commits.is_fenced() {
+            return Err(ClientError::Broker(ErrorCode::FencedInstanceId));
+        }
+        match subscription.subscribed().is_auto_assigned() {
+            true => self.poll_classic(config, subscription, io),
+            false => Ok(true),
+        }
     }
 
     /// Commits that are not finished.
@@ -104,29 +168,40 @@ impl Coordinator {
                 self.on_commit((id, node), &outcome, config, subscription, io);
                 Ok(())
             }
-            other => unreachable!("invariant: {other:?} is none of the group's requests"),
+            of_member => {
+                self.on_member_request(of_member, (node, outcome), config, io);
+                Ok(())
+            }
         }
     }
 
     // ---- the coordinator ----
 
     /// Moves on whatever waits for the coordinator.
-    pub(super) fn turn(&mut self, config: &ConsumerConfig, subscription: &Subscription, io: &mut Io<'_, '_>) {
+    pub(super) fn turn(
+        &mut self,
+        polls: bool,
+        config: &ConsumerConfig,
+        subscription: &Subscription,
+        io: &mut Io<'_, '_>,
+    ) {
         if let Some(node) = self.node.filter(|node| io.is_unavailable(*node, Channel::Coordinator)) {
             self.lose(node, Lost::Disconnected, config, io);
             let pause = self.next_pause(config, io);
             self.lookup = Lookup::Failed(io.now + pause, None);
             self.commits.fail_queued_async();
         }
+        self.beat(polls, config, io);
         if self.node.is_none() {
-            self.discover(io);
+            self.discover(subscription.subscribed().is_auto_assigned(), io);
         }
-        self.commits.send(&self.group, self.node, io);
+        self.send_commits(config, subscription, io);
         self.send_offset_fetch(subscription, io);
+        self.send_leave(io);
     }
 
-    fn discover(&mut self, io: &mut Io<'_, '_>) {
-        let wanted = self.offset_fetch.wanted || self.commits.iter().next().is_some();
+    fn discover(&mut self, member: bool, io: &mut Io<'_, '_>) {
+        let wanted = member || self.offset_fetch.wanted || self.commits.iter().next().is_some();
         if !wanted || self.lookup == Lookup::InFlight {
             return;
         }
@@ -159,6 +234,7 @@ impl Coordinator {
                 self.node = Some(response.node.node());
                 self.lookup = Lookup::Idle;
                 self.lookup_attempts = 0;
+                self.member.heartbeat.reset_session(io.now);
                 return Ok(());
             }
             Outcome::Response(Response::FindCoordinator(response)) => response.error,
@@ -177,7 +253,14 @@ impl Coordinator {
         backoff(config).backoff(self.lookup_attempts - 1, io.out.random())
     }
 
-    fn lose(&mut self, node: NodeId, how: Lost, config: &ConsumerConfig, io: &mut Io<'_, '_>) {
+    /// The coordinator says that it is none, or does not answer.
+    pub(super) fn lose_told(&mut self, config: &ConsumerConfig, io: &mut Io<'_, '_>) {
+        if let Some(node) = self.node {
+            self.lose(node, Lost::Told, config, io);
+        }
+    }
+
+    pub(super) fn lose(&mut self, node: NodeId, how: Lost, config: &ConsumerConfig, io: &mut Io<'_, '_>) {
         if self.node != Some(node) {
             return;
         }
@@ -193,7 +276,7 @@ impl Coordinator {
                     self.commits.finish_attempt(id, Err(lost), config, io);
                 }
                 Pending::OffsetFetch => self.offset_fetch_failed(config, io),
-                _ => {}
+                of_member => self.on_member_request(of_member, (node, Outcome::Disconnected), config, io),
             }
         }
     }
@@ -223,6 +306,7 @@ impl Coordinator {
         let request = OffsetFetchRequest { group: Rc::clone(&self.group), partitions, require_stable: true };
         io.send(node, Channel::Coordinator, Request::OffsetFetch(request), Pending::OffsetFetch);
         self.offset_fetch.in_flight = true;
+        self.offset_fetch.generation = self.generation_if_stable();
     }
 
     fn on_offset_fetch(
@@ -233,6 +317,10 @@ impl Coordinator {
         subscription: &mut Subscription,
         io: &mut Io<'_, '_>,
     ) -> Result<(), ClientError> {
+        if self.offset_fetch.generation != self.generation_if_stable() {
+            self.offset_fetch = OffsetFetch { wanted: true, ..OffsetFetch::default() };
+            return Ok(());
+        }
         let failure = match outcome {
             Outcome::Response(Response::OffsetFetch(response)) => match read_offsets(&response) {
                 Ok(()) => {
@@ -248,6 +336,10 @@ impl Coordinator {
             self.lose(node, how, config, io);
         }
         if failure.retriable { Ok(()) } else { Err(failure.error) }
+    }
+
+    fn generation_if_stable(&self) -> Generation {
+        self.member.stable_generation().map_or(-1, |generation| generation.id)
     }
 
     fn offset_fetch_failed(&mut self, config: &ConsumerConfig, io: &mut Io<'_, '_>) {
@@ -284,6 +376,39 @@ impl Coordinator {
         self.commits.run_callbacks(config, now)
     }
 
+    /// Sends the commits that wait, as the member that this consumer is now.
+    pub(super) fn send_commits(
+        &mut self,
+        config: &ConsumerConfig,
+        subscription: &Subscription,
+        io: &mut Io<'_, '_>,
+    ) {
+        let commits_as = match self.member.stable_generation() {
+            _ if !subscription.subscribed().is_auto_assigned() => CommitsAs::Anybody,
+            Some(generation) => CommitsAs::Member(Rc::clone(generation), config.group_instance_id.clone()),
+            None if self.member.rebalance_in_progress() => CommitsAs::Nobody(rebalance_in_progress()),
+            None => CommitsAs::Nobody(commit_failed()),
+        };
+        self.commits.send(&self.group, &commits_as, self.node, io);
+    }
+
+    /// The coordinator objects to the generation of a commit: what that does to the member, and what is thrown.
+    fn on_refused_commit(&mut self, id: u32, failure: &mut Failure) {
+        let sent: Option<Rc<MemberGeneration>> =
+            self.commits.iter().find(|commit| commit.id == id).and_then(|commit| commit.generation.clone());
+        let (Some(error), Some(sent)) = (failure.refused, sent) else { return };
+        let member = &mut self.member;
+        let stale = sent != member.generation;
+        let rejoining = stale && member.state == MemberState::PreparingRebalance;
+        match error {
+            ErrorCode::RebalanceInProgress => member.request_rejoin(),
+            ErrorCode::FencedInstanceId if !stale => {}
+            _ if rejoining => failure.error = rebalance_in_progress(),
+            ErrorCode::FencedInstanceId => failure.error = commit_failed(),
+            error => member.reset_on(error),
+        }
+    }
+
     fn on_commit(
         &mut self,
         (id, node): (u32, NodeId),
@@ -292,7 +417,10 @@ impl Coordinator {
         subscription: &mut Subscription,
         io: &mut Io<'_, '_>,
     ) {
-        let result = result_of(outcome);
+        let mut result = result_of(outcome);
+        if let Err(failure) = &mut result {
+            self.on_refused_commit(id, failure);
+        }
         let lost = result.as_ref().err().and_then(|failure| failure.coordinator_lost);
         if result.is_ok() {
             self.commits.confirm(id, subscription, io);
@@ -305,7 +433,12 @@ impl Coordinator {
 }
 
 fn read_offsets(response: &OffsetFetchResponse) -> Result<(), Failure> {
-    let failure = |error, retriable| Failure { error: ClientError::Broker(error), retriable, coordinator_lost: None };
+    let failure = |error, retriable| Failure {
+        error: ClientError::Broker(error),
+        retriable,
+        refused: None,
+        coordinator_lost: None,
+    };
     match response.error {
         ErrorCode::None => {}
         error @ (ErrorCode::CoordinatorNotAvailable | ErrorCode::NotCoordinator) => {

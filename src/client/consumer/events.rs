@@ -3,7 +3,7 @@
 //! Answers are put where the application's next call finds them; an error it has to hear is thrown by its next `poll()`.
 
 use super::io::{Io, Pending};
-use super::{Consumer, offset_lookup};
+use super::{Consumer, Coordinator, offset_lookup};
 use crate::base::Time;
 use crate::client::network_client::Completed;
 use crate::node::{ConnectionId, ConsumerTimer, Message, Outbox, Timer};
@@ -35,8 +35,7 @@ impl Consumer {
                     self.on_completed(now, completed, out);
                 }
             }
-            // A member's, later.
-            ConsumerTimer::Heartbeat => {}
+            ConsumerTimer::Heartbeat => self.heartbeat_at = None,
         }
         self.background(now, out, None);
     }
@@ -71,10 +70,15 @@ impl Consumer {
         self.net.poll(now, out);
         let mut io = Io { net: &mut self.net, now, out, wake: &mut wake };
         if let Some(coordinator) = &mut self.coordinator {
-            coordinator.turn(&self.config, &self.subscription, &mut io);
+            coordinator.turn(self.polls, &self.config, &self.subscription, &mut io);
         }
+        self.go_on_closing(now, out, &mut wake);
+        // Whoever lost the coordinator wants to know of others first.
+        self.net.poll(now, out);
         let wake = [wake, self.net.next_poll(now)].into_iter().flatten().min();
         arm(&mut self.wakeup_at, wake, ConsumerTimer::Wakeup, out);
+        let beat = self.coordinator.as_ref().and_then(Coordinator::next_beat);
+        arm(&mut self.heartbeat_at, beat.filter(|at| *at > now), ConsumerTimer::Heartbeat, out);
         arm(&mut self.timeout_at, self.net.next_timeout(), ConsumerTimer::RequestTimeout, out);
     }
 }

@@ -1,5 +1,6 @@
 //! A world of one node and one broker, for tests: the broker answers from a list of batches.
 
+mod group;
 mod transactions;
 
 use crate::base::{BrokerId, NodeId, Offset, Prng, RecordId, SortedMap, SortedSet, Time, TopicId, TopicPartition};
@@ -8,6 +9,7 @@ use crate::node::{Body, Channel, ConnectionId, Crash, Effect, Event, Message, Me
 use crate::protocol::*;
 use crate::record::{BatchBuilder, RecordBatch};
 use std::collections::VecDeque;
+pub use group::FakeGroup;
 use transactions::FakeTransaction;
 
 /// The only broker.
@@ -47,6 +49,10 @@ pub struct FakeBroker {
     pub committed: SortedMap<TopicPartition, Offset>,
     /// Errors to answer the next requests of an API with.
     pub errors: SortedMap<ApiKey, VecDeque<ErrorCode>>,
+    /// How many partitions `orders` has; only the first is ever fetched.
+    pub partitions: u32,
+    /// The group.
+    pub group: FakeGroup,
     session: Vec<FetchPartition>,
     transaction: FakeTransaction,
 }
@@ -92,6 +98,8 @@ impl FakeBroker {
             aborted: Vec::new(),
             committed: SortedMap::new(),
             errors: SortedMap::new(),
+            partitions: 1,
+            group: FakeGroup::default(),
             session: Vec::new(),
             transaction: FakeTransaction::default(),
         }
@@ -110,9 +118,9 @@ impl FakeBroker {
     /// The answer, or none if a fetch has to wait for records.
     fn answer(&mut self, request: &Request) -> Option<Response> {
         let error = self.errors.get_mut(&request.api()).and_then(VecDeque::pop_front).unwrap_or(ErrorCode::None);
-        let transactional = self.answer_transactional(request, error);
+        let special = self.answer_transactional(request, error).or_else(|| self.answer_group(request, error));
         Some(match request {
-            _ if transactional.is_some() => return transactional,
+            _ if special.is_some() => return special,
             Request::Metadata(r) => Response::Metadata(self.metadata(r)),
             Request::FindCoordinator(_) => {
                 Response::FindCoordinator(FindCoordinatorResponse { error, node: BrokerId::from(BROKER) })
@@ -145,9 +153,16 @@ impl FakeBroker {
             error: ErrorCode::None,
             name: name.clone(),
             topic: if **name == *"invoices" { INVOICES.topic } else { TP.topic },
-            partitions: vec![partition.clone()],
+            partitions: (0..if **name == *"orders" { self.partitions } else { 1 })
+                .map(|index| PartitionMetadata { partition: index, ..partition.clone() })
+                .collect(),
         };
-        MetadataResponse { brokers: vec![broker], topics: request.topics.iter().map(topic).collect() }
+        let all = ["invoices".into(), "orders".into()];
+        let asked = match request.topics.as_slice() {
+            [name] if **name == *MetadataRequest::ALL_TOPICS => &all,
+            names => names,
+        };
+        MetadataResponse { brokers: vec![broker], topics: asked.iter().map(topic).collect() }
     }
 
     fn produce(&mut self, request: &ProduceRequest, error: ErrorCode) -> ProduceResponse {
@@ -224,7 +239,8 @@ impl FakeBroker {
         });
         self.session.extend(&request.partitions);
         let full = request.session.epoch <= 0;
-        let partition = self.session.first().copied();
+        let first = self.session.iter().find(|asked| asked.partition == TP);
+        let partition = first.or(self.session.first()).copied();
         let wanted = partition.map_or(0, |partition| partition.fetch_offset);
         let out_of_range = wanted < self.log_start || wanted > self.end();
         let error = if out_of_range { ErrorCode::OffsetOutOfRange } else { error };
@@ -233,9 +249,12 @@ impl FakeBroker {
         if !news && request.session.epoch >= 0 {
             return None;
         }
-        let answer = partition.filter(|_| news || full).map(|partition| FetchPartitionResponse {
-            partition: partition.partition,
-            error,
+        // A full answer tells of every partition, an incremental one only of those with news.
+        let told = |asked: &&FetchPartition| full || news && Some(asked.partition) == partition.map(|it| it.partition);
+        let answer = self.session.iter().filter(told).map(|asked| (asked, Some(*asked) == partition));
+        let answer = answer.map(|(asked, read)| FetchPartitionResponse {
+            partition: asked.partition,
+            error: if read { error } else { ErrorCode::None },
             high_watermark: self.end(),
             last_stable_offset: self.end(),
             log_start_offset: self.log_start,
@@ -244,9 +263,9 @@ impl FakeBroker {
             snapshot_id: None,
             aborted_transactions: self.aborted.clone(),
             preferred_read_replica: BrokerId::NONE,
-            records: if error.is_error() { Vec::new() } else { records },
+            records: if error.is_error() || !read { Vec::new() } else { records.clone() },
         });
-        Some(FetchResponse { error: ErrorCode::None, session_id: 1, partitions: answer.into_iter().collect() })
+        Some(FetchResponse { error: ErrorCode::None, session_id: 1, partitions: answer.collect() })
     }
 }
 

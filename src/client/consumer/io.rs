@@ -1,8 +1,9 @@
 //! What the consumer's parts share while they handle one event: the connections, the time, the outbox.
 
+use super::member::MemberGeneration;
 use super::offset_lookup::Reset;
 use super::subscription::FetchPosition;
-use crate::base::{NodeId, Time, TopicPartition};
+use crate::base::{Duration, NodeId, Time, TopicPartition};
 use crate::client::network_client::NetworkClient;
 use crate::node::{Channel, Outbox};
 use crate::protocol::Request;
@@ -17,6 +18,14 @@ pub enum Pending {
     OffsetFetch,
     /// To the coordinator; which commit it is.
     OffsetCommit(u32),
+    /// To the coordinator; in which generation it was asked, as of the next ones.
+    JoinGroup(Rc<MemberGeneration>),
+    /// To the coordinator.
+    SyncGroup(Rc<MemberGeneration>),
+    /// To the coordinator.
+    Heartbeat(Rc<MemberGeneration>),
+    /// To the coordinator.
+    LeaveGroup,
     /// To a leader; what was asked stands in the session.
     Fetch,
     /// Ends a fetch session; nobody waits for the answer.
@@ -58,6 +67,11 @@ impl Io<'_, '_> {
 
     pub(super) fn send(&mut self, node: NodeId, channel: Channel, request: Request, pending: Pending) {
         self.net.send(self.now, (node, channel), request, pending, self.out);
+    }
+
+    /// To the coordinator, with a timeout of its own.
+    pub(super) fn send_for(&mut self, node: NodeId, request: Request, pending: Pending, timeout: Duration) {
+        self.net.send_with_timeout(self.now, (node, Channel::Coordinator), request, pending, timeout, self.out);
     }
 
     /// Asks for another turn at `at`, if that is still to come.

@@ -1,19 +1,21 @@
-//! `KafkaConsumer`, for an application that assigns all partitions of its topics to itself.
+//! `KafkaConsumer`: a member of a group ([`Consumer::subscribe`]), or alone ([`Consumer::assign`]).
 //!
 //! A call that blocks in Kafka is asked again here: the application calls [`Consumer::poll`] (or
 //! [`Consumer::commit_sync_result`]) whenever something happened at its node, until it answers. As in Kafka, everything
 //! that belongs to the application's thread happens inside its calls: positions move, automatic commits are made, fetches
 //! are sent and callbacks run there and nowhere else.
 //!
-//! Inside one `poll()`, in this order: callbacks of finished commits; automatic commit of the positions that earlier
-//! polls returned up to; committed offsets, resets and validations for positions that are missing; records from the
-//! buffer; the next fetches.
+//! Inside one `poll()`, in this order: callbacks of finished commits; the membership (join, leave, rebalance listener);
+//! automatic commit of the positions that earlier polls returned up to; committed offsets, resets and validations for
+//! positions that are missing; records from the buffer; the next fetches. Who is no active member goes from the
+//! membership to the buffer.
 //!
-//! In Kafka: `ClassicKafkaConsumer`. Departures: responses are read off the wire when they arrive, not when the
-//! application polls next, so a request can time out while the application is busy; partitions that a topic gets after
-//! the assignment are not picked up (as with `assign()`). Absent so far: group membership, `max.poll.interval.ms`.
+//! In Kafka: `ClassicKafkaConsumer`. Departure: responses are read off the wire when they arrive, not when the
+//! application polls next (but that of JoinGroup), so a request can time out while the application is busy.
 
+mod assignment;
 pub mod assignor;
+mod calls;
 mod commit;
 mod commits;
 mod completed_fetch;
@@ -21,8 +23,15 @@ mod coordinator;
 mod events;
 mod fetch_session;
 mod fetcher;
+mod group_requests;
+mod heartbeat;
 mod io;
+mod join;
+mod member;
 mod offset_lookup;
+mod pattern;
+mod rebalance;
+mod subscribed;
 mod subscription;
 
 pub use commit::{Commit, CommitCallback, CommitKind, CommitPhase, Offsets};
@@ -30,7 +39,12 @@ pub use completed_fetch::CompletedFetch;
 pub use coordinator::Coordinator;
 pub use fetch_session::FetchSessionHandler;
 pub use fetcher::Fetcher;
+pub use heartbeat::Heartbeat;
 pub use io::Pending;
+pub use member::{Member, MemberGeneration, MemberState, RebalanceProtocol};
+pub use pattern::Pattern;
+pub use rebalance::{Changes, RebalanceCallback};
+pub use subscribed::Subscribed;
 pub use subscription::{FetchPosition, FetchState, Leader, OffsetAndEpoch, PartitionState, Subscription};
 
 use crate::base::config::ConsumerConfig;
@@ -39,6 +53,7 @@ use crate::client::metadata::{Metadata, MetadataConfig};
 use crate::client::network_client::{ExponentialBackoff, NetworkClient, NetworkConfig};
 use crate::node::{Channel, ClientError, Event, Outbox};
 use crate::record::Record;
+use calls::Closing;
 use io::Io;
 use std::rc::Rc;
 
@@ -73,6 +88,8 @@ pub enum WaitsFor {
     Metadata,
     /// Where the group's coordinator is.
     Coordinator,
+    /// Its place in the group, and its partitions.
+    Group,
     /// How far the group has read.
     CommittedOffsets,
     /// Where to start without a committed offset.
@@ -89,7 +106,6 @@ pub struct Consumer {
     name: Rc<str>,
     config: Rc<ConsumerConfig>,
     net: NetworkClient<Pending>,
-    topics: Vec<Rc<str>>,
     subscription: Subscription,
     fetcher: Fetcher,
     coordinator: Option<Coordinator>,
@@ -97,7 +113,10 @@ pub struct Consumer {
     /// Thrown by the next call.
     raised: Option<ClientError>,
     callbacks: Vec<CommitCallback>,
-    closing: bool,
+    closing: Option<Closing>,
+    /// The application is inside a `poll()` that has not answered.
+    polls: bool,
+    heartbeat_at: Option<Time>,
     wakeup_at: Option<Time>,
     timeout_at: Option<Time>,
 }
@@ -125,18 +144,19 @@ impl Consumer {
             max_idle: None,
         };
         let group = config.group_id.clone();
-        let coordinator = group.map(|group| Coordinator::new(group, &config, now));
+        let coordinator = group.map(|group| Coordinator::new(Rc::clone(&name), group, &config, now));
         Consumer {
             name,
             net: NetworkClient::new(network, metadata, cluster),
-            topics: Vec::new(),
             subscription: Subscription::new(config.auto_offset_reset),
             fetcher: Fetcher::new(),
             coordinator,
             seen_metadata: 0,
             raised: None,
             callbacks: Vec::new(),
-            closing: false,
+            closing: None,
+            polls: false,
+            heartbeat_at: None,
             wakeup_at: None,
             timeout_at: None,
             config: Rc::new(config),
@@ -201,8 +221,12 @@ impl Consumer {
     pub fn waits_for(&self) -> WaitsFor {
         let any_in = |state| self.subscription.in_state(state).next().is_some();
         let fetching_offsets = self.coordinator.as_ref().filter(|coordinator| coordinator.is_fetching_offsets());
+        let auto_assigned = self.subscription.subscribed().is_auto_assigned();
+        let member = self.coordinator.as_ref().filter(|_| auto_assigned);
         match fetching_offsets {
-            _ if self.subscription.is_empty() => WaitsFor::Metadata,
+            _ if self.subscription.is_empty() && !auto_assigned => WaitsFor::Metadata,
+            _ if member.is_some_and(|group| group.node().is_none()) => WaitsFor::Coordinator,
+            _ if member.is_some_and(Coordinator::is_rejoining) => WaitsFor::Group,
             Some(coordinator) if coordinator.node().is_none() => WaitsFor::Coordinator,
             Some(_) => WaitsFor::CommittedOffsets,
             None if any_in(FetchState::AwaitReset) => WaitsFor::OffsetReset,
@@ -213,41 +237,56 @@ impl Consumer {
 
     // ---- the application's calls ----
 
-    /// Assigns all partitions of these topics, as soon as metadata tells which there are, and those that come later.
-    pub fn assign(&mut self, now: Time, topics: Vec<Rc<str>>) {
-        for topic in &topics {
-            self.net.metadata.add_topic(topic, now);
-        }
-        self.topics = topics;
-    }
-
     /// See the module.
     pub fn poll(&mut self, now: Time, out: &mut Outbox<'_>) -> Polled {
         let mut wake = None;
         self.net.poll(now, out);
-        self.learn_assignment();
+        self.learn_metadata();
         self.run_callbacks(now);
-        let mut io = Io { net: &mut self.net, now, out, wake: &mut wake };
-        if let Some(coordinator) = &mut self.coordinator {
-            coordinator.maybe_auto_commit(&self.config, &self.subscription, &mut io);
-        }
         let polled = match self.raised.take() {
             Some(error) => Err(error),
-            None => self.update_positions(now, out, &mut wake).and_then(|()| self.collect(now, out, &mut wake)),
+            None => self.poll_inside(now, out, &mut wake),
         };
-        if polled.is_ok() {
+        if polled.is_ok() && self.rebalance_callback().is_none() {
             let mut io = Io { net: &mut self.net, now, out, wake: &mut wake };
             self.fetcher.send(&self.config, &mut self.subscription, &mut io);
         }
+        let waits = polled.as_ref().is_ok_and(fetcher::Collected::is_empty);
+        self.polls = waits && self.rebalance_callback().is_none();
         self.background(now, out, wake);
         match polled {
             Err(error) => Polled::Failed(error),
-            Ok(collected) if collected.is_empty() => Polled::Waiting,
+            Ok(_) if waits => Polled::Waiting,
             Ok(collected) => {
                 self.tell_delivered(&collected.records, out);
                 Polled::Records(collected.records)
             }
         }
+    }
+
+    fn poll_inside(
+        &mut self,
+        now: Time,
+        out: &mut Outbox<'_>,
+        wake: &mut Option<Time>,
+    ) -> Result<fetcher::Collected, ClientError> {
+        let mut io = Io { net: &mut self.net, now, out, wake };
+        let mut active = true;
+        if let Some(coordinator) = &mut self.coordinator {
+            active = coordinator.poll_member(&self.config, &mut self.subscription, &mut io)?;
+            if active {
+                coordinator.maybe_auto_commit(&self.config, &self.subscription, &mut io);
+            }
+        } else if self.subscription.subscribed().is_auto_assigned() {
+            return Err(no_group());
+        }
+        if self.rebalance_callback().is_some() {
+            return Ok(fetcher::Collected::default());
+        }
+        if active {
+            self.update_positions(now, out, wake)?;
+        }
+        self.collect(now, out, wake)
     }
 
     /// Begins `commitSync()` of the current positions; [`Self::commit_sync_result`] tells how it ends.
@@ -303,48 +342,27 @@ impl Consumer {
         out.emit(Event::PositionSet { partition, offset, from_commit: false });
     }
 
-    /// Ends fetch sessions and, with automatic commit, begins a last synchronous one; see [`Self::is_closed`].
-    pub fn close(&mut self, now: Time, out: &mut Outbox<'_>) {
-        self.closing = true;
-        if let Some(coordinator) = &mut self.coordinator
-            && coordinator.next_auto_commit().is_some()
-        {
-            let deadline = now + self.config.default_api_timeout_ms;
-            coordinator.commit(CommitKind::Sync, self.subscription.all_consumed().into(), deadline);
-        }
-        let mut wake = None;
-        let mut io = Io { net: &mut self.net, now, out, wake: &mut wake };
-        self.fetcher.close(&self.config, &mut io);
-        self.background(now, out, wake);
-    }
-
-    /// `close()` has returned.
-    pub fn is_closed(&self) -> bool {
-        self.closing && !self.is_committing()
-    }
-
     // ---- inside poll() ----
 
-    fn learn_assignment(&mut self) {
+    /// Takes over what metadata tell: partitions that were assigned by hand, topics that match the pattern, leaders.
+    fn learn_metadata(&mut self) {
         let metadata = &self.net.metadata;
         let changed = self.seen_metadata != metadata.update_version();
-        if changed || self.subscription.is_empty() {
-            let mut partitions = Vec::new();
-            for name in &self.topics {
-                let Some(topic) = metadata.topic_id(name).and_then(|id| metadata.topic(id)) else { return };
-                partitions.extend(topic.partitions.iter().map(|p| TopicPartition::new(topic.topic, p.partition)));
-            }
+        if let Subscribed::Assigned(topics) = self.subscription.subscribed()
+            && (changed || self.subscription.is_empty())
+            && let Some(partitions) = all_partitions(topics, metadata)
             // Topics may have grown since.
-            if partitions.len() > self.subscription.len() {
-                self.subscription.assign(partitions);
-            }
+            && partitions.len() > self.subscription.len()
+        {
+            self.subscription.assign(partitions);
         }
-        if changed {
-            self.seen_metadata = metadata.update_version();
-            let assigned: Vec<TopicPartition> = self.subscription.iter().map(|(tp, _)| tp).collect();
-            for tp in assigned {
-                self.subscription.leader_is(tp, leader_of(metadata, tp));
-            }
+        if !changed {
+            return;
+        }
+        self.seen_metadata = metadata.update_version();
+        self.subscription.match_topics(metadata.topic_names());
+        for tp in self.subscription.assigned() {
+            self.subscription.leader_is(tp, leader_of(&self.net.metadata, tp));
         }
     }
 
@@ -403,6 +421,16 @@ impl Consumer {
 
 fn backoff(config: &ConsumerConfig) -> ExponentialBackoff {
     ExponentialBackoff::new(config.retry_backoff_ms, config.retry_backoff_max_ms)
+}
+
+/// Every partition of these topics; none while one of the topics is not known.
+fn all_partitions(topics: &[Rc<str>], metadata: &Metadata) -> Option<Vec<TopicPartition>> {
+    let mut partitions = Vec::new();
+    for name in topics {
+        let topic = metadata.topic(metadata.topic_id(name)?)?;
+        partitions.extend(topic.partitions.iter().map(|p| TopicPartition::new(topic.topic, p.partition)));
+    }
+    Some(partitions)
 }
 
 /// A partition's leader, as metadata knows it.

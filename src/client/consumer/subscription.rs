@@ -13,7 +13,9 @@
 //! transition that is not legal is ignored, as in Kafka.
 
 use crate::base::config::AutoOffsetReset;
-use crate::base::{BrokerId, LeaderEpoch, Offset, Time, TopicPartition, sort_short};
+use super::subscribed::Subscribed;
+use crate::base::{BrokerId, LeaderEpoch, Offset, SortedSet, Time, TopicPartition, sort_short};
+use std::rc::Rc;
 
 /// Where a partition stands between assignment and reading.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -89,6 +91,8 @@ pub struct PartitionState {
     state: FetchState,
     position: Option<FetchPosition>,
     paused: bool,
+    /// It is about to be revoked: its position is committed and must not move any more.
+    pending_revocation: bool,
     reset: Option<AutoOffsetReset>,
     retry_at: Option<Time>,
     /// Read from there instead of from the leader, until then (KIP-392).
@@ -105,6 +109,7 @@ impl PartitionState {
             state: FetchState::Initializing,
             position: None,
             paused: false,
+            pending_revocation: false,
             reset: None,
             retry_at: None,
             preferred: None,
@@ -162,7 +167,7 @@ impl PartitionState {
 
     /// It may be read now.
     pub fn is_fetchable(&self) -> bool {
-        !self.paused && self.has_valid_position()
+        !self.paused && !self.pending_revocation && self.has_valid_position()
     }
 
     fn transition(&mut self, next: FetchState, position: Option<FetchPosition>) -> bool {
@@ -187,6 +192,9 @@ impl PartitionState {
 /// Every assigned partition.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Subscription {
+    subscribed: Subscribed,
+    /// Of a group's leader: the topics of all its members.
+    group_topics: Rc<SortedSet<Rc<str>>>,
     /// In the order in which they are asked for: who answered goes to the end. Few, so a search costs little.
     partitions: Vec<(TopicPartition, PartitionState)>,
     default_reset: AutoOffsetReset,
@@ -194,8 +202,59 @@ pub struct Subscription {
 
 impl Subscription {
     pub(super) fn new(default_reset: AutoOffsetReset) -> Self {
-        Subscription { partitions: Vec::new(), default_reset }
+        let (subscribed, group_topics) = (Subscribed::Nothing, Rc::default());
+        Subscription { subscribed, group_topics, partitions: Vec::new(), default_reset }
     }
+
+    // ---- what was asked for ----
+
+    /// What the application asked for.
+    pub fn subscribed(&self) -> &Subscribed {
+        &self.subscribed
+    }
+
+    pub(super) fn set_subscribed(&mut self, subscribed: Subscribed) {
+        self.subscribed = subscribed;
+    }
+
+    /// See [`Subscribed::match_topics`].
+    pub(super) fn match_topics<'a>(&mut self, known: impl Iterator<Item = &'a Rc<str>>) -> bool {
+        self.subscribed.match_topics(known)
+    }
+
+    /// Takes over topics that the group's leader assigned and the pattern matches. True if there were any new.
+    pub(super) fn add_matched<'a>(&mut self, assigned: impl Iterator<Item = &'a Rc<str>>) -> bool {
+        let topics = self.subscribed.topics().cloned().unwrap_or_default();
+        let known: Vec<Rc<str>> = topics.iter().cloned().chain(assigned.cloned()).collect();
+        self.subscribed.match_topics(known.iter())
+    }
+
+    /// The leader watches over the topics of all members, until it leads no more.
+    pub(super) fn set_group_topics(&mut self, topics: SortedSet<Rc<str>>) {
+        self.group_topics = Rc::new(topics);
+    }
+
+    /// The topics whose metadata matter to the group (`metadataTopics`).
+    pub(super) fn metadata_topics(&self) -> SortedSet<Rc<str>> {
+        let own = self.subscribed.topics().map(|topics| (**topics).clone()).unwrap_or_default();
+        own.iter().chain(self.group_topics.iter()).cloned().collect()
+    }
+
+    /// The assigned partitions, sorted.
+    pub(super) fn assigned(&self) -> Vec<TopicPartition> {
+        let mut assigned: Vec<TopicPartition> = self.partitions.iter().map(|(tp, _)| *tp).collect();
+        sort_short(&mut assigned, |a, b| a < b);
+        assigned
+    }
+
+    /// All that is assigned is about to be revoked: it is neither fetched nor returned any more.
+    pub(super) fn mark_pending_revocation(&mut self) {
+        for (_, state) in &mut self.partitions {
+            state.pending_revocation = true;
+        }
+    }
+
+    // ---- the assignment ----
 
     /// Takes over these partitions; those assigned before keep their state.
     pub(super) fn assign(&mut self, partitions: impl IntoIterator<Item = TopicPartition>) {
@@ -247,7 +306,10 @@ impl Subscription {
     }
 
     pub(super) fn in_state(&self, wanted: FetchState) -> impl Iterator<Item = TopicPartition> {
-        self.partitions.iter().filter(move |(_, state)| state.state == wanted).map(|(tp, _)| *tp)
+        let concerned = move |state: &PartitionState| {
+            state.state == wanted && !(wanted == FetchState::Initializing && state.pending_revocation)
+        };
+        self.partitions.iter().filter(move |(_, state)| concerned(state)).map(|(tp, _)| *tp)
     }
 
     /// What a commit without arguments stores: partitions without a valid position are left out.

@@ -144,6 +144,7 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
             format!("retry {}: sending {} again", attempt.saturating_sub(1).max(1), records(list))
         }
         Activity::BackingOff { records: list, .. } => format!("no ack: will send {} again{left}", records(list)),
+        Activity::JoiningGroup => "joining its group".to_owned(),
         Activity::WaitingForCoordinator => "looking for its coordinator".to_owned(),
         Activity::Polling => "polling".to_owned(),
         Activity::Processing { record, .. } => format!("processing {record}{left}"),
@@ -331,8 +332,22 @@ pub fn event(line: &Line) -> Sentence {
         Event::TransactionalIdExpired { transactional_id } => {
             (format!("forgot transactional.id {transactional_id}: unused for too long"), Tone::Plain)
         }
+        Event::GroupJoined { group, generation, .. } => {
+            (format!("joined group {group}, generation {generation}"), Tone::Plain)
+        }
+        Event::PartitionsAssigned { partitions } => match partitions.len() {
+            0 => ("is assigned nothing new".to_owned(), Tone::Plain),
+            count => (format!("is assigned {tp}{}", and_more(count)), Tone::Plain),
+        },
+        Event::PartitionsRevoked { partitions } => (format!("gives up {tp}{}", and_more(partitions.len())), Tone::Odd),
+        Event::PartitionsLost { partitions } => (format!("lost {tp}{}", and_more(partitions.len())), Tone::Bad),
+        Event::MemberLeft { group, reason } => (format!("left group {group}: {reason}"), Tone::Odd),
     };
     Sentence { text, tone }
+}
+
+fn and_more(count: usize) -> String {
+    if count > 1 { format!(" and {} more", count - 1) } else { String::new() }
 }
 
 fn fault(mark: &FaultMark, line: &Line) -> String {

@@ -138,6 +138,7 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::BackingOff { records: list, .. } => {
             format!("ack 없음: {} 다시 보낼 예정{left}", object(&records(list)))
         }
+        Activity::JoiningGroup => "그룹에 참여하는 중".to_owned(),
         Activity::WaitingForCoordinator => "coordinator를 찾는 중".to_owned(),
         Activity::Polling => "poll 중".to_owned(),
         Activity::Processing { record, .. } => format!("{record} 처리 중{left}"),
@@ -322,8 +323,22 @@ pub fn event(line: &Line) -> Sentence {
         Event::TransactionalIdExpired { transactional_id } => {
             (format!("오래 쓰이지 않은 transactional.id {} 지움", object(transactional_id)), Tone::Plain)
         }
+        Event::GroupJoined { group, generation, .. } => {
+            (format!("그룹 {group} 참여, generation {generation}"), Tone::Plain)
+        }
+        Event::PartitionsAssigned { partitions } => match partitions.len() {
+            0 => ("새로 할당된 파티션 없음".to_owned(), Tone::Plain),
+            count => (format!("{tp}{} 할당됨", and_more(count)), Tone::Plain),
+        },
+        Event::PartitionsRevoked { partitions } => (format!("{tp}{} 반납", and_more(partitions.len())), Tone::Odd),
+        Event::PartitionsLost { partitions } => (format!("{tp}{} 잃음", and_more(partitions.len())), Tone::Bad),
+        Event::MemberLeft { group, reason } => (format!("그룹 {group} 탈퇴: {reason}"), Tone::Odd),
     };
     Sentence { text, tone }
+}
+
+fn and_more(count: usize) -> String {
+    if count > 1 { format!(" 외 {}개", count - 1) } else { String::new() }
 }
 
 fn fault(mark: &FaultMark, line: &Line) -> String {

@@ -10,6 +10,9 @@
 
 mod range;
 mod round_robin;
+mod sticky;
+
+pub use sticky::{StickyMemory, subscription_user_data};
 
 use crate::base::config::Assignor;
 use crate::base::{JavaMap, SortedMap, SortedSet};
@@ -35,7 +38,7 @@ pub fn assign(assignor: Assignor, metadata: &PartitionsPerTopic, subscriptions: 
     match assignor {
         Assignor::Range => range::assign(&partitions, &subscriptions),
         Assignor::RoundRobin => round_robin::assign(&partitions, &subscriptions),
-        Assignor::Sticky | Assignor::CooperativeSticky => range::assign(&partitions, &subscriptions),
+        Assignor::Sticky | Assignor::CooperativeSticky => sticky::assign(assignor, &partitions, &subscriptions),
     }
 }
 

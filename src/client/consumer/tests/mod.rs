@@ -5,10 +5,11 @@ use super::*;
 use crate::base::Prng;
 use crate::base::config::{IsolationLevel, Properties};
 use crate::node::{ConsumerTimer, Crash, Node, Timer};
-use crate::protocol::{AbortedTransaction, ApiKey, ErrorCode, Request};
+use crate::protocol::{AbortedTransaction, ApiKey, ErrorCode, JoinGroupMember, Request};
 use crate::record::{BatchBuilder, ControlRecord, RecordBatch};
 
 mod commits;
+mod membership;
 mod reading;
 
 /// A consumer that nobody polls but the test.

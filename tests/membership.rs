@@ -1,0 +1,144 @@
+//! Members of a group on a whole cluster: who gets what, what a crash and a slow handler cost, who reads on.
+
+use delivery_lab::node::Event;
+use delivery_lab::scenario::{self, Scenario, Trial};
+use delivery_lab::session::report::Report;
+
+/// Two mailers share a topic of four partitions.
+const MAILERS: &str = r#"{ "version": 1, "seed": 11, "until": { "max.ms": 400000 },
+    "topics": [ { "name": "orders", "partitions": 4 } ],
+    "producers": [ { "name": "shop", "topic": "orders", "records": 40, "rate.per.second": 20, "key": "record" } ],
+    "consumers": [
+      { "name": "mailer-1", "group": "mail", "topics": ["orders"], "processing.ms": 5, "commit": "after-sync",
+        "config": { "auto.offset.reset": "earliest", "enable.auto.commit": "false" } },
+      { "name": "mailer-2", "group": "mail", "topics": ["orders"], "processing.ms": 5, "commit": "after-sync",
+        "config": { "auto.offset.reset": "earliest", "enable.auto.commit": "false" } } ] }"#;
+
+fn mailers(set: &[&str]) -> Scenario {
+    let mut scenario = scenario::parse(MAILERS).expect("a valid scenario");
+    set.iter().for_each(|one| scenario::set(&mut scenario, one).expect("a valid setting"));
+    scenario
+}
+
+/// Another fault, in the words of a scenario.
+fn with_fault(scenario: &Scenario, fault: &str) -> Scenario {
+    let mut json = scenario::to_json(scenario);
+    json["faults"] = serde_json::from_str(&format!("[{fault}]")).expect("JSON");
+    scenario::parse_value(json).expect("a valid scenario")
+}
+
+struct Ran {
+    report: Report,
+    /// What happened since the origin of the clock, by the node's name.
+    events: Vec<(String, Event)>,
+    trial: Trial,
+}
+
+fn run(scenario: &Scenario) -> Ran {
+    let mut trial = Trial::new(scenario).expect("a valid scenario");
+    let names: Vec<String> = trial.run.world.setup().names().iter().map(|name| name.to_string()).collect();
+    let mut events = Vec::new();
+    while let Some(recorded) = trial.step() {
+        events.extend(recorded.iter().map(|it| (names[usize::from(it.node.0)].clone(), it.event.clone())));
+    }
+    let report = Report::of(scenario, &trial);
+    assert_eq!(report.invariant_violations, Vec::<String>::new());
+    Ran { report, events, trial }
+}
+
+impl Ran {
+    /// Everybody's partitions at the end.
+    fn owned(&self) -> Vec<Vec<u32>> {
+        let owned = self.trial.run.world.consumers().map(|(_, app)| {
+            let mut owned: Vec<u32> = app.client().map_or(Vec::new(), |client| {
+                client.subscription().iter().map(|(tp, _)| tp.partition).collect()
+            });
+            owned.sort_unstable();
+            owned
+        });
+        owned.collect()
+    }
+
+    fn count(&self, node: &str, wanted: impl Fn(&Event) -> bool) -> usize {
+        self.events.iter().filter(|(name, event)| name == node && wanted(event)).count()
+    }
+
+    fn nothing_lost(&self) -> bool {
+        self.report.ledger.lost.is_empty() && self.report.ledger.processed >= self.report.ledger.sent
+    }
+}
+
+const SHORT_SESSION: [&str; 2] = ["session.timeout.ms=6000", "heartbeat.interval.ms=1000"];
+
+#[test]
+fn members_share_the_partitions_and_each_record_is_processed_once() {
+    let ran = run(&mailers(&[]));
+    assert_eq!(ran.owned().concat().len(), 4);
+    assert!(ran.owned().iter().all(|owned| owned.len() == 2), "{:?}", ran.owned());
+    assert!(ran.nothing_lost() && ran.report.ledger.duplicated.is_empty());
+    let joins = |name| ran.count(name, |event| matches!(event, Event::GroupJoined { .. }));
+    assert_eq!((joins("mailer-1"), joins("mailer-2")), (1, 1), "the first round waited for both");
+}
+
+#[test]
+fn a_dead_members_partitions_go_to_the_other_after_its_session() {
+    for seed in 1..=5 {
+        let seed = format!("seed={seed}");
+        let set: Vec<&str> = [&*seed].into_iter().chain(SHORT_SESSION).collect();
+        let crash = r#"{ "on": { "event": "processing", "node": "mailer-1", "nth": 5 }, "do": "crash", "node": "mailer-1" }"#;
+        let ran = run(&with_fault(&mailers(&set), crash));
+        assert_eq!(ran.owned(), [vec![], vec![0, 1, 2, 3]]);
+        assert!(ran.nothing_lost(), "{:?}", ran.report.ledger.lost);
+        assert!(ran.report.virtual_ms.as_f64().expect("a number") > 6_000.0);
+    }
+}
+
+#[test]
+fn a_member_that_comes_later_gets_its_share() {
+    for (strategy, revoked) in [("range", 4), ("roundrobin", 4), ("sticky", 4), ("cooperative-sticky", 2)] {
+        let strategy = format!("partition.assignment.strategy={strategy}");
+        let mut json = scenario::to_json(&mailers(&[&strategy]));
+        json["consumers"][1]["start.at.ms"] = 500.into();
+        let ran = run(&scenario::parse_value(json).expect("a valid scenario"));
+        assert!(ran.owned().iter().all(|owned| owned.len() == 2), "{strategy} {:?}", ran.owned());
+        let given_up: usize = ran.events.iter().map(|(_, event)| match event {
+            Event::PartitionsRevoked { partitions } => partitions.len(),
+            _ => 0,
+        }).sum();
+        assert_eq!(given_up, revoked, "{strategy}");
+        assert!(ran.nothing_lost());
+    }
+}
+
+#[test]
+fn a_slow_member_is_out_and_its_commit_fails() {
+    let set = ["mailer-1.processing.ms=9000", "mailer-1.max.poll.interval.ms=8000", "mailer-2.max.poll.interval.ms=8000"];
+    let ran = run(&mailers(&set));
+    let failed = |event: &Event| matches!(event, Event::ConsumerFailed { error } if error.name() == "CommitFailedException");
+    assert!(ran.count("mailer-1", failed) > 0);
+    assert!(ran.count("mailer-1", |event| matches!(event, Event::PartitionsLost { .. })) > 0);
+    assert!(!ran.report.ledger.duplicated.is_empty(), "the other one processed it too");
+}
+
+#[test]
+fn a_static_member_is_back_before_its_session_ends_and_nobody_rebalances() {
+    let set = ["mailer-1.group.instance.id=one", "mailer-2.group.instance.id=two"];
+    let crash = r#"{ "on": { "event": "processing", "node": "mailer-1", "nth": 5 }, "do": "crash", "node": "mailer-1",
+                     "for.ms": 2000 }"#;
+    let ran = run(&with_fault(&mailers(&set), crash));
+    assert_eq!(ran.count("mailer-2", |event| matches!(event, Event::PartitionsRevoked { .. })), 0);
+    assert!(ran.owned().iter().all(|owned| owned.len() == 2));
+    assert!(ran.nothing_lost());
+}
+
+#[test]
+fn a_dead_coordinator_costs_a_lookup_and_no_rebalance() {
+    for broker in ["broker-0", "broker-1", "broker-2"] {
+        let crash = format!(r#"{{ "at.ms": 700, "do": "crash", "node": "{broker}", "for.ms": 20000 }}"#);
+        let ran = run(&with_fault(&mailers(&["orders.replication.factor=3"]), &crash));
+        for name in ["mailer-1", "mailer-2"] {
+            assert_eq!(ran.count(name, |event| matches!(event, Event::PartitionsLost { .. })), 0, "{broker}");
+        }
+        assert!(ran.nothing_lost(), "{broker}");
+    }
+}
