@@ -1,5 +1,6 @@
 //! Applications, projected.
 
+use super::groups;
 use super::project::partition_name;
 use super::transactions::{is_fence, manager, writers};
 use super::{
@@ -151,6 +152,7 @@ pub(super) fn consumer(run: &Run, app: &ConsumerApp) -> (Activity, NodeBody) {
     let queued = worker.into_iter().flat_map(|worker| worker.queue());
     let view = ConsumerView {
         group: setup.group.clone(),
+        membership: groups::membership(app.client()),
         settings: consumer_settings(world, setup),
         positions: positions(world, app.client(), setup.config.isolation_level),
         pending: app.batch().filter_map(|record| Some(record.id?.0)).collect(),

@@ -1,5 +1,6 @@
 //! Brokers, projected.
 
+use super::groups;
 use super::project::{partition_name, reuse};
 use super::transactions::{self, Fates};
 use super::{
@@ -52,6 +53,7 @@ pub(super) fn broker(
         metadata_offset: broker.image().offset(),
         partitions,
         transactions: transactions::coordinated(world, broker),
+        groups: groups::coordinated(world, broker),
     };
     let doing = match broker.is_fenced() {
         true if broker.broker_epoch() < 0 => Activity::Starting,
