@@ -143,6 +143,43 @@ pub(super) fn membership(client: Option<&Consumer>) -> Option<MembershipView> {
     Some(MembershipView { member_id: Rc::clone(&it.member_id), generation: it.id, state, leader: member.is_leader() })
 }
 
+/// Where somebody is in a partition.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ReadFlag {
+    /// A group, or the application whose position it is.
+    pub who: Rc<str>,
+    /// The application; none: the group's committed offset.
+    pub node: Option<u16>,
+    /// The next offset.
+    pub offset: i64,
+}
+
+/// Committed offsets of groups, and positions of consumers.
+pub(super) fn read_flags(world: &World, id: TopicPartition, name: &str) -> Vec<ReadFlag> {
+    let Some((topic, index)) = name.rsplit_once('-') else { return Vec::new() };
+    let index = index.parse::<u32>().ok();
+    let mut flags = Vec::new();
+    for (node, it) in world.nodes() {
+        let client = match it {
+            AnyNode::Broker(broker) => {
+                let offsets = broker.group_offsets().flat_map(|(_, shard)| shard.offsets());
+                let here = offsets.filter(|(key, _)| &*key.topic == topic && Some(key.partition) == index);
+                flags.extend(here.map(|(key, it)| ReadFlag { who: key.group, node: None, offset: it.offset }));
+                continue;
+            }
+            AnyNode::Consumer(app) => app.client(),
+            AnyNode::Processor(app) => app.consumer(),
+            _ => None,
+        };
+        let mut states = client.into_iter().flat_map(|it| it.subscription().iter());
+        let state = states.find(|(partition, _)| *partition == id);
+        if let Some(at) = state.and_then(|(_, state)| state.position()) {
+            flags.push(ReadFlag { who: Rc::clone(world.name(node)), node: Some(node.0), offset: at.offset });
+        }
+    }
+    flags
+}
+
 /// An application that is, or will be, a member of a group.
 pub struct Reader {
     /// Which.

@@ -4,7 +4,7 @@
 //! own `Rc` and is the *same* `Rc` as before when nothing in it changed, so that a page can skip it by pointer.
 
 use super::{
-    AbortedView, CellKind, GroupView, LedgerView, ManagerView, MembershipView, ProcessorView, ProducerStateView,
+    AbortedView, CellKind, GroupView, LedgerView, ManagerView, MembershipView, ProcessorView, ProducerStateView, ReadFlag,
     TransactionView, VerdictView,
 };
 use serde::Serialize;
@@ -209,6 +209,8 @@ pub struct PartitionView {
     pub followers: Vec<FollowerView>,
     /// The last [`CELLS`](super::CELLS) offsets.
     pub cells: Vec<CellView>,
+    /// How far those who read it are; of a leader only.
+    pub readers: Vec<ReadFlag>,
     /// Records that were cut off its end a moment ago: (offset, record).
     pub cut: Vec<(i64, u32)>,
     /// Segments on disk.

@@ -71,7 +71,9 @@ fn partition_view(run: &Run, broker: &Broker, id: TopicPartition, name: Rc<str>,
     let high_watermark = open.map_or_else(|| broker.disk().high_watermark(id), UnifiedLog::high_watermark);
     let ids = |brokers: &[BrokerId]| brokers.iter().map(|broker| broker.0).collect::<Vec<i32>>();
     let known = broker.image().partition(id);
+    let leads = partition.is_some_and(Partition::is_leader) && !internal;
     PartitionView {
+        readers: if leads { groups::read_flags(&run.world, id, &name) } else { Vec::new() },
         name,
         internal,
         role: match partition {
