@@ -10,7 +10,7 @@ use crate::app::{
     CommitMode, ConsumerActivity, ConsumerApp, ConsumerAppSetup, Dedupe, ProducerActivity, ProducerApp, Sink,
 };
 use crate::base::config::{Acks, ConsumerConfig, IsolationLevel, ProducerConfig};
-use crate::base::{RecordId, Time};
+use crate::base::{RecordId, Time, sort_short};
 use crate::check::Run;
 use crate::client::consumer::Consumer;
 use crate::client::producer::{Operation, Producer, ProducerActivity as Client, State};
@@ -165,7 +165,9 @@ pub(super) fn consumer(run: &Run, app: &ConsumerApp) -> (Activity, NodeBody) {
 /// How far a consumer client is.
 pub(super) fn positions(world: &World, client: Option<&Consumer>, isolation: IsolationLevel) -> Vec<PositionView> {
     let states = client.into_iter().flat_map(|client| client.subscription().iter());
-    let positions = states.map(|(partition, state)| {
+    let mut states: Vec<_> = states.collect();
+    sort_short(&mut states, |a, b| a.0 < b.0);
+    let positions = states.into_iter().map(|(partition, state)| {
         let position = state.position().map(|position| position.offset);
         let end = match isolation {
             IsolationLevel::ReadUncommitted => state.high_watermark(),

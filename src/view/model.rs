@@ -4,8 +4,8 @@
 //! own `Rc` and is the *same* `Rc` as before when nothing in it changed, so that a page can skip it by pointer.
 
 use super::{
-    AbortedView, CellKind, GroupView, LedgerView, ManagerView, MembershipView, ProcessorView, ProducerStateView, ReadFlag,
-    TransactionView, VerdictView,
+    AbortedView, CellKind, GroupView, LedgerView, ManagerView, MembershipView, ProcessorView, ProducerStateView,
+    ReadFlag, TransactionView, VerdictView,
 };
 use serde::Serialize;
 use std::rc::Rc;

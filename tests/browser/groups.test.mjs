@@ -18,7 +18,7 @@ async function ran(query = "") {
 }
 const panel = () => page.browser.run(() => ({
   facts: Object.fromEntries([...document.querySelectorAll(".group .facts > div")].map((it) => [it.querySelector("dt").textContent, it.querySelector("dd").textContent])),
-  rows: [...document.querySelectorAll(".own tbody tr")].map((row) => [row.querySelector("th").innerText.split("\n")[0], ...[...row.querySelectorAll("td")].map((cell) => cell.className || cell.textContent)]),
+  rows: [...document.querySelectorAll(".own tbody tr")].map((row) => [row.querySelector("th").firstChild.textContent, ...[...row.querySelectorAll("td")].map((cell) => cell.className || cell.textContent)]),
 }));
 
 test("the panel shows the group's state, and its members over their partitions", async () => {

@@ -109,10 +109,14 @@ impl Line<'_> {
 
 /// Members as their coordinator knows them, then applications of the group that it does not know.
 fn lines<'a>(view: &'a ClusterView, it: &'a GroupView) -> Vec<Line<'a>> {
-    let id_of = |node: &NodeView| Some(reader(node)?.membership.as_ref()?.member_id.clone());
+    let is = |node: &NodeView, member: &GroupMemberView| match reader(node).and_then(|it| it.membership.as_ref()) {
+        Some(it) => it.member_id == member.member_id,
+        // A dead process is a member until its session ends.
+        None => node.name == member.client_id,
+    };
     let mut lines: Vec<Line<'a>> = Vec::new();
     for member in &it.members {
-        let node = view.nodes.iter().find(|node| id_of(node).as_ref() == Some(&member.member_id));
+        let node = view.nodes.iter().find(|node| is(node, member));
         lines.push(Line { node: node.map(|node| &**node), member: Some(member) });
     }
     let others =
@@ -180,10 +184,10 @@ pub fn own_class(node: Option<u16>) -> String {
 fn row(at: usize, line: &Line<'_>, it: &GroupView, ends: &[(Rc<str>, i64)], lab: &Lab, t: &Texts) -> Html {
     let (lab, id) = (lab.clone(), line.node.map(|node| node.id));
     let onclick = Callback::from(move |_| lab.tell(Action::Select(id.map_or(Selection::None, Selection::Node))));
-    let name = line.node.map_or_else(
-        || line.member.map_or_else(String::new, |it| format!("† {}", it.client_id)),
-        |node| node.name.to_string(),
-    );
+    let alive = line.node.and_then(reader).is_some_and(|it| it.membership.is_some());
+    let dead = line.member.is_some() && !alive;
+    let name = line.node.map(|node| &node.name).or_else(|| line.member.map(|it| &it.client_id));
+    let name = format!("{}{}", if dead { "† " } else { "" }, name.map_or("", |name| &**name));
     let said = match line.member {
         Some(member) => {
             let star = if it.leader.as_ref() == Some(&member.member_id) { " ★" } else { "" };

@@ -116,7 +116,7 @@ pub fn strip(partition: &Rc<PartitionView>, shape: &CardShape, broker: u16, lab:
         }
     }
     // Small tips below the cells: where readers are, and what groups have committed.
-    let readers = partition.readers.iter().filter(|it| !shape.dense && it.offset >= first).map(|it| {
+    let readers = partition.readers.iter().filter(|it| it.offset >= first).map(|it| {
         let class = it.node.map_or_else(|| "reader stored".to_owned(), |node| format!("reader {}", own_class(Some(node))));
         let what = if it.node.is_some() { "position" } else { "committed" };
         html! {
