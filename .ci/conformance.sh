@@ -5,6 +5,7 @@
 #
 #   .ci/conformance.sh            record everything, then show the difference to what is checked in
 #   .ci/conformance.sh produce    only the family `produce` (tests/golden/kafka/scripts/produce.json)
+#   .ci/conformance.sh assignors  only what Kafka's assignors make of random groups (seconds; no broker, but a JDK)
 #   .ci/conformance.sh jars       only download
 #
 # Kafka comes from Maven Central, through Maven (or with curl from the copy that MAVEN_CENTRAL names), jar by jar, each
@@ -83,10 +84,24 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
+# Kafka's own classes, without a broker: the source is compiled on the way, which takes a JDK.
+record_assignors() {
+  "$java" --list-modules | grep -q '^jdk\.compiler' || {
+    [ -z "$1" ] || fail "this needs a JDK, not only a JRE"
+    say "no JDK: what the assignors decide is not recorded"
+    return
+  }
+  "$java" -cp "$jars/*" tests/conformance/Assignors.java >"$TMPDIR/assignors.json"
+  mv "$TMPDIR/assignors.json" tests/golden/kafka/assignors.json
+}
+
 cd "$project"
-say "recording (the brokers' logs are kept in target/conformance)"
-export DELIVERY_LAB_KAFKA=$jars DELIVERY_LAB_JAVA=$java DELIVERY_LAB_FAMILY=${1:-}
-cargo test --test conformance -- --ignored --exact --nocapture record_goldens_from_a_real_kafka
+case ${1:-} in '' | assignors) record_assignors "${1:-}" ;; esac
+if [ "${1:-}" != assignors ]; then
+  say "recording (the brokers' logs are kept in target/conformance)"
+  export DELIVERY_LAB_KAFKA=$jars DELIVERY_LAB_JAVA=$java DELIVERY_LAB_FAMILY=${1:-}
+  cargo test --test conformance -- --ignored --exact --nocapture record_goldens_from_a_real_kafka
+fi
 if git diff --quiet -- tests/golden/kafka && [ -z "$(git status --porcelain -- tests/golden/kafka)" ]; then
   say "a real Kafka $KAFKA_VERSION answers as the goldens say"
 else

@@ -12,7 +12,7 @@ fn absent_reader(topic: &str, reset: &str) -> Report {
   "cluster": {{ "brokers": 3, "config": {{ "log.retention.check.interval.ms": "1000", "log.initial.task.delay.ms": "0" }} }},
   "topics": [{{ "name": "orders", "partitions": 1, "replication.factor": 3, "config": {topic} }}],
   "producers": [{{ "name": "shop", "topic": "orders", "records": 140, "rate.per.second": 20, "config": {{ "acks": "all" }} }}],
-  "consumers": [{{ "name": "mailer", "group": "mail", "topics": ["orders"], "processing.ms": 5, "commit": "after-sync",
+  "consumers": [{{ "name": "mailer", "group": "mail", "assign": true, "topics": ["orders"], "processing.ms": 5, "commit": "after-sync",
       "config": {{ "enable.auto.commit": "false", "auto.offset.reset": "{reset}", "max.poll.records": "4" }} }}],
   "faults": [{{ "at.ms": 500, "do": "crash", "node": "mailer", "for.ms": 6000 }}],
   "until": {{ "max.ms": 20000 }}
@@ -55,7 +55,7 @@ fn entities(topic: &str, faults: &str) -> Scenario {
   "topics": [{{ "name": "orders", "partitions": 1, "replication.factor": 3, "config": {topic} }}],
   "producers": [{{ "name": "shop", "topic": "orders", "records": 60, "rate.per.second": 20, "key": "entity:3",
       "config": {{ "acks": "all", "linger.ms": "200" }} }}],
-  "consumers": [{{ "name": "mailer", "group": "mail", "topics": ["orders"], "processing.ms": 5, "commit": "after-sync",
+  "consumers": [{{ "name": "mailer", "group": "mail", "assign": true, "topics": ["orders"], "processing.ms": 5, "commit": "after-sync",
       "config": {{ "enable.auto.commit": "false", "auto.offset.reset": "earliest" }} }}],
   "faults": [{faults}],
   "until": {{ "max.ms": 20000 }}

@@ -50,9 +50,9 @@ impl Ran {
     /// Everybody's partitions at the end.
     fn owned(&self) -> Vec<Vec<u32>> {
         let owned = self.trial.run.world.consumers().map(|(_, app)| {
-            let mut owned: Vec<u32> = app.client().map_or(Vec::new(), |client| {
-                client.subscription().iter().map(|(tp, _)| tp.partition).collect()
-            });
+            let mut owned: Vec<u32> = app
+                .client()
+                .map_or(Vec::new(), |client| client.subscription().iter().map(|(tp, _)| tp.partition).collect());
             owned.sort_unstable();
             owned
         });
@@ -85,7 +85,8 @@ fn a_dead_members_partitions_go_to_the_other_after_its_session() {
     for seed in 1..=5 {
         let seed = format!("seed={seed}");
         let set: Vec<&str> = [&*seed].into_iter().chain(SHORT_SESSION).collect();
-        let crash = r#"{ "on": { "event": "processing", "node": "mailer-1", "nth": 5 }, "do": "crash", "node": "mailer-1" }"#;
+        let crash =
+            r#"{ "on": { "event": "processing", "node": "mailer-1", "nth": 5 }, "do": "crash", "node": "mailer-1" }"#;
         let ran = run(&with_fault(&mailers(&set), crash));
         assert_eq!(ran.owned(), [vec![], vec![0, 1, 2, 3]]);
         assert!(ran.nothing_lost(), "{:?}", ran.report.ledger.lost);
@@ -101,10 +102,14 @@ fn a_member_that_comes_later_gets_its_share() {
         json["consumers"][1]["start.at.ms"] = 500.into();
         let ran = run(&scenario::parse_value(json).expect("a valid scenario"));
         assert!(ran.owned().iter().all(|owned| owned.len() == 2), "{strategy} {:?}", ran.owned());
-        let given_up: usize = ran.events.iter().map(|(_, event)| match event {
-            Event::PartitionsRevoked { partitions } => partitions.len(),
-            _ => 0,
-        }).sum();
+        let given_up: usize = ran
+            .events
+            .iter()
+            .map(|(_, event)| match event {
+                Event::PartitionsRevoked { partitions } => partitions.len(),
+                _ => 0,
+            })
+            .sum();
         assert_eq!(given_up, revoked, "{strategy}");
         assert!(ran.nothing_lost());
     }
@@ -112,9 +117,11 @@ fn a_member_that_comes_later_gets_its_share() {
 
 #[test]
 fn a_slow_member_is_out_and_its_commit_fails() {
-    let set = ["mailer-1.processing.ms=9000", "mailer-1.max.poll.interval.ms=8000", "mailer-2.max.poll.interval.ms=8000"];
+    let set =
+        ["mailer-1.processing.ms=9000", "mailer-1.max.poll.interval.ms=8000", "mailer-2.max.poll.interval.ms=8000"];
     let ran = run(&mailers(&set));
-    let failed = |event: &Event| matches!(event, Event::ConsumerFailed { error } if error.name() == "CommitFailedException");
+    let failed =
+        |event: &Event| matches!(event, Event::ConsumerFailed { error } if error.name() == "CommitFailedException");
     assert!(ran.count("mailer-1", failed) > 0);
     assert!(ran.count("mailer-1", |event| matches!(event, Event::PartitionsLost { .. })) > 0);
     assert!(!ran.report.ledger.duplicated.is_empty(), "the other one processed it too");

@@ -218,7 +218,11 @@ fn several_topics_in_and_out() {
 
 #[test]
 fn a_new_transactional_id_at_each_start_leaves_the_old_transaction_hanging() {
-    let set = ["billing.transactional.id=billing-${random.uuid}", "billing.producer.transaction.timeout.ms=3000"];
+    let set = [
+        "billing.transactional.id=billing-${random.uuid}",
+        "billing.producer.transaction.timeout.ms=3000",
+        "billing.assign=true",
+    ];
     let crash = r#"{ "on": { "event": "offsets-sent", "node": "billing", "nth": 2 }, "do": "crash", "node": "billing", "for.ms": 300 }"#;
     let slow = run(&with_fault(billing(&set), crash));
     let quick = run(&with_fault(billing(&set[1..]), crash));

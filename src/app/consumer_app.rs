@@ -6,16 +6,21 @@
 //!
 //! Invariants: one thread, so it polls, processes, commits or hands over, never two of them; a step ends after `poll()`
 //! returned, after each effect and before each commit, so that a crash can fall between any two; an effect happens at
-//! the end of a record's processing. The sink survives a crash; all else is one struct that the crash drops. An exception
-//! out of `poll()` or `commitSync()` ends the loop.
+//! the end of a record's processing ([`handler`]). The sink survives a crash; all else is one struct that the crash drops.
+//! An exception out of `poll()`, `commitSync()` or the handler ends the loop; out of a worker's handler it ends its task
+//! only, and nobody hears of it (`ExecutorService.submit`).
 
-use super::sink::SinkWrite;
+mod handler;
+
 use super::worker::Worker;
 use super::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Sink};
 use crate::base::{NodeId, Prng, RecordId, Time};
+use crate::client::Producer;
 use crate::client::consumer::{Consumer, ConsumerRecord, Polled, RebalanceCallback, WaitsFor};
-use crate::node::{ClientError, ConnectionId, Crash, Event, LoopTimer, Message, Node, Outbox, Timer};
+use crate::node::{Channel, ClientError, ConnectionId, Crash, Event, LoopTimer, Message, Node, Outbox, Timer};
+use handler::{Attempt, Next, in_hand};
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 /// What the program is doing now.
@@ -67,7 +72,7 @@ enum Doing {
 }
 
 /// What a crash destroys.
-#[derive(Clone, PartialEq, Hash, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 struct Running {
     client: Consumer,
     doing: Doing,
@@ -76,6 +81,20 @@ struct Running {
     worker: Worker,
     /// Positions were taken over from the sink ([`Dedupe::OffsetWithOutput`]).
     restored: bool,
+    /// The handler's present try, by this thread or the worker.
+    attempt: Attempt,
+    /// Sends away what cannot be handled.
+    producer: Option<Producer>,
+}
+
+/// A handler that never waits for its sink adds nothing.
+impl Hash for Running {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.client, &self.doing, &self.batch, &self.worker, self.restored).hash(state);
+        if self.producer.is_some() || self.attempt != Attempt::default() {
+            (&self.attempt, &self.producer).hash(state);
+        }
+    }
 }
 
 /// A program that polls, processes and commits.
@@ -90,7 +109,7 @@ pub struct ConsumerApp {
 impl ConsumerApp {
     /// Not started yet.
     pub fn new(setup: ConsumerAppSetup) -> Self {
-        ConsumerApp { sink: Sink::new(setup.dedupe), setup: Rc::new(setup), lives: 0, running: None }
+        ConsumerApp { sink: Sink::new(setup.sink), setup: Rc::new(setup), lives: 0, running: None }
     }
 
     // ---- asking ----
@@ -165,6 +184,12 @@ impl ConsumerApp {
 
     /// Goes on where the thread was blocked, if it no longer is.
     fn unblock(&mut self, now: Time, out: &mut Outbox<'_>) {
+        if self.running.as_ref().is_some_and(|running| running.attempt.is_sending_away()) {
+            match self.setup.hand_over {
+                HandOver::Inline => self.finish_record(now, out),
+                HandOver::Worker => self.finish_work(now, out),
+            }
+        }
         let Some(running) = &mut self.running else { return };
         match running.doing {
             Doing::Polling => self.poll(now, out),
@@ -178,7 +203,7 @@ impl ConsumerApp {
         let Some(running) = &mut self.running else { return };
         running.doing = Doing::Polling;
         let mut polled = running.client.poll(now, out);
-        if self.setup.dedupe == Dedupe::OffsetWithOutput {
+        if self.setup.sink.dedupe == Dedupe::OffsetWithOutput {
             while running.go_to_output(&self.sink, now, out) {
                 polled = running.client.poll(now, out);
             }
@@ -249,25 +274,30 @@ impl ConsumerApp {
 
     fn begin_record(&mut self, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
-        let Some(record) = running.batch.front() else { return running.pause(Doing::BatchDone, now, out) };
-        tell_processing(record, out);
-        let until = now + self.setup.processing;
+        if running.batch.is_empty() {
+            return running.pause(Doing::BatchDone, now, out);
+        }
+        in_hand(&self.setup, &running.batch, &running.worker).for_each(|record| tell_processing(record, out));
+        let until = now + self.setup.work(in_hand(&self.setup, &running.batch, &running.worker).count());
         running.doing = Doing::Processing(until);
         out.set_timer(Timer::Loop(LoopTimer::Poll), until);
     }
 
     fn finish_record(&mut self, now: Time, out: &mut Outbox<'_>) {
-        let Some(record) = self.running.as_mut().and_then(|running| running.batch.pop_front()) else { return };
-        self.take_effect(&record, out);
-        self.begin_record(now, out);
-    }
-
-    fn take_effect(&mut self, record: &ConsumerRecord, out: &mut Outbox<'_>) {
-        // A record that no generator made has no identity that the sink could keep.
-        let Some(id) = record.id else { return };
-        let (partition, offset) = (record.partition, record.record.offset);
-        if self.sink.apply(&SinkWrite { record: id, partition, offset, key: record.record.key.as_ref() }) {
-            out.emit(Event::Processed { record: id, partition, offset });
+        let next = self.handle(now, out);
+        let Some(running) = &mut self.running else { return };
+        match next {
+            Next::Done => {
+                let count = in_hand(&self.setup, &running.batch, &running.worker).count();
+                running.batch.drain(..count);
+                self.begin_record(now, out);
+            }
+            Next::At(until) => {
+                running.doing = Doing::Processing(until);
+                out.set_timer(Timer::Loop(LoopTimer::Poll), until);
+            }
+            Next::Blocked => {}
+            Next::Throws(error) => running.fail(error, now, out),
         }
     }
 
@@ -300,8 +330,15 @@ impl ConsumerApp {
     }
 
     fn finish_work(&mut self, now: Time, out: &mut Outbox<'_>) {
-        if let Some(record) = self.running.as_mut().and_then(|running| running.worker.finish()) {
-            self.take_effect(&record, out);
+        let next = self.handle(now, out);
+        let Some(running) = &mut self.running else { return };
+        match next {
+            Next::At(until) => {
+                running.worker.wait(until);
+                return out.set_timer(Timer::Loop(LoopTimer::Worker), until);
+            }
+            Next::Blocked => return,
+            Next::Done | Next::Throws(_) => running.worker.finish(),
         }
         self.work(now, out);
         if matches!(self.running.as_ref().map(|running| &running.doing), Some(Doing::HandingOver)) {
@@ -372,27 +409,38 @@ impl Node for ConsumerApp {
             true => client.assign(now, setup.topics.clone()),
             false => client.subscribe(now, setup.topics.iter().cloned()),
         }
-        if setup.dedupe == Dedupe::OffsetWithOutput {
+        if setup.sink.dedupe == Dedupe::OffsetWithOutput {
             client.listen();
         }
-        let (batch, worker) = (VecDeque::new(), Worker::default());
+        let producer = setup.on_failure.producer.clone().map(|config| {
+            let mut producer =
+                Producer::new(Rc::clone(&setup.name), config, Rc::clone(&setup.brokers)).with_completions();
+            producer.start(now, out);
+            producer
+        });
+        let (batch, worker, attempt) = (VecDeque::new(), Worker::default(), Attempt::default());
         self.lives += 1;
-        self.running = Some(Running { client, doing: Doing::Polling, batch, worker, restored: false });
+        self.running =
+            Some(Running { client, doing: Doing::Polling, batch, worker, restored: false, attempt, producer });
         self.poll(now, out);
     }
 
     fn on_message(&mut self, now: Time, _from: NodeId, message: Message, out: &mut Outbox<'_>) {
-        if let Some(running) = &mut self.running {
-            running.client.on_message(now, message, out);
-            self.unblock(now, out);
+        let Some(running) = &mut self.running else { return };
+        match (message.connection.channel, &mut running.producer) {
+            (Channel::Producer, Some(producer)) => producer.on_response(now, message, out),
+            _ => running.client.on_message(now, message, out),
         }
+        self.unblock(now, out);
     }
 
     fn on_disconnect(&mut self, now: Time, _peer: NodeId, connection: ConnectionId, out: &mut Outbox<'_>) {
-        if let Some(running) = &mut self.running {
-            running.client.on_disconnect(now, connection, out);
-            self.unblock(now, out);
+        let Some(running) = &mut self.running else { return };
+        match (connection.channel, &mut running.producer) {
+            (Channel::Producer, Some(producer)) => producer.on_disconnect(now, connection, out),
+            _ => running.client.on_disconnect(now, connection, out),
         }
+        self.unblock(now, out);
     }
 
     fn on_timer(&mut self, now: Time, timer: Timer, out: &mut Outbox<'_>) {
@@ -400,6 +448,12 @@ impl Node for ConsumerApp {
         match timer {
             Timer::Consumer(timer) => {
                 running.client.on_timer(now, timer, out);
+                self.unblock(now, out);
+            }
+            Timer::Producer(timer) => {
+                if let Some(producer) = &mut running.producer {
+                    producer.on_timer(now, timer, out);
+                }
                 self.unblock(now, out);
             }
             Timer::Loop(LoopTimer::Poll) => self.step(now, out),

@@ -20,8 +20,8 @@ pub use consumer_app::{ConsumerActivity, ConsumerApp};
 pub use processor_app::{ProcessorActivity, ProcessorApp};
 pub use producer_app::{ProducerActivity, ProducerApp};
 pub use setup::{
-    CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, ProcessorAppSetup, ProducerAppSetup, Resend,
-    TransactionPlan,
+    CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, OnFailure, ProcessorAppSetup,
+    ProducerAppSetup, Resend, SinkSetup, TransactionPlan, Writes,
 };
-pub use sink::{Sink, SinkRow};
+pub use sink::{Sink, SinkError, SinkRow};
 pub use worker::{WORKER_QUEUE_CAPACITY, Worker};

@@ -119,10 +119,97 @@ pub enum Dedupe {
     UniqueKey,
     /// Each entity stores the version it was last written with; an older or equal one is refused.
     Version,
-    /// A table of processed ids, written in one transaction with the effect.
+    /// A table of processed ids.
     ProcessedIds,
-    /// The offset is stored in one transaction with the effect, and reading starts from there.
+    /// The offset is stored with the effect, and reading starts from there.
     OffsetWithOutput,
+}
+
+/// Whether a sink writes its own bookkeeping (an id, an offset) together with the effect.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Writes {
+    /// In one transaction.
+    Together,
+    /// First the effect: a crash in between repeats it.
+    EffectFirst,
+    /// First the bookkeeping: a crash in between loses the effect.
+    IdentityFirst,
+}
+
+/// The external system on which an application acts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SinkSetup {
+    /// How it recognises repetitions.
+    pub dedupe: Dedupe,
+    /// Of a store of processed ids: how many it remembers.
+    pub window_records: Option<u32>,
+    /// Of a store of processed ids: for how long.
+    pub window: Option<Duration>,
+    /// Of a store of processed ids or offsets. (A unique key or a version is part of the row itself.)
+    pub writes: Writes,
+    /// How long a reply takes.
+    pub latency: Duration,
+    /// Every how-manieth request it refuses; 0 for none.
+    pub fail_every: u32,
+    /// The reply to every how-manieth request gets lost; 0 for none.
+    pub lose_reply_every: u32,
+    /// Every how-manieth record it never takes; 0 for none.
+    pub poison_every: u32,
+}
+
+impl From<Dedupe> for SinkSetup {
+    fn from(dedupe: Dedupe) -> Self {
+        SinkSetup {
+            dedupe,
+            window_records: None,
+            window: None,
+            writes: Writes::Together,
+            latency: Duration(0),
+            fail_every: 0,
+            lose_reply_every: 0,
+            poison_every: 0,
+        }
+    }
+}
+
+impl SinkSetup {
+    /// How it really writes: only what is kept apart from the effect can be written apart.
+    pub fn writes(&self) -> Writes {
+        match self.dedupe {
+            Dedupe::ProcessedIds | Dedupe::OffsetWithOutput => self.writes,
+            Dedupe::None | Dedupe::UniqueKey | Dedupe::Version => Writes::Together,
+        }
+    }
+
+    /// Whether processed ids are kept apart from the effects, or forgotten.
+    pub fn has_store(&self) -> bool {
+        let plain = self.window_records.is_none() && self.window.is_none() && self.writes == Writes::Together;
+        self.dedupe == Dedupe::ProcessedIds && !plain
+    }
+}
+
+/// A sink that only recognises repetitions hashes as it always did.
+impl Hash for SinkSetup {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.dedupe.hash(state);
+        if *self != SinkSetup::from(self.dedupe) {
+            (self.window_records, self.window, self.writes, self.latency).hash(state);
+            (self.fail_every, self.lose_reply_every, self.poison_every).hash(state);
+        }
+    }
+}
+
+/// What a program does with a record whose handler threw.
+#[derive(Clone, PartialEq, Hash, Debug, Default)]
+pub struct OnFailure {
+    /// How often it tries again in place.
+    pub retries: u32,
+    /// Where it sends the record then, once.
+    pub retry_topic: Option<Rc<str>>,
+    /// Where it sends the record then. Without a topic the exception ends the loop.
+    pub dead_letter_topic: Option<Rc<str>>,
+    /// Settings of the client that sends; one with either topic.
+    pub producer: Option<ProducerConfig>,
 }
 
 /// A program that polls, processes and commits.
@@ -144,8 +231,12 @@ pub struct ConsumerAppSetup {
     pub commit: CommitMode,
     /// Who processes.
     pub hand_over: HandOver,
-    /// How its sink recognises repetitions.
-    pub dedupe: Dedupe,
+    /// The handler gets all that `poll()` returned at once, and makes one request to the sink of it. (Not for a worker.)
+    pub batch: bool,
+    /// Where its effects happen.
+    pub sink: SinkSetup,
+    /// When its handler throws.
+    pub on_failure: OnFailure,
     /// Settings of its Kafka client.
     pub config: ConsumerConfig,
     /// When it starts, if not while the cluster boots.
@@ -158,12 +249,15 @@ pub struct ConsumerAppSetup {
 impl Hash for ConsumerAppSetup {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.node, &self.name, &self.group, &self.topics, self.processing).hash(state);
-        (self.commit, self.hand_over, self.dedupe, &self.config, &self.brokers).hash(state);
+        (self.commit, self.hand_over, self.sink, &self.config, &self.brokers).hash(state);
         if self.start.is_some() {
             self.start.hash(state);
         }
         if self.assign {
             self.assign.hash(state);
+        }
+        if self.batch || self.on_failure != OnFailure::default() {
+            (self.batch, &self.on_failure).hash(state);
         }
     }
 }
@@ -198,8 +292,8 @@ pub struct ProcessorAppSetup {
     pub processing: Duration,
     /// When offsets are committed.
     pub offsets: OffsetsMode,
-    /// The external system that it acts on, if there is one: how that recognises repetitions.
-    pub sink: Option<Dedupe>,
+    /// The external system that it acts on, if there is one.
+    pub sink: Option<SinkSetup>,
     /// Settings of its Kafka clients.
     pub producer: ProducerConfig,
     /// Settings of its Kafka clients.

@@ -54,8 +54,15 @@ impl Worker {
         self.current.as_ref().map(|(record, until)| (record, *until))
     }
 
-    /// The record that is done now.
-    pub(super) fn finish(&mut self) -> Option<ConsumerRecord> {
-        self.current.take().map(|(record, _)| record)
+    /// Its record takes until then.
+    pub(super) fn wait(&mut self, until: Time) {
+        if let Some((_, end)) = &mut self.current {
+            *end = until;
+        }
+    }
+
+    /// Its record is done now.
+    pub(super) fn finish(&mut self) {
+        self.current = None;
     }
 }

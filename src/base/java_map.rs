@@ -120,6 +120,20 @@ impl<K: JavaHash + PartialEq, V> JavaMap<K, V> {
         None
     }
 
+    /// `computeIfAbsent`, which puts a new key before the others of its bucket, and grows the table one key late.
+    pub fn compute_if_absent(&mut self, key: K, value: impl FnOnce() -> V) -> &mut V {
+        if self.len * 4 > self.buckets.len() * 3 {
+            self.grow();
+        }
+        let bucket = self.bucket(&key);
+        let at = self.buckets[bucket].iter().position(|(it, _)| *it == key).unwrap_or_else(|| {
+            self.buckets[bucket].insert(0, (key, value()));
+            self.len += 1;
+            0
+        });
+        &mut self.buckets[bucket][at].1
+    }
+
     /// Takes a key out; gives back its value.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let bucket = self.bucket(key);
@@ -171,6 +185,24 @@ mod tests {
     }
     const SMALL: [&str; 8] = ["mailer-3", "mailer-1", "mailer-2", "audit", "billing", "AaAa", "BBBB", "AaBB"];
     const GROWN: [&str; 13] = ["c11", "c10", "c12", "c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9"];
+
+    /// In Java: `orders` and `returns` share a bucket; a 13th key that is computed does not double the table yet.
+    #[test]
+    fn what_is_computed_comes_first_in_its_bucket() {
+        let mut map: JavaMap<&str, ()> = JavaMap::default();
+        for name in ["orders", "returns", "orders"] {
+            map.compute_if_absent(name, || ());
+        }
+        assert_eq!(map.keys().copied().collect::<Vec<_>>(), ["returns", "orders"]);
+        let put: JavaMap<&str, ()> = ["orders", "returns"].into_iter().map(|name| (name, ())).collect();
+        assert_eq!(put.keys().copied().collect::<Vec<_>>(), ["orders", "returns"]);
+        let many: Vec<String> = (0..14).map(|number| format!("c{number}")).collect();
+        let mut late: JavaMap<&str, ()> = JavaMap::default();
+        for (index, name) in many.iter().enumerate() {
+            late.compute_if_absent(name, || ());
+            assert_eq!(late.buckets.len(), if index < 13 { 16 } else { 32 });
+        }
+    }
 
     #[test]
     fn what_was_taken_out_is_gone() {

@@ -6,7 +6,7 @@ use super::process::Process;
 use crate::base::Time;
 use crate::metadata::CONSUMER_OFFSETS_TOPIC;
 use crate::node::{Outbox, RequestContext};
-use crate::protocol::{ConsumerGroupHeartbeatResponse, CoordinatorType, ErrorCode, Request, Response};
+use crate::protocol::{CoordinatorType, Request, Response};
 
 impl Process {
     /// Handles a request whose turn it is.
@@ -32,8 +32,8 @@ impl Process {
             Request::SyncGroup(request) => return group.sync(context, &request, replicas, &mut ctx),
             Request::Heartbeat(request) => return group.heartbeat(context, &request, replicas, &mut ctx),
             Request::LeaveGroup(request) => return group.leave(context, &request, replicas, &mut ctx),
-            Request::ConsumerGroupHeartbeat(_) => {
-                Response::ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse::failed(ErrorCode::UnsupportedVersion))
+            Request::ConsumerGroupHeartbeat(request) => {
+                return group.consumer_heartbeat(context, &request, replicas, &mut ctx);
             }
             Request::OffsetFetch(request) => return group.fetch(context, &request, replicas, &mut ctx),
             Request::TxnOffsetCommit(request) => {

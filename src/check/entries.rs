@@ -32,7 +32,7 @@ impl Ledger {
                 }
             }
             Event::Acked { record, offset, partition } => {
-                let sends_on = self.flow.is_processor(it.node);
+                let sends_on = self.flow.sends_on(it.node);
                 self.tell(*record, it, partition.topic, StoryKind::Acked(*offset), |life| {
                     if !sends_on {
                         life.acked.get_or_insert(Ack { at: it.at, offset: *offset });
@@ -40,13 +40,18 @@ impl Ledger {
                 });
             }
             Event::SendFailed { record, error, partition } => {
-                let sends_on = self.flow.is_processor(it.node);
+                let sends_on = self.flow.sends_on(it.node);
                 let topic = partition.map_or(TopicId(0), |partition| partition.topic);
                 self.tell(*record, it, topic, StoryKind::Failed(Box::new(error.clone())), |life| {
                     if !sends_on {
                         life.failed.get_or_insert_with(|| Box::new(Failure { at: it.at, error: error.clone() }));
                     }
                 });
+                self.failed(it, error.clone(), None, Some(*record));
+            }
+            Event::HandlerFailed { record, partition, error, .. } => {
+                let kind = StoryKind::HandlerFailed(Box::new(error.clone()));
+                self.tell(*record, it, partition.topic, kind, |_| {});
                 self.failed(it, error.clone(), None, Some(*record));
             }
             Event::RequestFailed { api, error, .. } => self.failed(it, ClientError::Broker(*error), Some(*api), None),
@@ -60,7 +65,7 @@ impl Ledger {
     }
 
     fn enter_sent(&mut self, it: &Recorded, record: RecordId, partition: TopicPartition) {
-        if self.flow.is_processor(it.node) {
+        if self.flow.sends_on(it.node) {
             return self.tell(record, it, partition.topic, StoryKind::SentOn, |_| {});
         }
         let transaction = self.transactions.get_mut(&it.node);
@@ -127,7 +132,10 @@ impl Ledger {
         else {
             return;
         };
-        let Some(reading) = self.flow.reading(it.node, partition.topic) else { return };
+        // Whatever comes of a record in a retry topic counts where it came from.
+        let first = self.life(record).filter(|_| self.flow.is_retry(partition.topic)).and_then(|life| life.partition);
+        let topic = first.map_or(partition.topic, |first| first.topic);
+        let Some(reading) = self.flow.reading(it.node, topic) else { return };
         let fate = self.fate((partition, offset));
         match it.event {
             Event::Delivered { .. } => {

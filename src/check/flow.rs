@@ -60,22 +60,37 @@ pub struct Flow {
     ends: Vec<Vec<End>>,
     /// By topic id, from 1: all readings that a record meets.
     ways: Vec<Vec<u16>>,
+    /// Where consumers send what they cannot handle, to read it again.
+    retry: Vec<TopicId>,
+    /// Where they send what they give up.
+    dead: Vec<TopicId>,
+    /// Which consumers.
+    relays: Vec<NodeId>,
 }
 
 /// All of it follows from the readers.
 impl Hash for Flow {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.readers.hash(state);
+        if !self.relays.is_empty() {
+            (&self.retry, &self.dead, &self.relays).hash(state);
+        }
     }
 }
 
 impl Flow {
     pub(super) fn new(setup: &WorldSetup) -> Flow {
         let readers = readers(setup);
+        let plans = || setup.consumers.iter().map(|app| &app.on_failure);
+        let retry = ids(setup, plans().filter_map(|plan| plan.retry_topic.as_ref()));
+        let dead = ids(setup, plans().filter_map(|plan| plan.dead_letter_topic.as_ref()));
+        let relays = setup.consumers.iter().filter(|app| app.on_failure.producer.is_some()).map(|app| app.node);
         let readings = (0..).zip(&readers).flat_map(|(at, group): (u16, &Readers)| {
             group.topics.iter().map(move |topic| Reading { readers: at, topic: *topic })
         });
-        let mut flow = Flow { readings: readings.collect(), readers, ends: Vec::new(), ways: Vec::new() };
+        let readings = readings.filter(|reading| !retry.contains(&reading.topic)).collect();
+        let (ends, ways, relays) = (Vec::new(), Vec::new(), relays.collect());
+        let mut flow = Flow { readings, readers, ends, ways, retry, dead, relays };
         for topic in (1..=setup.topics.len() as u32).map(TopicId) {
             let (mut ends, mut way, mut seen) = (Vec::new(), Vec::new(), vec![topic]);
             flow.follow(topic, &mut seen, &mut way, &mut ends);
@@ -138,17 +153,34 @@ impl Flow {
         self.readings.iter().position(is).and_then(|at| u16::try_from(at).ok())
     }
 
+    /// Whether a consumer reads there what it sent there itself.
+    pub(super) fn is_retry(&self, topic: TopicId) -> bool {
+        self.retry.contains(&topic)
+    }
+
+    /// Whether consumers put there what they give up.
+    pub(super) fn is_dead_letter(&self, topic: TopicId) -> bool {
+        self.dead.contains(&topic)
+    }
+
+    /// Whether what the node sends comes from what it reads.
+    pub(super) fn sends_on(&self, node: NodeId) -> bool {
+        self.relays.contains(&node) || self.is_processor(node)
+    }
+
     /// Whether the node is a processor.
     pub(super) fn is_processor(&self, node: NodeId) -> bool {
         self.readers.iter().any(|readers| !readers.to.is_empty() && readers.nodes.contains(&node))
     }
 }
 
+fn ids<'a>(setup: &WorldSetup, names: impl Iterator<Item = &'a Rc<str>>) -> Vec<TopicId> {
+    let place = |name: &Rc<str>| setup.topics.iter().position(|topic| topic.name == *name);
+    names.filter_map(place).filter_map(|at| u32::try_from(at + 1).ok()).map(TopicId).collect()
+}
+
 fn readers(setup: &WorldSetup) -> Vec<Readers> {
-    let ids = |names: &[Rc<str>]| -> Vec<TopicId> {
-        let place = |name: &Rc<str>| setup.topics.iter().position(|topic| topic.name == *name);
-        names.iter().filter_map(place).filter_map(|at| u32::try_from(at + 1).ok()).map(TopicId).collect()
-    };
+    let ids = |names: &[Rc<str>]| ids(setup, names.iter());
     // Who shares a group with whom: consumers without a group are alone.
     let mut groups: Vec<(bool, Readers)> = Vec::new();
     let mut join = |shared: bool, name: Rc<str>, node: NodeId, topics: Vec<TopicId>, to: Vec<TopicId>, acts: bool| {

@@ -169,6 +169,11 @@ impl Ledger {
             .unwrap_or((0, 0))
     }
 
+    /// Whether a consumer has put it into its dead letter topic.
+    pub fn is_dead_lettered(&self, life: &Life) -> bool {
+        life.places.iter().any(|(partition, _)| self.flow.is_dead_letter(partition.topic))
+    }
+
     /// How often effects happened, everywhere.
     pub fn processed(&self, life: &Life) -> u32 {
         let acts = |reading: u16| self.flow.readers_of(reading).is_some_and(|readers| readers.acts);

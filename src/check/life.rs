@@ -96,7 +96,7 @@ pub enum StoryKind {
     Processed,
     /// The handler of a processor that acts on nothing but topics is done with it.
     Handled,
-    /// A processor's `send()` took what came of it.
+    /// A processor's `send()` took what came of it, or a consumer's the record itself, to retry it or to give it up.
     SentOn,
     /// The leader appended it as part of a transaction.
     AppendedInTransaction(Offset),
@@ -110,6 +110,8 @@ pub enum StoryKind {
     ReadUncommitted(Offset),
     /// Its producer aborts the transaction on purpose.
     TakenBack,
+    /// Its handler threw an exception.
+    HandlerFailed(Box<ClientError>),
 }
 
 /// Longest story told: of a record that is retried for ever, the beginning says enough.

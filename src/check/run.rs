@@ -5,7 +5,7 @@ use super::invariants::{Invariant, Invariants, Violation};
 use super::ledger::Ledger;
 use super::liveness::liveness;
 use super::verdict::Verdict;
-use crate::app::ProcessorApp;
+use crate::app::{ConsumerActivity, ConsumerApp, ProcessorApp};
 use crate::base::Time;
 use crate::broker::Partition;
 use crate::node::Event;
@@ -82,14 +82,23 @@ impl Run {
     }
 
     /// What the logs show at the end that they should not: records that acks=all acknowledged and that stand in no log, though
-    /// Kafka gave nothing up; records of an idempotent producer that stand there twice; inputs without exactly one output.
+    /// Kafka gave nothing up; records of an idempotent producer that stand there twice; inputs without exactly one output;
+    /// effects of consumers that should be one and are not.
     pub fn lost_promises(&self) -> Vec<Violation> {
         let now = self.world.now();
         let mut broken = self.invariants.check_survivors(&self.world, &self.ledger, now);
         broken.extend(self.invariants.check_idempotence(&self.world, now));
         let ended = |(node, app): (_, &ProcessorApp)| self.world.is_alive(node) && app.is_done() && !app.has_failed();
-        let ended = self.world.is_quiet() && self.world.processors().all(ended);
+        let quiet = self.world.is_quiet();
+        let ended = quiet && self.world.processors().all(ended);
         broken.extend(self.invariants.check_outputs(&self.world, now, ended));
+        let ended = |node| {
+            let failed = |app: &ConsumerApp| matches!(app.activity(), ConsumerActivity::Failed(_));
+            let all_read = |app: &ConsumerApp| app.is_done() && !failed(app);
+            let mut consumers = self.world.consumers();
+            quiet && self.world.is_alive(node) && consumers.any(|(other, app)| other == node && all_read(app))
+        };
+        broken.extend(self.invariants.check_effects(&self.ledger, self.world.setup(), now, ended));
         broken
     }
 

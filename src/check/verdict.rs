@@ -49,6 +49,8 @@ pub struct Verdict {
     pub reordered: Vec<RecordId>,
     /// Of an aborted transaction, yet processed.
     pub aborted_read: Vec<RecordId>,
+    /// Their effect never happened, but they are not lost: a consumer gave them up and put them into its dead letter topic.
+    pub dead_lettered: Vec<RecordId>,
 }
 
 impl Ledger {
@@ -73,6 +75,7 @@ impl Ledger {
             log_duplicated: Vec::new(),
             reordered: self.reordered(),
             aborted_read: Vec::new(),
+            dead_lettered: Vec::new(),
         };
         for (record, life) in self.lives() {
             self.count(&mut verdict, life);
@@ -118,7 +121,9 @@ impl Ledger {
         let (fewest, most) = self.effects_of(life);
         let superseded = life.superseded > 0 && usize::from(life.superseded) >= life.places.len();
         let wanted = life.sent_at.is_some() && !superseded && !life.is_withdrawn();
-        if wanted && fewest == 0 && (ended || is_given_up(life)) {
+        if wanted && fewest == 0 && self.is_dead_lettered(life) {
+            verdict.dead_lettered.push(record);
+        } else if wanted && fewest == 0 && (ended || is_given_up(life)) {
             verdict.lost.push(record);
             if life.is_promised() {
                 verdict.acked_lost.push(record);

@@ -3,7 +3,8 @@
 
 use super::{ConnectionId, MessageId};
 use crate::base::{
-    BrokerId, Duration, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Time, TopicPartition,
+    BrokerId, Duration, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Time,
+    TopicPartition,
 };
 use crate::protocol::{ApiKey, ErrorCode, TransactionState};
 use crate::record::RecordBatch;
@@ -173,6 +174,10 @@ pub enum Event {
     PartitionsLost { partitions: Rc<[TopicPartition]> },
     /// It told the coordinator that it leaves, and why.
     MemberLeft { group: Rc<str>, reason: &'static str },
+
+    // ---- handlers of consumers ----
+    /// A record's handler threw an exception.
+    HandlerFailed { record: RecordId, partition: TopicPartition, offset: Offset, error: ClientError },
 }
 
 /// What a controller is in its quorum (KIP-595, KIP-996).

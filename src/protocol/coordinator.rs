@@ -1,6 +1,6 @@
 //! FindCoordinator (API 10), OffsetCommit (8), OffsetFetch (9).
 
-use super::ErrorCode;
+use super::{ErrorCode, MemberEpoch};
 use crate::base::{BrokerId, Generation, LeaderEpoch, Offset, TopicPartition};
 use std::rc::Rc;
 
@@ -84,6 +84,8 @@ pub struct OffsetFetchRequest {
     pub partitions: Vec<TopicPartition>,
     /// Refuse while a transaction's offsets are pending (KIP-447).
     pub require_stable: bool,
+    /// Who asks, if it is a member of the consumer protocol: its id and its epoch (version 9).
+    pub member: Option<(Rc<str>, MemberEpoch)>,
 }
 
 /// That far.

@@ -3,9 +3,10 @@
 use super::build::{Names, checked, known_topic};
 use super::format::{self, Commit, Key, Offsets, Scenario};
 use super::reader::Mistakes;
+use super::sink;
 use crate::app::{
-    self, CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, ProcessorAppSetup, ProducerAppSetup,
-    TransactionPlan,
+    self, CommitMode, ConsumerAppSetup, HandOver, KeyMode, OffsetsMode, OnFailure, ProcessorAppSetup, ProducerAppSetup,
+    SinkSetup, TransactionPlan,
 };
 use crate::base::config::{ConsumerConfig, ProducerConfig};
 use crate::base::{Duration, NodeId, RecordId, Time};
@@ -70,6 +71,9 @@ impl Apps<'_> {
             for topic in &consumer.topics {
                 known_topic(self.scenario, &format!("{place}.topics"), topic, self.mistakes);
             }
+            if consumer.batch && consumer.hand_over == format::HandOver::Worker {
+                self.mistakes.add(format!("{place}.batch"), "a worker takes one record at a time");
+            }
             let mut properties = consumer.config.clone();
             if let Some(group) = &consumer.group {
                 properties.insert("group.id".to_owned(), group.to_string());
@@ -81,7 +85,7 @@ impl Apps<'_> {
                 node: self.names.id(&consumer.name).expect("all names were collected"),
                 name: Rc::clone(&consumer.name),
                 group: config.group_id.clone(),
-                topics: consumer.topics.clone(),
+                topics: consumer.topics.iter().chain(&consumer.retry_topic).cloned().collect(),
                 assign: consumer.assign,
                 processing: consumer.processing,
                 commit: match commit {
@@ -94,13 +98,42 @@ impl Apps<'_> {
                     format::HandOver::Inline => HandOver::Inline,
                     format::HandOver::Worker => HandOver::Worker,
                 },
-                dedupe: dedupe(consumer.dedupe),
+                batch: consumer.batch,
+                sink: sink::setup(&consumer.sink),
+                on_failure: self.on_failure(consumer, &place),
                 config,
                 start: consumer.start.map(|after| Time::ORIGIN + after),
                 brokers: Rc::clone(&self.brokers),
             });
         }
         out
+    }
+
+    /// What happens when the handler throws; and the topics that are read because of it.
+    fn on_failure(&mut self, consumer: &format::Consumer, place: &str) -> OnFailure {
+        let (retry, dead) = (&consumer.retry_topic, &consumer.dead_letter_topic);
+        for (key, topic) in [("retry.topic", retry), ("dead.letter.topic", dead)] {
+            let Some(topic) = topic else { continue };
+            known_topic(self.scenario, &format!("{place}.{key}"), topic, self.mistakes);
+            if consumer.topics.contains(topic) {
+                self.mistakes.add(format!("{place}.{key}"), format!("\"{topic}\" is one of \"topics\""));
+            }
+        }
+        if retry.is_some() && retry == dead {
+            self.mistakes
+                .add(format!("{place}.dead.letter.topic"), "it is the retry topic: nothing would ever be given up");
+        }
+        let place = format!("{place}.producer.config");
+        let producer = checked(&place, ProducerConfig::parse(&consumer.producer_config), self.mistakes);
+        if producer.transactional_id.is_some() {
+            self.mistakes.add(place, "a consumer sends records away without transactions; use a processor");
+        }
+        OnFailure {
+            retries: consumer.retries,
+            retry_topic: retry.clone(),
+            dead_letter_topic: dead.clone(),
+            producer: (retry.is_some() || dead.is_some()).then_some(producer),
+        }
     }
 
     pub fn processors(&mut self) -> Vec<ProcessorAppSetup> {
@@ -147,7 +180,7 @@ impl Apps<'_> {
                 Offsets::After => OffsetsMode::After,
                 Offsets::Before => OffsetsMode::Before,
             },
-            sink: processor.sink.map(dedupe),
+            sink: self.sink_of(processor, place),
             producer,
             consumer,
             transaction_version: self.transaction_version,
@@ -155,15 +188,17 @@ impl Apps<'_> {
             brokers: Rc::clone(&self.brokers),
         }
     }
-}
 
-fn dedupe(word: format::Dedupe) -> Dedupe {
-    match word {
-        format::Dedupe::None => Dedupe::None,
-        format::Dedupe::UniqueKey => Dedupe::UniqueKey,
-        format::Dedupe::Version => Dedupe::Version,
-        format::Dedupe::ProcessedIds => Dedupe::ProcessedIds,
-        format::Dedupe::OffsetWithOutput => Dedupe::OffsetWithOutput,
+    /// A processor's sink answers at once and never fails: what a transaction does then is a story of its own.
+    fn sink_of(&mut self, processor: &format::Processor, place: &str) -> Option<SinkSetup> {
+        let setup = sink::setup(processor.sink.as_ref()?);
+        let (dedupe, window_records, window) = (setup.dedupe, setup.window_records, setup.window);
+        let able = SinkSetup { window_records, window, ..dedupe.into() };
+        if setup != able {
+            let problem = "a processor's sink has \"dedupe\", \"window.records\" and \"window.ms\" only; a consumer's has the rest";
+            self.mistakes.add(format!("{place}.sink"), problem);
+        }
+        Some(able)
     }
 }
 
@@ -238,6 +273,7 @@ mod tests {
             (r#", "producer.config": { "transactional": "x" }"#, "did you mean 'transactional.id'?"),
             (r#", "producer.config": { "transactional.id": "b", "acks": "1" }"#, "without also enabling idempotence"),
             (r#", "name": "mailer""#, "\"mailer\" is taken"),
+            (r#", "sink": { "latency.ms": 5 }"#, "a consumer's has the rest"),
         ];
         for (fields, told) in cases {
             let mistakes = mistakes(fields);

@@ -143,8 +143,18 @@ pub struct Consumer {
     pub commit: Option<Commit>,
     /// Who processes.
     pub hand_over: HandOver,
-    /// What its sink does with repetitions.
-    pub dedupe: Dedupe,
+    /// Its handler gets all that `poll()` returned at once, and makes one request to the sink of it.
+    pub batch: bool,
+    /// The external system on which it acts.
+    pub sink: Sink,
+    /// How often it tries a record again in place when its handler throws.
+    pub retries: u32,
+    /// Where it sends a record then, once; it reads there, too.
+    pub retry_topic: Option<Rc<str>>,
+    /// Where it sends a record that failed for good. Without a topic the exception ends its loop.
+    pub dead_letter_topic: Option<Rc<str>>,
+    /// Settings of the client that sends there.
+    pub producer_config: Properties,
     /// How long after the beginning it starts; none: it is there already.
     pub start: Option<Duration>,
     /// Consumer settings.
@@ -168,14 +178,54 @@ pub struct Processor {
     pub processing: Duration,
     /// When it commits offsets; none: in the transaction with a `transactional.id`, else after.
     pub offsets: Option<Offsets>,
-    /// The external system on which it acts while it processes, and what that does with repetitions.
-    pub sink: Option<Dedupe>,
+    /// The external system on which it acts while it processes.
+    pub sink: Option<Sink>,
     /// How long after the beginning it starts; none: it is there already.
     pub start: Option<Duration>,
     /// Producer settings. `${random.uuid}` in `transactional.id` is drawn anew at each start of the process.
     pub producer_config: Properties,
     /// Consumer settings; `enable.auto.commit` is false unless it is set here.
     pub consumer_config: Properties,
+}
+
+/// The external system on which an application acts.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Sink {
+    /// What it does with repetitions.
+    pub dedupe: Dedupe,
+    /// How many ids a store of processed ids remembers; none (0 in a file): all.
+    pub window_records: Option<u32>,
+    /// For how long it remembers them; none (0 in a file): for ever.
+    pub window: Option<Duration>,
+    /// Whether an id (or an offset) is written in one transaction with the effect.
+    pub atomic: bool,
+    /// What is written first, if they are two.
+    pub first: First,
+    /// How long its reply takes.
+    pub latency: Duration,
+    /// Every how-manieth request it refuses; 0 for none.
+    pub fail_every: u32,
+    /// The reply to every how-manieth request gets lost: the effect happened, the program does not know; 0 for none.
+    pub lose_reply_every: u32,
+    /// Every how-manieth record it never takes; 0 for none.
+    pub poison_every: u32,
+}
+
+impl Default for Sink {
+    /// Quick and reliable, and it knows of no repetitions.
+    fn default() -> Self {
+        Sink {
+            dedupe: Dedupe::None,
+            window_records: None,
+            window: None,
+            atomic: true,
+            first: First::Effect,
+            latency: Duration(0),
+            fail_every: 0,
+            lose_reply_every: 0,
+            poison_every: 0,
+        }
+    }
 }
 
 macro_rules! words {
@@ -258,6 +308,16 @@ words! {
     }
 }
 
+words! {
+    /// What a sink writes first, where effect and identity are written one after the other.
+    First {
+        /// The effect: a crash in between repeats it.
+        Effect = "effect",
+        /// The id, or the offset: a crash in between loses the effect.
+        Id = "id",
+    }
+}
+
 /// Something goes wrong.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Fault {
@@ -335,6 +395,8 @@ words! {
         PartitionsLost = "partitions-lost",
         /// A member left its group.
         MemberLeft = "member-left",
+        /// A record's handler threw an exception.
+        HandlerFailed = "handler-failed",
     }
 }
 

@@ -11,6 +11,7 @@ pub mod link;
 mod parse;
 mod reader;
 mod set;
+mod sink;
 mod trial;
 mod write;
 

@@ -3,6 +3,7 @@
 use super::build::build;
 use super::format::*;
 use super::reader::{Mistake, Mistakes, ROOT, Reader};
+use super::sink;
 use crate::base::{BrokerId, Duration, Time};
 use crate::protocol::{ApiKey, ElectionType};
 use crate::sim::AdminTask;
@@ -141,7 +142,6 @@ fn read_key(r: &mut Reader<'_>) -> Key {
 }
 
 fn read_consumer(r: &mut Reader<'_>) -> Consumer {
-    let dedupe = r.object("sink", |sink| sink.word("dedupe", Dedupe::WORDS, Dedupe::None));
     Consumer {
         name: r.name("name"),
         group: r.text("group"),
@@ -150,7 +150,12 @@ fn read_consumer(r: &mut Reader<'_>) -> Consumer {
         processing: r.millis("processing.ms").unwrap_or(Duration::from_millis(10)),
         commit: r.optional_word("commit", Commit::WORDS),
         hand_over: r.word("hand.over", HandOver::WORDS, HandOver::Inline),
-        dedupe: dedupe.unwrap_or(Dedupe::None),
+        batch: r.flag("batch", false),
+        sink: r.object("sink", sink::read).unwrap_or_default(),
+        retries: r.number("retries", 0, 0, 1_000) as u32,
+        retry_topic: r.text("retry.topic"),
+        dead_letter_topic: r.text("dead.letter.topic"),
+        producer_config: r.properties("producer.config"),
         start: r.millis("start.at.ms"),
         config: r.properties("config"),
     }
@@ -166,7 +171,7 @@ fn read_processor(r: &mut Reader<'_>) -> Processor {
         to: r.texts("to"),
         processing: r.millis("processing.ms").unwrap_or(Duration::from_millis(10)),
         offsets: r.optional_word("offsets", Offsets::WORDS),
-        sink: r.object("sink", |sink| sink.word("dedupe", Dedupe::WORDS, Dedupe::None)),
+        sink: r.object("sink", sink::read),
         start: r.millis("start.at.ms"),
         producer_config: r.properties("producer.config"),
         consumer_config: r.properties("consumer.config"),

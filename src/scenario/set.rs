@@ -62,13 +62,18 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
     }
     if let Some(i) = scenario.consumers.iter().position(|c| &*c.name == name) {
         return match key {
-            "processing.ms" | "commit" | "hand.over" | "group" | "start.at.ms" => {
-                set_field(scenario, &place, |json| json["consumers"][i][key] = number_or_text(value))
+            "processing.ms" | "commit" | "hand.over" | "group" | "assign" | "start.at.ms" | "batch" | "retries"
+            | "retry.topic" | "dead.letter.topic" => {
+                set_field(scenario, &place, |json| json["consumers"][i][key] = plain(value))
             }
-            "dedupe" | "sink.dedupe" => {
-                set_field(scenario, &place, |json| json["consumers"][i]["sink"] = json!({ "dedupe": value }))
+            _ if sink_key(key).is_some() => {
+                let key = sink_key(key).unwrap_or(key);
+                set_field(scenario, &place, |json| json["consumers"][i]["sink"][key] = plain(value))
             }
-            _ => put(&mut scenario.consumers[i].config, consumer_keys(), &place, key, value),
+            _ => match key.strip_prefix("producer.") {
+                Some(key) => put(&mut scenario.consumers[i].producer_config, producer_keys(), &place, key, value),
+                None => put(&mut scenario.consumers[i].config, consumer_keys(), &place, key, value),
+            },
         };
     }
     if let Some(i) = scenario.processors.iter().position(|p| &*p.name == name) {
@@ -88,14 +93,14 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
 fn set_of_processor(scenario: &mut Scenario, i: usize, place: &str, key: &str, value: &str) -> Result<(), Mistake> {
     let list = || Value::from_iter(value.split(',').map(str::trim));
     match key {
-        "processing.ms" | "offsets" | "group" | "start.at.ms" => {
-            return set_field(scenario, place, |json| json["processors"][i][key] = number_or_text(value));
+        "processing.ms" | "offsets" | "group" | "assign" | "start.at.ms" => {
+            return set_field(scenario, place, |json| json["processors"][i][key] = plain(value));
         }
         "from" | "to" => return set_field(scenario, place, |json| json["processors"][i][key] = list()),
-        "dedupe" | "sink.dedupe" => {
-            return set_field(scenario, place, |json| json["processors"][i]["sink"] = json!({ "dedupe": value }));
-        }
         _ => {}
+    }
+    if let Some(key) = sink_key(key) {
+        return set_field(scenario, place, |json| json["processors"][i]["sink"][key] = plain(value));
     }
     let processor = &mut scenario.processors[i];
     let of = |client: &str| key.strip_prefix(client).map(|rest| rest.strip_prefix("config.").unwrap_or(rest));
@@ -122,6 +127,20 @@ fn set_field(scenario: &mut Scenario, place: &str, change: impl FnOnce(&mut Valu
     let changed = super::parse_value(json).map_err(|mut all| mistake(place, all.remove(0).problem))?;
     *scenario = changed;
     Ok(())
+}
+
+/// `window.records` of `sink.window.records`; what is most often asked for goes without.
+fn sink_key(key: &str) -> Option<&str> {
+    if key == "dedupe" { Some(key) } else { key.strip_prefix("sink.") }
+}
+
+/// As JSON would spell it; nothing for the default.
+fn plain(value: &str) -> Value {
+    match value {
+        "" => Value::Null,
+        "true" | "false" => Value::Bool(value == "true"),
+        _ => number_or_text(value),
+    }
 }
 
 fn number_or_text(value: &str) -> Value {
@@ -235,7 +254,10 @@ mod tests {
             set(&mut scenario, assignment).expect(assignment);
         }
         let billing = &scenario.processors[0];
-        assert_eq!((billing.offsets, billing.sink), (Some(Offsets::After), Some(Dedupe::UniqueKey)));
+        assert_eq!(
+            (billing.offsets, billing.sink.as_ref().map(|sink| sink.dedupe)),
+            (Some(Offsets::After), Some(Dedupe::UniqueKey))
+        );
         assert_eq!(billing.to, ["invoices".into(), "audit".into()]);
         assert_eq!(billing.start, Some(crate::base::Duration::from_millis(250)));
         let producer = [

@@ -2,6 +2,7 @@
 
 use super::format::*;
 use super::parse::VERSION;
+use super::sink;
 use crate::base::config::Properties;
 use crate::base::{BrokerId, Duration};
 use crate::protocol::ElectionType;
@@ -43,7 +44,7 @@ pub fn to_json(scenario: &Scenario) -> Value {
     Value::Object(out)
 }
 
-fn insert(out: &mut Map<String, Value>, key: &str, value: Option<Value>) {
+pub(super) fn insert(out: &mut Map<String, Value>, key: &str, value: Option<Value>) {
     if let Some(value) = value {
         out.insert(key.to_owned(), value);
     }
@@ -58,7 +59,7 @@ fn settings(out: &mut Map<String, Value>, key: &str, config: &Properties) {
     insert(out, key, (!config.is_empty()).then(|| json!(config)));
 }
 
-fn millis(span: Duration) -> Value {
+pub(super) fn millis(span: Duration) -> Value {
     if span.0.is_multiple_of(1_000) {
         return json!(span.as_millis());
     }
@@ -111,9 +112,14 @@ fn consumer(consumer: &Consumer) -> Value {
     if consumer.hand_over != HandOver::Inline {
         out.insert("hand.over".into(), json!(consumer.hand_over.word()));
     }
-    if consumer.dedupe != Dedupe::None {
-        out.insert("sink".into(), json!({ "dedupe": consumer.dedupe.word() }));
+    if consumer.sink != Sink::default() {
+        out.insert("sink".into(), sink::write(&consumer.sink));
     }
+    insert(&mut out, "batch", consumer.batch.then_some(Value::Bool(true)));
+    insert(&mut out, "retries", (consumer.retries > 0).then(|| json!(consumer.retries)));
+    insert(&mut out, "retry.topic", consumer.retry_topic.as_deref().map(Value::from));
+    insert(&mut out, "dead.letter.topic", consumer.dead_letter_topic.as_deref().map(Value::from));
+    settings(&mut out, "producer.config", &consumer.producer_config);
     insert(&mut out, "start.at.ms", consumer.start.map(millis));
     settings(&mut out, "config", &consumer.config);
     Value::Object(out)
@@ -128,7 +134,7 @@ fn processor(processor: &Processor) -> Value {
     out.insert("to".into(), json!(processor.to));
     out.insert("processing.ms".into(), millis(processor.processing));
     insert(&mut out, "offsets", processor.offsets.map(|offsets| json!(offsets.word())));
-    insert(&mut out, "sink", processor.sink.map(|dedupe| json!({ "dedupe": dedupe.word() })));
+    insert(&mut out, "sink", processor.sink.as_ref().map(sink::write));
     insert(&mut out, "start.at.ms", processor.start.map(millis));
     settings(&mut out, "producer.config", &processor.producer_config);
     settings(&mut out, "consumer.config", &processor.consumer_config);

@@ -172,7 +172,8 @@ fn concerns(event: &Event, record: RecordId, last_topic: u32) -> bool {
         | Event::SendFailed { record: it, .. }
         | Event::Delivered { record: it, .. }
         | Event::Processing { record: it, .. }
-        | Event::Processed { record: it, .. } => *it == record,
+        | Event::Processed { record: it, .. }
+        | Event::HandlerFailed { record: it, .. } => *it == record,
         Event::BatchSent { records, .. } | Event::Retry { records, .. } => records.contains(&record),
         Event::Appended { partition, batch, .. } | Event::DuplicateIgnored { partition, batch, .. } => {
             partition.topic.0 <= last_topic && records_of(batch).any(|it| it == record)
@@ -242,7 +243,7 @@ fn mark_of(event: &Event) -> Option<(MarkKind, Option<RecordId>)> {
         Event::Truncated { .. } => (MarkKind::Truncated, None),
         Event::Processed { record, .. } => (MarkKind::Processed, Some(*record)),
         Event::OffsetsCommitted { .. } => (MarkKind::Committed, None),
-        Event::SendFailed { record, .. } => (MarkKind::Error, Some(*record)),
+        Event::SendFailed { record, .. } | Event::HandlerFailed { record, .. } => (MarkKind::Error, Some(*record)),
         Event::RequestFailed { .. } => (MarkKind::Error, None),
         _ => return None,
     })

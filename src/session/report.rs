@@ -82,6 +82,9 @@ pub struct LedgerReport {
     pub reordered: Vec<u32>,
     /// Of an aborted transaction, yet processed.
     pub aborted_read: Vec<u32>,
+    /// Given up by a consumer: they lie in its dead letter topic, and their effect did not happen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dead_lettered: Vec<u32>,
 }
 
 /// A partition at the end.
@@ -173,6 +176,7 @@ impl Report {
             ("twice in the log", &ledger.log_duplicated),
             ("reordered", &ledger.reordered),
             ("aborted, yet read", &ledger.aborted_read),
+            ("in the dead letter topic", &ledger.dead_lettered),
         ];
         for (name, records) in lists.into_iter().filter(|(_, records)| !records.is_empty()) {
             let _ = writeln!(out, "  {name}: {}", joined(records));
@@ -214,6 +218,7 @@ impl LedgerReport {
             log_duplicated: ids(&verdict.log_duplicated),
             reordered: ids(&verdict.reordered),
             aborted_read: ids(&verdict.aborted_read),
+            dead_lettered: ids(&verdict.dead_lettered),
         }
     }
 }
@@ -280,6 +285,7 @@ fn stories(trial: &Trial, verdict: &Verdict) -> Vec<(u32, Vec<String>)> {
         &verdict.lost,
         &verdict.duplicated,
         &verdict.aborted_read,
+        &verdict.dead_lettered,
         &verdict.log_duplicated,
         &verdict.reordered,
     ];
@@ -330,6 +336,7 @@ fn sentence(kind: &StoryKind) -> String {
         StoryKind::TransactionCommitted(offset) => format!("a marker commits its transaction (offset {offset})"),
         StoryKind::TransactionAborted(offset) => format!("a marker aborts its transaction (offset {offset})"),
         StoryKind::ReadUncommitted(offset) => format!("poll() returned it uncommitted (offset {offset})"),
+        StoryKind::HandlerFailed(error) => format!("its handler threw {}", error.name()),
         StoryKind::TakenBack => "aborts its transaction on purpose".to_owned(),
     }
 }

@@ -123,6 +123,8 @@ pub enum EventKind {
     PartitionsLost,
     /// A member left its group.
     MemberLeft,
+    /// A record's handler threw an exception.
+    HandlerFailed,
 }
 
 impl EventKind {
@@ -147,6 +149,7 @@ impl EventKind {
         (EventKind::PartitionsRevoked, "partitions-revoked"),
         (EventKind::PartitionsLost, "partitions-lost"),
         (EventKind::MemberLeft, "member-left"),
+        (EventKind::HandlerFailed, "handler-failed"),
     ];
 
     /// The kind of that name.
@@ -167,6 +170,7 @@ impl EventKind {
             Event::Delivered { .. } => Some(EventKind::Delivered),
             Event::Processing { .. } => Some(EventKind::Processing),
             Event::Processed { .. } => Some(EventKind::Processed),
+            Event::HandlerFailed { .. } => Some(EventKind::HandlerFailed),
             Event::OffsetsCommitted { .. } => Some(EventKind::OffsetsCommitted),
             Event::Sent { .. } => Some(EventKind::Sent),
             Event::TransactionsInitialized { .. } => Some(EventKind::TransactionsInitialized),

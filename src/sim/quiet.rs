@@ -52,9 +52,8 @@ pub(super) fn has_read_all(world: &World, reader: Option<&Consumer>, topics: &[R
         Some(group) => members(world, group.group()).collect(),
         None => vec![client],
     };
-    let read_up_to = |partition, end| {
-        readers.iter().any(|reader| reader.positions().any(|position| position == (partition, end)))
-    };
+    let read_up_to =
+        |partition, end| readers.iter().any(|reader| reader.positions().any(|position| position == (partition, end)));
     topics.iter().filter_map(|name| image.topic_id(name)).all(|topic| {
         (0..image.partition_count(topic)).map(|index| TopicPartition::new(topic, index)).all(
             |partition| match last_word(world, partition) {

@@ -82,6 +82,10 @@ fn starts(node: &AnyNode) -> Time {
     }
 }
 
+fn start_times(engine: &Engine<AnyNode>) -> Vec<(NodeId, Time)> {
+    engine.node_ids().zip(engine.nodes.iter().map(|slot| starts(&slot.node))).collect()
+}
+
 /// Why a world could not be made: a topic could not be created.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("topic {topic} could not be created: {error}")]
@@ -161,9 +165,8 @@ impl World {
         engine.counting = false;
         engine.tracer.enabled = false;
         engine.last_topic = u32::try_from(setup.topics.len()).expect("invariant: topic ids have 32 bits");
-        for (node, it) in engine.node_ids().zip(engine.nodes.iter().map(|slot| starts(&slot.node)).collect::<Vec<_>>())
-        {
-            engine.start_at(node, it);
+        for (node, at) in start_times(&engine).into_iter().filter(|(_, at)| *at == Time::ZERO) {
+            engine.start_at(node, at);
         }
         for fault in &setup.faults {
             engine.plan_fault(fault.clone());
@@ -192,16 +195,25 @@ impl World {
     }
 
     fn boot(&mut self) -> Result<(), BootError> {
+        // Applications come when the topics are there: what they make the cluster create is numbered after these.
+        while self.missing_topic().is_some() && self.engine.step_before(Time::ORIGIN) {}
+        for (node, at) in start_times(&self.engine).into_iter().filter(|(_, at)| *at > Time::ZERO) {
+            self.engine.start_at(node, at.max(self.engine.now));
+        }
         while self.engine.step_before(Time::ORIGIN) {}
         self.engine.recorded.clear();
         self.engine.now = Time::ORIGIN;
         self.engine.counting = true;
         self.engine.tracer.enabled = true;
-        let failure = self.engine.nodes.iter().find_map(|slot| match &slot.node {
+        self.missing_topic().map_or(Ok(()), |(topic, error)| Err(BootError { topic, error }))
+    }
+
+    /// The first topic of the setup that is not created, and why.
+    fn missing_topic(&self) -> Option<(Rc<str>, ErrorCode)> {
+        self.engine.nodes.iter().find_map(|slot| match &slot.node {
             AnyNode::Admin(admin) => admin.failure(),
             _ => None,
-        });
-        failure.map_or(Ok(()), |(topic, error)| Err(BootError { topic, error }))
+        })
     }
 
     // ---- running ----

@@ -1,5 +1,7 @@
 //! Changing a scenario: settings, workload, guarantees, "try next". Everything gives back a new scenario or says why not.
 
+mod sink;
+
 use super::i18n::Texts;
 use delivery_lab::base::Duration;
 use delivery_lab::base::config::{
@@ -164,9 +166,9 @@ pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
                 number("processing.ms", it.processing.as_millis(), 0, 600_000),
                 WorkField { key: "offsets", value: word, kind: WorkKind::Words(offsets) },
             ];
-            fields.extend(it.sink.map(|sink| WorkField {
+            fields.extend(it.sink.as_ref().map(|sink| WorkField {
                 key: "sink.dedupe",
-                value: sink.word().to_owned(),
+                value: sink.dedupe.word().to_owned(),
                 kind: words(Dedupe::WORDS),
             }));
             fields.extend(it.start.map(|start| number("start.at.ms", start.as_millis(), 0, 600_000)));
@@ -180,12 +182,22 @@ pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
             if it.commit.is_none() {
                 commits.insert(0, "");
             }
-            vec![
+            let mut fields = vec![
                 number("processing.ms", it.processing.as_millis(), 0, 600_000),
                 WorkField { key: "commit", value: commit, kind: WorkKind::Words(commits) },
                 WorkField { key: "hand.over", value: it.hand_over.word().to_owned(), kind: words(HandOver::WORDS) },
-                WorkField { key: "sink.dedupe", value: it.dedupe.word().to_owned(), kind: words(Dedupe::WORDS) },
-            ]
+                sink::flag("batch", it.batch),
+                number("retries", it.retries.into(), 0, 1_000),
+            ];
+            for (key, topic) in [("retry.topic", &it.retry_topic), ("dead.letter.topic", &it.dead_letter_topic)] {
+                fields.extend(topic.as_ref().map(|topic| WorkField {
+                    key,
+                    value: topic.to_string(),
+                    kind: WorkKind::Text,
+                }));
+            }
+            fields.extend(sink::fields(&it.sink));
+            fields
         }
         Place::Topic(at) => {
             let it = &scenario.topics[at];

@@ -224,7 +224,15 @@ pub(super) fn sink(sink: &Sink) -> SinkView {
     let rows = recent.map(|row| SinkRow { record: row.record.0, effects: row.effects, refused: row.refused });
     let mut rows: Vec<_> = rows.collect();
     rows.reverse();
-    SinkView { dedupe: Rc::from(dedupe), rows }
+    // A store that forgets says after how much.
+    let setup = sink.setup();
+    let window = setup.has_store().then_some((setup.window_records, setup.window));
+    let dedupe = match window {
+        Some((Some(records), _)) => Rc::from(format!("{dedupe} · {records}")),
+        Some((None, Some(span))) => Rc::from(format!("{dedupe} · {} ms", span.as_millis())),
+        _ => Rc::from(dedupe),
+    };
+    SinkView { dedupe, rows }
 }
 
 fn consumer_activity(app: &ConsumerApp) -> Activity {

@@ -104,6 +104,9 @@ fn status(run: &Run, record: RecordId, life: &Life, marks: &Marks) -> RowStatus 
         return if life.failed.is_some() { RowStatus::Refused } else { RowStatus::Lost };
     }
     let (fewest, most) = run.ledger.effects_of(life);
+    if fewest == 0 && run.ledger.is_dead_lettered(life) {
+        return RowStatus::DeadLettered;
+    }
     match () {
         () if life.aborted_read => RowStatus::AbortedRead,
         () if most > 1 => RowStatus::Duplicated,

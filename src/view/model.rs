@@ -425,7 +425,7 @@ pub struct PositionView {
 /// A sink: where effects happen.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct SinkView {
-    /// `none`, `unique-key`, …
+    /// `none`, `unique-key`, …; of a store with a window also that: `processed-ids · 3`.
     pub dedupe: Rc<str>,
     /// In order of first arrival.
     pub rows: Vec<SinkRow>,

@@ -70,6 +70,8 @@ pub enum RowStatus {
     Once,
     /// Its producer aborted its transaction on purpose, and nobody acted on it.
     TakenBack,
+    /// Its handler failed for good; it lies in the dead letter topic.
+    DeadLettered,
     /// In the log twice, not yet processed twice.
     LogDuplicated,
     /// Its effect happened more than once.

@@ -34,7 +34,8 @@ fn commit(cluster: &mut Cluster, broker: i32, partition: TopicPartition, offset:
 }
 
 fn committed(cluster: &mut Cluster, broker: i32, partition: TopicPartition) -> (ErrorCode, Option<i64>) {
-    let request = OffsetFetchRequest { group: "mail".into(), partitions: vec![partition], require_stable: true };
+    let request =
+        OffsetFetchRequest { group: "mail".into(), partitions: vec![partition], require_stable: true, member: None };
     let Response::OffsetFetch(response) = cluster.call(broker, Request::OffsetFetch(request)) else { panic!() };
     (response.error, response.partitions.first().map(|partition| partition.offset))
 }

@@ -36,7 +36,8 @@ fn commit(cluster: &mut Cluster, broker: i32, partition: TopicPartition, produce
 }
 
 fn fetch(cluster: &mut Cluster, broker: i32, partition: TopicPartition) -> (ErrorCode, i64) {
-    let request = OffsetFetchRequest { group: "mail".into(), partitions: vec![partition], require_stable: true };
+    let request =
+        OffsetFetchRequest { group: "mail".into(), partitions: vec![partition], require_stable: true, member: None };
     let Response::OffsetFetch(response) = cluster.call(broker, Request::OffsetFetch(request)) else { panic!() };
     (response.partitions[0].error, response.partitions[0].offset)
 }

@@ -79,6 +79,7 @@ pub fn request(send: &Send, names: &mut Names, reader: &Reader<'_>) -> Option<Re
                 group: text(group, "groupId"),
                 partitions: bare(group, "topics", "partitionIndexes", names, reader),
                 require_stable: body["requireStable"] == true,
+                member: group["memberId"].as_str().map(|id| (id.into(), reader.int(group, "memberEpoch", -1))),
             }),
             _ => return Some(Err(Refusal("an OffsetFetch of the engine is of one group and names partitions"))),
         },

@@ -111,6 +111,20 @@ fn s10_siblings_a_sink_with_a_unique_key_or_not_sending_again() {
     on_a_dozen_seeds("restart-resend", &["shop.resend=never"], |report| report.ledger.log_duplicated.is_empty());
 }
 
+/// What the program does not know to be committed is aborted by `initTransactions()` before it is sent again. (A crash after
+/// the commit and before its answer leaves a duplicate: where the program stands has to be part of the transaction, too.)
+#[test]
+fn s10_sibling_a_transactional_id_takes_the_first_copy_back() {
+    let set = ["shop.transactional.id=shop-1", "mailer.isolation.level=read_committed"];
+    on_a_dozen_seeds("restart-resend", &set, |report| {
+        let ledger = &report.ledger;
+        report.guarantee.claimed == "exactly-once"
+            && report.guarantee.holds
+            && ledger.appended == 21
+            && ledger.processed == 20
+    });
+}
+
 #[test]
 fn s11_forgotten_producer_is_believed_at_any_sequence() {
     let report = run("forgotten-producer", &[]);

@@ -1,11 +1,13 @@
 //! What a crash costs, by commit mode and hand-over, against a broker that answers from a list.
 
 use super::*;
-use crate::app::WORKER_QUEUE_CAPACITY;
+use crate::app::{OnFailure, SinkSetup, WORKER_QUEUE_CAPACITY, Writes};
 use crate::base::Duration;
 use crate::base::config::{ConsumerConfig, Properties};
 use crate::client::consumer::fake::{BROKER, CLIENT, Fake, TP, batch};
 use crate::protocol::ApiKey;
+
+mod handler;
 
 type Lab = Fake<ConsumerApp>;
 
@@ -29,7 +31,9 @@ fn setup(commit: CommitMode, settings: &[(&str, &str)]) -> ConsumerAppSetup {
         processing: Duration::from_millis(20),
         commit,
         hand_over: HandOver::Inline,
-        dedupe: Dedupe::None,
+        batch: false,
+        sink: Dedupe::None.into(),
+        on_failure: OnFailure::default(),
         config: config(settings),
         start: None,
         brokers: [BROKER].into(),
@@ -192,7 +196,7 @@ fn without_a_group_a_restart_begins_again() {
 #[test]
 fn a_sink_that_recognises_repetitions_cures_them() {
     for dedupe in [Dedupe::UniqueKey, Dedupe::Version, Dedupe::ProcessedIds, Dedupe::OffsetWithOutput] {
-        let setup = ConsumerAppSetup { dedupe, ..manual(CommitMode::AfterSync) };
+        let setup = ConsumerAppSetup { sink: dedupe.into(), ..manual(CommitMode::AfterSync) };
         let outcomes = crash_everywhere(&setup);
         assert!(outcomes.iter().all(|outcome| !repeats(outcome) && !loses(outcome)), "{dedupe:?}");
     }
@@ -200,7 +204,7 @@ fn a_sink_that_recognises_repetitions_cures_them() {
 
 #[test]
 fn offsets_in_the_sink_decide_where_a_restart_begins() {
-    let setup = ConsumerAppSetup { dedupe: Dedupe::OffsetWithOutput, ..manual(CommitMode::AfterSync) };
+    let setup = ConsumerAppSetup { sink: Dedupe::OffsetWithOutput.into(), ..manual(CommitMode::AfterSync) };
     let mut lab = lab(setup);
     lab.run_to(|event| matches!(event, Event::Processed { record: RecordId(1), .. }));
     lab.crash_and_restart();

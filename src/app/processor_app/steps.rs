@@ -135,7 +135,7 @@ impl ProcessorApp {
     fn finish_record(&mut self, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         if let Some(record) = running.batch.front() {
-            take_effect(self.sink.as_mut(), record, out);
+            take_effect(self.sink.as_mut(), now, record, out);
         }
         running.sent = 0;
         running.pause(Doing::Processed, now, out);
@@ -234,11 +234,11 @@ impl Running {
 }
 
 /// The handler is done with a record: its effect happens in the sink, if there is one and it does not recognise a repetition.
-fn take_effect(sink: Option<&mut Sink>, input: &ConsumerRecord, out: &mut Outbox<'_>) {
+fn take_effect(sink: Option<&mut Sink>, now: Time, input: &ConsumerRecord, out: &mut Outbox<'_>) {
     let Some(record) = input.id else { return };
     let (partition, offset) = (input.partition, input.record.offset);
     let write = SinkWrite { record, partition, offset, key: input.record.key.as_ref() };
-    if sink.is_none_or(|sink| sink.apply(&write)) {
+    if sink.is_none_or(|sink| sink.apply(now, &write)) {
         out.emit(Event::Processed { record, partition, offset });
     }
 }

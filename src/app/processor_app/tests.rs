@@ -29,7 +29,7 @@ fn setup(offsets: OffsetsMode) -> ProcessorAppSetup {
         to: vec!["invoices".into()],
         processing: Duration::from_millis(20),
         offsets,
-        sink: Some(Dedupe::None),
+        sink: Some(Dedupe::None.into()),
         producer: ProducerConfig::parse(&Properties::new()).expect("defaults are valid"),
         consumer: ConsumerConfig::parse(&consumer).expect("valid settings"),
         transaction_version: 2,

@@ -7,11 +7,13 @@ use crate::broker::context::Context;
 use crate::broker::replica_manager::ReplicaManager;
 use crate::coordinator::batch_of;
 use crate::coordinator::group::GroupShard;
-use crate::coordinator::group::classic::Work;
+use crate::coordinator::group::classic::{AfterWrite, Work};
+use crate::coordinator::group::consumer::Surroundings;
 use crate::node::RequestContext;
 use crate::protocol::{
-    ErrorCode, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
-    LeaveGroupResponse, Response, SyncGroupRequest, SyncGroupResponse,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, HeartbeatRequest, HeartbeatResponse,
+    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, Response, SyncGroupRequest,
+    SyncGroupResponse,
 };
 use std::rc::Rc;
 
@@ -92,6 +94,45 @@ impl GroupCoordinator {
         }
     }
 
+    /// Handles ConsumerGroupHeartbeat.
+    pub fn consumer_heartbeat(
+        &mut self,
+        context: RequestContext,
+        request: &ConsumerGroupHeartbeatRequest,
+        replicas: &mut ReplicaManager,
+        ctx: &mut Context<'_, '_>,
+    ) {
+        let (id, shard) = match self.shard_of(&request.group, ctx) {
+            Ok(found) => found,
+            Err(error) => {
+                let error = if error == ErrorCode::InvalidGroupId { ErrorCode::InvalidRequest } else { error };
+                let response = ConsumerGroupHeartbeatResponse::failed(error);
+                return respond(context, Response::ConsumerGroupHeartbeat(response), ctx);
+            }
+        };
+        let (records, response) = shard.group.consumer_heartbeat(request, surroundings(ctx));
+        if let Some(deadline) = shard.group.deadline() {
+            self.arm(deadline, ctx);
+        }
+        let batch = (!records.is_empty()).then(|| (batch_of(&records, ctx.now.wall_clock_ms()), None));
+        self.write(id, batch, Answer::Ready(context, Response::ConsumerGroupHeartbeat(response)), replicas, ctx);
+    }
+
+    /// Removes members of the consumer protocol that are silent, or do not give up what they must.
+    pub(super) fn expire_consumers(
+        &mut self,
+        id: TopicPartition,
+        replicas: &mut ReplicaManager,
+        ctx: &mut Context<'_, '_>,
+    ) {
+        while let Some(shard) = self.shards.get_mut(&id).map(Rc::make_mut)
+            && let Some(records) = shard.group.consumers.expire_one(surroundings(ctx))
+        {
+            let batch = batch_of(&records, ctx.now.wall_clock_ms());
+            self.write(id, Some((batch, None)), Answer::Written(AfterWrite::Emptied), replicas, ctx);
+        }
+    }
+
     /// Lets the groups of a shard do something, and does what they want done.
     pub(super) fn with_members<R>(
         &mut self,
@@ -104,7 +145,7 @@ impl GroupCoordinator {
         let mut work = Work::new(ctx.now, ctx.config, ctx.out.random());
         let result = run(&mut shard.group, &mut work);
         let (answers, writes) = (work.answers, work.writes);
-        if let Some(deadline) = shard.group.groups.deadline() {
+        if let Some(deadline) = shard.group.deadline() {
             self.arm(deadline, ctx);
         }
         answers.into_iter().for_each(|(context, response)| respond(context, response, ctx));
@@ -114,4 +155,8 @@ impl GroupCoordinator {
         }
         Some(result)
     }
+}
+
+fn surroundings<'a>(ctx: &Context<'a, '_>) -> Surroundings<'a> {
+    Surroundings { now: ctx.now, config: ctx.config, image: ctx.image }
 }

@@ -17,6 +17,8 @@ use super::context::Context;
 use super::replica_manager::{CoordinatorNews, PendingOffsets, ReplicaManager};
 use crate::base::config::BrokerConfig;
 use crate::base::{SortedMap, Time, TopicPartition};
+use crate::coordinator::batch_of;
+use crate::coordinator::group::classic::AfterWrite;
 use crate::coordinator::group::{GroupShard, OffsetsShard};
 use crate::coordinator::partition_for;
 use crate::log::{AppendContext, AppendOrigin, VerificationGuard};
@@ -87,6 +89,9 @@ impl GroupCoordinator {
             }
         }
         if let Some(shard) = self.shards.get_mut(&id).map(Rc::make_mut) {
+            if let Some((batch, _)) = &batch {
+                shard.appended(batch);
+            }
             shard.waiting.push_back(Waiting { required, deadline, answer });
         }
         self.arm(deadline, ctx);
@@ -119,9 +124,14 @@ impl GroupCoordinator {
             CoordinatorNews::Elected(id) => {
                 self.unload(id, ctx);
                 let Some(partition) = replicas.partition(id) else { return };
-                let shard = Shard::load(GroupShard::new(self.metadata_max_bytes), partition.log());
+                let cleanup_at = ctx.now + ctx.config.offsets_retention_check_interval_ms;
+                let shard = Shard::load(GroupShard::new(self.metadata_max_bytes), partition.log(), cleanup_at);
                 self.shards.insert(id, Rc::new(shard));
-                self.with_members(id, replicas, ctx, |group, work| group.groups.loaded(work));
+                self.arm(cleanup_at, ctx);
+                self.with_members(id, replicas, ctx, |group, work| {
+                    group.groups.loaded(work);
+                    group.consumers.loaded(work.now, work.config);
+                });
                 self.catch_up(id, replicas, ctx);
             }
         }
@@ -145,7 +155,7 @@ impl GroupCoordinator {
             match waiting.answer {
                 Answer::Ready(context, response) => respond(context, response, ctx),
                 Answer::Fetch(context, request) => {
-                    let response = shard.group.offsets.fetch(&request, ctx.image);
+                    let response = shard.group.fetch(&request, ctx.image);
                     respond(context, Response::OffsetFetch(response), ctx);
                 }
                 Answer::Written(then) => {
@@ -182,14 +192,29 @@ impl GroupCoordinator {
                     self.fail(id, late, ErrorCode::CoordinatorNotAvailable, replicas, ctx);
                 }
             }
-            let due = self.shards.get(&id).and_then(|shard| shard.group.groups.deadline());
+            let due = self.shards.get(&id).and_then(|shard| shard.group.deadline());
             if due.is_some_and(|due| due <= ctx.now) {
+                self.expire_consumers(id, replicas, ctx);
                 self.with_members(id, replicas, ctx, |group, work| group.groups.expire(work));
             }
+            self.cleanup(id, replicas, ctx);
         }
         if let Some(deadline) = self.shards.values().filter_map(|shard| shard.deadline()).min() {
             self.arm(deadline, ctx);
         }
+    }
+
+    /// Forgets what has expired, each `offsets.retention.check.interval.ms`.
+    fn cleanup(&mut self, id: TopicPartition, replicas: &mut ReplicaManager, ctx: &mut Context<'_, '_>) {
+        let Some(shard) = self.shards.get_mut(&id).filter(|shard| shard.cleanup_at <= ctx.now) else { return };
+        let shard = Rc::make_mut(shard);
+        shard.cleanup_at = ctx.now + ctx.config.offsets_retention_check_interval_ms;
+        let records = shard.group.cleanup(ctx.config.offsets_retention_minutes, ctx.now);
+        if records.is_empty() {
+            return;
+        }
+        let batch = batch_of(&records, ctx.now.wall_clock_ms());
+        self.write(id, Some((batch, None)), Answer::Written(AfterWrite::Emptied), replicas, ctx);
     }
 
     fn late(&mut self, id: TopicPartition, now: Time) -> Option<Answer> {

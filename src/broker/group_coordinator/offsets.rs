@@ -94,7 +94,7 @@ impl GroupCoordinator {
         if request.require_stable {
             return self.write(id, None, Answer::Fetch(context, request.clone()), replicas, ctx);
         }
-        let response = shard.group.offsets.fetch(request, ctx.image);
+        let response = shard.group.fetch(request, ctx.image);
         respond(context, Response::OffsetFetch(response), ctx);
     }
 }

@@ -8,9 +8,10 @@ use crate::coordinator::records_of;
 use crate::log::UnifiedLog;
 use crate::node::RequestContext;
 use crate::protocol::{
-    ErrorCode, HeartbeatResponse, LeaveGroupResponse, OffsetCommitResponse, OffsetCommitResult, OffsetFetchRequest,
-    OffsetFetchResponse, Response, TxnOffsetCommitResponse,
+    ConsumerGroupHeartbeatResponse, ErrorCode, HeartbeatResponse, LeaveGroupResponse, OffsetCommitResponse,
+    OffsetCommitResult, OffsetFetchRequest, OffsetFetchResponse, Response, TxnOffsetCommitResponse,
 };
+use crate::record::RecordBatch;
 use std::collections::VecDeque;
 
 /// The coordinator of one partition.
@@ -19,6 +20,8 @@ pub(super) struct Shard {
     pub group: GroupShard,
     replayed_to: Offset,
     pub waiting: VecDeque<Waiting>,
+    /// When to look for offsets that have expired.
+    pub cleanup_at: Time,
 }
 
 /// Something that waits until what it rests on is committed.
@@ -41,16 +44,16 @@ pub(super) enum Answer {
 
 impl Shard {
     /// Takes over a partition: members are loaded up to the end of the log, as in Kafka; offsets follow the high watermark.
-    pub fn load(mut group: GroupShard, log: &UnifiedLog) -> Shard {
+    pub fn load(mut group: GroupShard, log: &UnifiedLog, cleanup_at: Time) -> Shard {
         let replayed_to = log.log_start_offset();
         for batch in log.batches_from(replayed_to) {
             for (offset, record) in records_of(batch).unwrap_or_default() {
                 if offset >= replayed_to {
-                    let _ = group.groups.load(&record);
+                    group.load(&record);
                 }
             }
         }
-        Shard { group, replayed_to, waiting: VecDeque::new() }
+        Shard { group, replayed_to, waiting: VecDeque::new(), cleanup_at }
     }
 
     /// The partition is led elsewhere: what to tell to whom.
@@ -60,6 +63,11 @@ impl Shard {
         self.group.groups.unload(&mut work);
         answers.append(&mut work.answers);
         answers
+    }
+
+    /// What stands in the log of groups takes effect at once, as in Kafka.
+    pub fn appended(&mut self, batch: &RecordBatch) {
+        records_of(batch).unwrap_or_default().iter().for_each(|(_, record)| self.group.appended(record));
     }
 
     /// Offsets follow the high watermark.
@@ -76,7 +84,7 @@ impl Shard {
     /// The earliest moment at which something fails or happens by itself.
     pub fn deadline(&self) -> Option<Time> {
         let waiting = self.waiting.front().map(|waiting| waiting.deadline);
-        [waiting, self.group.groups.deadline()].into_iter().flatten().min()
+        [waiting, self.group.deadline(), Some(self.cleanup_at)].into_iter().flatten().min()
     }
 }
 
@@ -104,6 +112,9 @@ fn failed(response: Response, error: ErrorCode) -> Response {
             Response::TxnOffsetCommit(TxnOffsetCommitResponse { partitions })
         }
         Response::Heartbeat(_) => Response::Heartbeat(HeartbeatResponse { error }),
+        Response::ConsumerGroupHeartbeat(_) => {
+            Response::ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse::failed(error))
+        }
         Response::LeaveGroup(_) => Response::LeaveGroup(LeaveGroupResponse { error, members: Vec::new() }),
         other => other,
     }

@@ -113,7 +113,7 @@ impl Lab {
 
     pub fn fetch(&mut self) -> (ErrorCode, i64) {
         let (group, context) = ("mail".into(), self.bench.context());
-        let request = OffsetFetchRequest { group, partitions: vec![ID], require_stable: true };
+        let request = OffsetFetchRequest { group, partitions: vec![ID], require_stable: true, member: None };
         self.run(|group, replicas, ctx| group.fetch(context, &request, replicas, ctx));
         match self.bench.responses.get(&context.correlation_id) {
             Some(Response::OffsetFetch(response)) => (response.partitions[0].error, response.partitions[0].offset),

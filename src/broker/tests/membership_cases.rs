@@ -206,3 +206,18 @@ fn who_waits_is_told_when_the_coordinator_resigns() {
     lab.replicate(end);
     assert_eq!(lab.error(beat), Some(ErrorCode::None));
 }
+
+#[test]
+fn offsets_and_groups_expire() {
+    let mut lab =
+        Lab::new(&[1], &[("offsets.retention.minutes", "1"), ("offsets.retention.check.interval.ms", "30000")]);
+    let (id, _) = with_member(&mut lab);
+    assert_eq!(commit(&mut lab, &id, 1), Some(ErrorCode::None));
+    leave(&mut lab, &id);
+    let end = lab.log_end();
+    later(&mut lab, 59_000);
+    assert_eq!((lab.log_end(), lab.fetch()), (end, (ErrorCode::None, 9)), "it was not empty for a minute");
+    later(&mut lab, 30_000);
+    assert_eq!((lab.log_end(), lab.fetch()), (end + 2, (ErrorCode::None, -1)));
+    assert!(lab.group.group_shards().all(|(_, shard)| shard.groups.group("mail").is_none()));
+}

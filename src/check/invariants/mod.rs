@@ -10,6 +10,7 @@
 
 mod agreement;
 mod decisions;
+mod effects;
 mod endings;
 mod offsets;
 mod outputs;
@@ -76,6 +77,8 @@ pub enum Invariant {
     CommitsDecided,
     /// Where a processor commits its offsets in the transaction, each committed input has one committed output.
     OneOutput,
+    /// Where a consumer's sink recognises repetitions without fail, each record has its effect once.
+    EffectOnce,
     /// The quorum of controllers elects one leader an epoch.
     OneLeaderAnEpoch,
     /// What the quorum has committed is in the log of every later leader.
@@ -119,6 +122,7 @@ impl Invariant {
             Invariant::FencedNeverCommits => "fenced-never-commits",
             Invariant::CommitsDecided => "commits-decided",
             Invariant::OneOutput => "one-output",
+            Invariant::EffectOnce => "effect-once",
             Invariant::OneLeaderAnEpoch => "one-leader-an-epoch",
             Invariant::LeaderCompleteness => "leader-completeness",
             Invariant::LogMatching => "log-matching",

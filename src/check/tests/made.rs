@@ -5,7 +5,8 @@ use super::super::ledger::Ledger;
 use super::super::life::StoryKind;
 use super::super::picture::Fate;
 use crate::app::{
-    CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, ProcessorAppSetup, ProducerAppSetup, Resend,
+    CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, OnFailure, ProcessorAppSetup,
+    ProducerAppSetup, Resend,
 };
 use crate::base::config::{BrokerConfig, ConsumerConfig, ProducerConfig, Properties};
 use crate::base::{Duration, LeaderEpoch, NodeId, Offset, ProducerId, RecordId, Time, TopicId, TopicPartition};
@@ -58,7 +59,9 @@ pub fn consumer(pairs: &[(&str, &str)], commit: CommitMode) -> ConsumerAppSetup 
         processing: Duration::from_millis(5),
         commit,
         hand_over: HandOver::Inline,
-        dedupe: Dedupe::None,
+        batch: false,
+        sink: Dedupe::None.into(),
+        on_failure: OnFailure::default(),
         config: ConsumerConfig::parse(&properties(pairs)).expect("good settings"),
         start: None,
         brokers: Rc::new([]),

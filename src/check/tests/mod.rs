@@ -2,6 +2,7 @@
 
 mod cluster;
 mod disks;
+mod effects;
 mod failovers;
 mod fates;
 mod invariants;

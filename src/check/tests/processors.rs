@@ -72,7 +72,7 @@ fn output_that_was_aborted_is_no_effect() {
 
 #[test]
 fn the_sink_of_a_processor_is_an_end_of_its_own() {
-    let acting = ProcessorAppSetup { sink: Some(Dedupe::None), ..billing() };
+    let acting = ProcessorAppSetup { sink: Some(Dedupe::None.into()), ..billing() };
     let mut book = Book::through(acting, &["invoices"]);
     assert_eq!(book.ledger.flow().ends(TopicId(1)), [End::Sink(1), End::Sink(0)]);
     ordered(&mut book).acts(BILLING, 0, TP, 0).acts(BILLING, 0, TP, 0).invoiced(batch(0, 0, &[0]));

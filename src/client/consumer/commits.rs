@@ -240,7 +240,8 @@ impl Commits {
         {
             *ended = Some(result.as_ref().map_err(is_retriable).copied());
         }
-        self.fenced |= commit.kind != CommitKind::Sync && result == Err(ClientError::Broker(ErrorCode::FencedInstanceId));
+        self.fenced |=
+            commit.kind != CommitKind::Sync && result == Err(ClientError::Broker(ErrorCode::FencedInstanceId));
         match commit.kind {
             CommitKind::Sync => self.sync_result = Some(result),
             CommitKind::Async | CommitKind::Auto => {

@@ -12,13 +12,14 @@ use super::commit::{
     result_of,
 };
 use super::commits::{Commits, CommitsAs};
+use super::epoch_member::EpochMember;
 use super::group_requests::Leaving;
 use super::io::{Io, Pending};
 use super::member::{Member, MemberGeneration, MemberState};
 use super::rebalance::Changes;
 use super::subscription::{FetchPosition, FetchState, Subscription};
 use super::{backoff, leader_of};
-use crate::base::config::ConsumerConfig;
+use crate::base::config::{ConsumerConfig, GroupProtocol};
 use crate::base::{Duration, Generation, NodeId, Time, TopicPartition, sort_short};
 use crate::client::network_client::Outcome;
 use crate::client::producer::GroupMetadata;
@@ -55,12 +56,16 @@ struct OffsetFetch {
 pub struct Coordinator {
     pub(super) group: Rc<str>,
     pub(super) client_id: Rc<str>,
+    /// `group.protocol=consumer`.
+    pub(super) by_epochs: bool,
     pub(super) node: Option<NodeId>,
     lookup: Lookup,
     lookup_attempts: u32,
     offset_fetch: OffsetFetch,
     pub(super) commits: Commits,
     pub(super) member: Member,
+    /// The membership in the consumer protocol.
+    pub(super) epochs: EpochMember,
     pub(super) changes: Changes,
     pub(super) leaving: Leaving,
     /// The membership as the application was last told of it.
@@ -73,10 +78,12 @@ impl Coordinator {
         Coordinator {
             told: GroupMetadata { group: Rc::clone(&group), generation: -1, member_id: "".into(), instance_id },
             member: Member::new(config),
+            epochs: EpochMember::new(),
             changes: Changes::default(),
             leaving: Leaving::No,
             group,
             client_id,
+            by_epochs: config.group_protocol == GroupProtocol::Consumer,
             node: None,
             lookup: Lookup::Idle,
             lookup_attempts: 0,
@@ -100,6 +107,11 @@ impl Coordinator {
         &self.member
     }
 
+    /// The membership in the consumer protocol, if that is spoken.
+    pub fn epoch_member(&self) -> Option<&EpochMember> {
+        self.by_epochs.then_some(&self.epochs)
+    }
+
     /// Changes of the assignment that are under way.
     pub fn changes(&self) -> &Changes {
         &self.changes
@@ -112,11 +124,15 @@ impl Coordinator {
 
     /// It is on its way into a generation.
     pub fn is_rejoining(&self) -> bool {
-        self.member.is_rejoining() || !self.changes.is_done()
+        let rejoins = if self.by_epochs { self.epochs.is_rejoining() } else { self.member.is_rejoining() };
+        rejoins || !self.changes.is_done()
     }
 
     /// When the membership has to do something by itself.
     pub(super) fn next_beat(&self) -> Option<Time> {
+        if self.by_epochs {
+            return self.epochs.next().filter(|_| self.node.is_some());
+        }
         let heartbeat = self.member.heartbeat();
         (heartbeat.is_enabled() && self.node.is_some()).then(|| heartbeat.next())
     }
@@ -132,6 +148,7 @@ impl Coordinator {
             return Err(ClientError::Broker(ErrorCode::FencedInstanceId));
         }
         match subscription.subscribed().is_auto_assigned() {
+            true if self.by_epochs => self.poll_epochs(config, subscription, io),
             true => self.poll_classic(config, subscription, io),
             false => Ok(true),
         }
@@ -168,6 +185,10 @@ impl Coordinator {
                 self.on_commit((id, node), &outcome, config, subscription, io);
                 Ok(())
             }
+            Pending::EpochHeartbeat => {
+                self.on_epoch_heartbeat((node, outcome), config, subscription, io);
+                Ok(())
+            }
             of_member => {
                 self.on_member_request(of_member, (node, outcome), config, io);
                 Ok(())
@@ -182,7 +203,7 @@ impl Coordinator {
         &mut self,
         polls: bool,
         config: &ConsumerConfig,
-        subscription: &Subscription,
+        subscription: &mut Subscription,
         io: &mut Io<'_, '_>,
     ) {
         if let Some(node) = self.node.filter(|node| io.is_unavailable(*node, Channel::Coordinator)) {
@@ -191,7 +212,10 @@ impl Coordinator {
             self.lookup = Lookup::Failed(io.now + pause, None);
             self.commits.fail_queued_async();
         }
-        self.beat(polls, config, io);
+        match self.by_epochs {
+            true => self.beat_epochs(polls, config, subscription, io),
+            false => self.beat(polls, config, io),
+        }
         if self.node.is_none() {
             self.discover(subscription.subscribed().is_auto_assigned(), io);
         }
@@ -276,6 +300,10 @@ impl Coordinator {
                     self.commits.finish_attempt(id, Err(lost), config, io);
                 }
                 Pending::OffsetFetch => self.offset_fetch_failed(config, io),
+                Pending::EpochHeartbeat => {
+                    self.epochs.in_flight = false;
+                    self.epochs.sent = Default::default();
+                }
                 of_member => self.on_member_request(of_member, (node, Outcome::Disconnected), config, io),
             }
         }
@@ -303,7 +331,8 @@ impl Coordinator {
             return;
         }
         sort_short(&mut partitions, |a, b| a < b);
-        let request = OffsetFetchRequest { group: Rc::clone(&self.group), partitions, require_stable: true };
+        let request =
+            OffsetFetchRequest { group: Rc::clone(&self.group), partitions, require_stable: true, member: None };
         io.send(node, Channel::Coordinator, Request::OffsetFetch(request), Pending::OffsetFetch);
         self.offset_fetch.in_flight = true;
         self.offset_fetch.generation = self.generation_if_stable();
@@ -377,12 +406,7 @@ impl Coordinator {
     }
 
     /// Sends the commits that wait, as the member that this consumer is now.
-    pub(super) fn send_commits(
-        &mut self,
-        config: &ConsumerConfig,
-        subscription: &Subscription,
-        io: &mut Io<'_, '_>,
-    ) {
+    pub(super) fn send_commits(&mut self, config: &ConsumerConfig, subscription: &Subscription, io: &mut Io<'_, '_>) {
         let commits_as = match self.member.stable_generation() {
             _ if !subscription.subscribed().is_auto_assigned() => CommitsAs::Anybody,
             Some(generation) => CommitsAs::Member(Rc::clone(generation), config.group_instance_id.clone()),
@@ -401,6 +425,8 @@ impl Coordinator {
         let stale = sent != member.generation;
         let rejoining = stale && member.state == MemberState::PreparingRebalance;
         match error {
+            // The next heartbeat tells.
+            _ if self.by_epochs => {}
             ErrorCode::RebalanceInProgress => member.request_rejoin(),
             ErrorCode::FencedInstanceId if !stale => {}
             _ if rejoining => failure.error = rebalance_in_progress(),

@@ -70,7 +70,7 @@ impl Consumer {
         self.net.poll(now, out);
         let mut io = Io { net: &mut self.net, now, out, wake: &mut wake };
         if let Some(coordinator) = &mut self.coordinator {
-            coordinator.turn(self.polls, &self.config, &self.subscription, &mut io);
+            coordinator.turn(self.polls, &self.config, &mut self.subscription, &mut io);
         }
         self.go_on_closing(now, out, &mut wake);
         // Whoever lost the coordinator wants to know of others first.

@@ -8,8 +8,8 @@ use crate::client::payload::record_value;
 use crate::node::{Body, Channel, ConnectionId, Crash, Effect, Event, Message, MessageId, Node, Outbox, Timer};
 use crate::protocol::*;
 use crate::record::{BatchBuilder, RecordBatch};
-use std::collections::VecDeque;
 pub use group::FakeGroup;
+use std::collections::VecDeque;
 use transactions::FakeTransaction;
 
 /// The only broker.

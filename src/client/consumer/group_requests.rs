@@ -5,6 +5,7 @@
 
 use super::commit::Lost;
 use super::coordinator::Coordinator;
+use super::epoch_member::EpochState;
 use super::io::{Io, Pending};
 use super::member::{JoinFailure, JoinOutcome, Joining, MemberGeneration, MemberState};
 use super::rebalance::RebalanceCallback;
@@ -43,13 +44,7 @@ impl Coordinator {
         }
     }
 
-    fn on_sync(
-        &mut self,
-        sent: &Rc<MemberGeneration>,
-        outcome: Outcome,
-        config: &ConsumerConfig,
-        io: &mut Io<'_, '_>,
-    ) {
+    fn on_sync(&mut self, sent: &Rc<MemberGeneration>, outcome: Outcome, config: &ConsumerConfig, io: &mut Io<'_, '_>) {
         if self.member.joining != Joining::InFlight {
             return;
         }
@@ -61,7 +56,8 @@ impl Coordinator {
         let mut error = response.error;
         match error {
             ErrorCode::None => {
-                let consistent = response.protocol_name.is_none() || response.protocol_name == member.generation.protocol;
+                let consistent =
+                    response.protocol_name.is_none() || response.protocol_name == member.generation.protocol;
                 if member.generation.is_reset() || member.state != MemberState::CompletingRebalance {
                     error = ErrorCode::IllegalGeneration;
                 } else if !consistent {
@@ -165,7 +161,11 @@ impl Coordinator {
         if assigned.is_empty() || !subscription.subscribed().is_auto_assigned() {
             return;
         }
-        let lost = self.member.has_lost_generation() || self.member.rebalance_in_progress();
+        let joined = self.member.state == MemberState::Stable;
+        let lost = match self.by_epochs {
+            true => !joined,
+            false => self.member.has_lost_generation() || self.member.rebalance_in_progress(),
+        };
         let callback = match lost {
             true => RebalanceCallback::Lost(assigned.into()),
             false => RebalanceCallback::Revoked(assigned.into()),
@@ -175,6 +175,9 @@ impl Coordinator {
 
     /// `maybeLeaveGroup`: a static member does not, it will be back.
     pub(super) fn leave(&mut self, reason: &'static str, config: &ConsumerConfig, io: &mut Io<'_, '_>) {
+        if self.by_epochs {
+            return self.leave_epochs(reason, config, io);
+        }
         let generation = &self.member.generation;
         let is_member = self.member.state != MemberState::Unjoined && !generation.member_id.is_empty();
         if self.node.is_some() && is_member && config.group_instance_id.is_none() {
@@ -190,6 +193,7 @@ impl Coordinator {
     /// LeaveGroup is not answered yet.
     pub(super) fn is_leaving(&self) -> bool {
         self.leaving != Leaving::No
+            || self.by_epochs && (self.epochs.in_flight || self.epochs.state == EpochState::Leaving)
     }
 
     /// Sends LeaveGroup as soon as that is possible; who loses the coordinator before does not ask for another.

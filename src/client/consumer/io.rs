@@ -26,6 +26,8 @@ pub enum Pending {
     Heartbeat(Rc<MemberGeneration>),
     /// To the coordinator.
     LeaveGroup,
+    /// To the coordinator: ConsumerGroupHeartbeat.
+    EpochHeartbeat,
     /// To a leader; what was asked stands in the session.
     Fetch,
     /// Ends a fetch session; nobody waits for the answer.

@@ -12,14 +12,17 @@ use super::assignment;
 use super::assignor::{self, Assignments, StickyMemory};
 use super::coordinator::Coordinator;
 use super::io::{Io, Pending};
-use super::member::{JoinFailure, JoinOutcome, Joining, MemberGeneration, MemberState, RebalanceProtocol, TopicsSnapshot};
+use super::member::{
+    JoinFailure, JoinOutcome, Joining, MemberGeneration, MemberState, RebalanceProtocol, TopicsSnapshot,
+};
 use super::rebalance::RebalanceCallback;
 use super::subscription::Subscription;
 use crate::base::config::{Assignor, ConsumerConfig};
 use crate::base::{Duration, TopicPartition};
 use crate::node::{Channel, ClientError, Event};
 use crate::protocol::{
-    CONSUMER_PROTOCOL_TYPE, ConsumerSubscription, ErrorCode, JoinGroupProtocol, JoinGroupRequest, JoinGroupResponse, Request, SyncGroupRequest,
+    CONSUMER_PROTOCOL_TYPE, ConsumerSubscription, ErrorCode, JoinGroupProtocol, JoinGroupRequest, JoinGroupResponse,
+    Request, SyncGroupRequest,
 };
 use bytes::Bytes;
 use std::rc::Rc;
@@ -62,7 +65,8 @@ impl Coordinator {
                 member.rejoin_needed = true;
             }
         }
-        if member.joined_subscription.as_ref().is_some_and(|joined| Some(joined) != subscription.subscribed().topics()) {
+        if member.joined_subscription.as_ref().is_some_and(|joined| Some(joined) != subscription.subscribed().topics())
+        {
             member.rejoin_needed = true;
         }
         member.is_rejoining()
@@ -94,12 +98,7 @@ impl Coordinator {
 
     // ---- prepare and JoinGroup ----
 
-    fn begin_join(
-        &mut self,
-        config: &ConsumerConfig,
-        subscription: &mut Subscription,
-        io: &mut Io<'_, '_>,
-    ) -> bool {
+    fn begin_join(&mut self, config: &ConsumerConfig, subscription: &mut Subscription, io: &mut Io<'_, '_>) -> bool {
         if !self.has_fresh_metadata(subscription, io) {
             return false;
         }
@@ -210,12 +209,7 @@ impl Coordinator {
         }
     }
 
-    fn join_request(
-        &self,
-        config: &ConsumerConfig,
-        subscription: &Subscription,
-        io: &Io<'_, '_>,
-    ) -> JoinGroupRequest {
+    fn join_request(&self, config: &ConsumerConfig, subscription: &Subscription, io: &Io<'_, '_>) -> JoinGroupRequest {
         let generation = self.member.generation.id;
         let said = assignment::subscription_of(subscription, generation, config, &io.net.metadata);
         let protocol = |(assignor, memory): &(Assignor, StickyMemory)| {
@@ -236,7 +230,12 @@ impl Coordinator {
     }
 
     /// Reads how JoinGroup ended, and says what follows.
-    fn join_ended(&mut self, (sent, outcome): (Rc<MemberGeneration>, JoinOutcome), config: &ConsumerConfig, io: &mut Io<'_, '_>) -> Joining {
+    fn join_ended(
+        &mut self,
+        (sent, outcome): (Rc<MemberGeneration>, JoinOutcome),
+        config: &ConsumerConfig,
+        io: &mut Io<'_, '_>,
+    ) -> Joining {
         let response = match outcome {
             JoinOutcome::Answered(response) => response,
             JoinOutcome::Disconnected => return Joining::Failed(JoinFailure::of(ErrorCode::NetworkException)),
@@ -331,17 +330,13 @@ impl Coordinator {
         member.is_leader = true;
         member.compared_metadata = io.net.metadata.update_version();
         member.assignment_snapshot = Some(snapshot);
-        let encoded = assignments.iter().map(|(id, partitions)| (Rc::clone(id), assignment::assignment_bytes(partitions)));
+        let encoded =
+            assignments.iter().map(|(id, partitions)| (Rc::clone(id), assignment::assignment_bytes(partitions)));
         member.joining = Joining::ToSync(encoded.collect());
         Ok(true)
     }
 
-    fn send_sync(
-        &mut self,
-        assignments: Vec<(Rc<str>, Bytes)>,
-        config: &ConsumerConfig,
-        io: &mut Io<'_, '_>,
-    ) -> bool {
+    fn send_sync(&mut self, assignments: Vec<(Rc<str>, Bytes)>, config: &ConsumerConfig, io: &mut Io<'_, '_>) -> bool {
         if self.is_out_of_step() {
             return true;
         }

@@ -20,6 +20,8 @@ mod commit;
 mod commits;
 mod completed_fetch;
 mod coordinator;
+mod epoch_member;
+mod epoch_requests;
 mod events;
 mod fetch_session;
 mod fetcher;
@@ -37,6 +39,7 @@ mod subscription;
 pub use commit::{Commit, CommitCallback, CommitKind, CommitPhase, Offsets};
 pub use completed_fetch::CompletedFetch;
 pub use coordinator::Coordinator;
+pub use epoch_member::{EpochMember, EpochState};
 pub use fetch_session::FetchSessionHandler;
 pub use fetcher::Fetcher;
 pub use heartbeat::Heartbeat;
@@ -339,6 +342,16 @@ impl Consumer {
     pub fn seek(&mut self, partition: TopicPartition, offset: Offset, out: &mut Outbox<'_>) {
         let leader = leader_of(&self.net.metadata, partition);
         self.subscription.seek_validated(partition, FetchPosition { offset, offset_epoch: -1, leader });
+        out.emit(Event::PositionSet { partition, offset, from_commit: false });
+    }
+
+    /// As [`Self::seek`], and says of which epoch the record before it is: the leader is asked whether it has that
+    /// (`seek(TopicPartition, OffsetAndMetadata)`).
+    pub fn seek_to(&mut self, partition: TopicPartition, to: OffsetAndEpoch, out: &mut Outbox<'_>) {
+        let leader = leader_of(&self.net.metadata, partition);
+        let (offset, offset_epoch) = (to.offset, to.leader_epoch);
+        self.net.metadata.update_last_seen_epoch(partition, offset_epoch);
+        self.subscription.seek_unvalidated(partition, FetchPosition { offset, offset_epoch, leader });
         out.emit(Event::PositionSet { partition, offset, from_commit: false });
     }
 

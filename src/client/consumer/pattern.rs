@@ -67,9 +67,9 @@ fn match_choices(choices: &Choices, name: &[char], at: usize, budget: &mut u32, 
 fn match_pieces(pieces: &[Piece], name: &[char], at: usize, budget: &mut u32, then: &mut Then<'_>) -> bool {
     match pieces.split_first() {
         None => then(at, budget),
-        Some((piece, rest)) => match_piece(piece, 0, name, at, budget, &mut |end, budget| {
-            match_pieces(rest, name, end, budget, then)
-        }),
+        Some((piece, rest)) => {
+            match_piece(piece, 0, name, at, budget, &mut |end, budget| match_pieces(rest, name, end, budget, then))
+        }
     }
 }
 
@@ -128,7 +128,10 @@ impl Parser {
                 '^' | '$' => continue,
                 '*' | '+' | '?' | '{' | '}' => return None,
                 '(' if depth < DEPTH => {
-                    let _ = self.rest[self.at..].starts_with(&['?', ':']) && { self.at += 2; true };
+                    let _ = self.rest[self.at..].starts_with(&['?', ':']) && {
+                        self.at += 2;
+                        true
+                    };
                     let group = self.choices(depth + 1)?;
                     if !self.eat(')') {
                         return None;

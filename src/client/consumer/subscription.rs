@@ -12,8 +12,8 @@
 //! Invariants: exactly `Fetching` and `AwaitValidation` hold a position; only `Fetching` may fetch and commit. A
 //! transition that is not legal is ignored, as in Kafka.
 
-use crate::base::config::AutoOffsetReset;
 use super::subscribed::Subscribed;
+use crate::base::config::AutoOffsetReset;
 use crate::base::{BrokerId, LeaderEpoch, Offset, SortedSet, Time, TopicPartition, sort_short};
 use std::rc::Rc;
 
@@ -251,6 +251,13 @@ impl Subscription {
     pub(super) fn mark_pending_revocation(&mut self) {
         for (_, state) in &mut self.partitions {
             state.pending_revocation = true;
+        }
+    }
+
+    /// These are.
+    pub(super) fn mark_revoked_soon(&mut self, revoked: &[TopicPartition]) {
+        for (tp, state) in &mut self.partitions {
+            state.pending_revocation |= revoked.contains(tp);
         }
     }
 

@@ -4,6 +4,8 @@
 
 pub mod assignor;
 pub mod classic;
+pub mod consumer;
+mod expiry;
 mod offset_records;
 mod offsets;
 mod pending_offsets;

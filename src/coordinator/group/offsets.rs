@@ -9,7 +9,7 @@
 //! Offsets of a transaction are pending until its marker is replayed: a commit makes them count where nothing newer was
 //! committed in the meantime, an abort drops them (KIP-98).
 //!
-//! In Kafka: `OffsetMetadataManager`. Left for later: expiry.
+//! In Kafka: `OffsetMetadataManager`.
 
 use super::offset_records::{OffsetAndMetadata, OffsetKey, offset_commit_record, offset_tombstone};
 use super::pending_offsets::{PendingOffsets, StoredOffset};
@@ -26,14 +26,14 @@ use crate::record::NO_PRODUCER_ID;
 use std::rc::Rc;
 
 /// One group's offsets, by topic name and partition.
-type GroupOffsets = SortedMap<(Rc<str>, u32), StoredOffset>;
+pub(super) type GroupOffsets = SortedMap<(Rc<str>, u32), StoredOffset>;
 
 /// The offsets of the groups of one `__consumer_offsets` partition.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct OffsetsShard {
     metadata_max_size: u32,
-    groups: SortedMap<Rc<str>, Rc<GroupOffsets>>,
-    pending: PendingOffsets,
+    pub(super) groups: SortedMap<Rc<str>, Rc<GroupOffsets>>,
+    pub(super) pending: PendingOffsets,
 }
 
 impl OffsetsShard {

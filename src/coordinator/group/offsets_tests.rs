@@ -38,7 +38,8 @@ fn commit(shard: &mut GroupShard, request: &OffsetCommitRequest) -> Vec<ErrorCod
 }
 
 fn fetch(shard: &GroupShard) -> i64 {
-    let request = OffsetFetchRequest { group: Rc::from("mail"), partitions: vec![ORDERS], require_stable: true };
+    let request =
+        OffsetFetchRequest { group: Rc::from("mail"), partitions: vec![ORDERS], require_stable: true, member: None };
     let response = shard.offsets.fetch(&request, &image());
     assert_eq!((response.error, response.partitions[0].error), (ErrorCode::None, ErrorCode::None));
     response.partitions[0].offset

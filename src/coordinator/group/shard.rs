@@ -2,15 +2,16 @@
 //!
 //! A group that only ever committed offsets (a simple group) is known by these alone, and counts as empty.
 
-use super::classic::{ClassicGroups, Work};
+use super::classic::{AfterWrite, ClassicGroups, Work, group_tombstone};
+use super::consumer::{ConsumerGroups, Surroundings, validate};
 use super::offsets::OffsetsShard;
 use crate::base::{Offset, Time};
 use crate::coordinator::{CoordinatorRecord, records_of};
 use crate::metadata::MetadataImage;
 use crate::node::RequestContext;
 use crate::protocol::{
-    ErrorCode, JoinGroupRequest, OffsetCommitRequest, OffsetCommitResponse, TxnOffsetCommitRequest,
-    TxnOffsetCommitResponse,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, JoinGroupRequest, OffsetCommitRequest,
+    OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 use crate::record::{ControlRecord, RecordBatch};
 
@@ -24,12 +25,18 @@ pub struct GroupShard {
     pub offsets: OffsetsShard,
     /// Who is a member.
     pub groups: ClassicGroups,
+    /// Likewise, of the consumer protocol.
+    pub consumers: ConsumerGroups,
 }
 
 impl GroupShard {
     /// A shard that knows of no group; `offset.metadata.max.bytes` limits what applications may add.
     pub fn new(metadata_max_size: u32) -> Self {
-        GroupShard { offsets: OffsetsShard::new(metadata_max_size), groups: ClassicGroups::default() }
+        GroupShard {
+            offsets: OffsetsShard::new(metadata_max_size),
+            groups: ClassicGroups::default(),
+            consumers: ConsumerGroups::default(),
+        }
     }
 
     /// Handles OffsetCommit: the records, and the answer to give once they are committed.
@@ -51,6 +58,10 @@ impl GroupShard {
     ) -> (Vec<CoordinatorRecord>, OffsetCommitResponse) {
         let OffsetCommitRequest { group, generation, member_id, instance_id, .. } = request;
         let error = match self.groups.group(group) {
+            _ if let Some(found) = self.consumers.group(group) => {
+                let partitions = request.offsets.iter().map(|offset| offset.partition);
+                found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, false, partitions)
+            }
             Some(found) => found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, false),
             None if *generation < 0 => Ok(()),
             None if self.offsets.knows(group) => Err(ErrorCode::UnknownMemberId),
@@ -72,6 +83,10 @@ impl GroupShard {
     ) -> (Vec<CoordinatorRecord>, TxnOffsetCommitResponse) {
         let TxnOffsetCommitRequest { group, generation, member_id, instance_id, .. } = request;
         let error = match self.groups.group(group) {
+            _ if let Some(found) = self.consumers.group(group) => {
+                let partitions = request.offsets.iter().map(|offset| offset.partition);
+                found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, true, partitions)
+            }
             Some(found) => found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, true),
             None if *generation < 0 => Ok(()),
             None if self.offsets.knows(group) => Err(ErrorCode::UnknownMemberId),
@@ -98,8 +113,69 @@ impl GroupShard {
         }
     }
 
+    /// A record about groups stands in the log.
+    pub fn appended(&mut self, record: &CoordinatorRecord) {
+        self.groups.forget(record);
+        let _ = self.consumers.replay(record);
+    }
+
+    /// A record about groups is found when the partition is loaded. One that cannot be read is skipped.
+    pub fn load(&mut self, record: &CoordinatorRecord) {
+        let _ = self.groups.load(record);
+        let _ = self.consumers.replay(record);
+    }
+
+    /// The earliest moment at which something happens by itself.
+    pub fn deadline(&self) -> Option<Time> {
+        [self.groups.deadline(), self.consumers.deadline()].into_iter().flatten().min()
+    }
+
+    /// Handles OffsetFetch.
+    pub fn fetch(&self, request: &OffsetFetchRequest, image: &MetadataImage) -> OffsetFetchResponse {
+        if let (Some(group), Some((member, epoch))) = (self.consumers.group(&request.group), &request.member)
+            && let Err(error) = group.validate_offset_fetch(member, *epoch)
+        {
+            return OffsetFetchResponse { error, partitions: Vec::new() };
+        }
+        self.offsets.fetch(request, image)
+    }
+
+    /// Handles ConsumerGroupHeartbeat: the records, and the answer to give once they are committed. A classic group
+    /// without members makes room for one of the consumer protocol.
+    pub fn consumer_heartbeat(
+        &mut self,
+        request: &ConsumerGroupHeartbeatRequest,
+        around: Surroundings<'_>,
+    ) -> (Vec<CoordinatorRecord>, ConsumerGroupHeartbeatResponse) {
+        let failed = |error| (Vec::new(), ConsumerGroupHeartbeatResponse::failed(error));
+        if let Err(error) = validate(request, around) {
+            return failed(error);
+        }
+        let group = &request.group;
+        let mut records = Vec::new();
+        match self.groups.group(group) {
+            _ if self.consumers.group(group).is_some() => {}
+            Some(classic) if !classic.is_empty() => return failed(ErrorCode::GroupIdNotFound),
+            classic => records.extend((classic.is_some() || self.offsets.knows(group)).then(|| group_tombstone(group))),
+        }
+        match self.consumers.heartbeat(request, around) {
+            Ok((more, response)) => {
+                records.extend(more);
+                (records, response)
+            }
+            Err(error) => failed(error),
+        }
+    }
+
     /// Handles JoinGroup.
     pub fn join(&mut self, context: RequestContext, request: &JoinGroupRequest, work: &mut Work<'_>) {
+        if let Some(group) = self.consumers.group(&request.group) {
+            if group.members().len() > 0 {
+                let error = ErrorCode::InconsistentGroupProtocol;
+                return work.refuse_join(context, &request.member_id, error);
+            }
+            group.tombstones().into_iter().for_each(|record| work.write(record, AfterWrite::Emptied));
+        }
         self.groups.join(context, request, self.offsets.knows(&request.group), work);
     }
 }

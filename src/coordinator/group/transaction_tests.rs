@@ -50,7 +50,8 @@ impl Lab {
 
     /// Offset −88 stands for UNSTABLE_OFFSET_COMMIT.
     fn fetch(&self, require_stable: bool) -> Vec<i64> {
-        let request = OffsetFetchRequest { group: "mail".into(), partitions: ALL.to_vec(), require_stable };
+        let request =
+            OffsetFetchRequest { group: "mail".into(), partitions: ALL.to_vec(), require_stable, member: None };
         let result = |it: &OffsetFetchResult| match it.error {
             ErrorCode::None => it.offset,
             ErrorCode::UnstableOffsetCommit if it.offset == -1 => -88,

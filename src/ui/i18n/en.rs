@@ -85,6 +85,26 @@ pub static TEXTS: Texts = Texts {
         "sink.dedupe" => {
             "What the system behind it does with a record it has seen: nothing, refuse it by a unique key, ignore an older version, or look into a store of processed ids."
         }
+        "sink.window.records" => "How many ids the store of processed ids remembers; 0: all of them.",
+        "sink.window.ms" => "How long the store remembers an id; 0: for ever.",
+        "sink.atomic" => "Whether the id (or the offset) is written in one transaction with the effect.",
+        "sink.first" => {
+            "If they are two writes: which comes first. A crash between them repeats (effect first) or loses (id first)."
+        }
+        "sink.latency.ms" => {
+            "How long its reply takes. The effect has happened when the program begins to wait for it."
+        }
+        "sink.fail.every" => "Every how-manieth request it refuses; 0: none.",
+        "sink.lose.reply.every" => {
+            "The reply to every how-manieth request gets lost: the effect happened, the program does not know; 0: none."
+        }
+        "sink.poison.every" => "Every how-manieth record it never takes; 0: none.",
+        "batch" => "Whether its handler gets all that poll() returned at once, and writes it with one request.",
+        "retries" => "How often it tries a record again in place when its handler throws.",
+        "retry.topic" => "Where it sends a record whose handler throws, once, to read it there again.",
+        "dead.letter.topic" => {
+            "Where it puts a record that it cannot handle. Without it the exception ends the program."
+        }
         "transaction.records" => "How many records it puts into one transaction.",
         "abort.every" => "Every how-manieth transaction it aborts on purpose; 0: none.",
         "start.at.ms" => "How long after the beginning its process starts.",
@@ -264,6 +284,7 @@ pub static TEXTS: Texts = Texts {
         RowStatus::LogDuplicated => "in the log twice",
         RowStatus::Duplicated => "duplicated",
         RowStatus::TakenBack => "aborted",
+        RowStatus::DeadLettered => "dead letter",
         RowStatus::AbortedRead => "aborted, yet processed",
         RowStatus::Refused => "refused",
         RowStatus::Lost => "lost",

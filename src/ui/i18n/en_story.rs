@@ -217,6 +217,9 @@ pub fn event(line: &Line) -> Sentence {
         Event::Retry { error, .. } => (format!("will send {rec} again: {}", error.name()), Tone::Odd),
         Event::Delivered { offset, .. } => (format!("poll() returned {rec} (offset {offset} of {tp})"), Tone::Plain),
         Event::Processing { .. } => (format!("began to process {rec}"), Tone::Plain),
+        Event::HandlerFailed { error, .. } => {
+            (format!("the handler of {rec} threw an exception: {}", error.name()), Tone::Bad)
+        }
         Event::Processed { offset, .. } => (format!("processed {rec} (offset {offset})"), Tone::Plain),
         Event::OffsetsCommitted { offset, .. } => (format!("committed offset {offset} of {tp}"), Tone::Plain),
         Event::PositionSet { offset, from_commit: true, .. } => {

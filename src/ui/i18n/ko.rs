@@ -88,6 +88,22 @@ pub static TEXTS: Texts = Texts {
         "sink.dedupe" => {
             "뒤쪽 시스템이 이미 본 레코드를 다루는 방법: 그대로, unique key로 거부, 낮은 버전 무시, 처리된 id 저장소 확인."
         }
+        "sink.window.records" => "처리한 id 저장소가 기억하는 id의 수. 0이면 전부.",
+        "sink.window.ms" => "저장소가 id를 기억하는 시간. 0이면 영원히.",
+        "sink.atomic" => "id(또는 오프셋)를 결과와 한 트랜잭션으로 쓰는지.",
+        "sink.first" => {
+            "두 번에 나눠 쓸 때 먼저 쓰는 것. 그 사이에 죽으면 결과가 먼저일 때는 중복, id가 먼저일 때는 유실."
+        }
+        "sink.latency.ms" => "응답이 오기까지 걸리는 시간. 프로그램이 기다리기 시작할 때 결과는 이미 일어났습니다.",
+        "sink.fail.every" => "몇 번째 요청마다 거부하는지. 0이면 없음.",
+        "sink.lose.reply.every" => {
+            "몇 번째 요청마다 응답이 사라지는지: 결과는 일어났지만 프로그램은 모릅니다. 0이면 없음."
+        }
+        "sink.poison.every" => "몇 번째 레코드마다 끝내 받지 않는지. 0이면 없음.",
+        "batch" => "핸들러가 poll()이 돌려준 것을 한꺼번에 받아 요청 한 번으로 쓰는지.",
+        "retries" => "핸들러가 예외를 던지면 그 자리에서 몇 번 더 시도하는지.",
+        "retry.topic" => "핸들러가 예외를 던진 레코드를 한 번 보내고 다시 읽는 토픽.",
+        "dead.letter.topic" => "처리할 수 없는 레코드를 넣는 토픽. 없으면 예외가 프로그램을 끝냅니다.",
         "transaction.records" => "트랜잭션 하나에 넣을 레코드 수.",
         "abort.every" => "몇 번째 트랜잭션마다 일부러 중단할지. 0이면 중단하지 않음.",
         "start.at.ms" => "시작 시점부터 프로세스가 뜰 때까지의 시간.",
@@ -267,6 +283,7 @@ pub static TEXTS: Texts = Texts {
         RowStatus::LogDuplicated => "로그에 두 번",
         RowStatus::Duplicated => "중복",
         RowStatus::TakenBack => "중단됨",
+        RowStatus::DeadLettered => "데드 레터",
         RowStatus::AbortedRead => "중단됐지만 처리됨",
         RowStatus::Refused => "거부됨",
         RowStatus::Lost => "유실",

@@ -213,6 +213,7 @@ pub fn event(line: &Line) -> Sentence {
             (format!("poll()이 {} 돌려줌({tp} 오프셋 {offset})", object(&rec)), Tone::Plain)
         }
         Event::Processing { .. } => (format!("{rec} 처리 시작"), Tone::Plain),
+        Event::HandlerFailed { error, .. } => (format!("{rec} 처리 중 예외: {}", error.name()), Tone::Bad),
         Event::Processed { offset, .. } => (format!("{rec} 처리 완료(오프셋 {offset})"), Tone::Plain),
         Event::OffsetsCommitted { offset, .. } => (format!("{tp} 오프셋 {offset} 커밋"), Tone::Plain),
         Event::PositionSet { offset, from_commit: true, .. } => {

@@ -1,6 +1,7 @@
 //! The fake broker as coordinator of one group, as a test scripts it: the node under test, and others who never speak.
 
 use super::FakeBroker;
+use crate::base::{Duration, TopicPartition};
 use crate::client::consumer::assignment;
 use crate::protocol::*;
 use bytes::Bytes;
@@ -20,6 +21,8 @@ pub struct FakeGroup {
     pub assignments: VecDeque<Vec<NamedPartition>>,
     /// The leader has come back, and shall assign nothing.
     pub skip_assignment: bool,
+    /// What the coordinator of the consumer protocol assigns next, each at an epoch of its own.
+    pub targets: VecDeque<Vec<TopicPartition>>,
     members_made: u32,
     own: Bytes,
 }
@@ -30,6 +33,7 @@ impl FakeBroker {
         Some(match request {
             Request::JoinGroup(r) => Response::JoinGroup(self.join_group(r, error)),
             Request::SyncGroup(r) => Response::SyncGroup(self.sync_group(r, error)),
+            Request::ConsumerGroupHeartbeat(r) => Response::ConsumerGroupHeartbeat(self.epoch_heartbeat(r, error)),
             Request::Heartbeat(_) => Response::Heartbeat(HeartbeatResponse { error }),
             Request::LeaveGroup(r) => {
                 let members = r.members.iter().map(|member| (member.clone(), ErrorCode::None)).collect();
@@ -71,6 +75,27 @@ impl FakeBroker {
             skip_assignment: group.skip_assignment,
             member_id,
             members: members.collect(),
+        }
+    }
+
+    fn epoch_heartbeat(
+        &mut self,
+        request: &ConsumerGroupHeartbeatRequest,
+        error: ErrorCode,
+    ) -> ConsumerGroupHeartbeatResponse {
+        if error.is_error() {
+            return ConsumerGroupHeartbeatResponse::failed(error);
+        }
+        let (group, leaves) = (&mut self.group, request.member_epoch < 0);
+        let joins = request.member_epoch == JOIN_EPOCH;
+        let assignment = group.targets.pop_front().filter(|_| !leaves).or(joins.then(|| vec![super::TP]));
+        group.generation += i32::from(assignment.is_some());
+        ConsumerGroupHeartbeatResponse {
+            error,
+            member_id: Some(Rc::clone(&request.member_id)),
+            member_epoch: if leaves { request.member_epoch } else { group.generation },
+            heartbeat_interval: Duration::from_millis(5_000),
+            assignment,
         }
     }
 

@@ -1,8 +1,8 @@
 //! Members of a group: joining, rebalancing, leaving, and the errors on the way.
 
 use super::*;
-use crate::protocol::NamedPartition;
 use crate::node::Event;
+use crate::protocol::NamedPartition;
 
 const GROUP: (&str, &str) = ("group.id", "g");
 const EARLIEST: (&str, &str) = ("auto.offset.reset", "earliest");
@@ -104,7 +104,11 @@ fn a_member_joins_with_the_id_it_was_given_and_leads_alone() {
     assert!(lab.coordinator().member().is_leader());
     let metadata = lab.node.0.group_metadata().expect("a group");
     assert_eq!((metadata.generation, &*metadata.member_id), (1, "mailer-1"));
-    assert!(lab.events.contains(&Event::GroupJoined { group: "g".into(), generation: 1, member_id: "mailer-1".into() }));
+    assert!(lab.events.contains(&Event::GroupJoined {
+        group: "g".into(),
+        generation: 1,
+        member_id: "mailer-1".into()
+    }));
     assert_eq!(lab.told(), [("assigned", vec![0, 1])]);
 }
 

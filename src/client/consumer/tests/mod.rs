@@ -9,8 +9,10 @@ use crate::protocol::{AbortedTransaction, ApiKey, ErrorCode, JoinGroupMember, Re
 use crate::record::{BatchBuilder, ControlRecord, RecordBatch};
 
 mod commits;
+mod epochs;
 mod membership;
 mod reading;
+mod validation;
 
 /// A consumer that nobody polls but the test.
 struct Bare(Consumer);

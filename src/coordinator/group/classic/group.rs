@@ -1,10 +1,14 @@
 //! What is known of one classic group, and questions about it.
 
-use super::ClassicGroupState::{self, CompletingRebalance, Empty, PreparingRebalance};
+use super::ClassicGroupState::{self, CompletingRebalance, Empty, PreparingRebalance, Stable};
 use super::member::ClassicGroupMember;
 use crate::base::{Duration, Generation, SortedMap, SortedSet, Time};
-use crate::protocol::{ErrorCode, JoinGroupMember, JoinGroupProtocol, JoinGroupResponse};
+use crate::coordinator::group::expiry::ExpiryRule;
+use crate::protocol::{ConsumerSubscription, ErrorCode, JoinGroupMember, JoinGroupProtocol, JoinGroupResponse};
 use std::rc::Rc;
+
+/// `ConsumerProtocol.PROTOCOL_TYPE`.
+const CONSUMER_PROTOCOL_TYPE: &str = "consumer";
 
 /// A classic group (`ClassicGroup`).
 ///
@@ -92,6 +96,35 @@ impl ClassicGroup {
     /// All members, by id. Departure: Java's map has no order that could be relied on.
     pub fn members(&self) -> impl ExactSizeIterator<Item = &ClassicGroupMember> {
         self.members.values()
+    }
+
+    /// Has it neither members nor any that are about to be?
+    pub(in crate::coordinator::group) fn is_empty(&self) -> bool {
+        self.state == Empty
+    }
+
+    /// `ClassicGroup.offsetExpirationCondition`; none if nothing may expire.
+    pub(in crate::coordinator::group) fn expiry_rule(&self) -> Option<ExpiryRule> {
+        let Some(kind) = self.protocol_type.as_deref().filter(|kind| !kind.is_empty()) else {
+            return Some(ExpiryRule { since: None, subscribed: Some(SortedSet::new()) });
+        };
+        let consumer = kind == CONSUMER_PROTOCOL_TYPE;
+        let subscribed = if consumer { self.subscribed_topics() } else { Some(SortedSet::new()) };
+        match self.state {
+            Empty => Some(ExpiryRule { since: self.state_since, subscribed }),
+            Stable if consumer && subscribed.is_some() => Some(ExpiryRule { since: None, subscribed }),
+            _ => None,
+        }
+    }
+
+    /// What its members read, if all of them say so in a way that can be read.
+    fn subscribed_topics(&self) -> Option<SortedSet<Rc<str>>> {
+        let mut topics = SortedSet::new();
+        for member in self.members.values() {
+            let metadata = member.metadata(self.protocol_name.as_deref()?)?;
+            topics.extend(ConsumerSubscription::decode(metadata).ok()?.topics);
+        }
+        Some(topics)
     }
 
     pub(super) fn is_in(&self, states: &[ClassicGroupState]) -> bool {

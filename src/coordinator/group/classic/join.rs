@@ -6,7 +6,7 @@ use super::record::group_metadata_record;
 use super::{AfterWrite, ClassicGroup, ClassicGroups, Replaced, Work};
 use crate::base::{Duration, Prng, SortedMap};
 use crate::node::RequestContext;
-use crate::protocol::{ErrorCode, JoinGroupRequest, JoinGroupResponse, Response, SyncGroupResponse};
+use crate::protocol::{ErrorCode, JoinGroupRequest, Response, SyncGroupResponse};
 use bytes::Bytes;
 use std::fmt::Write;
 use std::rc::Rc;
@@ -43,7 +43,7 @@ impl ClassicGroups {
 }
 
 fn refuse(context: RequestContext, member_id: &Rc<str>, error: ErrorCode, work: &mut Work<'_>) {
-    work.answer(context, Response::JoinGroup(JoinGroupResponse::failed(member_id.clone(), error)));
+    work.refuse_join(context, member_id, error);
 }
 
 impl ClassicGroup {

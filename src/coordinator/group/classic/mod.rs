@@ -22,6 +22,7 @@ mod tests;
 
 pub use group::ClassicGroup;
 pub use member::ClassicGroupMember;
+pub(super) use record::group_tombstone;
 pub use record::{GroupMetadata, GroupMetadataKey, MemberMetadata};
 pub use state::ClassicGroupState;
 
@@ -30,7 +31,7 @@ use crate::base::{Generation, Prng, SortedMap, Time};
 use crate::coordinator::CoordinatorRecord;
 use crate::metadata::wire::WireError;
 use crate::node::RequestContext;
-use crate::protocol::{ErrorCode, JoinGroupProtocol, Response};
+use crate::protocol::{ErrorCode, JoinGroupProtocol, JoinGroupResponse, Response};
 use bytes::Bytes;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -112,7 +113,12 @@ impl<'a> Work<'a> {
         self.answers.push((to, response));
     }
 
-    fn write(&mut self, record: CoordinatorRecord, then: AfterWrite) {
+    /// Whoever wants to join may not.
+    pub(super) fn refuse_join(&mut self, to: RequestContext, member_id: &Rc<str>, error: ErrorCode) {
+        self.answer(to, Response::JoinGroup(JoinGroupResponse::failed(member_id.clone(), error)));
+    }
+
+    pub(super) fn write(&mut self, record: CoordinatorRecord, then: AfterWrite) {
         self.writes.push((record, then));
     }
 }
@@ -145,6 +151,13 @@ impl ClassicGroups {
             }
         }
         Ok(())
+    }
+
+    /// A group is gone: its tombstone stands in the log.
+    pub fn forget(&mut self, record: &CoordinatorRecord) {
+        if let (Ok(Some(GroupMetadataKey { group })), None) = (GroupMetadataKey::decode(&record.key), &record.value) {
+            self.groups.remove(&group);
+        }
     }
 
     /// The partition is loaded: from now on members have to send heartbeats.

@@ -101,6 +101,11 @@ pub(super) fn new_group_record(group: &ClassicGroup) -> CoordinatorRecord {
     record_of(group, &value)
 }
 
+/// Forgets a group.
+pub(in crate::coordinator::group) fn group_tombstone(group: &Rc<str>) -> CoordinatorRecord {
+    CoordinatorRecord { key: GroupMetadataKey { group: group.clone() }.encode(), value: None }
+}
+
 fn record_of(group: &ClassicGroup, value: &GroupMetadata) -> CoordinatorRecord {
     let key = GroupMetadataKey { group: group.id.clone() }.encode();
     CoordinatorRecord { key, value: Some(value.encode()) }

@@ -32,10 +32,7 @@ pub fn subscription_user_data(assignor: Assignor, memory: &StickyMemory) -> Opti
 fn by_topic(partitions: &[NamedPartition]) -> Vec<NamedPartition> {
     let mut topics: JavaMap<Rc<str>, Vec<NamedPartition>> = JavaMap::default();
     for partition in partitions {
-        match topics.get_mut(&partition.0) {
-            Some(of_topic) => of_topic.push(partition.clone()),
-            None => drop(topics.insert(partition.0.clone(), vec![partition.clone()])),
-        }
+        topics.compute_if_absent(partition.0.clone(), Vec::new).push(partition.clone());
     }
     topics.iter().flat_map(|(_, of_topic)| of_topic.iter().cloned()).collect()
 }

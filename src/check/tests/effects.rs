@@ -1,0 +1,45 @@
+//! One effect for each record, shown to fail on effects that are more or fewer.
+
+use super::super::invariants::{Invariant, Invariants};
+use super::made::{BROKER, Book, batch, consumer, producer, setup};
+use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, SinkSetup, Writes};
+use crate::base::Time;
+
+fn mailer(sink: SinkSetup) -> ConsumerAppSetup {
+    ConsumerAppSetup { sink, ..consumer(&[("auto.offset.reset", "earliest")], CommitMode::AfterSync) }
+}
+
+/// How many of the records 0, 1 (twice) and 2 (never) break the promise.
+fn broken(apps: Vec<ConsumerAppSetup>, ended: bool) -> usize {
+    let mut book = Book::new(true);
+    book.sent(&[0, 1, 2]).appended(BROKER, batch(0, 0, &[0, 1, 2])).committed(BROKER, 3).processed(&[0, 1, 1]);
+    let setup = setup(vec![producer(&[], 10)], apps);
+    let found = Invariants::new(&setup).check_effects(&book.ledger, &setup, Time::ORIGIN, |_| ended);
+    assert!(found.iter().all(|it| it.invariant == Invariant::EffectOnce));
+    found.len()
+}
+
+#[test]
+fn a_strategy_that_works_lets_each_effect_happen_once() {
+    for dedupe in [Dedupe::UniqueKey, Dedupe::ProcessedIds, Dedupe::OffsetWithOutput] {
+        assert_eq!(broken(vec![mailer(dedupe.into())], true), 2, "{dedupe:?}: 1 twice, 2 never");
+        assert_eq!(broken(vec![mailer(dedupe.into())], false), 1, "{dedupe:?}: 2 may still come");
+    }
+    assert_eq!(broken(vec![mailer(Dedupe::Version.into())], true), 1, "a newer one may stand for 2");
+}
+
+#[test]
+fn nothing_is_promised_where_the_strategy_has_a_hole() {
+    let ids = SinkSetup::from(Dedupe::ProcessedIds);
+    for sink in [
+        Dedupe::None.into(),
+        SinkSetup { window_records: Some(3), ..ids },
+        SinkSetup { writes: Writes::EffectFirst, ..ids },
+        SinkSetup { writes: Writes::IdentityFirst, ..ids },
+    ] {
+        assert_eq!(broken(vec![mailer(sink)], true), 0, "{sink:?}");
+    }
+    let worker = ConsumerAppSetup { hand_over: HandOver::Worker, ..mailer(ids) };
+    assert_eq!(broken(vec![worker], true), 1, "a worker's queue may be lost, but nothing is repeated");
+    assert_eq!(broken(vec![mailer(ids), mailer(ids)], true), 0, "two sinks know nothing of each other");
+}

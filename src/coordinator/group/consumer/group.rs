@@ -1,0 +1,228 @@
+//! What is known of one group, and questions about it (`ConsumerGroup`).
+
+use super::member::{ConsumerGroupMember, MemberState};
+use super::record::{ConsumerGroupKey as Key, CurrentValue, GroupValue, TargetValue};
+use super::{TargetAssignment, metadata_hash};
+use crate::base::config::ServerAssignor;
+use crate::base::{Duration, JavaMap, Offset, SortedMap, SortedSet, Time, TopicId, TopicPartition};
+use crate::coordinator::CoordinatorRecord;
+use crate::metadata::MetadataImage;
+use crate::protocol::{ErrorCode, LEAVE_EPOCH, MemberEpoch};
+use std::rc::Rc;
+
+/// Before anything is known.
+const FIRST_EPOCH: MemberEpoch = 1;
+
+/// Where a group is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ConsumerGroupState {
+    /// It has no members.
+    Empty,
+    /// A target for its epoch is yet to be computed.
+    Assigning,
+    /// Members are on their way to the target.
+    Reconciling,
+    /// All are there.
+    Stable,
+}
+
+impl ConsumerGroupState {
+    /// As `kafka-consumer-groups.sh` spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ConsumerGroupState::Empty => "Empty",
+            ConsumerGroupState::Assigning => "Assigning",
+            ConsumerGroupState::Reconciling => "Reconciling",
+            ConsumerGroupState::Stable => "Stable",
+        }
+    }
+}
+
+/// A group.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ConsumerGroup {
+    pub(super) id: Rc<str>,
+    pub(super) epoch: GroupValue,
+    pub(super) target_epoch: TargetValue,
+    pub(super) members: SortedMap<Rc<str>, ConsumerGroupMember>,
+    pub(super) target: SortedMap<Rc<str>, TargetAssignment>,
+    /// Its topics were compared with this version of the metadata, when the group's epoch was that.
+    pub(super) metadata_seen: Option<(Offset, MemberEpoch)>,
+}
+
+impl ConsumerGroup {
+    pub(super) fn new(id: Rc<str>) -> Self {
+        ConsumerGroup {
+            id,
+            epoch: GroupValue { epoch: FIRST_EPOCH, metadata_hash: 0 },
+            target_epoch: TargetValue { epoch: FIRST_EPOCH, timestamp: 0 },
+            members: SortedMap::new(),
+            target: SortedMap::new(),
+            metadata_seen: None,
+        }
+    }
+
+    /// `group.id`.
+    pub fn id(&self) -> &Rc<str> {
+        &self.id
+    }
+
+    /// Counts changes of members, subscriptions and topics.
+    pub fn epoch(&self) -> MemberEpoch {
+        self.epoch.epoch
+    }
+
+    /// The epoch for which the target was computed.
+    pub fn target_epoch(&self) -> MemberEpoch {
+        self.target_epoch.epoch
+    }
+
+    /// All members, by id.
+    pub fn members(&self) -> impl ExactSizeIterator<Item = &ConsumerGroupMember> {
+        self.members.values()
+    }
+
+    /// A member.
+    pub fn member(&self, id: &str) -> Option<&ConsumerGroupMember> {
+        self.members.get(id)
+    }
+
+    /// What a member shall have.
+    pub fn target(&self, member: &str) -> Option<&TargetAssignment> {
+        self.target.get(member)
+    }
+
+    /// Where it is.
+    pub fn state(&self) -> ConsumerGroupState {
+        if self.members.is_empty() {
+            ConsumerGroupState::Empty
+        } else if self.epoch.epoch > self.target_epoch.epoch {
+            ConsumerGroupState::Assigning
+        } else if self.members.values().any(|member| !member.is_reconciled_to(self.target_epoch.epoch)) {
+            ConsumerGroupState::Reconciling
+        } else {
+            ConsumerGroupState::Stable
+        }
+    }
+
+    pub(super) fn member_mut(&mut self, id: &Rc<str>) -> &mut ConsumerGroupMember {
+        self.members.entry(id.clone()).or_insert_with(|| ConsumerGroupMember::new(id.clone()))
+    }
+
+    pub(super) fn static_member(&self, instance_id: &str) -> Option<&ConsumerGroupMember> {
+        self.members.values().find(|member| member.instance_id.as_deref() == Some(instance_id))
+    }
+
+    /// Does any member have it, or has any yet to give it up?
+    pub(super) fn is_held(&self, partition: TopicPartition) -> bool {
+        let holds = |it: &ConsumerGroupMember| {
+            it.assigned.contains_key(&partition) || it.pending_revocation.contains_key(&partition)
+        };
+        self.members.values().any(holds)
+    }
+
+    /// All topics that members subscribe to.
+    pub(in crate::coordinator::group) fn subscribed_topics(&self) -> SortedSet<Rc<str>> {
+        subscribed_topics(self.members.values())
+    }
+
+    /// What most members ask for; the first of `group.consumer.assignors` if none asks for any.
+    pub(super) fn preferred_assignor(
+        members: &SortedMap<Rc<str>, &ConsumerGroupMember>,
+        configured: &[ServerAssignor],
+    ) -> ServerAssignor {
+        let mut counts: JavaMap<&str, usize> = JavaMap::default();
+        for name in members.values().filter_map(|member| member.server_assignor.as_deref()) {
+            let count = counts.get(&name).copied().unwrap_or(0);
+            counts.insert(name, count + 1);
+        }
+        let mut preferred: Option<(&str, usize)> = None;
+        for (name, count) in counts.iter() {
+            if preferred.is_none_or(|(_, most)| *count > most) {
+                preferred = Some((name, *count));
+            }
+        }
+        let named = preferred.and_then(|(name, _)| configured.iter().find(|it| it.name() == name));
+        named.or(configured.first()).copied().unwrap_or(ServerAssignor::Uniform)
+    }
+
+    /// May this one commit offsets (`ConsumerGroup.validateOffsetCommit`)? An epoch that has passed will do for what was
+    /// assigned by then and has not been given up since (KIP-1251).
+    pub fn validate_offset_commit(
+        &self,
+        member_id: &str,
+        instance_id: Option<&Rc<str>>,
+        epoch: MemberEpoch,
+        transactional: bool,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<(), ErrorCode> {
+        if epoch < 0 && self.members.is_empty() {
+            return Ok(());
+        }
+        if transactional && epoch == -1 && member_id.is_empty() && instance_id.is_none() {
+            return Ok(());
+        }
+        let member = self.members.get(member_id).ok_or(ErrorCode::UnknownMemberId)?;
+        if epoch == member.member_epoch {
+            return Ok(());
+        }
+        let assigned_by = |partition: TopicPartition| {
+            let since = member.assigned.get(&partition).or_else(|| member.pending_revocation.get(&partition));
+            since.is_some_and(|since| epoch >= *since)
+        };
+        let stale = if transactional { ErrorCode::IllegalGeneration } else { ErrorCode::StaleMemberEpoch };
+        if epoch < member.member_epoch && partitions.into_iter().all(assigned_by) { Ok(()) } else { Err(stale) }
+    }
+
+    /// May this one read offsets (`validateOffsetFetch`)?
+    pub fn validate_offset_fetch(&self, member_id: &str, epoch: MemberEpoch) -> Result<(), ErrorCode> {
+        let member = self.members.get(member_id).ok_or(ErrorCode::UnknownMemberId)?;
+        if epoch == member.member_epoch { Ok(()) } else { Err(ErrorCode::StaleMemberEpoch) }
+    }
+
+    /// The records that forget it.
+    pub(in crate::coordinator::group) fn tombstones(&self) -> Vec<CoordinatorRecord> {
+        let members = || self.members.keys().map(|member| (self.id.clone(), member.clone()));
+        let mut keys: Vec<Key> = members().map(|(group, member)| Key::Current(group, member)).collect();
+        keys.extend(members().map(|(group, member)| Key::TargetOfMember(group, member)));
+        keys.push(Key::Target(self.id.clone()));
+        keys.extend(members().map(|(group, member)| Key::Member(group, member)));
+        keys.extend([Key::PartitionMetadata(self.id.clone()), Key::Group(self.id.clone())]);
+        keys.iter().map(Key::tombstone).collect()
+    }
+}
+
+/// All topics that these members subscribe to.
+pub(super) fn subscribed_topics<'a>(members: impl Iterator<Item = &'a ConsumerGroupMember>) -> SortedSet<Rc<str>> {
+    members.flat_map(|member| member.subscribed_topics.iter().cloned()).collect()
+}
+
+/// The hash of what these members subscribe to.
+pub(super) fn hash_of<'a>(members: impl Iterator<Item = &'a ConsumerGroupMember>, image: &MetadataImage) -> i64 {
+    metadata_hash::metadata_hash(subscribed_topics(members).iter(), image)
+}
+
+impl ConsumerGroupMember {
+    pub(super) fn set(&mut self, value: CurrentValue) {
+        (self.member_epoch, self.previous_member_epoch) = (value.epoch, value.previous_epoch);
+        self.state = value.state;
+        (self.assigned, self.pending_revocation) = (value.assigned, value.pending_revocation);
+    }
+
+    /// It has left; only its name is still there.
+    pub(super) fn clear(&mut self) {
+        (self.member_epoch, self.previous_member_epoch) = (LEAVE_EPOCH, LEAVE_EPOCH);
+        (self.assigned, self.pending_revocation) = (Rc::default(), Rc::default());
+    }
+
+    /// Until when, and in which epoch, it may give up what it must.
+    pub(super) fn revocation_deadline(&self, now: Time) -> Option<(Time, MemberEpoch)> {
+        let timeout = Duration::from_millis(self.rebalance_timeout.max(0) as u64);
+        (self.state == MemberState::UnrevokedPartitions).then(|| (now + timeout, self.member_epoch))
+    }
+
+    /// The topics of its subscription that exist.
+    pub(super) fn topic_ids(&self, image: &MetadataImage) -> SortedSet<TopicId> {
+        self.subscribed_topics.iter().filter_map(|name| image.topic_id(name)).collect()
+    }
+}
