@@ -5,6 +5,7 @@
 pub mod bench;
 mod commands;
 mod happenings;
+mod owners;
 pub mod report;
 pub mod sweep;
 mod swim;

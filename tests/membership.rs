@@ -149,3 +149,12 @@ fn a_dead_coordinator_costs_a_lookup_and_no_rebalance() {
         assert!(ran.nothing_lost(), "{broker}");
     }
 }
+
+#[test]
+fn members_of_the_consumer_protocol_share_the_partitions() {
+    let mut json = scenario::to_json(&mailers(&["group.protocol=consumer"]));
+    json["consumers"][1]["start.at.ms"] = 500.into();
+    let ran = run(&scenario::parse_value(json).expect("a valid scenario"));
+    assert!(ran.owned().iter().all(|owned| owned.len() == 2), "{:?}", ran.owned());
+    assert!(ran.nothing_lost() && ran.report.ledger.duplicated.is_empty());
+}

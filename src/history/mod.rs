@@ -243,9 +243,15 @@ impl<R: Replay> History<R> {
     /// Positions that enclose a span of time, as the checkpoints know it: never too narrow, perhaps too wide.
     pub fn positions_around(&self, from: Time, to: Time) -> (u64, u64) {
         let checkpoints = &self.checkpoints[self.current];
-        let first = checkpoints.last_where(|run| run.now() < from).or_else(|| checkpoints.first());
+        let first = self.checkpoint_before(from);
         let last = checkpoints.first_where(|run| run.now() > to);
         (first.map_or(0, R::position), last.map_or(self.head(), R::position))
+    }
+
+    /// The state at the first of [`Self::positions_around`].
+    pub fn checkpoint_before(&self, from: Time) -> Option<&R> {
+        let checkpoints = &self.checkpoints[self.current];
+        checkpoints.last_where(|run| run.now() < from).or_else(|| checkpoints.first())
     }
 
     /// How many checkpoints are kept, for measurements.

@@ -106,7 +106,7 @@ fn consumer(consumer: &Consumer) -> Value {
     out.insert("name".into(), json!(consumer.name));
     insert(&mut out, "group", consumer.group.as_deref().map(Value::from));
     out.insert("topics".into(), json!(consumer.topics));
-    insert(&mut out, "assign", consumer.assign.then(|| json!(true)));
+    insert(&mut out, "assign", consumer.assign.then_some(json!(true)));
     out.insert("processing.ms".into(), millis(consumer.processing));
     insert(&mut out, "commit", consumer.commit.map(|commit| json!(commit.word())));
     if consumer.hand_over != HandOver::Inline {
@@ -130,7 +130,7 @@ fn processor(processor: &Processor) -> Value {
     out.insert("name".into(), json!(processor.name));
     insert(&mut out, "group", (processor.group != processor.name).then(|| json!(processor.group)));
     out.insert("from".into(), json!(processor.from));
-    insert(&mut out, "assign", processor.assign.then(|| json!(true)));
+    insert(&mut out, "assign", processor.assign.then_some(json!(true)));
     out.insert("to".into(), json!(processor.to));
     out.insert("processing.ms".into(), millis(processor.processing));
     insert(&mut out, "offsets", processor.offsets.map(|offsets| json!(offsets.word())));

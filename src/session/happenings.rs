@@ -1,5 +1,6 @@
 //! What happened: event lists, stories, and the lanes of the timeline, from the window that history keeps.
 
+use super::owners::Owners;
 use super::swim::Swim;
 use super::{EventView, Session};
 use crate::base::{Duration, NodeId, RecordId, SortedMap, Time};
@@ -8,7 +9,7 @@ use crate::history::Replay;
 use crate::node::Event;
 use crate::sim::{Recorded, records_of};
 use crate::view::{
-    ArrowView, LostMessage, MarkKind, MarkView, Recent, TimelineView, partition_name, transactions, writers,
+    ArrowView, LostMessage, MarkKind, MarkView, Recent, TimelineView, partition_name, readers, transactions, writers,
 };
 use std::rc::Rc;
 
@@ -77,31 +78,35 @@ impl Session {
         let mut lanes = Lanes { admin, ..Lanes::default() };
         let known = transactions(&self.trial().run.world);
         let mut swim = Swim::new(writers(&self.trial().run.world), &known);
+        let since = Time(from.0.saturating_sub(LONGEST_FLIGHT.0));
+        let checkpoint = self.history.checkpoint_before(since);
+        let mut owners = Owners::new(checkpoint.map_or_else(Vec::new, |it| readers(&it.trial().run.world)), from);
         let mut last_us = from_us;
-        for recorded in
-            self.entries_between(Time(from.0.saturating_sub(LONGEST_FLIGHT.0)), to).iter().flat_map(|c| c.iter())
-        {
+        for recorded in self.entries_around(since, to).iter().flat_map(|c| c.iter()) {
             if recorded.at > to {
                 last_us = to_us;
                 break;
             }
             last_us = last_us.max(recorded.at.us_since_origin());
-            lanes.add(recorded, from);
-            swim.add(recorded, recorded.at >= from);
+            owners.add(recorded);
+            if recorded.at >= since {
+                lanes.add(recorded, from);
+                swim.add(recorded, recorded.at >= from);
+            }
         }
         let world = &self.trial().run.world;
         let until = last_us.max(world.now().us_since_origin().min(to_us));
         let transactions = swim.lanes(from_us, until, &known, |partition| partition_name(world, partition));
         let arrows = lanes.arrows.into_values();
         let arrows = arrows.filter(|arrow| arrow.ends_us.is_none_or(|end| end >= from_us)).collect();
-        Rc::new(TimelineView { from_us, to_us, arrows, marks: lanes.marks, transactions })
+        let groups = owners.lanes(until, |partition| partition_name(world, partition));
+        Rc::new(TimelineView { from_us, to_us, arrows, marks: lanes.marks, transactions, groups })
     }
 
-    fn entries_between(&mut self, from: Time, to: Time) -> Vec<Rc<Vec<Recorded>>> {
+    /// What happened from a checkpoint before a span on.
+    fn entries_around(&mut self, from: Time, to: Time) -> Vec<Rc<Vec<Recorded>>> {
         let (first, last) = self.history.positions_around(from, to);
-        let mut chunks = self.history.entries(first, last);
-        chunks.retain(|chunk| chunk.last().is_some_and(|last| last.at >= from));
-        chunks
+        self.history.entries(first, last)
     }
 
     /// What went a moment ago, and is shown a little longer.

@@ -162,7 +162,7 @@ pub fn strike(scenario: &Scenario) -> Result<Swept, Vec<Mistake>> {
 /// The scenario as it is swept: it goes on for longer, and has time to come to rest.
 pub fn calm(scenario: &Scenario) -> Scenario {
     let mut calm = scenario.clone();
-    calm.until.max = CHAOS + PATIENCE + longest_skew(scenario) + longest_transaction(scenario);
+    calm.until.max = CHAOS + PATIENCE + longest_skew(scenario) + longest_transaction(scenario) + longest_join(scenario);
     stretch(&mut calm);
     calm
 }
@@ -181,6 +181,17 @@ fn longest_transaction(scenario: &Scenario) -> Duration {
     let producers = scenario.producers.iter().map(|producer| &producer.config);
     let configs = producers.chain(scenario.processors.iter().map(|processor| &processor.producer_config));
     Duration::from_millis(configs.filter_map(timeout_of).max().unwrap_or(0))
+}
+
+/// A member whose coordinator's machine loses power while it joins waits for the answer as long as a rebalance may take
+/// and five seconds more (`AbstractCoordinator.JOIN_GROUP_TIMEOUT_LAPSE`): nothing tells it that the connection is dead.
+fn longest_join(scenario: &Scenario) -> Duration {
+    let members = scenario.consumers.iter().filter(|it| !it.assign && it.group.is_some()).map(|it| &it.config);
+    let configs = members.chain(scenario.processors.iter().filter(|it| !it.assign).map(|it| &it.consumer_config));
+    let interval = |config: &Properties| -> u64 {
+        config.get("max.poll.interval.ms").and_then(|ms| ms.parse().ok()).unwrap_or(300_000)
+    };
+    Duration::from_millis(configs.map(|config| interval(config) + 5_000).max().unwrap_or(0))
 }
 
 /// Its `transaction.timeout.ms`, where that is set.

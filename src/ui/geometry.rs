@@ -109,10 +109,10 @@ pub fn isolation(it: &ConsumerView) -> impl Iterator<Item = &(Rc<str>, Rc<str>, 
     it.settings.iter().filter(|(key, _, _)| &**key == "isolation.level")
 }
 
-/// How many lines the positions of a reader take, with what it may read.
+/// How many lines the positions of a reader take, with its membership and what it may read.
 fn reader_lines(it: &ConsumerView) -> usize {
     let positions = if it.positions.len() == 1 { 2 } else { it.positions.len().clamp(1, 4) };
-    positions + isolation(it).count()
+    positions + isolation(it).count() + usize::from(it.group.is_some())
 }
 
 /// Where the sink's card begins, below its consumer's.

@@ -26,6 +26,8 @@ pub enum Selection {
     Message(u64),
     /// A transactional id.
     Transaction(Rc<str>),
+    /// A group.
+    Group(Rc<str>),
 }
 
 /// What a popover is about.

@@ -143,3 +143,12 @@ fn where_nothing_is_transactional_nothing_speaks_of_transactions() {
         assert!(!html.contains(word), "{word}");
     }
 }
+
+#[test]
+fn a_leaders_log_shows_how_far_its_readers_are() {
+    let html = page("lost-ack", &[], None, Lang::En);
+    assert_eq!(count(&html, "class=\"reader own"), 1, "one reader, and followers are not read");
+    assert_eq!(count(&html, "class=\"reader stored"), 1);
+    assert!(html.contains("mail: committed ") && html.contains("mailer: position "));
+    assert!(html.contains("· gen 1"), "its card names its generation");
+}

@@ -133,3 +133,10 @@ pub fn lines(text: &str, px: f64, width: f64, most: usize) -> Vec<String> {
     found.push(shorten(rest, px, width));
     found
 }
+
+/// The part of a member id by which people tell members apart: the beginning of its UUID.
+pub fn short_member(id: &str) -> &str {
+    // `<client.id>-<UUID>`, and a UUID has 36 characters.
+    let uuid = id.len().checked_sub(36).and_then(|at| id.get(at..)).unwrap_or(id);
+    uuid.get(..8).unwrap_or(uuid)
+}

@@ -1,5 +1,6 @@
 //! Applications, projected.
 
+use super::groups;
 use super::project::partition_name;
 use super::transactions::{is_fence, manager, writers};
 use super::{
@@ -9,7 +10,7 @@ use crate::app::{
     CommitMode, ConsumerActivity, ConsumerApp, ConsumerAppSetup, Dedupe, ProducerActivity, ProducerApp, Sink,
 };
 use crate::base::config::{Acks, ConsumerConfig, IsolationLevel, ProducerConfig};
-use crate::base::{RecordId, Time};
+use crate::base::{RecordId, Time, sort_short};
 use crate::check::Run;
 use crate::client::consumer::Consumer;
 use crate::client::producer::{Operation, Producer, ProducerActivity as Client, State};
@@ -151,6 +152,7 @@ pub(super) fn consumer(run: &Run, app: &ConsumerApp) -> (Activity, NodeBody) {
     let queued = worker.into_iter().flat_map(|worker| worker.queue());
     let view = ConsumerView {
         group: setup.group.clone(),
+        membership: groups::membership(app.client()),
         settings: consumer_settings(world, setup),
         positions: positions(world, app.client(), setup.config.isolation_level),
         pending: app.batch().filter_map(|record| Some(record.id?.0)).collect(),
@@ -163,7 +165,9 @@ pub(super) fn consumer(run: &Run, app: &ConsumerApp) -> (Activity, NodeBody) {
 /// How far a consumer client is.
 pub(super) fn positions(world: &World, client: Option<&Consumer>, isolation: IsolationLevel) -> Vec<PositionView> {
     let states = client.into_iter().flat_map(|client| client.subscription().iter());
-    let positions = states.map(|(partition, state)| {
+    let mut states: Vec<_> = states.collect();
+    sort_short(&mut states, |a, b| a.0 < b.0);
+    let positions = states.into_iter().map(|(partition, state)| {
         let position = state.position().map(|position| position.offset);
         let end = match isolation {
             IsolationLevel::ReadUncommitted => state.high_watermark(),

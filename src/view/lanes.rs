@@ -1,6 +1,6 @@
 //! The timeline, as plain data.
 
-use super::TransactionLane;
+use super::{GroupLane, TransactionLane};
 use serde::Serialize;
 
 /// The lanes of a span of time.
@@ -16,6 +16,8 @@ pub struct TimelineView {
     pub marks: Vec<MarkView>,
     /// One for each transactional id.
     pub transactions: Vec<TransactionLane>,
+    /// One for each group that shares something.
+    pub groups: Vec<GroupLane>,
 }
 
 /// A message on the lanes.

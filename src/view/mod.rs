@@ -4,6 +4,7 @@
 
 mod application;
 mod files;
+mod groups;
 mod lanes;
 mod ledger;
 mod model;
@@ -15,6 +16,7 @@ mod transactions;
 mod verdict;
 
 pub use files::{node_files, partition_files};
+pub use groups::*;
 pub use lanes::*;
 pub use model::*;
 pub use processor::ProcessorView;

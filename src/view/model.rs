@@ -4,7 +4,8 @@
 //! own `Rc` and is the *same* `Rc` as before when nothing in it changed, so that a page can skip it by pointer.
 
 use super::{
-    AbortedView, CellKind, LedgerView, ManagerView, ProcessorView, ProducerStateView, TransactionView, VerdictView,
+    AbortedView, CellKind, GroupView, LedgerView, ManagerView, MembershipView, ProcessorView, ProducerStateView,
+    ReadFlag, TransactionView, VerdictView,
 };
 use serde::Serialize;
 use std::rc::Rc;
@@ -165,6 +166,8 @@ pub struct BrokerView {
     pub partitions: Vec<Rc<PartitionView>>,
     /// The transactional ids it coordinates.
     pub transactions: Vec<TransactionView>,
+    /// The groups it coordinates.
+    pub groups: Vec<GroupView>,
 }
 
 /// One replica.
@@ -206,6 +209,8 @@ pub struct PartitionView {
     pub followers: Vec<FollowerView>,
     /// The last [`CELLS`](super::CELLS) offsets.
     pub cells: Vec<CellView>,
+    /// How far those who read it are; of a leader only.
+    pub readers: Vec<ReadFlag>,
     /// Records that were cut off its end a moment ago: (offset, record).
     pub cut: Vec<(i64, u32)>,
     /// Segments on disk.
@@ -390,6 +395,8 @@ pub struct InFlightView {
 pub struct ConsumerView {
     /// `group.id`.
     pub group: Option<Rc<str>>,
+    /// Its place in it, if it is a member.
+    pub membership: Option<MembershipView>,
     /// A few settings worth seeing: (key, value, differs from Kafka's default).
     pub settings: Vec<(Rc<str>, Rc<str>, bool)>,
     /// One an assigned partition.

@@ -40,6 +40,7 @@ pub(super) fn processor(run: &Run, app: &ProcessorApp) -> (Activity, NodeBody) {
     };
     let reader = ConsumerView {
         group: Some(Rc::clone(&setup.group)),
+        membership: super::groups::membership(app.consumer()),
         settings: vec![
             application::setting("offsets", offsets, false),
             application::setting(

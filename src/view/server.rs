@@ -1,5 +1,6 @@
 //! Brokers, projected.
 
+use super::groups;
 use super::project::{partition_name, reuse};
 use super::transactions::{self, Fates};
 use super::{
@@ -52,6 +53,7 @@ pub(super) fn broker(
         metadata_offset: broker.image().offset(),
         partitions,
         transactions: transactions::coordinated(world, broker),
+        groups: groups::coordinated(world, broker),
     };
     let doing = match broker.is_fenced() {
         true if broker.broker_epoch() < 0 => Activity::Starting,
@@ -69,7 +71,9 @@ fn partition_view(run: &Run, broker: &Broker, id: TopicPartition, name: Rc<str>,
     let high_watermark = open.map_or_else(|| broker.disk().high_watermark(id), UnifiedLog::high_watermark);
     let ids = |brokers: &[BrokerId]| brokers.iter().map(|broker| broker.0).collect::<Vec<i32>>();
     let known = broker.image().partition(id);
+    let leads = partition.is_some_and(Partition::is_leader) && !internal;
     PartitionView {
+        readers: if leads { groups::read_flags(&run.world, id, &name) } else { Vec::new() },
         name,
         internal,
         role: match partition {

@@ -18,6 +18,7 @@ pub mod assignor;
 mod calls;
 mod commit;
 mod commits;
+mod committed;
 mod completed_fetch;
 mod coordinator;
 mod epoch_member;

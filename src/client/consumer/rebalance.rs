@@ -74,10 +74,10 @@ impl Changes {
 
     /// The listener returned.
     pub(super) fn returned(&mut self, subscription: &mut Subscription) {
-        if let Some(change) = self.queue.pop_front_if(|change| change.called) {
-            if !matches!(change.callback, RebalanceCallback::Assigned(_)) {
-                subscription.assign(change.assignment.iter().copied());
-            }
+        if let Some(change) = self.queue.pop_front_if(|change| change.called)
+            && !matches!(change.callback, RebalanceCallback::Assigned(_))
+        {
+            subscription.assign(change.assignment.iter().copied());
         }
     }
 

@@ -6,7 +6,7 @@ use crate::ui::geometry::{CELL, CELL_GAP, SINK_HEIGHT, SINK_ROWS, consumer_heigh
 use crate::ui::i18n::Texts;
 use crate::ui::lab::Lab;
 use crate::ui::state::Target;
-use crate::ui::words::{lines, mono_width, node_name, shorten, shorten_mono, text_width};
+use crate::ui::words::{lines, mono_width, node_name, short_member, shorten, shorten_mono, text_width};
 use delivery_lab::view::{Activity, ConsumerView, NodeStatus, NodeView, ProducerView, SinkRow, SinkView};
 use yew::prelude::*;
 
@@ -177,10 +177,23 @@ pub fn sink(it: &SinkView, y: f64, w: f64, cell: f64, t: &Texts) -> Html {
     }
 }
 
+/// Its member id, short, and its generation.
+fn member(it: &ConsumerView) -> String {
+    match it.membership.as_ref().filter(|it| it.generation >= 0) {
+        Some(it) => {
+            format!("{}{} · gen {}", if it.leader { "★ " } else { "" }, short_member(&it.member_id), it.generation)
+        }
+        None => "–".to_owned(),
+    }
+}
+
 /// How far it is in each partition, and what it may read where there are transactions.
 pub fn position_lines(it: &ConsumerView, t: &Texts) -> Vec<(String, String, bool)> {
     let number = |it: Option<i64>| it.map_or_else(|| "–".to_owned(), |it| it.to_string());
     let mut lines = Vec::new();
+    if it.group.is_some() {
+        lines.push((t.member.to_owned(), member(it), false));
+    }
     if let [one] = it.positions.as_slice() {
         lines.push((t.position.to_owned(), number(one.position), false));
         lines.push((t.committed.to_owned(), number(one.committed), false));

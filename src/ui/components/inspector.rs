@@ -3,7 +3,7 @@
 use super::files::{Download, Segments};
 use super::hex::Hex;
 use super::strip::kind_class;
-use super::{inspector_txn, messages};
+use super::{inspector_group, inspector_txn, messages};
 use crate::ui::hooks::{use_lab, use_texts};
 use crate::ui::i18n::Texts;
 use crate::ui::lab::Lab;
@@ -32,7 +32,13 @@ pub fn Inspector(props: &InspectorProps) -> Html {
     let node = |id: u16| view.nodes.get(usize::from(id)).map(Same::from);
     let content = match &props.selection {
         Selection::None => html! { <p class="soft pad">{ t.nothing_selected }</p> },
-        Selection::Node(id) => html! { if let Some(node) = node(*id) { <NodeBox {node} names={names(view)} /> } },
+        Selection::Node(id) => html! {
+            if let Some(node) = node(*id) {
+                // A member is seen among the others.
+                { inspector_group::of_node(view, &node, &lab, t) }
+                <NodeBox {node} names={names(view)} />
+            }
+        },
         Selection::Partition(id, name) | Selection::Batch(id, name, _) => {
             let base = if let Selection::Batch(_, _, base) = props.selection { Some(base) } else { None };
             match node(*id).and_then(|node| partition(&node, name).map(|found| (node, found))) {
@@ -43,6 +49,7 @@ pub fn Inspector(props: &InspectorProps) -> Html {
             }
         }
         Selection::Transaction(id) => inspector_txn::transaction(view, id, t),
+        Selection::Group(id) => inspector_group::group(view, id, &lab, t),
         Selection::Message(id) => match view.messages.iter().find(|it| it.id == *id) {
             Some(message) => {
                 let arrives = message.arrives_us.map_or_else(|| "–".to_owned(), |us| format!("{} s", clock(us)));
@@ -71,7 +78,8 @@ pub fn Inspector(props: &InspectorProps) -> Html {
         <div id="panel" class="inspector" role="tabpanel" aria-labelledby="tab-inspector">
             <nav class="chips" aria-label={t.inspector}>{ for view.nodes.iter().map(|node| html! {
                 <NodeChip key={node.id} id={node.id} name={node.name.clone()} current={props.selection == Selection::Node(node.id)} /> }) }
-                { for inspector_txn::transactions(view).into_iter().map(|(_, it)| chip(&it.transactional_id, &props.selection, &lab)) }</nav>
+                { for inspector_txn::transactions(view).into_iter().map(|(_, it)| chip("txn", "◆ ", &it.transactional_id, Selection::Transaction(it.transactional_id.clone()), &props.selection, &lab)) }
+                { for inspector_group::names(view).iter().map(|it| chip("grp", "⬡ ", it, Selection::Group(it.clone()), &props.selection, &lab)) }</nav>
             { content }
             <p class="soft mono">{ "state hash " }{ &*hash }</p>
         </div>
@@ -93,13 +101,19 @@ fn NodeChip(props: &ChipProps) -> Html {
     html! { <button {onclick} aria-pressed={props.current.to_string()}>{ node_name(&props.name) }</button> }
 }
 
-/// The chip of a transactional id.
-fn chip(id: &Rc<str>, selection: &Selection, lab: &Lab) -> Html {
-    let to = Selection::Transaction(id.clone());
+/// The chip of a transactional id, or of a group.
+fn chip(
+    class: &'static str,
+    sign: &'static str,
+    id: &Rc<str>,
+    to: Selection,
+    selection: &Selection,
+    lab: &Lab,
+) -> Html {
     let current = *selection == to;
     let lab = lab.clone();
     let onclick = Callback::from(move |_| lab.tell(Action::Select(to.clone())));
-    html! { <button key={format!("t-{id}")} class="txn" {onclick} aria-pressed={current.to_string()}><span aria-hidden="true">{ "◆ " }</span>{ &**id }</button> }
+    html! { <button key={format!("{class}-{id}")} {class} {onclick} aria-pressed={current.to_string()}><span aria-hidden="true">{ sign }</span>{ &**id }</button> }
 }
 
 fn partition(node: &NodeView, name: &str) -> Option<Same<PartitionView>> {
@@ -182,6 +196,7 @@ fn broker(it: &BrokerView, id: u16, lab: &Lab, t: &Texts) -> Html {
         <>
             { facts(vec![("broker_epoch", it.broker_epoch.to_string()), ("metadata_offset", it.metadata_offset.to_string())]) }
             { inspector_txn::coordinated(&it.transactions, lab) }
+            { inspector_group::coordinated(&it.groups, lab) }
             { table("replicas", &heads, rows.collect()) }
         </>
     }
@@ -267,14 +282,24 @@ pub(super) fn settings(list: &[(Rc<str>, Rc<str>, bool)], t: &Texts) -> Html {
     table(t.settings, &["key", "value", ""], rows.collect())
 }
 
-/// How far a reader is in each partition.
+/// A reader's place in its group, and how far it is in each partition.
 pub(super) fn positions(it: &ConsumerView) -> Html {
     let number = |it: Option<i64>| it.map_or_else(|| "–".to_owned(), |it| it.to_string());
     let rows = it
         .positions
         .iter()
         .map(|one| vec![text(&one.partition), text(number(one.position)), text(number(one.committed)), text(one.lag)]);
-    table("positions", &["partition", "position", "committed", "lag"], rows.collect())
+    html! {
+        <>
+            if let Some(it) = &it.membership {
+                { facts(vec![
+                    ("member id", or_dash(Some(&*it.member_id).filter(|id| !id.is_empty()))),
+                    ("generation", it.generation.to_string()), ("member state", it.state.to_owned()),
+                ]) }
+            }
+            { table("positions", &["partition", "position", "committed", "lag"], rows.collect()) }
+        </>
+    }
 }
 
 /// What happened in an external system.

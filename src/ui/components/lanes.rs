@@ -14,7 +14,7 @@ use delivery_lab::view::{ArrowView, MarkKind, MarkView, TimelineView};
 use std::rc::Rc;
 use yew::prelude::*;
 
-const LEFT: f64 = 92.0;
+pub(super) const LEFT: f64 = 92.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 40.0;
 const LANE: f64 = 27.0;
@@ -38,6 +38,8 @@ pub(super) struct Scale {
     lanes: Vec<Option<usize>>,
     /// How many transactional ids have a lane below them.
     swims: usize,
+    /// How many partitions the groups have, whose lanes come last.
+    groups: Vec<usize>,
 }
 
 impl Scale {
@@ -61,8 +63,15 @@ impl Scale {
         TOP + (self.lanes.iter().flatten().count() + at) as f64 * LANE
     }
 
+    /// Where the lane of a group begins.
+    pub fn group(&self, at: usize) -> f64 {
+        let above =
+            self.groups[..at].iter().map(|rows| swim::GROUP_HEAD + *rows as f64 * swim::row_height(*rows) + 8.0);
+        self.swim(self.swims) - 14.0 + above.sum::<f64>()
+    }
+
     fn height(&self) -> f64 {
-        self.swim(self.swims) + 12.0
+        self.group(self.groups.len()) + 26.0
     }
 }
 
@@ -88,6 +97,7 @@ pub fn LanesBox(props: &BoxProps) -> Html {
         width,
         lanes: lanes_of(&props.nodes, props.traffic),
         swims: timeline.transactions.len(),
+        groups: timeline.groups.iter().map(|it| it.rows.len()).collect(),
     };
     let seek = {
         let (lab, scale) = (lab.clone(), scale.clone());
@@ -187,6 +197,7 @@ fn Lanes(props: &LanesProps) -> Html {
                 }
             }) }
             { swim::lanes(&timeline.transactions, scale, &props.names, t, &lab) }
+            { swim::groups(&timeline.groups, scale, &props.names, t, &lab) }
             <g clip-path="url(#in-lanes)">
                 { for arrows }
                 { for marks.into_iter().filter_map(|mark| draw_mark(mark, scale, t)) }

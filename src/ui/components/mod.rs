@@ -10,6 +10,7 @@ mod header;
 mod help;
 mod hex;
 mod inspector;
+mod inspector_group;
 mod inspector_txn;
 mod lanes;
 mod lede;

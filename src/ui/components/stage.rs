@@ -117,6 +117,7 @@ pub fn StageBox(props: &StageProps) -> Html {
                         <pattern id="hatch-abort" width="6" height="6" patternTransform="rotate(45)" patternUnits="userSpaceOnUse">
                             <rect width="6" height="6" class="hatchbg" /><path class="hatchabort" d="M0 3 H6 M3 0 V6" />
                         </pattern>
+                        <pattern id="hatch-nobody" width="6" height="6" patternTransform="rotate(45)" patternUnits="userSpaceOnUse"><path class="hatchnobody" d="M0 0 V6" /></pattern>
                     </defs>
                     <Wires stage={Same(stage.clone())} links={Same(view.links.clone())} {names} traffic={props.traffic} />
                     { for cards }

@@ -3,8 +3,9 @@
 //! A cell says by its shape what it is: hatched = appended, solid = committed, orange border = the record stands here
 //! twice, a corner = its transaction is open, crossed hatching = aborted; a full diamond commits, a hollow one aborts. What
 //! lies between LSO and HW is pale: it is replicated, but read_committed does not see it. The number in a cell is the record's,
-//! the one below it the offset.
+//! the one below it the offset. Tips below the cells are readers' positions, hollow ones what their groups have committed.
 
+use super::inspector_group::own_class;
 use crate::ui::geometry::{CELL, CELL_GAP, CardShape, DENSE_LABEL};
 use crate::ui::lab::Lab;
 use crate::ui::state::{Action, Selection};
@@ -114,6 +115,14 @@ pub fn strip(partition: &Rc<PartitionView>, shape: &CardShape, broker: u16, lab:
             flag("leo", leo, "LEO", 0.0);
         }
     }
+    // Small tips below the cells: where readers are, and what groups have committed.
+    let readers = partition.readers.iter().filter(|it| it.offset >= first).map(|it| {
+        let class = it.node.map_or_else(|| "reader stored".to_owned(), |node| format!("reader {}", own_class(Some(node))));
+        let what = if it.node.is_some() { "position" } else { "committed" };
+        html! {
+            <path {class} d={format!("M{:.1} 24.5 l3.6 5.6 h-7.2 z", x_of(it.offset))}><title>{ format!("{}: {what} {}", it.who, it.offset) }</title></path>
+        }
+    });
     let veil = (x_of(lso), x_of(hw));
     html! {
         <>
@@ -123,6 +132,7 @@ pub fn strip(partition: &Rc<PartitionView>, shape: &CardShape, broker: u16, lab:
             { for cut }
             if veil.0 < veil.1 { <path class="veil" d={format!("M{:.1} -3.5 H{:.1}", veil.0, veil.1)} /> }
             { for flags }
+            { for readers }
         </>
     }
 }

@@ -2,7 +2,7 @@
 
 use super::en_story as story;
 use super::{Banner, Texts};
-use delivery_lab::view::{MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
+use delivery_lab::view::{GroupMarkKind, MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
 
 pub static TEXTS: Texts = Texts {
     scenario: "Scenario",
@@ -338,6 +338,22 @@ pub static TEXTS: Texts = Texts {
     nothing_selected: "Select a node below, or a log on the stage, to see all it holds. A cell opens its batch, byte by byte.",
     message_over: "This message is no longer under way.",
     no_coordinator: "No coordinator knows this transactional.id now: it is not there yet, or its coordinator is down or still loading.",
+    no_group_coordinator: "No coordinator knows this group now: nobody has joined or committed yet, or its coordinator is down or still loading.",
+    owned: [
+        "assigned, and the member reads it",
+        "assigned, the member does not have it yet",
+        "no longer assigned, and the member does not know",
+    ],
+    generation: |it| format!("generation {it}"),
+    nobody_reads: "nobody reads",
+    two_read: |who| format!("both own it: {who}"),
+    member: "member",
+    not_member: "no member",
+    group_mark: |kind, node, generation| match kind {
+        GroupMarkKind::Joined => format!("{node} joined, generation {generation}"),
+        GroupMarkKind::Lost => format!("{node} learns that it was thrown out"),
+        GroupMarkKind::Left => format!("{node} left"),
+    },
     fenced_by_newer: "Fenced by a newer producer with the same transactional.id: this one can write no more.",
     machine: |now, next| format!("State: {now}. From here: {next}."),
     machine_pending: |pending| format!("On its way to {pending}: written, not yet replicated."),

@@ -3,7 +3,7 @@
 use super::ko_story as story;
 use super::{Banner, Texts};
 use delivery_lab::base::config::{ConfigNote, NoteKind};
-use delivery_lab::view::{MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
+use delivery_lab::view::{GroupMarkKind, MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
 
 pub static TEXTS: Texts = Texts {
     scenario: "시나리오",
@@ -337,6 +337,18 @@ pub static TEXTS: Texts = Texts {
     nothing_selected: "아래에서 노드를 고르거나 스테이지에서 로그를 고르면 모든 상태를 볼 수 있습니다. 칸을 누르면 배치를 바이트 단위로 보여 줍니다.",
     message_over: "이 메시지는 더 이상 이동 중이 아닙니다.",
     no_coordinator: "지금 이 transactional.id를 아는 coordinator가 없습니다. 아직 등록되지 않았거나, coordinator가 꺼져 있거나 상태를 불러오는 중입니다.",
+    no_group_coordinator: "지금 이 그룹을 아는 coordinator가 없습니다. 아직 아무도 참여하거나 커밋하지 않았거나, coordinator가 꺼져 있거나 상태를 불러오는 중입니다.",
+    owned: ["할당되었고 멤버가 읽는 중", "할당되었지만 멤버가 아직 받지 못함", "더는 할당되지 않았지만 멤버가 모름"],
+    generation: |it| format!("generation {it}"),
+    nobody_reads: "읽는 멤버 없음",
+    two_read: |who| format!("소유자가 둘: {who}"),
+    member: "멤버",
+    not_member: "멤버 아님",
+    group_mark: |kind, node, generation| match kind {
+        GroupMarkKind::Joined => format!("{node} 참여, generation {generation}"),
+        GroupMarkKind::Lost => format!("{node}: 그룹에서 제외된 것을 알게 됨"),
+        GroupMarkKind::Left => format!("{node} 탈퇴"),
+    },
     fenced_by_newer: "같은 transactional.id를 쓰는 새 프로듀서가 나타나 fenced되었습니다. 이 프로듀서는 더 이상 쓸 수 없습니다.",
     machine: |now, next| format!("현재 상태: {now}. 다음으로 갈 수 있는 상태: {next}."),
     machine_pending: |pending| format!("다음 상태 {pending}: 기록했지만 아직 복제되지 않았습니다."),

@@ -13,7 +13,9 @@ use delivery_lab::protocol::{ElectionType, TransactionState};
 use delivery_lab::record::{ControlRecord, RecordBatch};
 use delivery_lab::scenario::format::{Text, What, When};
 use delivery_lab::sim::AdminTask;
-use delivery_lab::view::{Activity, LinkView, MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
+use delivery_lab::view::{
+    Activity, GroupMarkKind, LinkView, MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble,
+};
 use std::rc::Rc;
 
 /// The languages.
@@ -312,6 +314,15 @@ texts! {
     nothing_selected: &'static str,
     message_over: &'static str,
     no_coordinator: &'static str,
+    no_group_coordinator: &'static str,
+    /// How a member's partitions are drawn: held, assigned and not yet held, held and no longer assigned.
+    owned: [&'static str; 3],
+    nobody_reads: &'static str,
+    generation: fn(i32) -> String,
+    two_read: fn(&str) -> String,
+    member: &'static str,
+    not_member: &'static str,
+    group_mark: fn(GroupMarkKind, &str, i32) -> String,
     fenced_by_newer: &'static str,
     machine: fn(&str, &str) -> String,
     machine_pending: fn(&str) -> String,

@@ -14,7 +14,7 @@ fn named(indexes: &[u32]) -> Vec<NamedPartition> {
 }
 
 /// A consumer that subscribed to `orders`, not polled yet.
-fn subscriber(settings: &[(&str, &str)]) -> Lab {
+pub(super) fn subscriber(settings: &[(&str, &str)]) -> Lab {
     let mut all = vec![GROUP, EARLIEST];
     all.extend(settings);
     let mut lab = lab(&all);
@@ -24,7 +24,7 @@ fn subscriber(settings: &[(&str, &str)]) -> Lab {
 }
 
 /// One that is an active member.
-fn member(settings: &[(&str, &str)]) -> Lab {
+pub(super) fn member(settings: &[(&str, &str)]) -> Lab {
     let mut lab = subscriber(settings);
     lab.poll_until_stable();
     lab
@@ -32,7 +32,7 @@ fn member(settings: &[(&str, &str)]) -> Lab {
 
 impl Lab {
     /// Polls every millisecond until the membership is settled; what is delivered meanwhile is dropped.
-    fn poll_until_stable(&mut self) {
+    pub(super) fn poll_until_stable(&mut self) {
         for _ in 0..5_000 {
             if let Polled::Failed(error) = self.poll() {
                 panic!("{error:?}");
@@ -56,12 +56,12 @@ impl Lab {
         self.node.0.coordinator().expect("a group")
     }
 
-    fn generation(&self) -> (i32, String) {
+    pub(super) fn generation(&self) -> (i32, String) {
         let generation = self.coordinator().member().generation();
         (generation.id, generation.member_id.to_string())
     }
 
-    fn assigned(&self) -> Vec<u32> {
+    pub(super) fn assigned(&self) -> Vec<u32> {
         self.node.0.subscription().assigned().iter().map(|tp| tp.partition).collect()
     }
 
@@ -70,7 +70,7 @@ impl Lab {
     }
 
     /// What the rebalance listener was told since the last call.
-    fn told(&mut self) -> Vec<(&'static str, Vec<u32>)> {
+    pub(super) fn told(&mut self) -> Vec<(&'static str, Vec<u32>)> {
         let indexes = |partitions: &[TopicPartition]| partitions.iter().map(|tp| tp.partition).collect();
         let told = self.events.iter().filter_map(|event| match event {
             Event::PartitionsAssigned { partitions } => Some(("assigned", indexes(partitions))),
@@ -430,52 +430,6 @@ fn a_coordinator_that_is_silent_for_a_session_is_doubted() {
     assert_eq!(lab.count(ApiKey::FindCoordinator), 1);
     lab.run_ms(300);
     assert_eq!(lab.count(ApiKey::FindCoordinator), 2);
-}
-
-#[test]
-fn close_commits_gives_up_and_leaves() {
-    let mut lab = member(&[]);
-    lab.append(0);
-    assert_eq!(lab.poll_records(), [0]);
-    lab.told();
-    lab.with(|node, now, out| node.0.close(now, out));
-    lab.run_ms(100);
-    assert!(lab.node.0.is_closed());
-    assert_eq!(lab.broker.committed.get(&TP), Some(&1));
-    assert_eq!(lab.told(), [("revoked", vec![0])]);
-    let order: Vec<ApiKey> = lab.requests.iter().map(Request::api).collect();
-    let commit = order.iter().position(|api| *api == ApiKey::OffsetCommit);
-    let leave = order.iter().position(|api| *api == ApiKey::LeaveGroup);
-    assert!(commit.is_some() && leave.is_some() && commit < leave);
-    let sent = lab.requests.len();
-    lab.run_ms(60_000);
-    assert_eq!(lab.requests.len(), sent, "it is gone");
-}
-
-#[test]
-fn a_static_member_closes_without_leaving() {
-    let mut lab = member(&[("group.instance.id", "one")]);
-    lab.with(|node, now, out| node.0.close(now, out));
-    lab.run_ms(100);
-    assert!(lab.node.0.is_closed());
-    assert_eq!(lab.count(ApiKey::LeaveGroup), 0);
-}
-
-#[test]
-fn unsubscribe_leaves_without_a_commit() {
-    let mut lab = member(&[]);
-    lab.append(0);
-    assert_eq!(lab.poll_records(), [0]);
-    lab.told();
-    lab.with(|node, now, out| node.0.unsubscribe(now, out));
-    lab.run_ms(10);
-    assert_eq!((lab.count(ApiKey::LeaveGroup), lab.count(ApiKey::OffsetCommit)), (1, 0));
-    assert_eq!(lab.told(), [("revoked", vec![0])]);
-    assert!(lab.assigned().is_empty());
-    let now = lab.now;
-    lab.node.0.subscribe(now, ["orders".into()]);
-    assert_eq!(lab.poll_records(), [0]);
-    assert_eq!(lab.generation().1, "mailer-2");
 }
 
 #[test]

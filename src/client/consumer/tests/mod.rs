@@ -10,6 +10,7 @@ use crate::record::{BatchBuilder, ControlRecord, RecordBatch};
 
 mod commits;
 mod epochs;
+mod leaving;
 mod membership;
 mod reading;
 mod validation;
