@@ -58,7 +58,7 @@ impl Lab {
     }
 
     fn later(&mut self, millis: u64) {
-        self.now = self.now + Duration::from_millis(millis);
+        self.now += Duration::from_millis(millis);
         let mut expired = Vec::new();
         loop {
             let around = Surroundings { now: self.now, config: &self.config, image: &self.image };
