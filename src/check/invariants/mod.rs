@@ -269,7 +269,7 @@ impl Invariants {
                 }
                 Event::BecameLeader { partition, leader_epoch, log_end_offset, .. } => {
                     self.check_new_leader(cluster, it, *partition, *leader_epoch, *log_end_offset);
-                    self.learn_producers(cluster, it, *partition, *leader_epoch);
+                    self.learn_producers(cluster, it, *partition, (*leader_epoch, *log_end_offset));
                     if !self.is_ours(*partition) {
                         self.note_reign(it);
                     }

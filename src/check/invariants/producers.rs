@@ -207,13 +207,13 @@ impl Invariants {
         }
     }
 
-    /// Another leads: its log is the log.
+    /// Another leads: its log is the log, as it was then. (What it has appended since, in the same step, is told after this.)
     pub(super) fn learn_producers(
         &mut self,
         cluster: &impl Cluster,
         it: &Recorded,
         partition: TopicPartition,
-        epoch: LeaderEpoch,
+        (epoch, end): (LeaderEpoch, Offset),
     ) {
         let known = self.producers.partitions.get(&partition).and_then(|it| it.leader);
         let Some(replica) = cluster.replica(it.node.into(), partition) else { return };
@@ -222,7 +222,8 @@ impl Invariants {
         }
         let mut producers = Producers { leader: Some((it.node, epoch)), ..Producers::default() };
         // What it took over was judged when it was appended.
-        replica.log.batches_from(0).filter(|batch| batch.has_producer_id()).for_each(|batch| {
+        let taken_over = replica.log.batches_from(0).take_while(|batch| batch.base_offset() < end);
+        taken_over.filter(|batch| batch.has_producer_id()).for_each(|batch| {
             producers.append(batch);
         });
         *self.producers.of(partition) = producers;
