@@ -2,7 +2,7 @@
 
 use delivery_lab::base::{BrokerId, TopicPartition};
 use delivery_lab::metadata::PartitionRegistration;
-use delivery_lab::scenario::{Trial, parse, to_json};
+use delivery_lab::scenario::{Trial, library, parse, to_json};
 use delivery_lab::session::report::Report;
 use serde_json::{Value, json};
 
@@ -273,4 +273,30 @@ fn a_consumer_goes_back_to_the_leader_when_its_replica_dies_and_returns_with_it(
     let Lab(trial, report) = &run(&json);
     assert_eq!(reads_from(trial), Some(BrokerId(2)));
     assert_eq!(report.ledger.sent, 400);
+}
+
+/// `blocked-behind-lso`, stopped long before `transaction.timeout.ms`: the high watermark and the last stable offset.
+fn orphaned(more: Value) -> (i64, i64) {
+    let mut json = to_json(&library::get("blocked-behind-lso").expect("it is in the library"));
+    json["until"] = json!({ "quiet": false, "max.ms": 5_000 });
+    json["faults"].as_array_mut().expect("it has one").extend(more.as_array().cloned().unwrap_or_default());
+    let scenario = parse(&json.to_string()).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    assert_eq!(parse(&to_json(&scenario).to_string()).as_ref(), Ok(&scenario), "it survives being written");
+    let mut trial = Trial::new(&scenario).expect("a good scenario");
+    trial.finish();
+    let report = Report::of(&scenario, &trial);
+    assert_eq!(report.invariant_violations, Vec::<String>::new());
+    let orders = &report.partitions["orders-0"];
+    (orders.high_watermark, orders.last_stable_offset)
+}
+
+#[test]
+fn a_transaction_that_hangs_is_aborted_by_hand() {
+    let (high_watermark, stable) = orphaned(json!([]));
+    assert!(stable < high_watermark, "the orphan hides what is behind it");
+    let abort =
+        |offset: Value| json!([{ "at.ms": 4_000, "do": "abort_transaction", "topic": "orders", "offset": offset }]);
+    assert_eq!(orphaned(abort(Value::Null)), (high_watermark + 1, high_watermark + 1), "a marker ended it");
+    assert_eq!(orphaned(abort(json!(stable))), (high_watermark + 1, high_watermark + 1), "named by its first offset");
+    assert_eq!(orphaned(abort(json!(0))), (high_watermark, stable), "none begins there");
 }

@@ -264,6 +264,7 @@ const VERBS: &[&str] = &[
     "reassign",
     "alter_config",
     "delete_records",
+    "abort_transaction",
 ];
 
 /// More partitions than a topic may have here.
@@ -356,6 +357,11 @@ fn read_task(verb: &str, r: &mut Reader<'_>) -> Option<AdminTask> {
         },
         "alter_config" => AdminTask::AlterConfig { topic: r.text("topic"), config: r.properties("config") },
         "delete_records" => AdminTask::DeleteRecords {
+            topic: r.name("topic"),
+            partition: read_partition(r),
+            offset: r.signed("offset"),
+        },
+        "abort_transaction" => AdminTask::AbortTransaction {
             topic: r.name("topic"),
             partition: read_partition(r),
             offset: r.signed("offset"),

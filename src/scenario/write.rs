@@ -226,7 +226,7 @@ fn task(out: &mut Map<String, Value>, task: &AdminTask) {
             insert(out, "replicas", replicas.as_ref().map(ids));
         }
         AdminTask::AlterConfig { config, .. } => settings(out, "config", config),
-        AdminTask::DeleteRecords { partition, offset, .. } => {
+        AdminTask::DeleteRecords { partition, offset, .. } | AdminTask::AbortTransaction { partition, offset, .. } => {
             out.insert("partition".into(), json!(partition));
             insert(out, "offset", offset.map(Value::from));
         }

@@ -7,7 +7,9 @@
 use super::task::AdminTask;
 use crate::base::{BrokerId, Duration, NodeId, Prng, Time};
 use crate::node::{Body, Channel, ConnectionId, Crash, Event, LoopTimer, Message, Node, Outbox, Timer};
-use crate::protocol::{CreateTopicsRequest, ErrorCode, MetadataRequest, NewTopic, Request, Response, TopicMetadata};
+use crate::protocol::{
+    ActiveProducer, CreateTopicsRequest, ErrorCode, MetadataRequest, NewTopic, Request, Response, TopicMetadata,
+};
 use std::rc::Rc;
 
 /// By then every broker has registered and is unfenced, so that replicas are placed on all of them.
@@ -41,6 +43,8 @@ struct Running {
     task: AdminTask,
     /// What was found out about its topic, if that had to be asked for first.
     known: Option<TopicMetadata>,
+    /// Whose transaction is to be ended.
+    producer: Option<ActiveProducer>,
     give_up_at: Time,
     /// Of the request in flight, and to whom it went.
     in_flight: Option<(u32, NodeId)>,
@@ -67,7 +71,7 @@ impl Admin {
     /// Begins a task.
     pub fn begin(&mut self, now: Time, task: AdminTask, out: &mut Outbox<'_>) {
         let give_up_at = now + API_TIMEOUT;
-        self.tasks.push(Running { task, known: None, give_up_at, in_flight: None, due: now });
+        self.tasks.push(Running { task, known: None, producer: None, give_up_at, in_flight: None, due: now });
         self.pump(now, out);
     }
 
@@ -93,7 +97,10 @@ impl Admin {
                 }
                 None => {
                     let leader = running.task.leader(known).map(BrokerId::node);
-                    (leader.unwrap_or_else(|| pick(&self.controllers)), running.task.request(known))
+                    (
+                        leader.unwrap_or_else(|| pick(&self.controllers)),
+                        running.task.request(known, running.producer.as_ref()),
+                    )
                 }
             };
             out.request(to, Channel::Forwarding, self.tries, request);
@@ -134,9 +141,20 @@ impl Admin {
                 running.known.take_if(|_| leaderless);
                 running.due = if leaderless { now + RETRY_BACKOFF } else { now };
             }
+            Response::DescribeProducers(described) if !error.is_error() => {
+                let producers = described.partitions.first().map_or(&[][..], |partition| &partition.producers);
+                running.producer = running.task.chosen(producers);
+                running.due = now;
+                if running.producer.is_none() {
+                    // "Could not find any open transactions starting at offset …"
+                    let api = running.task.api();
+                    self.tasks.remove(at);
+                    out.emit(Event::RequestFailed { api, peer: from, error: ErrorCode::InvalidTxnState });
+                }
+            }
             _ if again => {
                 self.target += 1;
-                running.known = None;
+                (running.known, running.producer) = (None, None);
                 running.due = now + RETRY_BACKOFF;
             }
             _ => {

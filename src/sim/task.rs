@@ -2,18 +2,20 @@
 
 use crate::base::config::Properties;
 use crate::base::{BrokerId, Duration, Offset, TopicPartition};
+use crate::protocol::ActiveProducer;
 use crate::protocol::{
     AlterConfigs, AlterPartitionReassignmentsRequest, ApiKey, Configurable, CreatePartitionsRequest,
-    DeleteRecordsPartition, DeleteRecordsRequest, ElectLeadersRequest, ElectionType, IncrementalAlterConfigsRequest,
-    NewPartitions, Reassignment, Request, TopicMetadata, TopicPartitions,
+    DeleteRecordsPartition, DeleteRecordsRequest, DescribeProducersRequest, ElectLeadersRequest, ElectionType,
+    IncrementalAlterConfigsRequest, NewPartitions, Reassignment, Request, TopicMetadata, TopicPartitions, TxnMarker,
+    WriteTxnMarkersRequest,
 };
 use std::rc::Rc;
 
 /// How long a broker waits until all replicas have deleted records (`request.timeout.ms`).
 const DELETE_TIMEOUT: Duration = Duration::from_millis(30_000);
 
-/// One command of `kafka-leader-election`, `kafka-topics`, `kafka-reassign-partitions`, `kafka-configs` or
-/// `kafka-delete-records`.
+/// One command of `kafka-leader-election`, `kafka-topics`, `kafka-reassign-partitions`, `kafka-configs`, `kafka-delete-records`
+/// or `kafka-transactions`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum AdminTask {
     /// Holds elections.
@@ -57,6 +59,15 @@ pub enum AdminTask {
         /// The first that stays; none deletes all that is replicated.
         offset: Option<Offset>,
     },
+    /// Ends a transaction that hangs in a partition, whatever its coordinator thinks (`kafka-transactions abort`, KIP-664).
+    AbortTransaction {
+        /// Of which topic.
+        topic: Rc<str>,
+        /// In which partition.
+        partition: u32,
+        /// Where it begins; none for the one that begins first.
+        offset: Option<Offset>,
+    },
 }
 
 impl AdminTask {
@@ -68,6 +79,7 @@ impl AdminTask {
             AdminTask::Reassign { .. } => ApiKey::AlterPartitionReassignments,
             AdminTask::AlterConfig { .. } => ApiKey::IncrementalAlterConfigs,
             AdminTask::DeleteRecords { .. } => ApiKey::DeleteRecords,
+            AdminTask::AbortTransaction { .. } => ApiKey::WriteTxnMarkers,
         }
     }
 
@@ -77,7 +89,8 @@ impl AdminTask {
             AdminTask::ElectLeaders { topic, .. } | AdminTask::AlterConfig { topic, .. } => topic.as_ref(),
             AdminTask::CreatePartitions { topic, .. }
             | AdminTask::Reassign { topic, .. }
-            | AdminTask::DeleteRecords { topic, .. } => Some(topic),
+            | AdminTask::DeleteRecords { topic, .. }
+            | AdminTask::AbortTransaction { topic, .. } => Some(topic),
         }
     }
 
@@ -89,6 +102,7 @@ impl AdminTask {
             AdminTask::Reassign { .. } => "reassign",
             AdminTask::AlterConfig { .. } => "alter_config",
             AdminTask::DeleteRecords { .. } => "delete_records",
+            AdminTask::AbortTransaction { .. } => "abort_transaction",
         }
     }
 
@@ -96,7 +110,8 @@ impl AdminTask {
     pub(super) fn asks_for(&self) -> Option<&Rc<str>> {
         match self {
             AdminTask::ElectLeaders { topic: Some(topic), partition: None, .. }
-            | AdminTask::DeleteRecords { topic, .. } => Some(topic),
+            | AdminTask::DeleteRecords { topic, .. }
+            | AdminTask::AbortTransaction { topic, .. } => Some(topic),
             _ => None,
         }
     }
@@ -104,7 +119,7 @@ impl AdminTask {
     /// The leader that has to be asked, −1 if there is none at present; none if it is the controller.
     pub(super) fn leader(&self, known: Option<&TopicMetadata>) -> Option<BrokerId> {
         match self {
-            AdminTask::DeleteRecords { partition, .. } => {
+            AdminTask::DeleteRecords { partition, .. } | AdminTask::AbortTransaction { partition, .. } => {
                 let found = known.and_then(|known| known.partitions.get(*partition as usize));
                 Some(found.map_or(BrokerId::NONE, |partition| partition.leader))
             }
@@ -112,8 +127,17 @@ impl AdminTask {
         }
     }
 
-    /// The request, with what is known of the topic that it [asks for](Self::asks_for).
-    pub(super) fn request(&self, known: Option<&TopicMetadata>) -> Request {
+    /// Of the producers of the partition that it is about, the one whose transaction is to be ended.
+    pub(super) fn chosen(&self, producers: &[ActiveProducer]) -> Option<ActiveProducer> {
+        let AdminTask::AbortTransaction { offset, .. } = self else { return None };
+        let open = producers.iter().filter(|it| it.current_txn_start_offset >= 0);
+        let asked = open.filter(|it| offset.is_none_or(|offset| it.current_txn_start_offset == offset));
+        asked.min_by_key(|it| it.current_txn_start_offset).copied()
+    }
+
+    /// The request, with what is known of the topic that it [asks for](Self::asks_for), and the producer that was
+    /// [chosen](Self::chosen).
+    pub(super) fn request(&self, known: Option<&TopicMetadata>, producer: Option<&ActiveProducer>) -> Request {
         match self {
             AdminTask::ElectLeaders { election, topic, partition } => {
                 let partitions = topic.as_ref().map(|topic| {
@@ -151,6 +175,22 @@ impl AdminTask {
                 let offset = offset.unwrap_or(DeleteRecordsPartition::HIGH_WATERMARK);
                 let partitions = vec![DeleteRecordsPartition { partition, offset }];
                 Request::DeleteRecords(DeleteRecordsRequest { partitions, timeout: DELETE_TIMEOUT })
+            }
+            AdminTask::AbortTransaction { partition, .. } => {
+                let topic = known.map_or(crate::base::TopicId(0), |known| known.topic);
+                let partitions = vec![TopicPartition::new(topic, *partition)];
+                let Some(producer) = producer else {
+                    return Request::DescribeProducers(DescribeProducersRequest { partitions });
+                };
+                let marker = TxnMarker {
+                    producer_id: producer.producer_id,
+                    producer_epoch: producer.producer_epoch,
+                    committed: false,
+                    coordinator_epoch: producer.coordinator_epoch.max(0),
+                    transaction_version: 0,
+                    partitions,
+                };
+                Request::WriteTxnMarkers(WriteTxnMarkersRequest { markers: vec![marker] })
             }
         }
     }

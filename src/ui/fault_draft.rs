@@ -96,6 +96,7 @@ pub const VERBS: &[(&str, &[Field])] = &[
     ("create_partitions", &[TOPIC, field("count", "count", Kind::Number, "2")]),
     ("reassign", &[TOPIC, NUMBER, field("replicas", "replicas", Kind::Numbers, "")]),
     ("delete_records", &[TOPIC, NUMBER, OFFSET]),
+    ("abort_transaction", &[TOPIC, NUMBER, OFFSET]),
     ("alter_config", &[TOPIC]),
     ("reset", &[]),
     ("stall", &[]),
@@ -315,6 +316,7 @@ mod tests {
             r#"{ "at.ms": 1, "do": "reassign", "topic": "orders", "partition": 0 }"#,
             r#"{ "at.ms": 1, "do": "alter_config", "topic": "orders", "config": { "retention.ms": "5" } }"#,
             r#"{ "at.ms": 1, "do": "delete_records", "topic": "orders", "partition": 0, "offset": 3 }"#,
+            r#"{ "at.ms": 1, "do": "abort_transaction", "topic": "orders", "partition": 0, "offset": 3 }"#,
         ] {
             let fault = read(json);
             let draft = Draft::new(Some(&fault), &["broker-0".into()]);

@@ -27,7 +27,7 @@ use crate::base::{
 };
 use crate::log::UnifiedLog;
 use crate::metadata::{CLUSTER_METADATA, MetadataImage};
-use crate::node::Event;
+use crate::node::{Event, FaultMark};
 use crate::protocol::TransactionState;
 use crate::sim::{Recorded, World, WorldSetup};
 use decisions::Decision;
@@ -267,6 +267,7 @@ impl Invariants {
                 Event::LogRecovered { partition, log_end_offset, .. } => {
                     self.recovered(cluster, it, *partition, *log_end_offset);
                 }
+                Event::Fault(FaultMark::Asked(api)) => self.note_asked(*api),
                 Event::BecameLeader { partition, leader_epoch, log_end_offset, .. } => {
                     self.check_new_leader(cluster, it, *partition, *leader_epoch, *log_end_offset);
                     self.learn_producers(cluster, it, *partition, (*leader_epoch, *log_end_offset));

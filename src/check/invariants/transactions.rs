@@ -8,7 +8,7 @@ use super::{Cluster, Invariant, Invariants, Violation};
 use crate::base::{BrokerId, NodeId, ProducerEpoch, ProducerId, SortedMap, TopicPartition};
 use crate::metadata::{MetadataImage, TRANSACTION_STATE_TOPIC, coordinator_partition};
 use crate::node::Event;
-use crate::protocol::TransactionState;
+use crate::protocol::{ApiKey, TransactionState};
 use crate::record::{ControlRecord, RecordBatch};
 use crate::sim::Recorded;
 use std::rc::Rc;
@@ -60,6 +60,8 @@ pub(super) struct TransactionWatch {
     begun: SortedMap<NodeId, Begun>,
     /// When each broker began to coordinate something, for the last time: the event.
     reigns: SortedMap<NodeId, u64>,
+    /// An administrator ends transactions by hand (`kafka-transactions abort`): not every marker was decided.
+    by_hand: bool,
 }
 
 impl TransactionWatch {
@@ -233,6 +235,13 @@ impl Invariants {
     }
 
     /// A leader has appended the end of a transaction: somebody has decided it so.
+    /// An administrator asked for something.
+    pub(super) fn note_asked(&mut self, api: ApiKey) {
+        if api == ApiKey::WriteTxnMarkers {
+            Rc::make_mut(&mut self.transactions).by_hand = true;
+        }
+    }
+
     pub(super) fn check_marker(
         &mut self,
         cluster: &impl Cluster,
@@ -253,7 +262,7 @@ impl Invariants {
         if cluster.decision(producer.0, producer.1) == Some(committed) {
             return Rc::make_mut(&mut self.transactions).decide(producer, committed, it.id, false);
         }
-        if self.any_waived() {
+        if self.any_waived() || self.transactions.by_hand {
             return;
         }
         let what = if committed { "COMMIT" } else { "ABORT" };

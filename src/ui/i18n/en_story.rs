@@ -110,6 +110,7 @@ pub fn verb(verb: &str) -> &'static str {
         "create_partitions" => "add partitions",
         "reassign" => "move replicas",
         "delete_records" => "delete records",
+        "abort_transaction" => "abort a hanging transaction",
         "alter_config" => "change settings",
         "reset" => "reset the connection",
         "stall" => "stall",

@@ -102,6 +102,7 @@ pub fn verb(verb: &str) -> &'static str {
         "create_partitions" => "파티션 늘리기",
         "reassign" => "복제본 옮기기",
         "delete_records" => "레코드 삭제",
+        "abort_transaction" => "멈춘 트랜잭션 중단",
         "alter_config" => "설정 바꾸기",
         "reset" => "연결 끊기",
         "stall" => "멈춰 세우기",

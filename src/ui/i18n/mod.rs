@@ -424,6 +424,10 @@ fn task(task: &AdminTask) -> String {
             let offset = offset.map_or_else(|| "high watermark".to_owned(), |offset| offset.to_string());
             format!("kafka-delete-records {topic}-{partition} < {offset}")
         }
+        AdminTask::AbortTransaction { topic, partition, offset } => {
+            let start = offset.map_or_else(String::new, |offset| format!(" --start-offset {offset}"));
+            format!("kafka-transactions abort {topic}-{partition}{start}")
+        }
         AdminTask::AlterConfig { topic, config } => {
             let set: Vec<String> = config.iter().map(|(key, value)| format!("{key}={value}")).collect();
             format!("kafka-configs --alter{} --add-config {}", about(topic), set.join(","))
