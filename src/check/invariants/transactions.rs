@@ -131,8 +131,11 @@ impl Invariants {
             Event::TransactionsInitialized { transactional_id, producer_id, producer_epoch } => {
                 let watch = Rc::make_mut(&mut self.transactions);
                 watch.begun.remove(&it.node);
-                if let Some(known) = watch.ids.get_mut(&**transactional_id) {
-                    known.owner = Some((it.node, (*producer_id, *producer_epoch), it.id));
+                let producer = (*producer_id, *producer_epoch);
+                // An answer that arrives late (the program stood still) may be that of one who is fenced already.
+                let is_late = |known: &Transactional| known.producer.0 == producer.0 && known.producer.1 > producer.1;
+                if let Some(known) = watch.ids.get_mut(&**transactional_id).filter(|known| !is_late(known)) {
+                    known.owner = Some((it.node, producer, it.id));
                 }
             }
             Event::TransactionBegun { transactional_id, producer_id, producer_epoch } => {
