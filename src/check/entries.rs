@@ -104,14 +104,10 @@ impl Ledger {
             Event::TransactionEnding { committed: false, .. } => {
                 let Some(open) = self.transactions.get(&it.node).cloned() else { return };
                 for record in open.records {
-                    let take_back = |life: &mut Life| life.transactional_mut().taken_back = true;
-                    if open.failed {
-                        self.change(record, take_back);
-                        continue;
-                    }
-                    self.tell(record, it, TopicId(0), StoryKind::TakenBack, |life| {
-                        life.transactional_mut().withdrawn = true;
-                        take_back(life);
+                    let on_purpose = !open.failed;
+                    self.tell(record, it, TopicId(0), StoryKind::TakenBack { on_purpose }, |life| {
+                        let transactional = life.transactional_mut();
+                        (transactional.withdrawn, transactional.taken_back) = (on_purpose, true);
                     });
                 }
             }

@@ -108,8 +108,11 @@ pub enum StoryKind {
     TransactionAborted(Offset),
     /// `poll()` returned it though its transaction was open or aborted.
     ReadUncommitted(Offset),
-    /// Its producer aborts the transaction on purpose.
-    TakenBack,
+    /// Its program calls `abortTransaction()`.
+    TakenBack {
+        /// Not because something in the transaction failed.
+        on_purpose: bool,
+    },
     /// Its handler threw an exception.
     HandlerFailed(Box<ClientError>),
 }
@@ -217,6 +220,13 @@ impl Life {
     /// Whether its producer was told that it is stored for good: by the callback, or of a transaction by its commit.
     pub fn is_promised(&self) -> bool {
         self.transactional().map_or(self.acked.is_some(), |it| it.promised)
+    }
+
+    /// Whether it was processed although its transaction was aborted: by the log, or by its program, even where the log says
+    /// that it was committed (transaction versions before 2 can mistake one transaction for another).
+    pub fn is_aborted_read(&self) -> bool {
+        let taken_back = self.transactional().is_some_and(|it| it.taken_back);
+        self.aborted_read || taken_back && self.processed.sum() > 0
     }
 
     /// Whether nobody wants its effect: its producer aborted it on purpose.

@@ -14,7 +14,7 @@ use crate::base::{NodeId, RecordId, SortedMap, SortedSet, TopicPartition};
 pub struct Verdict {
     /// What the settings claim.
     pub claimed: Guarantee,
-    /// What happened: nothing lost and nothing duplicated is exactly once, and so on.
+    /// What happened: nothing lost, nothing duplicated and nothing undone that happened all the same is exactly once, and so on.
     pub observed: Guarantee,
     /// Whether the claim was kept. At most once: nothing duplicated. At least once: no record lost that its producer
     /// was told is stored; one that it was told is refused is no broken promise, since the program can send it again. Exactly
@@ -81,7 +81,9 @@ impl Ledger {
             self.count(&mut verdict, life);
             self.judge(&mut verdict, record, life, ended);
         }
-        verdict.observed = match (verdict.lost.is_empty(), verdict.duplicated.is_empty()) {
+        // What was undone and happened all the same happened once too often.
+        let none_too_often = verdict.duplicated.is_empty() && verdict.aborted_read.is_empty();
+        verdict.observed = match (verdict.lost.is_empty(), none_too_often) {
             (true, true) => Guarantee::ExactlyOnce,
             (true, false) => Guarantee::AtLeastOnce,
             (false, true) => Guarantee::AtMostOnce,
@@ -135,9 +137,7 @@ impl Ledger {
         if self.is_log_duplicated(life) {
             verdict.log_duplicated.push(record);
         }
-        // What was aborted by its program may stand there as committed: transaction versions before 2 can mistake one for another.
-        let taken_back = life.transactional().is_some_and(|it| it.taken_back) && life.processed.sum() > 0;
-        if life.aborted_read || taken_back {
+        if life.is_aborted_read() {
             verdict.aborted_read.push(record);
         }
     }

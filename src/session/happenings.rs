@@ -152,7 +152,7 @@ fn is_traffic(event: &Event) -> bool {
 
 /// Does a step tell how the record's transaction ended?
 fn ends(kind: &StoryKind) -> bool {
-    matches!(kind, StoryKind::TransactionCommitted(_) | StoryKind::TransactionAborted(_) | StoryKind::TakenBack)
+    matches!(kind, StoryKind::TransactionCommitted(_) | StoryKind::TransactionAborted(_) | StoryKind::TakenBack { .. })
 }
 
 /// Is it such an end?

@@ -324,7 +324,7 @@ impl Lab {
 
     /// Why the first broken record broke; looked up again only when its row in the ledger changed.
     fn reason(&self, view: &ClusterView, story: impl FnOnce(u32) -> Vec<Line>) -> Option<Why> {
-        let record = *accused(view).first()?;
+        let record = *accused(view)?.1.first()?;
         let row = view.ledger.rows.get(record as usize)?;
         let mut known = self.0.reason.borrow_mut();
         match &*known {

@@ -6,6 +6,7 @@ use super::lab::Lab;
 use super::lab::session::Command;
 use super::same::Same;
 use super::state::Selection;
+use super::why::Why;
 use delivery_lab::scenario::{library, parse, set};
 use delivery_lab::view::{ClusterView, NodeBody, ReplicaRole};
 use std::rc::Rc;
@@ -151,4 +152,29 @@ fn a_leaders_log_shows_how_far_its_readers_are() {
     assert_eq!(count(&html, "class=\"reader stored"), 1);
     assert!(html.contains("mail: committed ") && html.contains("mailer: position "));
     assert!(html.contains("· gen 1"), "its card names its generation");
+}
+
+/// What the page gives as the reason, at the end of a scenario.
+fn reason(id: &str) -> Option<Why> {
+    let lab = Lab::new(library::get(id).expect("it is in the library")).expect("a valid scenario");
+    lab.go(Command::SeekTime(60_000_000));
+    lab.shot(true).rest.and_then(|rest| rest.reason)
+}
+
+#[test]
+fn the_reason_given_is_the_one_that_the_scenario_is_about() {
+    let told = |id: &str, right: fn(&Why) -> bool| {
+        let why = reason(id);
+        assert!(why.as_ref().is_some_and(right), "{id}: {why:?}");
+    };
+    told("lost-ack", |why| matches!(why, Why::SentAgain { .. }));
+    told("restart-resend", |why| matches!(why, Why::Restarted { .. }));
+    told("forgotten-producer", |why| matches!(why, Why::Forgotten { .. }));
+    told("aborted-but-read", |why| matches!(why, Why::AbortedRead));
+    told("blocked-behind-lso", |why| matches!(why, Why::Undone));
+    told("late-end-txn", |why| matches!(why, Why::CommittedAnyway));
+    told("leader-only-ack", |why| matches!(why, Why::CutOff | Why::NotReplicated));
+    told("fire-and-forget", |why| matches!(why, Why::NobodyAsked));
+    told("commit-first", |why| matches!(why, Why::CommittedFirst));
+    told("commit-after", |why| matches!(why, Why::ReadAgain { .. }));
 }

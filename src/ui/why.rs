@@ -4,6 +4,7 @@
 
 use super::lines::Line;
 use delivery_lab::node::Event;
+use delivery_lab::record::ControlRecord;
 use delivery_lab::view::{ClusterView, LedgerRow, RowStatus};
 use std::rc::Rc;
 
@@ -12,12 +13,16 @@ use std::rc::Rc;
 pub enum Why {
     /// The answer to the first attempt never came; the record was sent again and appended again.
     SentAgain { offsets: Vec<i64>, error: &'static str },
+    /// The same, with the producer id and sequence of the first attempt: the broker had forgotten the producer.
+    Forgotten { offsets: Vec<i64>, error: &'static str },
     /// The program started again, and sent the record again.
     Restarted { offsets: Vec<i64> },
     /// A processor read it again, and wrote what came of it again.
     WrittenAgain { partition: Rc<str>, offsets: Vec<i64> },
     /// Read while its transaction was open, or aborted, and acted on.
     AbortedRead,
+    /// Its program aborted the transaction, and yet the log says that it was committed.
+    CommittedAnyway,
     /// Its producer aborted the transaction on purpose.
     TakenBack,
     /// One log entry was processed several times: the offset had not been committed.
@@ -26,6 +31,8 @@ pub enum Why {
     CommittedFirst,
     /// A broker had it and cut it off.
     CutOff,
+    /// It stands in an aborted transaction, and nowhere else.
+    Undone,
     /// Acknowledged by brokers that are gone, before those that lead now had a copy.
     NotReplicated,
     /// Its log was too old or too large, or an administrator deleted it, before it was read.
@@ -38,22 +45,41 @@ pub enum Why {
     Recognised,
 }
 
-/// The records that broke, the worst kind of break first.
-pub fn accused(view: &ClusterView) -> &[u32] {
+/// How records broke.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Break {
+    Lost,
+    AbortedRead,
+    Duplicated,
+    LogDuplicated,
+    Reordered,
+}
+
+/// The records that broke, the worst kind of break first: what was promised and is lost, then what happened and should not
+/// have, then what is lost without a promise.
+pub fn accused(view: &ClusterView) -> Option<(Break, &[u32])> {
     let it = &view.verdict.ledger;
-    [&it.lost, &it.aborted_read, &it.duplicated, &it.log_duplicated, &it.reordered]
-        .into_iter()
-        .find(|list| !list.is_empty())
-        .map_or(&[], |it| it)
+    let promised: &[u32] = if it.acked_lost.is_empty() { &[] } else { &it.lost };
+    [
+        (Break::Lost, promised),
+        (Break::AbortedRead, &it.aborted_read),
+        (Break::Duplicated, &it.duplicated),
+        (Break::LogDuplicated, &it.log_duplicated),
+        (Break::Lost, &it.lost),
+        (Break::Reordered, &it.reordered),
+    ]
+    .into_iter()
+    .find(|(_, list)| !list.is_empty())
 }
 
 /// The reason of a record's fate, if its story (oldest first) tells one.
 pub fn why(row: &LedgerRow, story: &[Line]) -> Option<Why> {
     match row.status {
         RowStatus::Duplicated | RowStatus::LogDuplicated => appended_again(row, story).or_else(|| read_again(story)),
+        RowStatus::AbortedRead if story.iter().any(commits) => Some(Why::CommittedAnyway),
         RowStatus::AbortedRead => Some(Why::AbortedRead),
         RowStatus::TakenBack => Some(Why::TakenBack),
-        RowStatus::Lost | RowStatus::AckedLost => lost(story),
+        RowStatus::Lost | RowStatus::AckedLost => lost(row, story),
         RowStatus::Refused => told_failed(story),
         _ if story.iter().any(|line| matches!(line.event.event, Event::DuplicateIgnored { .. })) => {
             Some(Why::Recognised)
@@ -79,7 +105,22 @@ fn appended_again(row: &LedgerRow, story: &[Line]) -> Option<Why> {
     if sent.count() > 1 {
         return Some(Why::Restarted { offsets });
     }
-    Some(Why::SentAgain { offsets, error: retry_error(story).unwrap_or("") })
+    let error = retry_error(story).unwrap_or("");
+    // What tells a broker that it has a batch already.
+    let identity = |line: &Line| match &line.event.event {
+        Event::Appended { batch, .. } => (batch.producer_id(), batch.producer_epoch(), batch.base_sequence()),
+        _ => (-1, -1, -1),
+    };
+    let mut identities = appends().filter(|line| line.partition == *partition).map(identity);
+    let first = identities.next().filter(|(producer_id, ..)| *producer_id >= 0);
+    let same = first.is_some() && identities.any(|other| Some(other) == first);
+    Some(if same { Why::Forgotten { offsets, error } } else { Why::SentAgain { offsets, error } })
+}
+
+/// A marker that lets its transaction hold.
+fn commits(line: &Line) -> bool {
+    let Event::Appended { leader: true, batch, .. } = &line.event.event else { return false };
+    matches!(ControlRecord::of_batch(batch), Ok(Some(ControlRecord::Commit { .. })))
 }
 
 fn offsets<'a>(record: u32, appends: impl Iterator<Item = &'a Line>) -> Vec<i64> {
@@ -113,10 +154,13 @@ fn read_again(story: &[Line]) -> Option<Why> {
     (times > 1).then_some(Why::ReadAgain { offset, times })
 }
 
-fn lost(story: &[Line]) -> Option<Why> {
+fn lost(row: &LedgerRow, story: &[Line]) -> Option<Why> {
     let has = |wanted: fn(&Event) -> bool| story.iter().any(|line| wanted(&line.event.event));
     if has(|event| matches!(event, Event::Truncated { .. })) {
         return Some(Why::CutOff);
+    }
+    if row.aborted > 0 && row.aborted == row.appended {
+        return Some(Why::Undone);
     }
     if has(|event| matches!(event, Event::LogStartMoved { .. })) {
         return Some(Why::Deleted);
@@ -129,7 +173,8 @@ fn lost(story: &[Line]) -> Option<Why> {
     if has(|event| matches!(event, Event::Delivered { .. })) && !has(|event| matches!(event, Event::Processed { .. })) {
         return Some(Why::CommittedFirst);
     }
-    if has(|event| matches!(event, Event::Acked { .. }))
+    if row.appended == 0
+        && has(|event| matches!(event, Event::Acked { .. }))
         && has(|event| matches!(event, Event::Appended { leader: true, .. }))
         && !has(|event| matches!(event, Event::Delivered { .. }))
     {

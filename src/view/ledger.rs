@@ -108,7 +108,7 @@ fn status(run: &Run, record: RecordId, life: &Life, marks: &Marks) -> RowStatus 
         return RowStatus::DeadLettered;
     }
     match () {
-        () if life.aborted_read => RowStatus::AbortedRead,
+        () if life.is_aborted_read() => RowStatus::AbortedRead,
         () if most > 1 => RowStatus::Duplicated,
         () if life.is_withdrawn() => RowStatus::TakenBack,
         () if run.ledger.is_log_duplicated(life) => RowStatus::LogDuplicated,

@@ -125,7 +125,7 @@ fn what_was_aborted_on_purpose_is_not_lost() {
     book.appended(BROKER, marker(1, 0, 7, false)).at(SHOP, ended(false));
     let verdict = book.verdict(Guarantee::ExactlyOnce);
     assert!(verdict.holds && verdict.lost.is_empty());
-    assert!(book.story(0).contains(&StoryKind::TakenBack));
+    assert!(book.story(0).contains(&StoryKind::TakenBack { on_purpose: true }));
     book.acts(MAILER, 0, TP, 0);
     assert_eq!(book.verdict(Guarantee::ExactlyOnce).aborted_read, ids(&[0]));
 }

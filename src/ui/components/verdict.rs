@@ -7,7 +7,7 @@ use crate::ui::i18n::{Banner, Tone};
 use crate::ui::lines::Line;
 use crate::ui::same::Same;
 use crate::ui::state::{Action, Filter};
-use crate::ui::why::{Why, accused, why};
+use crate::ui::why::{Break, Why, accused, why};
 use crate::ui::words::{clock, data_r, records};
 use delivery_lab::view::{ClusterView, LedgerRow, VerdictView};
 use std::rc::Rc;
@@ -24,22 +24,21 @@ pub struct VerdictProps {
 /// The most important thing to say.
 fn banner(view: &ClusterView) -> Banner {
     let it = &view.verdict.ledger;
-    if !it.lost.is_empty() {
-        return Banner::Lost { records: records(&it.lost), acked: it.acked_lost.len(), of: it.lost.len() };
+    let Some((how, list)) = accused(view) else {
+        return if it.sent == 0 {
+            Banner::Ready
+        } else {
+            Banner::Fine { processed: it.processed, finished: view.finished }
+        };
+    };
+    let records = records(list);
+    match how {
+        Break::Lost => Banner::Lost { records, acked: it.acked_lost.len(), of: it.lost.len() },
+        Break::AbortedRead => Banner::AbortedRead { records },
+        Break::Duplicated => Banner::Duplicated { records },
+        Break::LogDuplicated => Banner::LogDuplicated { records },
+        Break::Reordered => Banner::Reordered { records },
     }
-    if !it.aborted_read.is_empty() {
-        return Banner::AbortedRead { records: records(&it.aborted_read) };
-    }
-    if !it.duplicated.is_empty() {
-        return Banner::Duplicated { records: records(&it.duplicated) };
-    }
-    if !it.log_duplicated.is_empty() {
-        return Banner::LogDuplicated { records: records(&it.log_duplicated) };
-    }
-    if !it.reordered.is_empty() {
-        return Banner::Reordered { records: records(&it.reordered) };
-    }
-    if it.sent == 0 { Banner::Ready } else { Banner::Fine { processed: it.processed, finished: view.finished } }
 }
 
 #[component]
@@ -47,7 +46,7 @@ pub fn Verdict(props: &VerdictProps) -> Html {
     let t = use_texts();
     let view = &props.view;
     let said = banner(view);
-    let records: Vec<u32> = accused(view).to_vec();
+    let records: Vec<u32> = accused(view).map_or(Vec::new(), |(_, list)| list.to_vec());
     let filtered: Option<Vec<u32>> = props.filter.map(|filter| {
         let it = &view.verdict.ledger;
         match filter {

@@ -173,6 +173,11 @@ pub fn why(it: &Why) -> String {
             let error = if error.is_empty() { String::new() } else { format!(" ({error})") };
             format!("The broker stored it, but the answer never reached the producer{error}, so the producer sent it again. Nothing told the broker that it was the same record: it stands at offsets {list}.")
         }
+        Why::Forgotten { offsets, error } => {
+            let list = offsets.iter().map(i64::to_string).collect::<Vec<_>>().join(" and ");
+            let error = if error.is_empty() { String::new() } else { format!(" ({error})") };
+            format!("The broker stored it, but the answer never reached the producer{error}, so the producer sent it again, with the same producer id and sequence number. By then the broker had forgotten the producer (producer.id.expiration.ms): it stands at offsets {list}.")
+        }
         Why::Restarted { offsets } => {
             let list = offsets.iter().map(i64::to_string).collect::<Vec<_>>().join(" and ");
             format!("The program started again and sent it again, as a new producer: nothing ties the two together, and it stands at offsets {list}.")
@@ -182,12 +187,14 @@ pub fn why(it: &Why) -> String {
             format!("What came of it was written, but its offset was not committed with it. The processor began again at the last committed offset, read it again and wrote again: offsets {list} of {partition}.")
         }
         Why::AbortedRead => "It was read and acted on while nobody knew how its transaction would end, and the transaction was aborted. With isolation.level=read_committed it would not have been returned by poll().".to_owned(),
+        Why::CommittedAnyway => "Its program aborted the transaction, but a commit marker stands behind it in the log: a commit that was meant for another transaction of this producer ended this one. So even read_committed returned it.".to_owned(),
         Why::TakenBack => "Its producer aborted the transaction on purpose. It stays in the log, but read_committed leaves it out.".to_owned(),
         Why::ReadAgain { offset, times } => {
             format!("It stands in the log once, at offset {offset}, and was processed {times} times: the consumer stopped before this offset was committed, and then began again at the last committed one.")
         }
         Why::CommittedFirst => "It was delivered and its offset committed before it was processed. The consumer stopped in between, and later went on behind it.".to_owned(),
         Why::CutOff => "A broker had stored it, but the next leader had not: the log was cut back to what the new leader has.".to_owned(),
+        Why::Undone => "Its producer never committed: the transaction was aborted. It stays in the log, but read_committed leaves it out.".to_owned(),
         Why::NotReplicated => "It was acked by a broker that is gone, and whoever leads now had no copy of it yet.".to_owned(),
         Why::Deleted => "Retention or DeleteRecords deleted it from the log before it was read.".to_owned(),
         Why::NobodyAsked => "With acks=0 the producer asks nobody: it was reported as sent, with offset −1, and no broker stored it.".to_owned(),

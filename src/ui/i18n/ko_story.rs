@@ -167,6 +167,11 @@ pub fn why(it: &Why) -> String {
             let error = if error.is_empty() { String::new() } else { format!("({error})") };
             format!("브로커는 저장했지만 응답이 프로듀서에 도착하지 않아{error} 프로듀서가 다시 보냈습니다. 브로커는 같은 레코드인지 알 방법이 없었고, 오프셋 {list}에 각각 남았습니다.")
         }
+        Why::Forgotten { offsets, error } => {
+            let list = offsets.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+            let error = if error.is_empty() { String::new() } else { format!("({error})") };
+            format!("브로커는 저장했지만 응답이 프로듀서에 도착하지 않아{error} 프로듀서가 같은 producer id와 sequence number로 다시 보냈습니다. 그 사이에 브로커가 이 프로듀서를 잊어버려(producer.id.expiration.ms) 오프셋 {list}에 각각 남았습니다.")
+        }
         Why::Restarted { offsets } => {
             let list = offsets.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
             format!("애플리케이션이 다시 시작되어 새 프로듀서로 다시 보냈습니다. 둘이 같은 레코드라는 단서가 없어 오프셋 {list}에 각각 남았습니다.")
@@ -176,12 +181,14 @@ pub fn why(it: &Why) -> String {
             format!("결과는 기록되었지만 읽은 오프셋이 함께 커밋되지 않았습니다. 프로세서가 마지막 커밋부터 다시 읽고 다시 써서 {partition}의 오프셋 {list}에 각각 남았습니다.")
         }
         Why::AbortedRead => "트랜잭션이 어떻게 끝날지 모르는 상태에서 읽어 처리했고, 그 트랜잭션은 중단되었습니다. isolation.level=read_committed였다면 poll()이 돌려주지 않았을 레코드입니다.".to_owned(),
+        Why::CommittedAnyway => "애플리케이션은 트랜잭션을 중단했지만 로그에는 커밋 마커가 남아 있습니다. 이 프로듀서의 다른 트랜잭션을 위한 커밋이 이 트랜잭션을 끝내 버렸고, 그래서 read_committed로도 읽혔습니다.".to_owned(),
         Why::TakenBack => "프로듀서가 일부러 트랜잭션을 중단했습니다. 로그에는 남아 있지만 read_committed는 건너뜁니다.".to_owned(),
         Why::ReadAgain { offset, times } => {
             format!("로그에는 오프셋 {offset}에 한 번만 있지만 {times}번 처리되었습니다. 이 오프셋이 커밋되기 전에 컨슈머가 멈췄고, 마지막 커밋부터 다시 읽었기 때문입니다.")
         }
         Why::CommittedFirst => "전달되고 처리되기 전에 오프셋이 먼저 커밋되었습니다. 그 사이에 컨슈머가 멈췄고, 다시 시작한 뒤에는 그다음부터 읽었습니다.".to_owned(),
         Why::CutOff => "한 브로커는 저장했지만 다음 리더에는 없었습니다. 로그는 새 리더가 가진 곳까지 잘렸습니다.".to_owned(),
+        Why::Undone => "프로듀서가 커밋하지 못해 트랜잭션이 중단되었습니다. 로그에는 남아 있지만 read_committed는 건너뜁니다.".to_owned(),
         Why::NotReplicated => "ack를 보낸 브로커는 사라졌고, 지금의 리더에는 아직 복제되지 않은 상태였습니다.".to_owned(),
         Why::Deleted => "읽히기 전에 보존 기간·크기(retention) 또는 DeleteRecords 때문에 로그에서 삭제되었습니다.".to_owned(),
         Why::NobodyAsked => "acks=0이면 프로듀서는 아무에게도 묻지 않습니다. 오프셋 −1로 성공 처리되었지만 어느 브로커도 저장하지 않았습니다.".to_owned(),
