@@ -152,6 +152,7 @@ fn a_leaders_log_shows_how_far_its_readers_are() {
     assert_eq!(count(&html, "class=\"reader stored"), 1);
     assert!(html.contains("mail: committed ") && html.contains("mailer: position "));
     assert!(html.contains("· gen 1"), "its card names its generation");
+    assert!(html.contains(">member<"), "and has room for the word");
 }
 
 /// What the page gives as the reason, at the end of a scenario.
@@ -177,4 +178,10 @@ fn the_reason_given_is_the_one_that_the_scenario_is_about() {
     told("fire-and-forget", |why| matches!(why, Why::NobodyAsked));
     told("commit-first", |why| matches!(why, Why::CommittedFirst));
     told("commit-after", |why| matches!(why, Why::ReadAgain { .. }));
+}
+
+#[test]
+fn a_long_transactional_id_leaves_room_for_its_name() {
+    let html = page("bad-transactional-id", &[], Some(4_000_000), Lang::En);
+    assert!(html.contains(">txn id<") && html.contains(">till-") && !html.contains(">…<"), "{html}");
 }

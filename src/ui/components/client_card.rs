@@ -14,16 +14,17 @@ use yew::prelude::*;
 pub fn pair(y: f64, w: f64, key: &str, value: &str, changed: bool) -> Html {
     // On a wide card a value stays near its key.
     let w = w.min(340.0);
-    let value = shorten_mono(value, 10.2, w - 32.0);
-    let width = mono_width(&value, 10.2);
-    let room = w - 32.0 - width - 8.0;
-    // Some values say by themselves what they are.
-    let key = match key {
-        "state" | "isolation" if mono_width(key, 10.2) > room => "",
-        "transactional.id" if mono_width("txn id", 10.2) > room => "",
-        "transactional.id" if mono_width(key, 10.2) > room => "txn id",
+    // Some values say by themselves what they are; a long one leaves room for the shortest name of its key.
+    let short = match key {
+        "state" | "isolation" => "",
+        "transactional.id" => "txn id",
         _ => key,
     };
+    let least = if short == key { 0.0 } else { mono_width(short, 10.2) + 8.0 };
+    let value = shorten_mono(value, 10.2, w - 32.0 - least);
+    let width = mono_width(&value, 10.2);
+    let room = (w - 32.0 - width - 8.0).max(0.0);
+    let key = if mono_width(key, 10.2) > room { short } else { key };
     html! {
         <>
             if changed {
@@ -181,7 +182,10 @@ pub fn sink(it: &SinkView, y: f64, w: f64, cell: f64, t: &Texts) -> Html {
 fn member(it: &ConsumerView) -> String {
     match it.membership.as_ref().filter(|it| it.generation >= 0) {
         Some(it) => {
-            format!("{}{} · gen {}", if it.leader { "★ " } else { "" }, short_member(&it.member_id), it.generation)
+            // Here is little room: half of what the group's table shows tells members apart as well.
+            let id = short_member(&it.member_id);
+            let id = id.get(..4).unwrap_or(id);
+            format!("{}{id} · gen {}", if it.leader { "★ " } else { "" }, it.generation)
         }
         None => "–".to_owned(),
     }
