@@ -6,6 +6,7 @@ pub mod config;
 mod hash;
 mod ids;
 mod java_map;
+mod pattern;
 mod prng;
 mod sort;
 mod sorted;
@@ -17,6 +18,7 @@ pub use ids::{
     BrokerId, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, TopicId, TopicPartition,
 };
 pub use java_map::{JavaHash, JavaMap};
+pub use pattern::Pattern;
 pub use prng::{Prng, Ratio};
 pub use sort::sort_short;
 pub use sorted::{SortedMap, SortedSet};

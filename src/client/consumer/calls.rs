@@ -4,7 +4,8 @@
 //! In Kafka: `ClassicKafkaConsumer`, `ConsumerCoordinator.close`.
 
 use super::io::Io;
-use super::{CommitKind, Consumer, Pattern, RebalanceCallback, Subscribed};
+use super::{CommitKind, Consumer, RebalanceCallback, Subscribed};
+use crate::base::Pattern;
 use crate::base::{Duration, SortedSet, Time};
 use crate::client::producer::GroupMetadata;
 use crate::node::Outbox;

@@ -3,7 +3,7 @@
 //! In Kafka: the subscription type of `SubscriptionState`. With `assign()` all partitions of some topics are meant here,
 //! as soon as metadata tells which there are.
 
-use super::pattern::Pattern;
+use crate::base::Pattern;
 use crate::base::SortedSet;
 use std::rc::Rc;
 

@@ -296,7 +296,7 @@ fn a_changed_subscription_is_joined_with() {
 #[test]
 fn a_pattern_subscribes_to_what_matches() {
     let mut lab = lab(&[GROUP, EARLIEST]);
-    lab.node.0.subscribe_pattern(Pattern::parse("ord.*").expect("a pattern"));
+    lab.node.0.subscribe_pattern(crate::base::Pattern::parse("ord.*").expect("a pattern"));
     lab.append(0);
     assert_eq!(lab.poll_records(), [0]);
     assert_eq!(lab.assigned(), [0]);
