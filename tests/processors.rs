@@ -4,6 +4,10 @@ use delivery_lab::node::Event;
 use delivery_lab::protocol::ApiKey;
 use delivery_lab::scenario::{self, Scenario, Trial};
 use delivery_lab::session::report::Report;
+use runs::{crash_at, finish, read, with_fault};
+
+#[path = "common/runs.rs"]
+mod runs;
 
 /// Orders become invoices, invoices are mailed: exactly once, by all settings.
 const BILLING: &str = r#"{ "version": 1, "seed": 7,
@@ -19,17 +23,11 @@ const BILLING: &str = r#"{ "version": 1, "seed": 7,
                                  "enable.auto.commit": "false" } } ] }"#;
 
 fn billing(set: &[&str]) -> Scenario {
-    let mut scenario = scenario::parse(BILLING).expect("a valid scenario");
-    set.iter().for_each(|one| scenario::set(&mut scenario, one).expect("a valid setting"));
-    scenario
+    read(BILLING, set)
 }
 
 fn run(scenario: &Scenario) -> Report {
-    let mut trial = Trial::new(scenario).expect("a valid scenario");
-    trial.finish();
-    let report = Report::of(scenario, &trial);
-    assert_eq!(report.invariant_violations, Vec::<String>::new());
-    report
+    finish(scenario).1
 }
 
 #[test]
@@ -55,18 +53,8 @@ const STEPS: &[&str] = &[
 
 /// The outcome of a crash of that application at the nth event of a kind; none if that never comes.
 fn crash(scenario: &Scenario, node: &str, event: &str, nth: u32) -> Option<Report> {
-    let fault = format!(
-        r#"{{ "on": {{ "event": "{event}", "node": "{node}", "nth": {nth} }}, "do": "crash", "node": "{node}", "for.ms": 300 }}"#
-    );
-    let mut scenario = scenario.clone();
-    let fault = serde_json::from_str(&fault).expect("JSON");
-    scenario.faults.push(scenario::parse_fault(fault).expect("a valid fault"));
-    let mut trial = Trial::new(&scenario).expect("a valid scenario");
-    trial.finish();
-    let crashed = trial.run.world.processors().any(|(_, app)| app.lives() > 1);
-    let report = Report::of(&scenario, &trial);
-    assert_eq!(report.invariant_violations, Vec::<String>::new(), "{event} {nth}");
-    crashed.then_some(report)
+    let (trial, report) = finish(&with_fault(scenario.clone(), &crash_at(node, event, nth)));
+    trial.run.world.processors().any(|(_, app)| app.lives() > 1).then_some(report)
 }
 
 /// The outcomes of a crash at each step of each round.
@@ -117,18 +105,11 @@ fn offsets_before_processing_lose_and_never_repeat() {
 
 /// The effects at the sink of the processor, by record.
 fn acted(scenario: &Scenario) -> (Report, Vec<u32>) {
-    let mut trial = Trial::new(scenario).expect("a valid scenario");
-    trial.finish();
+    let (trial, report) = finish(scenario);
     let (_, app) = trial.run.world.processors().next().expect("there is one");
     let sink = app.sink().expect("it acts on something");
     let rows = sink.rows().map(|row| row.effects).collect();
-    (Report::of(scenario, &trial), rows)
-}
-
-fn with_fault(mut scenario: Scenario, fault: &str) -> Scenario {
-    let fault = serde_json::from_str(fault).expect("JSON");
-    scenario.faults.push(scenario::parse_fault(fault).expect("a valid fault"));
-    scenario
+    (report, rows)
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! Sinks, retry and dead letter topics on the whole cluster.
 
-use delivery_lab::scenario::{self, Scenario, Trial};
+use delivery_lab::scenario::Scenario;
 use delivery_lab::session::report::Report;
 use delivery_lab::session::sweep;
+use runs::{crash_at, finish, read, with_fault};
+
+#[path = "common/runs.rs"]
+mod runs;
 
 const MAILER: &str = r#"{ "version": 1, "seed": 7,
     "topics": [ { "name": "orders" }, { "name": "orders-retry" }, { "name": "orders-dlt" } ],
@@ -12,27 +16,15 @@ const MAILER: &str = r#"{ "version": 1, "seed": 7,
                                  "max.poll.records": "4" } } ] }"#;
 
 fn mailer(set: &[&str]) -> Scenario {
-    let mut scenario = scenario::parse(MAILER).expect("a valid scenario");
-    set.iter().for_each(|one| scenario::set(&mut scenario, one).expect("a valid setting"));
-    scenario
+    read(MAILER, set)
 }
 
 fn run(scenario: &Scenario) -> Report {
-    let mut trial = Trial::new(scenario).expect("a valid scenario");
-    trial.finish();
-    let report = Report::of(scenario, &trial);
-    assert_eq!(report.invariant_violations, Vec::<String>::new());
-    report
+    finish(scenario).1
 }
 
 fn crash(set: &[&str], event: &str, nth: u32) -> Report {
-    let mut scenario = mailer(set);
-    let fault = format!(
-        r#"{{ "on": {{ "event": "{event}", "node": "mailer", "nth": {nth} }}, "do": "crash", "node": "mailer", "for.ms": 300 }}"#
-    );
-    let fault = serde_json::from_str(&fault).expect("JSON");
-    scenario.faults.push(scenario::parse_fault(fault).expect("a valid fault"));
-    run(&scenario)
+    run(&with_fault(mailer(set), &crash_at("mailer", event, nth)))
 }
 
 const POISON: &[&str] = &["mailer.sink.poison.every=5", "mailer.dead.letter.topic=orders-dlt"];

@@ -43,6 +43,19 @@ impl JavaHash for u32 {
     }
 }
 
+/// `Long.hashCode()`
+impl JavaHash for i64 {
+    fn java_hash(&self) -> i32 {
+        (self ^ (*self as u64 >> 32) as i64) as i32
+    }
+}
+
+/// The place of a hash code in a table of so many buckets, a power of two (`HashMap.hash`).
+pub fn java_bucket(hash: i32, buckets: usize) -> usize {
+    let hash = hash as u32;
+    (hash ^ (hash >> 16)) as usize & (buckets - 1)
+}
+
 /// The map.
 #[derive(Clone, Debug)]
 pub struct JavaMap<K, V> {
@@ -86,8 +99,7 @@ impl<K, V> JavaMap<K, V> {
 
 impl<K: JavaHash + PartialEq, V> JavaMap<K, V> {
     fn bucket(&self, key: &K) -> usize {
-        let hash = key.java_hash() as u32;
-        (hash ^ (hash >> 16)) as usize & (self.buckets.len() - 1)
+        java_bucket(key.java_hash(), self.buckets.len())
     }
 
     /// The value of a key.

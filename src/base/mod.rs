@@ -17,7 +17,7 @@ pub use hash::{StableHasher, StateHash};
 pub use ids::{
     BrokerId, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, TopicId, TopicPartition,
 };
-pub use java_map::{JavaHash, JavaMap};
+pub use java_map::{JavaHash, JavaMap, java_bucket};
 pub use pattern::Pattern;
 pub use prng::{Prng, Ratio};
 pub use sort::sort_short;

@@ -5,7 +5,9 @@ use delivery_lab::base::{BrokerId, Duration, NodeId, Prng, Time, TopicPartition}
 use delivery_lab::broker::{Broker, BrokerSetup};
 use delivery_lab::controller::{Controller, ControllerSetup};
 use delivery_lab::node::{Body, Channel, ConnectionId, Crash, Effect, Event, Message, MessageId, Node, Outbox, Timer};
-use delivery_lab::protocol::{CreateTopicsRequest, NewTopic, Request, Response};
+use delivery_lab::protocol::{
+    CoordinatorType, CreateTopicsRequest, ErrorCode, FindCoordinatorRequest, NewTopic, Request, Response,
+};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -247,6 +249,21 @@ impl Cluster {
             self.step();
         }
         self.answers.remove(&correlation).expect("an answer within a minute")
+    }
+
+    /// Asks whoever runs until there is a coordinator.
+    pub fn find_coordinator(&mut self, key: &str, key_type: CoordinatorType) -> i32 {
+        for _ in 0..200 {
+            let running = self.brokers.values().find(|broker| broker.is_running()).expect("one").id();
+            let request = Request::FindCoordinator(FindCoordinatorRequest { key: key.into(), key_type });
+            let Response::FindCoordinator(response) = self.call(running.0, request) else { panic!() };
+            if !response.error.is_error() {
+                return response.node.0;
+            }
+            assert_eq!(response.error, ErrorCode::CoordinatorNotAvailable);
+            self.run_for(100);
+        }
+        panic!("no coordinator")
     }
 
     pub fn crash(&mut self, broker: i32, crash: Crash) {

@@ -4,25 +4,13 @@ use crate::cluster::Cluster;
 use delivery_lab::base::{Duration, TopicPartition};
 use delivery_lab::node::Crash;
 use delivery_lab::protocol::{
-    CoordinatorType, ErrorCode, FindCoordinatorRequest, InitProducerIdRequest, MetadataRequest, OffsetCommitPartition,
-    OffsetCommitRequest, OffsetFetchRequest, ProducePartition, ProduceRequest, Request, Response,
+    CoordinatorType, ErrorCode, InitProducerIdRequest, MetadataRequest, OffsetCommitPartition, OffsetCommitRequest,
+    OffsetFetchRequest, ProducePartition, ProduceRequest, Request, Response,
 };
 use delivery_lab::record::BatchBuilder;
 
 fn find_coordinator(cluster: &mut Cluster) -> i32 {
-    for _ in 0..100 {
-        let request = FindCoordinatorRequest { key: "mail".into(), key_type: CoordinatorType::Group };
-        let running = cluster.brokers.values().find(|broker| broker.is_running()).expect("one").id();
-        let Response::FindCoordinator(response) = cluster.call(running.0, Request::FindCoordinator(request)) else {
-            panic!()
-        };
-        if !response.error.is_error() {
-            return response.node.0;
-        }
-        assert_eq!(response.error, ErrorCode::CoordinatorNotAvailable);
-        cluster.run_for(100);
-    }
-    panic!("no coordinator")
+    cluster.find_coordinator("mail", CoordinatorType::Group)
 }
 
 fn commit(cluster: &mut Cluster, broker: i32, partition: TopicPartition, offset: i64) -> ErrorCode {

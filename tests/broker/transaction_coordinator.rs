@@ -5,27 +5,15 @@ use delivery_lab::base::{Duration, TopicPartition};
 use delivery_lab::node::{Crash, Event};
 use delivery_lab::protocol::{
     AddPartitionsToTxn, AddPartitionsToTxnRequest, CoordinatorType, DescribeProducersRequest, EndTxnRequest, ErrorCode,
-    FindCoordinatorRequest, InitProducerIdRequest, ProducePartition, ProduceRequest, Request, Response,
-    TransactionState as State, TxnMarker, WriteTxnMarkersRequest,
+    InitProducerIdRequest, ProducePartition, ProduceRequest, Request, Response, TransactionState as State, TxnMarker,
+    WriteTxnMarkersRequest,
 };
 use delivery_lab::record::BatchBuilder;
 
 const SETTINGS: [(&str, &str); 1] = [("transaction.state.log.num.partitions", "1")];
 
 pub fn find_coordinator(cluster: &mut Cluster) -> i32 {
-    for _ in 0..200 {
-        let request = FindCoordinatorRequest { key: "t".into(), key_type: CoordinatorType::Transaction };
-        let running = cluster.brokers.values().find(|broker| broker.is_running()).expect("one").id();
-        let Response::FindCoordinator(response) = cluster.call(running.0, Request::FindCoordinator(request)) else {
-            panic!()
-        };
-        if !response.error.is_error() {
-            return response.node.0;
-        }
-        assert_eq!(response.error, ErrorCode::CoordinatorNotAvailable);
-        cluster.run_for(100);
-    }
-    panic!("no coordinator")
+    cluster.find_coordinator("t", CoordinatorType::Transaction)
 }
 
 /// The coordinator, and a partition that it does not lead.

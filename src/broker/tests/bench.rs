@@ -134,16 +134,7 @@ impl Bench {
     pub fn run<R>(&mut self, run: impl FnOnce(&mut ReplicaManager, &mut Disk, &mut Context<'_, '_>) -> R) -> R {
         let mut effects = Vec::new();
         let mut out = Outbox::new(&mut effects, &mut self.random);
-        let mut ctx = Context {
-            now: self.now,
-            id: LOCAL,
-            broker_epoch: 101,
-            config: &self.config,
-            image: &self.image,
-            disk_full: false,
-            requests: &mut self.queue,
-            out: &mut out,
-        };
+        let mut ctx = context(self.now, &self.config, &self.image, &mut self.queue, &mut out);
         let result = run(&mut self.replicas, &mut self.disk, &mut ctx);
         self.carry_out(effects);
         result
@@ -153,16 +144,7 @@ impl Bench {
     pub fn host(&mut self, ids: &mut ProducerIdManager, run: impl FnOnce(&mut Host<'_, '_>)) {
         let mut effects = Vec::new();
         let mut out = Outbox::new(&mut effects, &mut self.random);
-        let ctx = Context {
-            now: self.now,
-            id: LOCAL,
-            broker_epoch: 101,
-            config: &self.config,
-            image: &self.image,
-            disk_full: false,
-            requests: &mut self.queue,
-            out: &mut out,
-        };
+        let ctx = context(self.now, &self.config, &self.image, &mut self.queue, &mut out);
         run(&mut Host { ctx, replicas: &mut self.replicas, ids, ids_wanted: false });
         self.carry_out(effects);
     }
@@ -338,4 +320,14 @@ fn as_wish(request: &Request) -> Option<&AlterPartitionRequest> {
         Request::AlterPartition(request) => Some(request),
         _ => None,
     }
+}
+
+fn context<'a, 'o>(
+    now: Time,
+    config: &'a BrokerConfig,
+    image: &'a MetadataImage,
+    requests: &'a mut RequestQueue,
+    out: &'a mut Outbox<'o>,
+) -> Context<'a, 'o> {
+    Context { now, id: LOCAL, broker_epoch: 101, config, image, disk_full: false, requests, out }
 }

@@ -1,7 +1,7 @@
 //! `.snapshot`: the state of all producers before an offset (`ProducerStateManager.writeSnapshot`, version 1).
 
 use super::Problem;
-use crate::base::{Offset, ProducerId};
+use crate::base::{JavaHash, Offset, ProducerId, java_bucket};
 use crate::log::{CachedBatch, ProducerEntry};
 use crate::record::crc32c;
 
@@ -33,16 +33,10 @@ pub fn render(producers: &[(ProducerId, ProducerEntry)]) -> Vec<u8> {
 
 /// Kafka writes the producers in the order of a `HashMap<Long, …>`, which for so many keys is this one.
 pub fn in_file_order(producers: &[(ProducerId, ProducerEntry)]) -> Vec<(ProducerId, ProducerEntry)> {
-    let buckets = (producers.len() * 4).div_ceil(3).next_power_of_two().max(16) as u32;
+    let buckets = (producers.len() * 4).div_ceil(3).next_power_of_two().max(16);
     let mut sorted = producers.to_vec();
-    sorted.sort_by_key(|(id, _)| (bucket(*id, buckets), *id));
+    sorted.sort_by_key(|(id, _)| (java_bucket(id.java_hash(), buckets), *id));
     sorted
-}
-
-/// `HashMap.hash` of a `Long`, in a table of that size.
-fn bucket(id: ProducerId, buckets: u32) -> u32 {
-    let hash = (id ^ (id as u64 >> 32) as i64) as u32;
-    (hash ^ (hash >> 16)) & (buckets - 1)
 }
 
 /// The state in the file of the snapshot at `offset`. Kafka drops a snapshot that it cannot read.
