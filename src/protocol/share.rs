@@ -4,6 +4,7 @@
 //! A share session is known by group and member, and lives on one connection to one broker.
 
 use super::{CurrentLeader, ErrorCode, MemberEpoch};
+use crate::base::config::ShareAcquireMode;
 use crate::base::{Duration, Offset, TopicPartition};
 use crate::record::RecordBatch;
 use std::rc::Rc;
@@ -123,16 +124,6 @@ pub struct AcknowledgementBatch {
     pub last_offset: Offset,
     /// One for all, or one for each offset.
     pub types: Vec<AcknowledgeType>,
-}
-
-/// How strictly a broker keeps to `max_records` (KIP-1206, `share.acquire.mode`).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(i8)]
-pub enum ShareAcquireMode {
-    /// `batch_optimized`: up to the end of a batch.
-    BatchOptimized = 0,
-    /// `record_limit`: exactly.
-    RecordLimit = 1,
 }
 
 /// The epoch of who opens a share session.
