@@ -47,6 +47,8 @@ pub enum EpochState {
 /// What the last heartbeats said already.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct SentFields {
+    /// `max.poll.interval.ms`, which never changes.
+    pub(super) rebalance_timeout: bool,
     pub(super) topics: Option<Rc<SortedSet<Rc<str>>>>,
     pub(super) assignor: Option<Rc<str>>,
     /// The count of [`EpochMember::local`].
