@@ -405,9 +405,10 @@ impl Node for ConsumerApp {
         let mut config = setup.config.clone();
         config.group_id = setup.group.clone().or(config.group_id);
         let mut client = Consumer::new(Rc::clone(&setup.name), config, Rc::clone(&setup.brokers), now);
-        match setup.assign || setup.group.is_none() {
-            true => client.assign(now, setup.topics.clone()),
-            false => client.subscribe(now, setup.topics.iter().cloned()),
+        match &setup.pattern {
+            _ if setup.assign || setup.group.is_none() => client.assign(now, setup.topics.clone()),
+            Some(pattern) => client.subscribe_pattern(pattern.clone()),
+            None => client.subscribe(now, setup.topics.iter().cloned()),
         }
         if setup.sink.dedupe == Dedupe::OffsetWithOutput {
             client.listen();

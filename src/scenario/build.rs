@@ -25,12 +25,15 @@ impl Names {
         for name in servers.chain(controllers) {
             out.add(name);
         }
-        let producers = scenario.producers.iter().enumerate().map(|(i, p)| (format!("producers[{i}].name"), &p.name));
-        let consumers = scenario.consumers.iter().enumerate().map(|(i, c)| (format!("consumers[{i}].name"), &c.name));
+        let producers =
+            scenario.producers.iter().enumerate().map(|(i, p)| (format!("producers[{i}].name"), p.name.clone()));
+        let consumers = scenario.consumers.iter().enumerate();
+        let consumers =
+            consumers.flat_map(|(i, c)| c.instances().map(move |c| (format!("consumers[{i}].name"), c.name)));
         let processors =
-            scenario.processors.iter().enumerate().map(|(i, p)| (format!("processors[{i}].name"), &p.name));
+            scenario.processors.iter().enumerate().map(|(i, p)| (format!("processors[{i}].name"), p.name.clone()));
         for (place, name) in producers.chain(consumers).chain(processors) {
-            if !out.add(Rc::clone(name)) {
+            if !out.add(Rc::clone(&name)) {
                 mistakes.add(place, format!("\"{name}\" is taken; every node needs its own name"));
             }
         }
@@ -185,7 +188,7 @@ fn fault(id: u32, fault: &format::Fault, names: &Names, place: &str, mistakes: &
 }
 
 fn is_application(scenario: &Scenario, name: &str) -> bool {
-    scenario.applications().any(|known| **known == *name)
+    scenario.applications().any(|known| *known == *name)
 }
 
 /// What the cluster may refuse when the time comes is let pass: only names and settings are checked.
