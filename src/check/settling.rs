@@ -100,10 +100,12 @@ fn lags(world: &World, ledger: &Ledger, shard: &GroupShard, members: &Members<'_
         for (partition, log) in ledger.logs().filter(|(partition, _)| partition.topic == topic) {
             let offset = committed.iter().find(|(key, _)| key.topic == *name && key.partition == partition.partition);
             let offset = offset.map_or(0, |(_, offset)| offset.offset);
-            let left = log.entries.iter_from(log.place(offset.max(log.start))).filter(|entry| entry.fate.holds()).count();
+            let left =
+                log.entries.iter_from(log.place(offset.max(log.start))).filter(|entry| entry.fate.holds()).count();
             if left > 0 {
                 let partition_name = partition.partition;
-                found.push((partition, format!("{group}: {left} records of {name}-{partition_name} are not committed")));
+                found
+                    .push((partition, format!("{group}: {left} records of {name}-{partition_name} are not committed")));
             }
         }
     }

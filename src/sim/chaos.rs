@@ -247,7 +247,9 @@ impl Chaos<'_> {
     fn strike_group(&mut self, at: Time, long: Duration) {
         let count = self.members().count() as u64;
         let nth = self.random.below(count.max(1)) as usize;
-        let Some((node, topics)) = self.members().nth(nth).map(|(node, topics)| (node, topics.to_vec())) else { return };
+        let Some((node, topics)) = self.members().nth(nth).map(|(node, topics)| (node, topics.to_vec())) else {
+            return;
+        };
         let duration = Some(long);
         let action = match self.random.below(10) {
             0 => Action::Crash { node, restart_after: duration },

@@ -60,7 +60,9 @@ impl GroupWatch {
 impl Invariants {
     /// A member got partitions, or came into a generation: no other may commit for what it has.
     pub(super) fn check_owners(&mut self, cluster: &impl Cluster, it: &Recorded) {
-        let Some((_, group)) = self.groups.group_of(it.node).filter(|(_, group)| group.members.len() > 1) else { return };
+        let Some((_, group)) = self.groups.group_of(it.node).filter(|(_, group)| group.members.len() > 1) else {
+            return;
+        };
         let name = group.name.clone();
         let owners = cluster.owners(&name);
         for (place, (partition, owner)) in owners.iter().enumerate() {
@@ -90,25 +92,35 @@ impl Invariants {
         if waived {
             return;
         }
-        if let Some((last, ..)) = before.filter(|(last, node, in_generation)| {
-            offset < *last && (*node, *in_generation) == (it.node, generation)
-        }) {
+        if let Some((last, ..)) = before
+            .filter(|(last, node, in_generation)| offset < *last && (*node, *in_generation) == (it.node, generation))
+        {
             let detail = format!("{name}: from {last} back to {offset} in generation {generation}");
             self.report(Invariant::CommitsAdvance, it.at, partition, detail);
         }
         let Some(reading) = ledger.flow().reading(it.node, partition.topic) else { return };
         let Some(log) = ledger.log(partition) else { return };
-        let unread = log.entries.iter_from(log.place(from.max(log.start))).take_while(|entry| entry.offset < offset).find(|entry| {
-            entry.fate.holds() && ledger.life(entry.record).is_none_or(|life| life.delivered.of(reading) == 0)
-        });
+        let unread =
+            log.entries.iter_from(log.place(from.max(log.start))).take_while(|entry| entry.offset < offset).find(
+                |entry| {
+                    entry.fate.holds() && ledger.life(entry.record).is_none_or(|life| life.delivered.of(reading) == 0)
+                },
+            );
         if let Some(entry) = unread {
-            let detail = format!("{name}: committed {offset}, but nobody got record {} at {}", entry.record, entry.offset);
+            let detail =
+                format!("{name}: committed {offset}, but nobody got record {} at {}", entry.record, entry.offset);
             self.report(Invariant::CommitsDelivered, it.at, partition, detail);
         }
     }
 
     /// Where a member begins to read. What it passes over on purpose (`auto.offset.reset`) counts as delivered.
-    pub(super) fn check_position(&mut self, it: &Recorded, partition: TopicPartition, offset: Offset, from_commit: bool) {
+    pub(super) fn check_position(
+        &mut self,
+        it: &Recorded,
+        partition: TopicPartition,
+        offset: Offset,
+        from_commit: bool,
+    ) {
         let Some((index, group)) = self.groups.group_of(it.node) else { return };
         let name = group.name.clone();
         let waived = self.any_waived();
@@ -125,8 +137,12 @@ impl Invariants {
     /// What groups and their members tell.
     pub(super) fn check_group(&mut self, cluster: &impl Cluster, ledger: &Ledger, it: &Recorded) {
         match it.event {
-            Event::OffsetsCommitted { partition, offset } => self.check_committed(cluster, ledger, it, partition, offset),
-            Event::PositionSet { partition, offset, from_commit } => self.check_position(it, partition, offset, from_commit),
+            Event::OffsetsCommitted { partition, offset } => {
+                self.check_committed(cluster, ledger, it, partition, offset)
+            }
+            Event::PositionSet { partition, offset, from_commit } => {
+                self.check_position(it, partition, offset, from_commit)
+            }
             _ => self.check_owners(cluster, it),
         }
     }

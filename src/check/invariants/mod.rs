@@ -25,8 +25,8 @@ use super::ledger::Ledger;
 use super::raft::{Quorum, RaftWatch};
 use crate::base::config::{Acks, IsolationLevel};
 use crate::base::{
-    BrokerId, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, SortedMap, Time, TopicId, TopicPartition,
-    Vector,
+    BrokerId, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, SortedMap, Time, TopicId,
+    TopicPartition, Vector,
 };
 use crate::log::UnifiedLog;
 use crate::metadata::{CLUSTER_METADATA, MetadataImage};
