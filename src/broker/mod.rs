@@ -49,8 +49,8 @@ pub use transaction_coordinator::TransactionCoordinator;
 
 use crate::base::config::BrokerConfig;
 use crate::base::{BrokerId, NodeId, Prng, Time, TopicPartition};
-use crate::coordinator::group::{GroupShard, OffsetsShard};
 use crate::coordinator::group::classic::ClassicGroup;
+use crate::coordinator::group::{GroupShard, OffsetsShard};
 use crate::log::{Disk, LogDirectory};
 use crate::metadata::MetadataImage;
 use crate::node::{ConnectionId, Crash, Event, Message, Node, Outbox, Timer};

@@ -25,12 +25,13 @@ use super::ledger::Ledger;
 use super::raft::{Quorum, RaftWatch};
 use crate::base::config::{Acks, IsolationLevel};
 use crate::base::{
-    BrokerId, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, SortedMap, Time, TopicId, TopicPartition,
-    Vector,
+    BrokerId, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, SortedMap, Time, TopicId,
+    TopicPartition, Vector,
 };
 use crate::log::UnifiedLog;
 use crate::metadata::{CLUSTER_METADATA, MetadataImage};
 use crate::node::{Event, FaultMark};
+use crate::protocol::ApiKey;
 use crate::sim::{Recorded, WorldSetup};
 use decisions::Decision;
 use groups::GroupWatch;
@@ -321,6 +322,7 @@ impl Invariants {
                 Event::OffsetsCommitted { .. }
                 | Event::PositionSet { .. }
                 | Event::PartitionsAssigned { .. }
+                | Event::RequestFailed { api: ApiKey::OffsetCommit, .. }
                 | Event::GroupJoined { .. } => self.check_group(cluster, ledger, it),
                 Event::TransactionsInitialized { .. }
                 | Event::TransactionBegun { .. }

@@ -38,8 +38,12 @@ impl Cluster for World {
     fn owners(&self, group: &str) -> Vec<(TopicPartition, NodeId)> {
         let Some(shard) = group_shard(self, group) else { return Vec::new() };
         let mut owners = Vec::new();
-        for (node, client) in self.nodes().filter(|(node, _)| self.is_alive(*node)).filter_map(|(node, it)| Some((node, client_of(it)?))) {
-            let Some(member) = client.coordinator().filter(|it| &**it.group() == group).map(|it| it.member()) else { continue };
+        for (node, client) in
+            self.nodes().filter(|(node, _)| self.is_alive(*node)).filter_map(|(node, it)| Some((node, client_of(it)?)))
+        {
+            let Some(member) = client.coordinator().filter(|it| &**it.group() == group).map(|it| it.member()) else {
+                continue;
+            };
             if !client.subscription().subscribed().is_auto_assigned() || member.state() != MemberState::Stable {
                 continue;
             }
