@@ -300,8 +300,10 @@ impl Run<'_> {
         let started = Instant::now();
         loop {
             let answer = self.recorder.ask(running, call).expect("a response");
-            if let Some(node) = answer["coordinators"][0]["nodeId"].as_i64().filter(|node| *node >= 0) {
-                return node as i32;
+            // Who was just killed may still be said to be it.
+            let node = answer["coordinators"][0]["nodeId"].as_i64().map_or(-1, |node| node as i32);
+            if self.recorder.kafka.is_running(node) {
+                return node;
             }
             assert!(started.elapsed() < PATIENCE, "nobody coordinates {key}: {answer}");
             std::thread::sleep(POLL);
