@@ -43,6 +43,8 @@ mod shorthand_share;
 mod shorthand_transactions;
 #[path = "conformance/translate.rs"]
 mod translate;
+#[path = "conformance/translate_admin.rs"]
+mod translate_admin;
 #[path = "conformance/translate_control.rs"]
 mod translate_control;
 #[path = "conformance/translate_groups.rs"]

@@ -297,8 +297,9 @@ impl<'a> Translation<'a> {
         if matches!(field.name.as_str(), "memberId" | "leader") && self.message != "Metadata" {
             return self.words.member(text);
         }
-        // Messages name topics, too.
+        // Messages name topics, too, and members.
         let text = if self.prefix.is_empty() { text.to_string() } else { text.replace(self.prefix, "") };
+        let text = self.words.without_made_up(text);
         let text = self.topics.iter().fold(text, |text, (name, real, _)| text.replace(real, name));
         Value::from(Words::message(&text))
     }

@@ -1,5 +1,6 @@
 //! A shard at work: how far it has replayed its partition, and the answers that wait for more.
 
+use super::admin::Deferred;
 use crate::base::{Offset, Time};
 use crate::broker::context::Context;
 use crate::coordinator::group::GroupShard;
@@ -8,8 +9,9 @@ use crate::coordinator::records_of;
 use crate::log::UnifiedLog;
 use crate::node::RequestContext;
 use crate::protocol::{
-    ConsumerGroupHeartbeatResponse, ErrorCode, HeartbeatResponse, LeaveGroupResponse, OffsetCommitResponse,
-    OffsetCommitResult, OffsetFetchRequest, OffsetFetchResponse, Response, TxnOffsetCommitResponse,
+    ConsumerGroupHeartbeatResponse, DeleteGroupsResponse, ErrorCode, HeartbeatResponse, LeaveGroupResponse,
+    OffsetCommitResponse, OffsetCommitResult, OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, Response,
+    TxnOffsetCommitResponse,
 };
 use crate::record::RecordBatch;
 use std::collections::VecDeque;
@@ -40,6 +42,8 @@ pub(super) enum Answer {
     Fetch(RequestContext, OffsetFetchRequest),
     /// A group waits, not a request.
     Written(AfterWrite),
+    /// What an administrator wants deleted is looked at then, too.
+    Deferred(RequestContext, Deferred),
 }
 
 impl Shard {
@@ -96,6 +100,7 @@ impl Answer {
             Answer::Fetch(context, _) => {
                 Some((context, Response::OffsetFetch(OffsetFetchResponse { error, partitions: Vec::new() })))
             }
+            Answer::Deferred(context, deferred) => Some((context, deferred.failed(error))),
             Answer::Written(_) => None,
         }
     }
@@ -115,6 +120,11 @@ fn failed(response: Response, error: ErrorCode) -> Response {
         Response::ConsumerGroupHeartbeat(_) => {
             Response::ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse::failed(error))
         }
+        Response::DeleteGroups(response) => {
+            let groups = response.groups.into_iter().map(|(group, _)| (group, error)).collect();
+            Response::DeleteGroups(DeleteGroupsResponse { groups })
+        }
+        Response::OffsetDelete(_) => Response::OffsetDelete(OffsetDeleteResponse { error, partitions: Vec::new() }),
         Response::LeaveGroup(_) => Response::LeaveGroup(LeaveGroupResponse { error, members: Vec::new() }),
         other => other,
     }

@@ -7,36 +7,11 @@ use crate::base::config::ServerAssignor;
 use crate::base::{Duration, Offset, SortedMap, SortedSet, Time, TopicId, TopicPartition};
 use crate::coordinator::CoordinatorRecord;
 use crate::metadata::MetadataImage;
-use crate::protocol::{ErrorCode, LEAVE_EPOCH, MemberEpoch};
+use crate::protocol::{ErrorCode, GroupState, LEAVE_EPOCH, MemberEpoch};
 use std::rc::Rc;
 
 /// Before anything is known.
 const FIRST_EPOCH: MemberEpoch = 1;
-
-/// Where a group is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum ConsumerGroupState {
-    /// It has no members.
-    Empty,
-    /// A target for its epoch is yet to be computed.
-    Assigning,
-    /// Members are on their way to the target.
-    Reconciling,
-    /// All are there.
-    Stable,
-}
-
-impl ConsumerGroupState {
-    /// As `kafka-consumer-groups.sh` spells it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            ConsumerGroupState::Empty => "Empty",
-            ConsumerGroupState::Assigning => "Assigning",
-            ConsumerGroupState::Reconciling => "Reconciling",
-            ConsumerGroupState::Stable => "Stable",
-        }
-    }
-}
 
 /// A group.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -93,15 +68,15 @@ impl ConsumerGroup {
     }
 
     /// Where it is.
-    pub fn state(&self) -> ConsumerGroupState {
+    pub fn state(&self) -> GroupState {
         if self.members.is_empty() {
-            ConsumerGroupState::Empty
+            GroupState::Empty
         } else if self.epoch.epoch > self.target_epoch.epoch {
-            ConsumerGroupState::Assigning
+            GroupState::Assigning
         } else if self.members.values().any(|member| !member.is_reconciled_to(self.target_epoch.epoch)) {
-            ConsumerGroupState::Reconciling
+            GroupState::Reconciling
         } else {
-            ConsumerGroupState::Stable
+            GroupState::Stable
         }
     }
 
@@ -126,14 +101,14 @@ impl ConsumerGroup {
         subscribed_topics(self.members.values())
     }
 
-    /// What most members ask for, once one of them is as it will be; the first of `group.consumer.assignors` if none asks for any.
+    /// What most members ask for, once one of them (if any) is as it will be; the first of `group.consumer.assignors` if none asks for any.
     ///
     /// Of two that have as many votes Kafka takes the one that comes first in a hash map, which is `uniform`; but it takes back the
     /// vote of that member and counts it anew, and a name that is new there comes first.
-    pub(super) fn preferred_assignor(
+    pub(in crate::coordinator::group) fn preferred_assignor(
         &self,
         before: Option<&ConsumerGroupMember>,
-        after: &ConsumerGroupMember,
+        after: Option<&ConsumerGroupMember>,
         configured: &[ServerAssignor],
     ) -> ServerAssignor {
         fn vote(member: &ConsumerGroupMember) -> Option<&str> {
@@ -145,7 +120,7 @@ impl ConsumerGroup {
             votes.iter_mut().filter(|(name, _)| *name == old).for_each(|(_, count)| *count -= 1);
         }
         votes.retain(|(_, count)| *count > 0);
-        if let Some(new) = vote(after) {
+        if let Some(new) = after.and_then(vote) {
             match votes.iter_mut().find(|(name, _)| *name == new) {
                 Some((_, count)) => *count += 1,
                 None => votes.insert(0, (new, 1)),

@@ -72,7 +72,7 @@ impl ConsumerGroup {
             assignment: self.last_target(member).map(|target| (**target).clone()).unwrap_or_default(),
         };
         let configured = &around.config.group_consumer_assignors;
-        let assignor = self.preferred_assignor(self.before(updated), updated, configured);
+        let assignor = self.preferred_assignor(self.before(updated), Some(updated), configured);
         let specs: SortedMap<Rc<str>, MemberSpec> =
             members.into_iter().map(|(id, member)| (id, spec(member))).collect();
         let topics = specs.values().flat_map(|spec| spec.topics.iter());
