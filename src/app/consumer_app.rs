@@ -330,7 +330,7 @@ impl ConsumerApp {
         let Some(running) = &mut self.running else { return };
         let done = || in_hand(&self.setup, &running.batch, &running.worker);
         let count = done().count();
-        if let Err(error) = running.client.acknowledge(done(), kind) {
+        if let Err(error) = running.client.acknowledge(done(), kind, out) {
             return running.fail(error, now, out);
         }
         running.batch.drain(..count);
