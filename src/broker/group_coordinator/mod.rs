@@ -10,8 +10,10 @@
 
 mod members;
 mod offsets;
+mod shares;
 mod waiting;
 
+use self::shares::Initializations;
 use self::waiting::{Answer, Shard, Waiting};
 use super::context::Context;
 use super::replica_manager::{CoordinatorNews, PendingOffsets, ReplicaManager};
@@ -34,6 +36,8 @@ pub struct GroupCoordinator {
     metadata_max_bytes: u32,
     shards: SortedMap<TopicPartition, Rc<Shard>>,
     timer: Option<Time>,
+    /// What share coordinators are to be told.
+    initializations: Initializations,
 }
 
 /// A shard that is here, and which.
@@ -43,7 +47,12 @@ impl GroupCoordinator {
     /// Coordinates nothing yet.
     pub fn new(config: &BrokerConfig) -> Self {
         let metadata_max_bytes = config.offset_metadata_max_bytes;
-        GroupCoordinator { metadata_max_bytes, shards: SortedMap::new(), timer: None }
+        GroupCoordinator {
+            metadata_max_bytes,
+            shards: SortedMap::new(),
+            timer: None,
+            initializations: Initializations::default(),
+        }
     }
 
     /// The offsets of the groups of each partition led here.
@@ -131,6 +140,7 @@ impl GroupCoordinator {
                 self.with_members(id, replicas, ctx, |group, work| {
                     group.groups.loaded(work);
                     group.consumers.loaded(work.now, work.config);
+                    group.shares.loaded(work.now, work.config);
                 });
                 self.catch_up(id, replicas, ctx);
             }
@@ -154,6 +164,10 @@ impl GroupCoordinator {
         {
             match waiting.answer {
                 Answer::Ready(context, response) => respond(context, response, ctx),
+                Answer::Share(context, response, initialize) => {
+                    respond(context, Response::ShareGroupHeartbeat(response), ctx);
+                    self.initializations.push(initialize);
+                }
                 Answer::Fetch(context, request) => {
                     let response = shard.group.fetch(&request, ctx.image);
                     respond(context, Response::OffsetFetch(response), ctx);
@@ -195,6 +209,7 @@ impl GroupCoordinator {
             let due = self.shards.get(&id).and_then(|shard| shard.group.deadline());
             if due.is_some_and(|due| due <= ctx.now) {
                 self.expire_consumers(id, replicas, ctx);
+                self.expire_shares(id, replicas, ctx);
                 self.with_members(id, replicas, ctx, |group, work| group.groups.expire(work));
             }
             self.cleanup(id, replicas, ctx);
@@ -235,7 +250,7 @@ fn partition_of(group: &str, ctx: &Context<'_, '_>) -> Option<TopicPartition> {
 
 /// How a write that failed looks to the client (§6.2, `CoordinatorOperationExceptionHelper`). A transaction's coordinator
 /// that is out of reach is worth another try at the same group coordinator.
-fn write_error(error: ErrorCode) -> ErrorCode {
+pub fn write_error(error: ErrorCode) -> ErrorCode {
     match error {
         ErrorCode::NetworkException => ErrorCode::CoordinatorLoadInProgress,
         ErrorCode::UnknownTopicOrPartition | ErrorCode::NotEnoughReplicas | ErrorCode::RequestTimedOut => {

@@ -4,12 +4,14 @@ use crate::base::{Offset, Time};
 use crate::broker::context::Context;
 use crate::coordinator::group::GroupShard;
 use crate::coordinator::group::classic::{AfterWrite, Work};
+use crate::coordinator::group::share::Initialize;
 use crate::coordinator::records_of;
 use crate::log::UnifiedLog;
 use crate::node::RequestContext;
 use crate::protocol::{
     ConsumerGroupHeartbeatResponse, ErrorCode, HeartbeatResponse, LeaveGroupResponse, OffsetCommitResponse,
-    OffsetCommitResult, OffsetFetchRequest, OffsetFetchResponse, Response, TxnOffsetCommitResponse,
+    OffsetCommitResult, OffsetFetchRequest, OffsetFetchResponse, Response, ShareGroupHeartbeatResponse,
+    TxnOffsetCommitResponse,
 };
 use crate::record::RecordBatch;
 use std::collections::VecDeque;
@@ -36,6 +38,8 @@ pub(super) struct Waiting {
 #[derive(Clone, Hash, Debug)]
 pub(super) enum Answer {
     Ready(RequestContext, Response),
+    /// As is a share group's heartbeat, after which share coordinators are to be told something.
+    Share(RequestContext, ShareGroupHeartbeatResponse, Initialize),
     /// A fetch of stable offsets is answered from what is committed by then.
     Fetch(RequestContext, OffsetFetchRequest),
     /// A group waits, not a request.
@@ -93,6 +97,9 @@ impl Answer {
     pub fn failed(self, error: ErrorCode) -> Option<(RequestContext, Response)> {
         match self {
             Answer::Ready(context, response) => Some((context, failed(response, error))),
+            Answer::Share(context, ..) => {
+                Some((context, Response::ShareGroupHeartbeat(ShareGroupHeartbeatResponse::failed(error))))
+            }
             Answer::Fetch(context, _) => {
                 Some((context, Response::OffsetFetch(OffsetFetchResponse { error, partitions: Vec::new() })))
             }
@@ -115,6 +122,7 @@ fn failed(response: Response, error: ErrorCode) -> Response {
         Response::ConsumerGroupHeartbeat(_) => {
             Response::ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse::failed(error))
         }
+        Response::ShareGroupHeartbeat(_) => Response::ShareGroupHeartbeat(ShareGroupHeartbeatResponse::failed(error)),
         Response::LeaveGroup(_) => Response::LeaveGroup(LeaveGroupResponse { error, members: Vec::new() }),
         other => other,
     }
