@@ -176,6 +176,11 @@ impl ConsumerApp {
         idle && running.worker.is_idle()
     }
 
+    /// An exception ended its loop.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.running.as_ref().map(|running| &running.doing), Some(Doing::Failed(_)))
+    }
+
     /// What its polling thread is doing now; see [`Self::worker`] for the other one.
     pub fn activity(&self) -> ConsumerActivity {
         let Some(running) = &self.running else { return ConsumerActivity::Stopped };
