@@ -15,6 +15,7 @@ mod picture;
 mod raft;
 mod run;
 mod settling;
+mod share_entries;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -23,7 +24,7 @@ pub use claim::{Claim, Guarantee, Reason, claim};
 pub use flow::{End, Flow, Readers, Reading};
 pub use invariants::{Cluster, Invariant, Invariants, Replica, Violation};
 pub use ledger::{Ledger, LedgerError};
-pub use life::{Ack, Counts, Failure, Life, StoryKind, StoryStep, Transactional};
+pub use life::{Ack, Counts, Failure, Life, ShareEnd, StoryKind, StoryStep, Transactional};
 pub use liveness::liveness;
 pub use picture::{Fate, LogEntry, LogPicture, Marker};
 pub use raft::Quorum;

@@ -4,6 +4,7 @@
 
 use super::lines::Line;
 use delivery_lab::node::Event;
+use delivery_lab::protocol::StateBatch;
 use delivery_lab::record::ControlRecord;
 use delivery_lab::view::{ClusterView, LedgerRow, RowStatus};
 use std::rc::Rc;
@@ -27,6 +28,12 @@ pub enum Why {
     TakenBack,
     /// One log entry was processed several times: the offset had not been committed.
     ReadAgain { offset: i64, times: usize },
+    /// A share group had it delivered again: nobody had acknowledged it while it was locked.
+    DeliveredAgain { times: usize },
+    /// A share group had it delivered as often as it may, and nobody could process it.
+    Exhausted { deliveries: i16 },
+    /// A share consumer rejected it.
+    Rejected,
     /// Delivered, its offset committed, never processed.
     CommittedFirst,
     /// A broker had it and cut it off.
@@ -79,6 +86,7 @@ pub fn why(row: &LedgerRow, story: &[Line]) -> Option<Why> {
         RowStatus::AbortedRead if story.iter().any(commits) => Some(Why::CommittedAnyway),
         RowStatus::AbortedRead => Some(Why::AbortedRead),
         RowStatus::TakenBack => Some(Why::TakenBack),
+        RowStatus::Rejected => Some(Why::Rejected),
         RowStatus::Lost | RowStatus::AckedLost => lost(row, story),
         RowStatus::Refused => told_failed(story),
         _ if story.iter().any(|line| matches!(line.event.event, Event::DuplicateIgnored { .. })) => {
@@ -151,7 +159,22 @@ fn read_again(story: &[Line]) -> Option<Why> {
     };
     let offset = story.iter().find_map(done)?;
     let times = story.iter().filter(|line| done(line) == Some(offset)).count();
-    (times > 1).then_some(Why::ReadAgain { offset, times })
+    let of_share_group =
+        |event: &Event| matches!(event, Event::RecordsAcknowledged { .. } | Event::AcquisitionLockExpired { .. });
+    let shared = story.iter().any(|line| of_share_group(&line.event.event));
+    match times {
+        0 | 1 => None,
+        _ if shared => Some(Why::DeliveredAgain { times }),
+        _ => Some(Why::ReadAgain { offset, times }),
+    }
+}
+
+/// After how many deliveries a share group gave it up.
+fn archived(event: &Event) -> Option<i16> {
+    let (Event::RecordsAcknowledged { batches, .. } | Event::AcquisitionLockExpired { batches, .. }) = event else {
+        return None;
+    };
+    batches.iter().find(|batch| batch.delivery_state == StateBatch::ARCHIVED).map(|batch| batch.delivery_count)
 }
 
 fn lost(row: &LedgerRow, story: &[Line]) -> Option<Why> {
@@ -169,6 +192,9 @@ fn lost(row: &LedgerRow, story: &[Line]) -> Option<Why> {
         && !has(|event| matches!(event, Event::Appended { .. }))
     {
         return Some(Why::NobodyAsked);
+    }
+    if let Some(deliveries) = story.iter().find_map(|line| archived(&line.event.event)) {
+        return Some(Why::Exhausted { deliveries });
     }
     if has(|event| matches!(event, Event::Delivered { .. })) && !has(|event| matches!(event, Event::Processed { .. })) {
         return Some(Why::CommittedFirst);
