@@ -188,6 +188,9 @@ pub enum Event {
     RecordsAcknowledged { group: Rc<str>, partition: TopicPartition, batches: Rc<[StateBatch]> },
     /// Locks ended before their records were acknowledged: these are available to others, or archived.
     AcquisitionLockExpired { group: Rc<str>, partition: TopicPartition, batches: Rc<[StateBatch]> },
+    /// The leader has read from the share coordinator what a share group has done with a partition: it begins there, and
+    /// nothing is locked.
+    SharePartitionLoaded { group: Rc<str>, partition: TopicPartition, start_offset: Offset },
 }
 
 /// What a controller is in its quorum (KIP-595, KIP-996).

@@ -74,6 +74,7 @@ fn partition_of(event: &Event) -> Option<TopicPartition> {
         | Event::RecordsAcquired { partition, .. }
         | Event::RecordsAcknowledged { partition, .. }
         | Event::AcquisitionLockExpired { partition, .. }
+        | Event::SharePartitionLoaded { partition, .. }
         | Event::OffsetsCommitted { partition, .. }
         | Event::PositionSet { partition, .. }
         | Event::Appended { partition, .. }

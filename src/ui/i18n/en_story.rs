@@ -265,6 +265,9 @@ pub fn event(line: &Line) -> Sentence {
         Event::RecordsAcknowledged { group, batches, .. } => {
             (format!("noted for {group} of {tp}: {}", deliveries(batches)), Tone::Plain)
         }
+        Event::SharePartitionLoaded { group, start_offset, .. } => {
+            (format!("knows what {group} has done with {tp}: it begins at offset {start_offset}"), Tone::Plain)
+        }
         Event::AcquisitionLockExpired { group, batches, .. } => {
             (format!("a lock of {group} ended, {tp}: {}", deliveries(batches)), Tone::Odd)
         }

@@ -251,6 +251,9 @@ pub fn event(line: &Line) -> Sentence {
         Event::RecordsAcknowledged { group, batches, .. } => {
             (format!("{group}, {tp}: {}", deliveries(batches)), Tone::Plain)
         }
+        Event::SharePartitionLoaded { group, start_offset, .. } => {
+            (format!("{group}의 {tp} 상태를 읽음: 오프셋 {start_offset}부터"), Tone::Plain)
+        }
         Event::AcquisitionLockExpired { group, batches, .. } => {
             (format!("{group}의 잠금 만료, {tp}: {}", deliveries(batches)), Tone::Odd)
         }
