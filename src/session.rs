@@ -4,8 +4,8 @@
 
 pub mod bench;
 mod commands;
+mod coordinator_log;
 mod happenings;
-mod owners;
 pub mod report;
 pub mod sweep;
 mod swim;
@@ -13,6 +13,7 @@ mod tar;
 mod trace;
 
 pub use commands::{Command, EventView};
+pub use coordinator_log::RecordView;
 pub use trace::Trace;
 
 use crate::base::{NodeId, Time, TopicPartition};

@@ -131,7 +131,7 @@ pub fn App() -> Html {
                     if state.tab == Tab::Events {
                         <EventsTab lines={Same(state.rest.lines.clone())} traffic={state.traffic} />
                     } else {
-                        <Inspector view={view.clone()} selection={state.selection.clone()} clock_us={state.clock_us} />
+                        <Inspector view={view.clone()} selection={state.selection.clone()} end_us={state.end_us} />
                     }
                 </section>
             }

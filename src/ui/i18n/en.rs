@@ -343,17 +343,30 @@ pub static TEXTS: Texts = Texts {
         "assigned, and the member reads it",
         "assigned, the member does not have it yet",
         "no longer assigned, and the member does not know",
+        "to be given up: the coordinator waits for the member",
+        "its target, but another member still has it",
     ],
     generation: |it| format!("generation {it}"),
     nobody_reads: "nobody reads",
     two_read: |who| format!("both own it: {who}"),
     member: "member",
     not_member: "no member",
-    group_mark: |kind, node, generation| match kind {
-        GroupMarkKind::Joined => format!("{node} joined, generation {generation}"),
+    group_mark: |kind, node, into| match kind {
+        GroupMarkKind::Joined => format!("{node} joined, {into}"),
         GroupMarkKind::Lost => format!("{node} learns that it was thrown out"),
         GroupMarkKind::Left => format!("{node} left"),
     },
+    stop_of: |count, of, lasted| format!("{count} of {of} unread · {lasted}"),
+    stops: |count, longest, all| {
+        let times = if count == 1 { "1 pause".to_owned() } else { format!("{count} pauses") };
+        format!("{times} · longest {longest} · {all} in all")
+    },
+    no_stops: "no pause",
+    stops_help: "A pause: from the moment a member gives a partition up (or dies) to the moment another one has it. “In all” adds up the partitions.",
+    pauses: "Pauses",
+    lag_of: |group, lag| format!("Lag of {group} in all: {lag}"),
+    records_about: |partition, group| format!("{partition}: the last records about {group}, newest first"),
+    records_in: |partition| format!("{partition}: its last records, newest first"),
     fenced_by_newer: "Fenced by a newer producer with the same transactional.id: this one can write no more.",
     machine: |now, next| format!("State: {now}. From here: {next}."),
     machine_pending: |pending| format!("On its way to {pending}: written, not yet replicated."),

@@ -315,14 +315,26 @@ texts! {
     message_over: &'static str,
     no_coordinator: &'static str,
     no_group_coordinator: &'static str,
-    /// How a member's partitions are drawn: held, assigned and not yet held, held and no longer assigned.
-    owned: [&'static str; 3],
+    /// How a member's partitions are drawn: held, assigned and not yet held, held and no longer assigned; in the consumer
+    /// protocol also to be given up, and meant for it.
+    owned: [&'static str; 5],
     nobody_reads: &'static str,
     generation: fn(i32) -> String,
     two_read: fn(&str) -> String,
     member: &'static str,
     not_member: &'static str,
-    group_mark: fn(GroupMarkKind, &str, i32) -> String,
+    /// Which member, and into what it came (`generation 2`, `epoch 3`).
+    group_mark: fn(GroupMarkKind, &str, &str) -> String,
+    /// So many partitions of so many are not read for so long.
+    stop_of: fn(usize, usize, &str) -> String,
+    /// How often that was so, the longest time, and all of them for all partitions.
+    stops: fn(usize, &str, &str) -> String,
+    no_stops: &'static str,
+    stops_help: &'static str,
+    pauses: &'static str,
+    lag_of: fn(&str, i64) -> String,
+    records_about: fn(&str, &str) -> String,
+    records_in: fn(&str) -> String,
     fenced_by_newer: &'static str,
     machine: fn(&str, &str) -> String,
     machine_pending: fn(&str) -> String,

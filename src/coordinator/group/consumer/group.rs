@@ -121,8 +121,14 @@ impl ConsumerGroup {
         self.members.values().any(holds)
     }
 
+    /// Who computes its target: what most members ask for, of those that the brokers have.
+    pub fn assignor(&self, configured: &[ServerAssignor]) -> ServerAssignor {
+        let members = self.members.iter().map(|(id, member)| (id.clone(), member)).collect();
+        ConsumerGroup::preferred_assignor(&members, configured)
+    }
+
     /// All topics that members subscribe to.
-    pub(in crate::coordinator::group) fn subscribed_topics(&self) -> SortedSet<Rc<str>> {
+    pub fn subscribed_topics(&self) -> SortedSet<Rc<str>> {
         subscribed_topics(self.members.values())
     }
 
