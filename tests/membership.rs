@@ -158,3 +158,40 @@ fn members_of_the_consumer_protocol_share_the_partitions() {
     assert!(ran.owned().iter().all(|owned| owned.len() == 2), "{:?}", ran.owned());
     assert!(ran.nothing_lost() && ran.report.ledger.duplicated.is_empty());
 }
+
+/// One entry of the scenario, three members, all topics that match: each reads its share, and all is read once.
+#[test]
+fn members_of_one_entry_share_the_topics_that_match_a_pattern() {
+    let text = r#"{ "version": 1, "seed": 3,
+        "topics": [ { "name": "orders-eu", "partitions": 2 }, { "name": "orders-us", "partitions": 4 }, { "name": "audit" } ],
+        "producers": [ { "name": "eu", "topic": "orders-eu", "records": 10, "key": "record" },
+                       { "name": "us", "topic": "orders-us", "records": 10, "key": "record" },
+                       { "name": "log", "topic": "audit", "records": 5 } ],
+        "consumers": [ { "name": "mailer", "group": "mail", "members": 3, "topics.pattern": "orders-.*",
+                         "config": { "auto.offset.reset": "earliest", "group.instance.id": "mailer" } } ] }"#;
+    // Range deals out each topic by itself.
+    for (protocol, shares) in [("classic", [3, 2, 1]), ("consumer", [2, 2, 2])] {
+        let mut scenario = scenario::parse(text).expect("a valid scenario");
+        scenario::set(&mut scenario, &format!("group.protocol={protocol}")).expect("a valid setting");
+        let ran = run(&scenario);
+        assert_eq!((ran.report.ledger.processed, ran.report.ledger.duplicated.len()), (20, 0), "{protocol}");
+        assert_eq!(ran.owned().iter().map(Vec::len).collect::<Vec<_>>(), shares, "{protocol}");
+    }
+}
+
+#[test]
+fn a_member_that_is_shut_down_leaves_and_a_static_one_stays() {
+    let shutdown = r#"{ "at.ms": 1500, "do": "shutdown", "node": "mailer-1", "for.ms": 6000 }"#;
+    let revoked = |event: &Event| matches!(event, Event::PartitionsRevoked { .. });
+    let assigned = |event: &Event| matches!(event, Event::PartitionsAssigned { .. });
+    let ran = run(&with_fault(&mailers(&[]), shutdown));
+    assert_eq!(ran.count("mailer-1", |event| matches!(event, Event::MemberLeft { .. })), 1);
+    assert_eq!(ran.count("mailer-2", revoked), 2, "it takes all, and gives half back");
+    let set = ["mailer-1.group.instance.id=one", "mailer-2.group.instance.id=two"];
+    let stayed = run(&with_fault(&mailers(&set), shutdown));
+    assert_eq!((stayed.count("mailer-2", revoked), stayed.count("mailer-2", assigned)), (0, 1));
+    for ran in [ran, stayed] {
+        assert!(ran.nothing_lost() && ran.report.ledger.duplicated.is_empty(), "it commits before it goes");
+        assert!(ran.owned().iter().all(|owned| owned.len() == 2), "{:?}", ran.owned());
+    }
+}

@@ -1,7 +1,7 @@
 //! What an application is told at its birth. It never changes afterwards.
 
 use crate::base::config::{ConsumerConfig, ProducerConfig};
-use crate::base::{Duration, NodeId, RecordId, Time};
+use crate::base::{Duration, NodeId, Pattern, RecordId, Time};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
@@ -223,6 +223,8 @@ pub struct ConsumerAppSetup {
     pub group: Option<Rc<str>>,
     /// What it reads.
     pub topics: Vec<Rc<str>>,
+    /// It subscribes to all topics whose name matches this, instead of naming them.
+    pub pattern: Option<Pattern>,
     /// It assigns all their partitions to itself, instead of being a member of its group.
     pub assign: bool,
     /// How long one record takes.
@@ -258,6 +260,9 @@ impl Hash for ConsumerAppSetup {
         }
         if self.batch || self.on_failure != OnFailure::default() {
             (self.batch, &self.on_failure).hash(state);
+        }
+        if let Some(pattern) = &self.pattern {
+            pattern.hash(state);
         }
     }
 }

@@ -80,7 +80,16 @@ impl Process {
             | Request::FetchSnapshot(_)
             | Request::BrokerRegistration(_)
             | Request::BrokerHeartbeat(_)
-            | Request::AllocateProducerIds(_) => return self.requests.close(context, out),
+            | Request::AllocateProducerIds(_)
+            | Request::ShareGroupHeartbeat(_)
+            | Request::ShareGroupDescribe(_)
+            | Request::ShareFetch(_)
+            | Request::ShareAcknowledge(_)
+            | Request::InitializeShareGroupState(_)
+            | Request::ReadShareGroupState(_)
+            | Request::WriteShareGroupState(_)
+            | Request::DeleteShareGroupState(_)
+            | Request::ReadShareGroupStateSummary(_) => return self.requests.close(context, out),
         };
         self.requests.respond(context, response, out);
     }

@@ -37,6 +37,7 @@ mod replica;
 mod replica_fetcher;
 mod replica_manager;
 mod request_queue;
+pub mod share;
 #[cfg(test)]
 mod tests;
 mod transaction_coordinator;

@@ -15,6 +15,7 @@ mod ownership;
 mod picture;
 mod raft;
 mod run;
+mod settling;
 #[cfg(test)]
 mod tests;
 mod verdict;

@@ -17,6 +17,8 @@ mod metadata;
 mod offsets;
 mod produce;
 mod quorum;
+mod share;
+mod share_state;
 mod transactions;
 
 pub use admin::*;
@@ -33,4 +35,6 @@ pub use metadata::*;
 pub use offsets::*;
 pub use produce::*;
 pub use quorum::*;
+pub use share::*;
+pub use share_state::*;
 pub use transactions::*;

@@ -9,7 +9,7 @@ use crate::app::{
     SinkSetup, TransactionPlan,
 };
 use crate::base::config::{ConsumerConfig, ProducerConfig};
-use crate::base::{Duration, NodeId, RecordId, Time};
+use crate::base::{Duration, NodeId, Pattern, RecordId, Time};
 use std::rc::Rc;
 
 /// What is needed to build them.
@@ -64,60 +64,121 @@ impl Apps<'_> {
     pub fn consumers(&mut self) -> Vec<ConsumerAppSetup> {
         let mut out = Vec::new();
         for (i, consumer) in self.scenario.consumers.iter().enumerate() {
-            let place = format!("consumers[{i}]");
-            if consumer.topics.is_empty() {
-                self.mistakes.add(format!("{place}.topics"), "a consumer reads at least one topic");
-            }
-            for topic in &consumer.topics {
-                known_topic(self.scenario, &format!("{place}.topics"), topic, self.mistakes);
-            }
-            if consumer.batch && consumer.hand_over == format::HandOver::Worker {
-                self.mistakes.add(format!("{place}.batch"), "a worker takes one record at a time");
-            }
-            let mut properties = consumer.config.clone();
-            if let Some(group) = &consumer.group {
-                properties.insert("group.id".to_owned(), group.to_string());
-            }
-            let config = checked(&format!("{place}.config"), ConsumerConfig::parse(&properties), self.mistakes);
-            let commit =
-                consumer.commit.unwrap_or(if config.enable_auto_commit { Commit::Auto } else { Commit::AfterSync });
-            out.push(ConsumerAppSetup {
-                node: self.names.id(&consumer.name).expect("all names were collected"),
-                name: Rc::clone(&consumer.name),
-                group: config.group_id.clone(),
-                topics: consumer.topics.iter().chain(&consumer.retry_topic).cloned().collect(),
-                assign: consumer.assign,
-                processing: consumer.processing,
-                commit: match commit {
-                    Commit::Before => CommitMode::Before,
-                    Commit::AfterSync => CommitMode::AfterSync,
-                    Commit::AfterAsync => CommitMode::AfterAsync,
-                    Commit::Auto => CommitMode::Auto,
-                },
-                hand_over: match consumer.hand_over {
-                    format::HandOver::Inline => HandOver::Inline,
-                    format::HandOver::Worker => HandOver::Worker,
-                },
-                batch: consumer.batch,
-                sink: sink::setup(&consumer.sink),
-                on_failure: self.on_failure(consumer, &place),
-                config,
-                start: consumer.start.map(|after| Time::ORIGIN + after),
-                brokers: Rc::clone(&self.brokers),
-            });
+            let setup = self.consumer(consumer, &format!("consumers[{i}]"));
+            out.extend(consumer.instances().map(|instance| {
+                let group_instance_id = instance.config.get("group.instance.id").map(|id| Rc::from(id.trim()));
+                ConsumerAppSetup {
+                    node: self.names.id(&instance.name).expect("all names were collected"),
+                    name: instance.name,
+                    config: ConsumerConfig { group_instance_id, ..setup.config.clone() },
+                    ..setup.clone()
+                }
+            }));
         }
         out
     }
 
-    /// What happens when the handler throws; and the topics that are read because of it.
-    fn on_failure(&mut self, consumer: &format::Consumer, place: &str) -> OnFailure {
+    /// What all instances of a consumer are told; the name and the node are those of the first.
+    fn consumer(&mut self, consumer: &format::Consumer, place: &str) -> ConsumerAppSetup {
+        if consumer.members > 1 && consumer.group.is_none() {
+            let problem =
+                "members of which \"group\"? Without one each reads everything; list them one by one for that";
+            self.mistakes.add(format!("{place}.members"), problem);
+        }
+        if consumer.batch && consumer.hand_over == format::HandOver::Worker {
+            self.mistakes.add(format!("{place}.batch"), "a worker takes one record at a time");
+        }
+        let mut properties = consumer.config.clone();
+        if let Some(group) = &consumer.group {
+            properties.insert("group.id".to_owned(), group.to_string());
+        }
+        let config = checked(&format!("{place}.config"), ConsumerConfig::parse(&properties), self.mistakes);
+        let commit =
+            consumer.commit.unwrap_or(if config.enable_auto_commit { Commit::Auto } else { Commit::AfterSync });
+        let (pattern, mut topics) = self.topics(consumer, place);
+        let on_failure = self.on_failure(consumer, &topics, pattern.as_ref(), place);
+        topics.extend(on_failure.retry_topic.iter().filter(|_| pattern.is_none()).cloned());
+        ConsumerAppSetup {
+            node: NodeId(0),
+            name: Rc::clone(&consumer.name),
+            group: config.group_id.clone(),
+            topics,
+            pattern,
+            assign: consumer.assign,
+            processing: consumer.processing,
+            commit: match commit {
+                Commit::Before => CommitMode::Before,
+                Commit::AfterSync => CommitMode::AfterSync,
+                Commit::AfterAsync => CommitMode::AfterAsync,
+                Commit::Auto => CommitMode::Auto,
+            },
+            hand_over: match consumer.hand_over {
+                format::HandOver::Inline => HandOver::Inline,
+                format::HandOver::Worker => HandOver::Worker,
+            },
+            batch: consumer.batch,
+            sink: sink::setup(&consumer.sink),
+            on_failure,
+            config,
+            start: consumer.start.map(|after| Time::ORIGIN + after),
+            brokers: Rc::clone(&self.brokers),
+        }
+    }
+
+    /// What a consumer reads, by names or by a pattern.
+    fn topics(&mut self, consumer: &format::Consumer, place: &str) -> (Option<Pattern>, Vec<Rc<str>>) {
+        for topic in &consumer.topics {
+            known_topic(self.scenario, &format!("{place}.topics"), topic, self.mistakes);
+        }
+        let Some(text) = &consumer.topics_pattern else {
+            if consumer.topics.is_empty() {
+                self.mistakes.add(format!("{place}.topics"), "a consumer reads at least one topic");
+            }
+            return (None, consumer.topics.clone());
+        };
+        let mut wrong = |problem: String| self.mistakes.add(format!("{place}.topics.pattern"), problem);
+        if !consumer.topics.is_empty() {
+            wrong("say either \"topics\" or \"topics.pattern\"".to_owned());
+        }
+        if consumer.group.is_none() || consumer.assign {
+            wrong("a pattern is for members of a \"group\", without \"assign\"".to_owned());
+        }
+        let Some(pattern) = Pattern::parse(text) else {
+            wrong(format!("\"{text}\" is no pattern; one is written like \"orders-.*\""));
+            return (None, Vec::new());
+        };
+        let names = || self.scenario.topics.iter().map(|topic| &topic.name);
+        let matched: Vec<_> = names().filter(|name| pattern.matches(name)).cloned().collect();
+        if matched.is_empty() {
+            let names: Vec<&str> = names().map(|name| &**name).collect();
+            wrong(format!("\"{text}\" matches none of the topics: {}", names.join(", ")));
+        }
+        (Some(pattern), matched)
+    }
+
+    /// What happens when the handler throws.
+    fn on_failure(
+        &mut self,
+        consumer: &format::Consumer,
+        topics: &[Rc<str>],
+        pattern: Option<&Pattern>,
+        place: &str,
+    ) -> OnFailure {
         let (retry, dead) = (&consumer.retry_topic, &consumer.dead_letter_topic);
         for (key, topic) in [("retry.topic", retry), ("dead.letter.topic", dead)] {
             let Some(topic) = topic else { continue };
             known_topic(self.scenario, &format!("{place}.{key}"), topic, self.mistakes);
-            if consumer.topics.contains(topic) {
-                self.mistakes.add(format!("{place}.{key}"), format!("\"{topic}\" is one of \"topics\""));
-            }
+            // What is to be retried must be read: with a pattern it has to match, without it is added to the list.
+            let is_read = topics.contains(topic);
+            let problem = match (key, pattern) {
+                ("retry.topic", Some(pattern)) if !is_read => {
+                    format!("\"{topic}\" does not match \"{}\", so that nobody would read it", pattern.text())
+                }
+                ("retry.topic", Some(_)) => continue,
+                _ if is_read => format!("\"{topic}\" is one of the topics that it reads"),
+                _ => continue,
+            };
+            self.mistakes.add(format!("{place}.{key}"), problem);
         }
         if retry.is_some() && retry == dead {
             self.mistakes

@@ -133,8 +133,12 @@ pub struct Consumer {
     pub name: Rc<str>,
     /// `group.id`.
     pub group: Option<Rc<str>>,
+    /// How many instances of it run. Several are called `NAME-1`, `NAME-2`, …
+    pub members: u32,
     /// Where from.
     pub topics: Vec<Rc<str>>,
+    /// Instead of a list: all topics whose whole name matches.
+    pub topics_pattern: Option<Rc<str>>,
     /// It assigns all partitions to itself, group or not; else, with a group, it is a member.
     pub assign: bool,
     /// How long its handler takes for a record.
@@ -448,15 +452,6 @@ pub struct Until {
     pub quiet: bool,
     /// At the latest.
     pub max: Duration,
-}
-
-impl Scenario {
-    /// The names of its applications.
-    pub fn applications(&self) -> impl Iterator<Item = &Rc<str>> {
-        let producers = self.producers.iter().map(|it| &it.name);
-        let consumers = self.consumers.iter().map(|it| &it.name);
-        producers.chain(consumers).chain(self.processors.iter().map(|it| &it.name))
-    }
 }
 
 impl Default for Scenario {

@@ -8,6 +8,7 @@ mod build;
 pub mod format;
 pub mod library;
 pub mod link;
+mod members;
 mod parse;
 mod reader;
 mod set;

@@ -141,11 +141,16 @@ fn read_key(r: &mut Reader<'_>) -> Key {
     }
 }
 
+/// More than a page can show.
+const MOST_MEMBERS: u64 = 32;
+
 fn read_consumer(r: &mut Reader<'_>) -> Consumer {
     Consumer {
         name: r.name("name"),
         group: r.text("group"),
+        members: r.number("members", 1, 1, MOST_MEMBERS) as u32,
         topics: r.texts("topics"),
+        topics_pattern: r.text("topics.pattern"),
         assign: r.flag("assign", false),
         processing: r.millis("processing.ms").unwrap_or(Duration::from_millis(10)),
         commit: r.optional_word("commit", Commit::WORDS),

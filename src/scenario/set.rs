@@ -32,9 +32,10 @@ fn mistake(place: &str, problem: String) -> Mistake {
 
 /// Splits `shop.acks` into the name of a part of the scenario and the rest.
 fn owner<'a>(scenario: &Scenario, key: &'a str) -> Option<(&'a str, &'a str)> {
-    let names = scenario.applications().chain(scenario.topics.iter().map(|t| &t.name)).map(|name| &**name);
-    names.chain(["cluster"]).find_map(|name| {
-        let rest = key.strip_prefix(name)?.strip_prefix('.')?;
+    let whole = scenario.consumers.iter().map(|c| Rc::clone(&c.name));
+    let names = scenario.applications().chain(whole).chain(scenario.topics.iter().map(|t| Rc::clone(&t.name)));
+    names.chain([Rc::from("cluster")]).find_map(|name| {
+        let rest = key.strip_prefix(&*name)?.strip_prefix('.')?;
         Some((&key[..name.len()], rest))
     })
 }
@@ -61,20 +62,15 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
         };
     }
     if let Some(i) = scenario.consumers.iter().position(|c| &*c.name == name) {
-        return match key {
-            "processing.ms" | "commit" | "hand.over" | "group" | "assign" | "start.at.ms" | "batch" | "retries"
-            | "retry.topic" | "dead.letter.topic" => {
-                set_field(scenario, &place, |json| json["consumers"][i][key] = plain(value))
-            }
-            _ if sink_key(key).is_some() => {
-                let key = sink_key(key).unwrap_or(key);
-                set_field(scenario, &place, |json| json["consumers"][i]["sink"][key] = plain(value))
-            }
-            _ => match key.strip_prefix("producer.") {
-                Some(key) => put(&mut scenario.consumers[i].producer_config, producer_keys(), &place, key, value),
-                None => put(&mut scenario.consumers[i].config, consumer_keys(), &place, key, value),
-            },
-        };
+        return set_of_consumer(scenario, i, &place, key, value);
+    }
+    if let Some(i) = scenario.consumers.iter().position(|c| c.instances().any(|it| &*it.name == name)) {
+        // One of several: from now on each stands for itself.
+        let mut changed = scenario.clone();
+        changed.write_out(i);
+        set_of(&mut changed, name, key, value)?;
+        *scenario = changed;
+        return Ok(());
     }
     if let Some(i) = scenario.processors.iter().position(|p| &*p.name == name) {
         return set_of_processor(scenario, i, &place, key, value);
@@ -88,15 +84,49 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
     }
 }
 
+/// `mailer.commit=before`; a setting of its client, or of the one that sends away: `mailer.producer.linger.ms=0`.
+fn set_of_consumer(scenario: &mut Scenario, i: usize, place: &str, key: &str, value: &str) -> Result<(), Mistake> {
+    match key {
+        "processing.ms" | "commit" | "hand.over" | "group" | "members" | "assign" | "start.at.ms" | "batch"
+        | "retries" | "retry.topic" | "dead.letter.topic" => {
+            return set_field(scenario, place, |json| json["consumers"][i][key] = plain(value));
+        }
+        // One stands for the other.
+        "topics" | "topics.pattern" => {
+            return set_field(scenario, place, |json| {
+                let (list, pattern) = match key {
+                    "topics" => (topics(value), Value::Null),
+                    _ => (Value::Null, json!(value)),
+                };
+                json["consumers"][i]["topics"] = list;
+                json["consumers"][i]["topics.pattern"] = pattern;
+            });
+        }
+        _ => {}
+    }
+    if let Some(key) = sink_key(key) {
+        return set_field(scenario, place, |json| json["consumers"][i]["sink"][key] = plain(value));
+    }
+    let consumer = &mut scenario.consumers[i];
+    match key.strip_prefix("producer.") {
+        Some(key) => put(&mut consumer.producer_config, producer_keys(), place, key, value),
+        None => put(&mut consumer.config, consumer_keys(), place, key, value),
+    }
+}
+
+/// `invoices, audit`.
+fn topics(value: &str) -> Value {
+    Value::from_iter(value.split(',').map(str::trim))
+}
+
 /// `billing.offsets=after`; a setting of its clients with or without saying of which: `billing.producer.linger.ms=0`,
 /// `billing.isolation.level=read_committed`. A key that both have goes to both.
 fn set_of_processor(scenario: &mut Scenario, i: usize, place: &str, key: &str, value: &str) -> Result<(), Mistake> {
-    let list = || Value::from_iter(value.split(',').map(str::trim));
     match key {
         "processing.ms" | "offsets" | "group" | "assign" | "start.at.ms" => {
             return set_field(scenario, place, |json| json["processors"][i][key] = plain(value));
         }
-        "from" | "to" => return set_field(scenario, place, |json| json["processors"][i][key] = list()),
+        "from" | "to" => return set_field(scenario, place, |json| json["processors"][i][key] = topics(value)),
         _ => {}
     }
     if let Some(key) = sink_key(key) {
@@ -191,7 +221,8 @@ fn set_everywhere(scenario: &mut Scenario, key: &str, value: &str) -> Result<(),
 }
 
 fn part_names(scenario: &Scenario) -> String {
-    let names: Vec<Rc<str>> = scenario.applications().chain(scenario.topics.iter().map(|t| &t.name)).cloned().collect();
+    let topics = scenario.topics.iter().map(|t| Rc::clone(&t.name));
+    let names: Vec<Rc<str>> = scenario.applications().chain(topics).collect();
     format!("{}, cluster", names.join(", "))
 }
 

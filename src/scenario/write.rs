@@ -105,7 +105,9 @@ fn consumer(consumer: &Consumer) -> Value {
     let mut out = Map::new();
     out.insert("name".into(), json!(consumer.name));
     insert(&mut out, "group", consumer.group.as_deref().map(Value::from));
-    out.insert("topics".into(), json!(consumer.topics));
+    insert(&mut out, "members", (consumer.members > 1).then(|| json!(consumer.members)));
+    insert(&mut out, "topics", (!consumer.topics.is_empty()).then(|| json!(consumer.topics)));
+    insert(&mut out, "topics.pattern", consumer.topics_pattern.as_deref().map(Value::from));
     insert(&mut out, "assign", consumer.assign.then_some(json!(true)));
     out.insert("processing.ms".into(), millis(consumer.processing));
     insert(&mut out, "commit", consumer.commit.map(|commit| json!(commit.word())));

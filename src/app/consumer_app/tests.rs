@@ -27,6 +27,7 @@ fn setup(commit: CommitMode, settings: &[(&str, &str)]) -> ConsumerAppSetup {
         name: "mailer".into(),
         group: Some("mail".into()),
         topics: vec!["orders".into()],
+        pattern: None,
         assign: true,
         processing: Duration::from_millis(20),
         commit,

@@ -55,6 +55,7 @@ pub fn consumer(pairs: &[(&str, &str)], commit: CommitMode) -> ConsumerAppSetup 
         name: "mailer".into(),
         group: Some("mail".into()),
         topics: vec!["orders".into()],
+        pattern: None,
         assign: true,
         processing: Duration::from_millis(5),
         commit,

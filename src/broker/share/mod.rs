@@ -1,0 +1,5 @@
+//! Share groups on the leaders of partitions (KIP-932).
+
+mod partition;
+
+pub use partition::{RecordState, ShareLimits, SharePartition};
