@@ -11,6 +11,7 @@ pub mod sweep;
 mod swim;
 mod tar;
 mod trace;
+mod turns;
 
 pub use commands::{Command, EventView};
 pub use coordinator_log::RecordView;

@@ -1,6 +1,7 @@
 //! What happened: event lists, stories, and the lanes of the timeline, from the window that history keeps.
 
 use super::swim::Swim;
+use super::turns::Turns;
 use super::{EventView, Session};
 use crate::base::{Duration, NodeId, RecordId, SortedMap, Time};
 use crate::check::StoryKind;
@@ -43,10 +44,12 @@ impl Session {
         let first = life.first_event;
         let ends: Vec<(Time, NodeId)> =
             life.story.iter().filter(|it| ends(&it.kind)).map(|it| (it.at, it.node)).collect();
+        let turns = Turns::of(life);
         let mut found = Vec::new();
         self.look_back(|recorded| {
+            let turned = turns.as_ref().is_some_and(|it| it.tells(recorded));
             let ended = is_end(&recorded.event) && ends.contains(&(recorded.at, recorded.node));
-            if ended || concerns(&recorded.event, record, last_topic) {
+            if ended || turned || concerns(&recorded.event, record, last_topic) {
                 found.push(Rc::new(event_view(recorded)));
             }
             recorded.id > first
