@@ -2,4 +2,4 @@
 
 mod partition;
 
-pub use partition::{RecordState, ShareLimits, SharePartition};
+pub use partition::{Acquirer, RecordState, ShareLimits, SharePartition};

@@ -26,7 +26,9 @@ mod tests;
 pub use group::{ConsumerGroup, ConsumerGroupState};
 pub(super) use heartbeat::validate;
 pub use member::{ConsumerGroupMember, MemberState};
+pub(super) use metadata_hash::metadata_hash;
 pub use record::{ConsumerGroupKey, CurrentValue, GroupValue, TargetValue, read_target};
+pub(super) use record::{put_tagged_i64, put_target};
 
 use super::assignor::MemberAssignment;
 use crate::base::config::BrokerConfig;
