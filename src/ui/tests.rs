@@ -27,7 +27,7 @@ fn Page(props: &PageProps) -> Html {
         <ContextProvider<Lab> context={props.lab.clone()}>
         <ContextProvider<Lang> context={props.lang}>
             <StageBox view={view.clone()} clock_us={view.time_us} traffic=false selection={Selection::None} />
-            <Verdict view={view.clone()} filter={None} story={None} reason={None} />
+            <Verdict scenario={Rc::new(props.lab.scenario())} written={Rc::new(props.lab.scenario())} runs={Same(Rc::default())} view={view.clone()} filter={None} story={None} reason={None} />
         </ContextProvider<Lang>>
         </ContextProvider<Lab>>
     }

@@ -27,14 +27,19 @@ pub struct HistoryProps {
     pub end_us: u64,
 }
 
-/// The pauses of a group so far, in one line.
-pub fn pauses(lane: &GroupLane, now_us: u64, t: &Texts) -> String {
+/// How often a group paused, the longest time, and all of them for all partitions.
+pub fn cost(lane: &GroupLane, now_us: u64) -> (usize, u64, u64) {
     let stops = lane.stops(now_us);
-    let longest = stops.iter().map(|it| it.longest_us).max();
-    longest.map_or_else(
-        || t.no_stops.to_owned(),
-        |longest| (t.stops)(stops.len(), &span(longest), &span(stops.iter().map(|it| it.total_us).sum())),
-    )
+    let longest = stops.iter().map(|it| it.longest_us).max().unwrap_or(0);
+    (stops.len(), longest, stops.iter().map(|it| it.total_us).sum())
+}
+
+/// The same in one line.
+pub fn pauses(lane: &GroupLane, now_us: u64, t: &Texts) -> String {
+    match cost(lane, now_us) {
+        (0, ..) => t.no_stops.to_owned(),
+        (count, longest, all) => (t.stops)(count, &span(longest), &span(all)),
+    }
 }
 
 /// Bands from the beginning on. A click goes there.

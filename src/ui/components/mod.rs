@@ -23,6 +23,7 @@ mod notices;
 mod owners;
 mod popover;
 mod processor_card;
+mod runs;
 mod setting_field;
 mod settings;
 mod settings_group;

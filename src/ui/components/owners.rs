@@ -156,7 +156,12 @@ fn marks(lane: &GroupLane, frame: &Frame<'_>, t: &Texts) -> Html {
         html! {
             <g key={at} class={classes!("gmark", (!joined).then_some("gone"))} transform={format!("translate({x:.1},0)")}>
                 <title>{ (t.group_mark)(it.kind, &frame.name(it.node), &into(it)) }</title>
-                <path d={format!("M0 4 V{bottom:.1}")} /><text x="3" y="11">{ text }</text>
+                <path d={format!("M0 4 V{bottom:.1}")} />
+                if x + text_width(&text, 10.5) + 6.0 > (frame.x)(frame.to) {
+                    <text class="end" x="-3" y="11">{ text }</text>
+                } else {
+                    <text x="3" y="11">{ text }</text>
+                }
             </g>
         }
     }).collect()

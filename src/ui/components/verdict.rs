@@ -1,23 +1,26 @@
 //! The verdict: what the settings claim, what was observed, the counts, the ledger, and why.
 
-use super::group_history::pauses;
 use super::ledger::Ledger;
+use super::runs::{RunSoFar, Runs};
 use super::stage::transactional;
 use crate::ui::hooks::{use_lab, use_lang, use_texts};
-use crate::ui::i18n::{Banner, Texts, Tone};
-use crate::ui::lab::Lab;
+use crate::ui::i18n::{Banner, Tone};
 use crate::ui::lines::Line;
 use crate::ui::same::Same;
-use crate::ui::state::{Action, Filter, Selection};
+use crate::ui::state::{Action, Filter};
 use crate::ui::why::{Break, Why, accused, why};
 use crate::ui::words::{clock, data_r, records};
-use delivery_lab::view::{ClusterView, GroupLane, LedgerRow, VerdictView};
+use delivery_lab::scenario::Scenario;
+use delivery_lab::view::{ClusterView, LedgerRow, VerdictView};
 use std::rc::Rc;
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
 pub struct VerdictProps {
     pub view: Same<ClusterView>,
+    pub scenario: Rc<Scenario>,
+    pub written: Rc<Scenario>,
+    pub runs: Same<Vec<RunSoFar>>,
     pub filter: Option<Filter>,
     pub story: Option<(u32, Same<Vec<Line>>)>,
     pub reason: Option<Why>,
@@ -45,7 +48,7 @@ fn banner(view: &ClusterView) -> Banner {
 
 #[component]
 pub fn Verdict(props: &VerdictProps) -> Html {
-    let (lab, t) = (use_lab(), use_texts());
+    let t = use_texts();
     let view = &props.view;
     let said = banner(view);
     let records: Vec<u32> = accused(view).map_or(Vec::new(), |(_, list)| list.to_vec());
@@ -65,27 +68,13 @@ pub fn Verdict(props: &VerdictProps) -> Html {
             <h2>{ t.verdict }</h2>
             <BannerBox {said} {records} reason={props.reason.clone()} open={row.is_some()} />
             <Claim verdict={Same(view.verdict.clone())} finished={view.finished} filter={props.filter} transactional={transactional(view)} />
-            { pauses_of_groups(view, &lab, t) }
+            <Runs scenario={props.scenario.clone()} written={props.written.clone()} view={view.clone()} runs={props.runs.clone()} />
             if let (Some((record, lines)), Some(row)) = (&props.story, row) {
                 <Story record={*record} lines={lines.clone()} {row} />
             }
             <Ledger ledger={Same(view.ledger.clone())} only={filtered} open={props.story.as_ref().map(|(record, _)| *record)} />
         </aside>
     }
-}
-
-/// What rebalances cost so far: a line for each group that shares something, which leads to its panel.
-fn pauses_of_groups(view: &ClusterView, lab: &Lab, t: &Texts) -> Html {
-    let line = |lane: &GroupLane| {
-        let (lab, to) = (lab.clone(), Selection::Group(lane.group.clone()));
-        let onclick = Callback::from(move |_| lab.tell(Action::Select(to.clone())));
-        html! {
-            <p key={&*lane.group} class="pauses" data-pauses={lane.group.clone()} title={t.stops_help}>
-                <button class="link" {onclick}>{ "⬡ " }{ &*lane.group }</button>{ " " }<span>{ pauses(lane, view.time_us, t) }</span>
-            </p>
-        }
-    };
-    view.groups.iter().map(line).collect()
 }
 
 #[derive(Properties, PartialEq)]

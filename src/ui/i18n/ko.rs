@@ -36,6 +36,8 @@ pub static TEXTS: Texts = Texts {
         if name.is_empty() { format!("{key}={value}") } else { format!("{name}에 {key}={value}") }
     },
     run_again: " 설정하고 다시 실행해 보세요.",
+    compare: "같은 seed로 비교:",
+    as_written: "원래대로",
     refused: |what| {
         if what.is_empty() {
             "지금은 할 수 없습니다".to_owned()
@@ -197,6 +199,8 @@ pub static TEXTS: Texts = Texts {
         "커밋됨",
         "중복됨",
         "유실됨",
+        "읽는 위치(position)",
+        "커밋된 오프셋",
         "컨트롤 레코드",
         "진행 중인 트랜잭션",
         "read_committed에는 보이지 않음",
@@ -360,6 +364,10 @@ pub static TEXTS: Texts = Texts {
     no_stops: "멈춤 없음",
     stops_help: "멈춤: 멤버가 파티션을 반납하거나 죽은 때부터 다른 멤버가 받을 때까지. 합계는 파티션별 시간을 모두 더한 값입니다.",
     pauses: "멈춤",
+    longest: "최장",
+    in_all: "합계",
+    now: "지금",
+    runs_so_far: "지금까지의 실행",
     lag_of: |group, lag| format!("그룹 {group}의 lag 합계: {lag}"),
     records_about: |partition, group| format!("{partition}: {group}에 관한 최근 레코드, 최신순"),
     records_in: |partition| format!("{partition}: 최근 레코드, 최신순"),

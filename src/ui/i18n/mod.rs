@@ -127,6 +127,8 @@ texts! {
     invite: &'static str,
     try_setting: fn(&str, &str, &str) -> String,
     run_again: &'static str,
+    compare: &'static str,
+    as_written: &'static str,
     // Notices
     refused: fn(&str) -> String,
     changed: &'static str,
@@ -216,8 +218,8 @@ texts! {
     partition_label: fn(&str, &str, i64, i64) -> String,
     internal_hidden: fn(usize) -> String,
     legend: &'static str,
-    /// The first five always, then either the sixth, or, where there are transactions, the last five.
-    legend_items: [&'static str; 11],
+    /// The first seven always, then either the eighth, or, where there are transactions, the last five.
+    legend_items: [&'static str; 13],
     hidden_records: fn(i64) -> String,
     show_traffic: &'static str,
     // Popovers
@@ -332,6 +334,10 @@ texts! {
     no_stops: &'static str,
     stops_help: &'static str,
     pauses: &'static str,
+    longest: &'static str,
+    in_all: &'static str,
+    now: &'static str,
+    runs_so_far: &'static str,
     lag_of: fn(&str, i64) -> String,
     records_about: fn(&str, &str) -> String,
     records_in: fn(&str) -> String,
