@@ -101,6 +101,11 @@ apis! {
     WriteShareGroupState = 85, WriteShareGroupStateRequest, ShareGroupStateResponse;
     DeleteShareGroupState = 86, DeleteShareGroupStateRequest, ShareGroupStateResponse;
     ReadShareGroupStateSummary = 87, ReadShareGroupStateRequest, ReadShareGroupStateSummaryResponse;
+    DescribeGroups = 15, DescribeGroupsRequest, DescribeGroupsResponse;
+    ListGroups = 16, ListGroupsRequest, ListGroupsResponse;
+    DeleteGroups = 42, DeleteGroupsRequest, DeleteGroupsResponse;
+    OffsetDelete = 47, OffsetDeleteRequest, OffsetDeleteResponse;
+    ConsumerGroupDescribe = 69, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse;
 }
 
 impl Response {
@@ -166,6 +171,11 @@ impl Response {
             | Response::DeleteShareGroupState(r) => first(r.partitions.iter().map(|it| it.1)),
             Response::ReadShareGroupState(r) => first(r.partitions.iter().map(|p| p.error)),
             Response::ReadShareGroupStateSummary(r) => first(r.partitions.iter().map(|p| p.error)),
+            Response::DescribeGroups(r) => first(r.groups.iter().map(|it| it.error)),
+            Response::ListGroups(r) => r.error,
+            Response::DeleteGroups(r) => first(r.groups.iter().map(|it| it.1)),
+            Response::OffsetDelete(r) => first(std::iter::once(r.error).chain(r.partitions.iter().map(|it| it.1))),
+            Response::ConsumerGroupDescribe(r) => first(r.groups.iter().map(|it| it.error)),
         }
     }
 }

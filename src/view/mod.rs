@@ -13,6 +13,7 @@ mod processor;
 mod project;
 mod quorum;
 mod server;
+mod share;
 mod transactions;
 mod verdict;
 

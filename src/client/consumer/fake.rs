@@ -320,6 +320,12 @@ impl<N: Node> Fake<N> {
         self.timers.clear();
         self.queue.retain(|_, arrival| matches!(arrival.body, Body::Request(_)));
         self.parked.clear();
+        for (_, arrival) in std::mem::take(&mut self.queue) {
+            // What was sent arrives before the connection's end.
+            let Body::Request(request) = &arrival.body else { continue };
+            self.broker.answer(request);
+        }
+        self.broker.release_share();
         let mut random = Prng::split(1, "crash");
         self.node.on_crash(self.now, Crash::Process, &mut random);
     }

@@ -42,6 +42,12 @@ impl FakeBroker {
         })
     }
 
+    /// The member's connection is gone, and with it the session: what it held is free.
+    pub(super) fn release_share(&mut self) {
+        let held = std::mem::take(&mut self.share.acquired);
+        self.share.released.extend(held);
+    }
+
     fn share_heartbeat(&mut self, r: &ShareGroupHeartbeatRequest, error: ErrorCode) -> ShareGroupHeartbeatResponse {
         if error.is_error() {
             return ShareGroupHeartbeatResponse::failed(error);

@@ -7,36 +7,11 @@ use crate::base::config::ServerAssignor;
 use crate::base::{Duration, JavaMap, Offset, SortedMap, SortedSet, Time, TopicId, TopicPartition};
 use crate::coordinator::CoordinatorRecord;
 use crate::metadata::MetadataImage;
-use crate::protocol::{ErrorCode, LEAVE_EPOCH, MemberEpoch};
+use crate::protocol::{ErrorCode, GroupState, LEAVE_EPOCH, MemberEpoch};
 use std::rc::Rc;
 
 /// Before anything is known.
 const FIRST_EPOCH: MemberEpoch = 1;
-
-/// Where a group is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum ConsumerGroupState {
-    /// It has no members.
-    Empty,
-    /// A target for its epoch is yet to be computed.
-    Assigning,
-    /// Members are on their way to the target.
-    Reconciling,
-    /// All are there.
-    Stable,
-}
-
-impl ConsumerGroupState {
-    /// As `kafka-consumer-groups.sh` spells it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            ConsumerGroupState::Empty => "Empty",
-            ConsumerGroupState::Assigning => "Assigning",
-            ConsumerGroupState::Reconciling => "Reconciling",
-            ConsumerGroupState::Stable => "Stable",
-        }
-    }
-}
 
 /// A group.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -93,15 +68,15 @@ impl ConsumerGroup {
     }
 
     /// Where it is.
-    pub fn state(&self) -> ConsumerGroupState {
+    pub fn state(&self) -> GroupState {
         if self.members.is_empty() {
-            ConsumerGroupState::Empty
+            GroupState::Empty
         } else if self.epoch.epoch > self.target_epoch.epoch {
-            ConsumerGroupState::Assigning
+            GroupState::Assigning
         } else if self.members.values().any(|member| !member.is_reconciled_to(self.target_epoch.epoch)) {
-            ConsumerGroupState::Reconciling
+            GroupState::Reconciling
         } else {
-            ConsumerGroupState::Stable
+            GroupState::Stable
         }
     }
 
@@ -133,7 +108,7 @@ impl ConsumerGroup {
     }
 
     /// What most members ask for; the first of `group.consumer.assignors` if none asks for any.
-    pub(super) fn preferred_assignor(
+    pub(in crate::coordinator::group) fn preferred_assignor(
         members: &SortedMap<Rc<str>, &ConsumerGroupMember>,
         configured: &[ServerAssignor],
     ) -> ServerAssignor {

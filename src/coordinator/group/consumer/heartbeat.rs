@@ -7,11 +7,22 @@ use super::record::{ConsumerGroupKey as Key, GroupValue, current_record, group_r
 use super::{ConsumerGroupMember, ConsumerGroups, Surroundings, Timers};
 use crate::base::Duration;
 use crate::coordinator::CoordinatorRecord;
+use crate::node::RemovalReason;
 use crate::protocol::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, JOIN_EPOCH, LEAVE_EPOCH,
     LEAVE_STATIC_EPOCH, MemberEpoch,
 };
 use std::rc::Rc;
+
+/// A member whose time is up.
+pub struct Expired {
+    /// Its group.
+    pub group: Rc<str>,
+    /// Which time.
+    pub reason: RemovalReason,
+    /// The records that remove it.
+    pub records: Vec<CoordinatorRecord>,
+}
 
 type Handled = (Vec<CoordinatorRecord>, ConsumerGroupHeartbeatResponse);
 
@@ -178,7 +189,7 @@ impl ConsumerGroups {
     }
 
     /// Removes one member whose time is up, if there is any; the records take effect before the next is asked for.
-    pub fn expire_one(&mut self, around: Surroundings<'_>) -> Option<Vec<CoordinatorRecord>> {
+    pub fn expire_one(&mut self, around: Surroundings<'_>) -> Option<Expired> {
         loop {
             let due = |(_, timers): &(&(Rc<str>, Rc<str>), &Timers)| timers.deadline() <= around.now;
             let ((group, member), timers) = self.timers.iter().find(due).map(|(id, it)| (id.clone(), it.clone()))?;
@@ -190,7 +201,9 @@ impl ConsumerGroups {
             };
             let late = timers.rebalance.is_some_and(|(due, at)| due <= around.now && member.member_epoch == at);
             if late || timers.session <= around.now {
-                return Some(self.fence(&group, &member.member_id, around));
+                let reason = if late { RemovalReason::RebalanceTimeout } else { RemovalReason::SessionTimeout };
+                let records = self.fence(&group, &member.member_id, around);
+                return Some(Expired { group: group.id.clone(), reason, records });
             }
             if let Some(timers) = self.timers.get_mut(&(group.id.clone(), member.member_id)) {
                 timers.rebalance = None;

@@ -23,7 +23,8 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use group::{ConsumerGroup, ConsumerGroupState};
+pub use group::ConsumerGroup;
+pub use heartbeat::Expired;
 pub(super) use heartbeat::validate;
 pub use member::{ConsumerGroupMember, MemberState};
 pub(super) use metadata_hash::metadata_hash;
