@@ -2,7 +2,7 @@
 
 use super::{MessageWords, Sentence, Tone};
 use crate::ui::lines::Line;
-use crate::ui::why::Why;
+use crate::ui::why::{Handover, Why};
 use crate::ui::words::{clock, node_name, records, span};
 use delivery_lab::base::{Duration, NodeId};
 use delivery_lab::node::{Event, FaultMark, RemovalReason};
@@ -191,6 +191,21 @@ pub fn why(it: &Why) -> String {
         Why::TakenBack => "Its producer aborted the transaction on purpose. It stays in the log, but read_committed leaves it out.".to_owned(),
         Why::ReadAgain { offset, times } => {
             format!("It stands in the log once, at offset {offset}, and was processed {times} times: the consumer stopped before this offset was committed, and then began again at the last committed one.")
+        }
+        Why::ReadElsewhere { first, second, how } => {
+            let how = match how {
+                Handover::TooSlow => format!("{first} processed it, but did not call poll() again within max.poll.interval.ms: it counted as dead and had to leave the group before its offset was committed."),
+                Handover::ThrownOut => format!("{first} processed it, but the coordinator did not hear of it for too long and threw it out of the group before its offset was committed."),
+                Handover::Died => format!("{first} processed it, and died before its offset was committed."),
+                Handover::Rebalanced => format!("{first} processed it, but a rebalance took its partition away before its offset was committed."),
+            };
+            if first == second {
+                return format!("{how} Later it got the partition back, began at the last committed offset and processed it again.");
+            }
+            format!("{how} The partition went to {second}, which began at the last committed offset and processed it again.")
+        }
+        Why::BeganBehind { partition, position } => {
+            format!("When {partition} was read for the first time its group had no committed offset there, and auto.offset.reset put the position to {position}, behind this record: nobody ever read it.")
         }
         Why::CommittedFirst => "It was delivered and its offset committed before it was processed. The consumer stopped in between, and later went on behind it.".to_owned(),
         Why::CutOff => "A broker had stored it, but the next leader had not: the log was cut back to what the new leader has.".to_owned(),
