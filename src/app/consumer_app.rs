@@ -7,10 +7,12 @@
 //! Invariants: one thread, so it polls, processes, commits or hands over, never two of them; a step ends after `poll()`
 //! returned, after each effect and before each commit, so that a crash can fall between any two; an effect happens at
 //! the end of a record's processing ([`handler`]). The sink survives a crash; all else is one struct that the crash drops.
+//! SIGTERM ends the loop after the batch at hand: the program closes its consumer and exits ([`shutdown`]).
 //! An exception out of `poll()`, `commitSync()` or the handler ends the loop; out of a worker's handler it ends its task
 //! only, and nobody hears of it (`ExecutorService.submit`).
 
 mod handler;
+mod shutdown;
 
 use super::worker::Worker;
 use super::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Sink};
@@ -53,6 +55,8 @@ pub enum ConsumerActivity {
     Committing,
     /// An exception ended the loop.
     Failed(ClientError),
+    /// Inside `close()`, on its way out.
+    Closing,
 }
 
 /// Where the loop stands.
@@ -69,6 +73,8 @@ enum Doing {
     BatchDone,
     CommittingAfter,
     Failed(ClientError),
+    /// Inside `close()`.
+    Closing,
 }
 
 /// What a crash destroys.
@@ -85,6 +91,8 @@ struct Running {
     attempt: Attempt,
     /// Sends away what cannot be handled.
     producer: Option<Producer>,
+    /// It was asked to end.
+    stopping: bool,
 }
 
 /// A handler that never waits for its sink adds nothing.
@@ -93,6 +101,9 @@ impl Hash for Running {
         (&self.client, &self.doing, &self.batch, &self.worker, self.restored).hash(state);
         if self.producer.is_some() || self.attempt != Attempt::default() {
             (&self.attempt, &self.producer).hash(state);
+        }
+        if self.stopping {
+            self.stopping.hash(state);
         }
     }
 }
@@ -177,6 +188,7 @@ impl ConsumerApp {
             Doing::HandingOver => ConsumerActivity::HandingOver,
             Doing::CommittingBefore | Doing::CommittingAfter => ConsumerActivity::Committing,
             Doing::Failed(error) => ConsumerActivity::Failed(error.clone()),
+            Doing::Closing => ConsumerActivity::Closing,
         }
     }
 
@@ -195,12 +207,16 @@ impl ConsumerApp {
             Doing::Polling => self.poll(now, out),
             Doing::CommittingBefore | Doing::CommittingAfter => self.await_commit(now, out),
             Doing::HandingOver => self.hand_over(now, out),
+            Doing::Closing => self.exit_if_closed(out),
             Doing::Returned | Doing::Processing(_) | Doing::BatchDone | Doing::Failed(_) => {}
         }
     }
 
     fn poll(&mut self, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
+        if running.stopping {
+            return self.close(now, out);
+        }
         running.doing = Doing::Polling;
         let mut polled = running.client.poll(now, out);
         if self.setup.sink.dedupe == Dedupe::OffsetWithOutput {
@@ -243,7 +259,7 @@ impl ConsumerApp {
             }
             (Doing::BatchDone, _) => self.poll(now, out),
             (Doing::Polling | Doing::CommittingBefore | Doing::CommittingAfter, _) => {}
-            (Doing::HandingOver | Doing::Failed(_), _) => {}
+            (Doing::HandingOver | Doing::Failed(_) | Doing::Closing, _) => {}
         }
     }
 
@@ -421,8 +437,16 @@ impl Node for ConsumerApp {
         });
         let (batch, worker, attempt) = (VecDeque::new(), Worker::default(), Attempt::default());
         self.lives += 1;
-        self.running =
-            Some(Running { client, doing: Doing::Polling, batch, worker, restored: false, attempt, producer });
+        self.running = Some(Running {
+            client,
+            doing: Doing::Polling,
+            batch,
+            worker,
+            restored: false,
+            attempt,
+            producer,
+            stopping: false,
+        });
         self.poll(now, out);
     }
 
@@ -461,6 +485,10 @@ impl Node for ConsumerApp {
             Timer::Loop(LoopTimer::Worker) => self.finish_work(now, out),
             other => unreachable!("invariant: a consumer application sets no {other:?}"),
         }
+    }
+
+    fn on_shutdown(&mut self, now: Time, out: &mut Outbox<'_>) {
+        self.stop(now, out);
     }
 
     fn on_crash(&mut self, _now: Time, _crash: Crash, _random: &mut Prng) {

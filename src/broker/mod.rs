@@ -50,8 +50,8 @@ pub use transaction_coordinator::TransactionCoordinator;
 
 use crate::base::config::BrokerConfig;
 use crate::base::{BrokerId, NodeId, Prng, Time, TopicPartition};
-use crate::coordinator::group::OffsetsShard;
 use crate::coordinator::group::classic::ClassicGroup;
+use crate::coordinator::group::{GroupShard, OffsetsShard};
 use crate::log::{Disk, LogDirectory};
 use crate::metadata::MetadataImage;
 use crate::node::{ConnectionId, Crash, Event, Message, Node, Outbox, Timer};
@@ -178,8 +178,12 @@ impl Broker {
 
     /// The groups it coordinates, by partition of `__consumer_offsets`.
     pub fn groups(&self) -> impl Iterator<Item = (&TopicPartition, &ClassicGroup)> {
-        let shards = self.process.iter().flat_map(|process| process.group.group_shards());
-        shards.flat_map(|(id, shard)| shard.groups.iter().map(move |group| (id, group)))
+        self.group_shards().flat_map(|(id, shard)| shard.groups.iter().map(move |group| (id, group)))
+    }
+
+    /// All that it knows of groups, by partition of `__consumer_offsets`.
+    pub fn group_shards(&self) -> impl Iterator<Item = (&TopicPartition, &GroupShard)> {
+        self.process.iter().flat_map(|process| process.group.group_shards())
     }
 
     fn stop_if_allowed(&mut self, out: &mut Outbox<'_>) {

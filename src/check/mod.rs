@@ -14,6 +14,7 @@ mod log_entries;
 mod picture;
 mod raft;
 mod run;
+mod settling;
 #[cfg(test)]
 mod tests;
 mod verdict;

@@ -4,6 +4,7 @@ use super::claim::{Claim, claim};
 use super::invariants::{Invariant, Invariants, Violation};
 use super::ledger::Ledger;
 use super::liveness::liveness;
+use super::settling::settling;
 use super::verdict::Verdict;
 use crate::app::{ConsumerActivity, ConsumerApp, ProcessorApp};
 use crate::base::Time;
@@ -107,6 +108,7 @@ impl Run {
     /// and who reads only what is committed wait for ever.
     pub fn liveness(&self) -> Vec<Violation> {
         let mut broken = liveness(&self.world);
+        broken.extend(settling(&self.world, &self.ledger));
         if self.invariants.any_waived() && broken.iter().any(|it| it.invariant == Invariant::TransactionsEnd) {
             use Invariant::{ClientsEnd, ConsumersCatchUp, TransactionsEnd};
             broken.retain(|it| !matches!(it.invariant, TransactionsEnd | ConsumersCatchUp | ClientsEnd));

@@ -47,6 +47,8 @@ pub enum EpochState {
 /// What the last heartbeats said already.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(in crate::client) struct SentFields {
+    /// `max.poll.interval.ms`, which never changes.
+    pub(in crate::client) rebalance_timeout: bool,
     pub(in crate::client) topics: Option<Rc<SortedSet<Rc<str>>>>,
     pub(in crate::client) assignor: Option<Rc<str>>,
     /// The count of [`EpochMember::local`].

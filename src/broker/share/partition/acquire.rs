@@ -2,8 +2,9 @@
 
 use super::SharePartition;
 use super::in_flight::{InFlightBatch, InFlightState, RecordState, ShareLimits};
+use crate::base::config::ShareAcquireMode;
 use crate::base::{Offset, Time};
-use crate::protocol::{AbortedTransaction, AcquiredRecords, ShareAcquireMode};
+use crate::protocol::{AbortedTransaction, AcquiredRecords};
 use crate::record::RecordBatch;
 use std::rc::Rc;
 

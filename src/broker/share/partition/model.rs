@@ -3,7 +3,8 @@
 use super::tests::{LIMITS, NOW, batch, fresh, member, says};
 use super::*;
 use crate::base::Duration;
-use crate::protocol::{AcknowledgeType, ErrorCode, ShareAcquireMode};
+use crate::base::config::ShareAcquireMode;
+use crate::protocol::{AcknowledgeType, ErrorCode};
 use crate::record::RecordBatch;
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -4,9 +4,8 @@ use super::*;
 use crate::base::Duration;
 use crate::base::TopicId;
 use crate::base::TopicPartition;
-use crate::protocol::{
-    AbortedTransaction, AcknowledgeType, AcknowledgementBatch, AcquiredRecords, ErrorCode, ShareAcquireMode,
-};
+use crate::base::config::ShareAcquireMode;
+use crate::protocol::{AbortedTransaction, AcknowledgeType, AcknowledgementBatch, AcquiredRecords, ErrorCode};
 use crate::record::{BatchBuilder, RecordBatch};
 use std::rc::Rc;
 

@@ -56,6 +56,9 @@ impl ClassicGroup {
             refuse(context, member_id, ErrorCode::InconsistentGroupProtocol, work);
         } else if member_id.is_empty() {
             self.join_new(context, request, work);
+        } else if self.pending_joins.contains_key(member_id) && request.instance_id.is_some() {
+            // Such ids are given to dynamic members only (an IllegalStateException in Kafka).
+            refuse(context, &Rc::from(""), ErrorCode::UnknownServerError, work);
         } else if self.pending_joins.contains_key(member_id) {
             self.add_and_rebalance(context, request, member_id.clone(), work);
         } else {
