@@ -35,6 +35,13 @@ impl Process {
             Request::ConsumerGroupHeartbeat(request) => {
                 return group.consumer_heartbeat(context, &request, replicas, &mut ctx);
             }
+            Request::DescribeGroups(request) => Response::DescribeGroups(group.describe(&request, &ctx)),
+            Request::ListGroups(request) => Response::ListGroups(group.list(&request)),
+            Request::ConsumerGroupDescribe(request) => {
+                Response::ConsumerGroupDescribe(group.describe_consumers(&request, &ctx))
+            }
+            Request::DeleteGroups(request) => return group.delete(context, &request, replicas, &mut ctx),
+            Request::OffsetDelete(request) => return group.delete_offsets(context, &request, replicas, &mut ctx),
             Request::OffsetFetch(request) => return group.fetch(context, &request, replicas, &mut ctx),
             Request::TxnOffsetCommit(request) => {
                 return group.commit_in_transaction(context, &request, replicas, &mut ctx);

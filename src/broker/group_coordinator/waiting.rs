@@ -1,5 +1,6 @@
 //! A shard at work: how far it has replayed its partition, and the answers that wait for more.
 
+use super::admin::Deferred;
 use crate::base::{Offset, Time};
 use crate::broker::context::Context;
 use crate::coordinator::group::GroupShard;
@@ -9,9 +10,9 @@ use crate::coordinator::records_of;
 use crate::log::UnifiedLog;
 use crate::node::RequestContext;
 use crate::protocol::{
-    ConsumerGroupHeartbeatResponse, ErrorCode, HeartbeatResponse, LeaveGroupResponse, OffsetCommitResponse,
-    OffsetCommitResult, OffsetFetchRequest, OffsetFetchResponse, Response, ShareGroupHeartbeatResponse,
-    TxnOffsetCommitResponse,
+    ConsumerGroupHeartbeatResponse, DeleteGroupsResponse, ErrorCode, HeartbeatResponse, LeaveGroupResponse,
+    OffsetCommitResponse, OffsetCommitResult, OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, Response,
+    ShareGroupHeartbeatResponse, TxnOffsetCommitResponse,
 };
 use crate::record::RecordBatch;
 use std::collections::VecDeque;
@@ -44,6 +45,8 @@ pub(super) enum Answer {
     Fetch(RequestContext, OffsetFetchRequest),
     /// A group waits, not a request.
     Written(AfterWrite),
+    /// What an administrator wants deleted is looked at then, too.
+    Deferred(RequestContext, Deferred),
 }
 
 impl Shard {
@@ -103,6 +106,7 @@ impl Answer {
             Answer::Fetch(context, _) => {
                 Some((context, Response::OffsetFetch(OffsetFetchResponse { error, partitions: Vec::new() })))
             }
+            Answer::Deferred(context, deferred) => Some((context, deferred.failed(error))),
             Answer::Written(_) => None,
         }
     }
@@ -122,6 +126,11 @@ fn failed(response: Response, error: ErrorCode) -> Response {
         Response::ConsumerGroupHeartbeat(_) => {
             Response::ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse::failed(error))
         }
+        Response::DeleteGroups(response) => {
+            let groups = response.groups.into_iter().map(|(group, _)| (group, error)).collect();
+            Response::DeleteGroups(DeleteGroupsResponse { groups })
+        }
+        Response::OffsetDelete(_) => Response::OffsetDelete(OffsetDeleteResponse { error, partitions: Vec::new() }),
         Response::ShareGroupHeartbeat(_) => Response::ShareGroupHeartbeat(ShareGroupHeartbeatResponse::failed(error)),
         Response::LeaveGroup(_) => Response::LeaveGroup(LeaveGroupResponse { error, members: Vec::new() }),
         other => other,

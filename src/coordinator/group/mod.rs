@@ -2,6 +2,7 @@
 //!
 //! In Kafka: `GroupCoordinatorShard`, `GroupMetadataManager`, `OffsetMetadataManager`.
 
+mod admin;
 pub mod assignor;
 pub mod classic;
 pub mod consumer;

@@ -3,7 +3,7 @@
 //! A group that only ever committed offsets (a simple group) is known by these alone, and counts as empty.
 
 use super::classic::{AfterWrite, ClassicGroups, Work, group_tombstone};
-use super::consumer::{ConsumerGroups, Surroundings, validate};
+use super::consumer::{ConsumerGroups, Handled, Surroundings, validate};
 use super::offsets::OffsetsShard;
 use super::share::{self, ShareGroups};
 use crate::base::{Offset, Time};
@@ -11,11 +11,12 @@ use crate::coordinator::{CoordinatorRecord, records_of};
 use crate::metadata::MetadataImage;
 use crate::node::RequestContext;
 use crate::protocol::{
-    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, JoinGroupRequest, OffsetCommitRequest,
-    OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, ShareGroupHeartbeatRequest,
-    ShareGroupHeartbeatResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, GroupState, JoinGroupRequest,
+    MemberEpoch, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse,
+    ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 use crate::record::{ControlRecord, RecordBatch};
+use std::rc::Rc;
 
 /// The version of OffsetCommit that Kafka 4.3's clients speak.
 const LATEST_OFFSET_COMMIT_VERSION: i16 = 10;
@@ -132,6 +133,17 @@ impl GroupShard {
         let _ = self.shares.replay(record);
     }
 
+    /// A group as others see it: state, epoch (or generation), members; none if it is not there, or has offsets only.
+    pub fn outline(&self, group: &str) -> Option<(GroupState, MemberEpoch, Vec<Rc<str>>)> {
+        if let Some(group) = self.groups.group(group) {
+            let members = group.members().map(|member| member.member_id.clone()).collect();
+            return Some((group.state(), group.generation(), members));
+        }
+        let group = self.consumers.group(group)?;
+        let members = group.members().map(|member| member.member_id.clone()).collect();
+        Some((group.state(), group.epoch(), members))
+    }
+
     /// The earliest moment at which something happens by itself.
     pub fn deadline(&self) -> Option<Time> {
         [self.groups.deadline(), self.consumers.deadline(), self.shares.deadline()].into_iter().flatten().min()
@@ -149,12 +161,11 @@ impl GroupShard {
 
     /// Handles ConsumerGroupHeartbeat: the records, and the answer to give once they are committed. A classic group
     /// without members makes room for one of the consumer protocol.
-    pub fn consumer_heartbeat(
-        &mut self,
-        request: &ConsumerGroupHeartbeatRequest,
-        around: Surroundings<'_>,
-    ) -> (Vec<CoordinatorRecord>, ConsumerGroupHeartbeatResponse) {
-        let failed = |error| (Vec::new(), ConsumerGroupHeartbeatResponse::failed(error));
+    pub fn consumer_heartbeat(&mut self, request: &ConsumerGroupHeartbeatRequest, around: Surroundings<'_>) -> Handled {
+        let failed = |error| {
+            let response = ConsumerGroupHeartbeatResponse::failed(error);
+            Handled { records: Vec::new(), response, resolve: false }
+        };
         if let Err(error) = validate(request, around) {
             return failed(error);
         }
@@ -167,9 +178,9 @@ impl GroupShard {
             classic => records.extend((classic.is_some() || self.offsets.knows(group)).then(|| group_tombstone(group))),
         }
         match self.consumers.heartbeat(request, around) {
-            Ok((more, response)) => {
-                records.extend(more);
-                (records, response)
+            Ok(handled) => {
+                records.extend(handled.records);
+                Handled { records, ..handled }
             }
             Err(error) => failed(error),
         }
@@ -216,7 +227,7 @@ impl GroupShard {
 mod model_tests;
 #[cfg(test)]
 #[path = "offsets_tests.rs"]
-mod tests;
+pub(super) mod tests;
 #[cfg(test)]
 #[path = "transaction_tests.rs"]
 mod transaction_tests;
