@@ -6,54 +6,29 @@
 //!
 //! Invariants: one thread, so it polls, processes, commits or hands over, never two of them; a step ends after `poll()`
 //! returned, after each effect and before each commit, so that a crash can fall between any two; an effect happens at
-//! the end of a record's processing ([`handler`]). The sink survives a crash; all else is one struct that the crash drops.
+//! the end of a record's processing ([`handler`]), here or in its sink's node. All but a sink in the program is one struct that
+//! a crash drops.
 //! An exception out of `poll()`, `commitSync()` or the handler ends the loop; out of a worker's handler it ends its task
 //! only, and nobody hears of it (`ExecutorService.submit`).
 
+mod activity;
 mod handler;
+mod listener;
 
+use super::sink_client::SinkClient;
 use super::worker::Worker;
-use super::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Sink};
-use crate::base::{NodeId, Prng, RecordId, Time};
+use super::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Sink, SinkError};
+use crate::base::{Generation, NodeId, Prng, Time};
 use crate::client::Producer;
-use crate::client::consumer::{Consumer, ConsumerRecord, Polled, RebalanceCallback, WaitsFor};
+use crate::client::consumer::{Consumer, ConsumerRecord, Polled};
 use crate::node::{Channel, ClientError, ConnectionId, Crash, Event, LoopTimer, Message, Node, Outbox, Timer};
+pub use activity::ConsumerActivity;
+pub(super) use handler::write_of;
 use handler::{Attempt, Next, in_hand};
+use listener::Listener;
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
-
-/// What the program is doing now.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum ConsumerActivity {
-    /// The process is not running.
-    Stopped,
-    /// Inside `poll()`: learns which partitions there are.
-    WaitingForMetadata,
-    /// Inside `poll()`: looks for its group's coordinator.
-    WaitingForCoordinator,
-    /// Inside `poll()`: joins its group.
-    WaitingForGroup,
-    /// Inside `poll()`: asks where to start.
-    WaitingForPosition,
-    /// Inside `poll()`: waits for records.
-    Fetching,
-    /// A record's handler runs.
-    Processing {
-        /// Which; none if no generator made it.
-        record: Option<RecordId>,
-        /// Until when.
-        until: Time,
-    },
-    /// Between two steps of the loop.
-    Returning,
-    /// Waits for room in the worker's queue.
-    HandingOver,
-    /// Inside `commitSync()`.
-    Committing,
-    /// An exception ended the loop.
-    Failed(ClientError),
-}
 
 /// Where the loop stands.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -79,20 +54,27 @@ struct Running {
     /// What `poll()` returned and is not processed, the record in processing first.
     batch: VecDeque<ConsumerRecord>,
     worker: Worker,
-    /// Positions were taken over from the sink ([`Dedupe::OffsetWithOutput`]).
-    restored: bool,
+    /// What it does when partitions come and go.
+    listener: Listener,
     /// The handler's present try, by this thread or the worker.
     attempt: Attempt,
     /// Sends away what cannot be handled.
     producer: Option<Producer>,
+    /// Its sink, if that is a node of its own.
+    sink: Option<SinkClient>,
+    /// The generation in which the last records were read.
+    generation: Generation,
 }
 
 /// A handler that never waits for its sink adds nothing.
 impl Hash for Running {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.client, &self.doing, &self.batch, &self.worker, self.restored).hash(state);
+        (&self.client, &self.doing, &self.batch, &self.worker, self.listener.is_done()).hash(state);
         if self.producer.is_some() || self.attempt != Attempt::default() {
             (&self.attempt, &self.producer).hash(state);
+        }
+        if let Some(sink) = &self.sink {
+            (sink, &self.listener, self.generation).hash(state);
         }
     }
 }
@@ -109,6 +91,8 @@ pub struct ConsumerApp {
 impl ConsumerApp {
     /// Not started yet.
     pub fn new(setup: ConsumerAppSetup) -> Self {
+        let plain = setup.sink_node.is_some() || setup.sink.is_plain();
+        assert!(plain, "invariant: what can be told of a sink needs a node");
         ConsumerApp { sink: Sink::new(setup.sink), setup: Rc::new(setup), lives: 0, running: None }
     }
 
@@ -119,9 +103,9 @@ impl ConsumerApp {
         &self.setup
     }
 
-    /// Where its effects happen.
-    pub fn sink(&self) -> &Sink {
-        &self.sink
+    /// Where its effects happen, if that is no node of its own.
+    pub fn sink(&self) -> Option<&Sink> {
+        self.setup.sink_node.is_none().then_some(&self.sink)
     }
 
     /// How often it was started.
@@ -150,34 +134,12 @@ impl ConsumerApp {
         let Some(running) = &self.running else { return self.lives > 0 };
         let idle = match running.doing {
             Doing::Failed(_) => true,
-            Doing::Polling => !running.client.has_records() && !running.client.is_committing_news(),
+            Doing::Polling => {
+                !running.client.has_records() && !running.client.is_committing_news() && !running.listener.is_busy()
+            }
             _ => false,
         };
         idle && running.worker.is_idle()
-    }
-
-    /// What its polling thread is doing now; see [`Self::worker`] for the other one.
-    pub fn activity(&self) -> ConsumerActivity {
-        let Some(running) = &self.running else { return ConsumerActivity::Stopped };
-        match &running.doing {
-            Doing::Polling => match running.client.waits_for() {
-                WaitsFor::Metadata => ConsumerActivity::WaitingForMetadata,
-                WaitsFor::Coordinator => ConsumerActivity::WaitingForCoordinator,
-                WaitsFor::Group => ConsumerActivity::WaitingForGroup,
-                WaitsFor::CommittedOffsets | WaitsFor::OffsetReset | WaitsFor::Validation => {
-                    ConsumerActivity::WaitingForPosition
-                }
-                WaitsFor::Records => ConsumerActivity::Fetching,
-            },
-            Doing::Processing(until) => {
-                let record = running.batch.front().and_then(|record| record.id);
-                ConsumerActivity::Processing { record, until: *until }
-            }
-            Doing::Returned | Doing::BatchDone => ConsumerActivity::Returning,
-            Doing::HandingOver => ConsumerActivity::HandingOver,
-            Doing::CommittingBefore | Doing::CommittingAfter => ConsumerActivity::Committing,
-            Doing::Failed(error) => ConsumerActivity::Failed(error.clone()),
-        }
     }
 
     // ---- the loop ----
@@ -195,18 +157,23 @@ impl ConsumerApp {
             Doing::Polling => self.poll(now, out),
             Doing::CommittingBefore | Doing::CommittingAfter => self.await_commit(now, out),
             Doing::HandingOver => self.hand_over(now, out),
-            Doing::Returned | Doing::Processing(_) | Doing::BatchDone | Doing::Failed(_) => {}
+            Doing::Failed(_) => running.let_go(now, out),
+            Doing::Returned | Doing::Processing(_) | Doing::BatchDone => {}
         }
     }
 
     fn poll(&mut self, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         running.doing = Doing::Polling;
+        if running.listener.is_busy() {
+            return;
+        }
         let mut polled = running.client.poll(now, out);
-        if self.setup.sink.dedupe == Dedupe::OffsetWithOutput {
-            while running.go_to_output(&self.sink, now, out) {
-                polled = running.client.poll(now, out);
+        while running.listen(now, out) {
+            if running.listener.is_busy() {
+                return;
             }
+            polled = running.client.poll(now, out);
         }
         // Nobody of ours waits for callbacks.
         running.client.take_callbacks();
@@ -214,6 +181,7 @@ impl ConsumerApp {
             Polled::Waiting => {}
             Polled::Records(records) => {
                 running.batch = records.into();
+                running.generation = running.client.group_metadata().map_or(-1, |group| group.generation);
                 running.pause(Doing::Returned, now, out);
             }
             Polled::Failed(error) => running.fail(error, now, out),
@@ -285,6 +253,10 @@ impl ConsumerApp {
 
     fn finish_record(&mut self, now: Time, out: &mut Outbox<'_>) {
         let next = self.handle(now, out);
+        self.after_record(next, now, out);
+    }
+
+    fn after_record(&mut self, next: Next, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         match next {
             Next::Done => {
@@ -298,6 +270,11 @@ impl ConsumerApp {
             }
             Next::Blocked => {}
             Next::Throws(error) => running.fail(error, now, out),
+            Next::Fenced(error) => {
+                out.emit(Event::ConsumerFailed { error });
+                running.batch.clear();
+                self.poll(now, out);
+            }
         }
     }
 
@@ -331,6 +308,10 @@ impl ConsumerApp {
 
     fn finish_work(&mut self, now: Time, out: &mut Outbox<'_>) {
         let next = self.handle(now, out);
+        self.after_work(next, now, out);
+    }
+
+    fn after_work(&mut self, next: Next, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         match next {
             Next::At(until) => {
@@ -338,11 +319,21 @@ impl ConsumerApp {
                 return out.set_timer(Timer::Loop(LoopTimer::Worker), until);
             }
             Next::Blocked => return,
-            Next::Done | Next::Throws(_) => running.worker.finish(),
+            Next::Done | Next::Throws(_) | Next::Fenced(_) => running.worker.finish(),
         }
         self.work(now, out);
         if matches!(self.running.as_ref().map(|running| &running.doing), Some(Doing::HandingOver)) {
             self.hand_over(now, out);
+        }
+    }
+
+    /// How the handler's call of the sink ended, if it did.
+    fn hear_sink(&mut self, result: Option<Result<(), SinkError>>, now: Time, out: &mut Outbox<'_>) {
+        let Some(result) = result else { return };
+        let next = self.hear(result, now, out);
+        match self.setup.hand_over {
+            HandOver::Inline => self.after_record(next, now, out),
+            HandOver::Worker => self.after_work(next, now, out),
         }
     }
 }
@@ -359,30 +350,9 @@ impl Running {
         out.emit(Event::ConsumerFailed { error: error.clone() });
         if self.client.subscription().subscribed().is_auto_assigned() {
             self.client.close(now, out);
+            self.let_go(now, out);
         }
         self.doing = Doing::Failed(error);
-    }
-
-    /// As soon as partitions are assigned: goes to where the sink's own offsets point. True if `poll()` goes on now.
-    fn go_to_output(&mut self, sink: &Sink, now: Time, out: &mut Outbox<'_>) -> bool {
-        if self.client.subscription().subscribed().is_auto_assigned() {
-            let Some(callback) = self.client.rebalance_callback().cloned() else { return false };
-            if let RebalanceCallback::Assigned(partitions) = callback {
-                for (partition, offset) in sink.offsets().iter().filter(|(tp, _)| partitions.contains(tp)) {
-                    self.client.seek(*partition, *offset, out);
-                }
-            }
-            self.client.rebalance_callback_done(now, out);
-            return true;
-        }
-        if self.restored || self.client.subscription().is_empty() {
-            return false;
-        }
-        self.restored = true;
-        for (partition, offset) in sink.offsets() {
-            self.client.seek(*partition, *offset, out);
-        }
-        !sink.offsets().is_empty()
     }
 }
 
@@ -410,7 +380,9 @@ impl Node for ConsumerApp {
             Some(pattern) => client.subscribe_pattern(pattern.clone()),
             None => client.subscribe(now, setup.topics.iter().cloned()),
         }
-        if setup.sink.dedupe == Dedupe::OffsetWithOutput {
+        let restores = setup.sink.dedupe == Dedupe::OffsetWithOutput;
+        let listener = Listener::new(setup.sink_node.filter(|_| restores), &setup.sink);
+        if listener.is_needed() {
             client.listen();
         }
         let producer = setup.on_failure.producer.clone().map(|config| {
@@ -420,15 +392,24 @@ impl Node for ConsumerApp {
             producer
         });
         let (batch, worker, attempt) = (VecDeque::new(), Worker::default(), Attempt::default());
+        let sink = setup.sink_node.map(|node| SinkClient::for_writes(node, &setup.sink));
         self.lives += 1;
+        let doing = Doing::Polling;
         self.running =
-            Some(Running { client, doing: Doing::Polling, batch, worker, restored: false, attempt, producer });
+            Some(Running { client, doing, batch, worker, listener, attempt, producer, sink, generation: -1 });
         self.poll(now, out);
     }
 
     fn on_message(&mut self, now: Time, _from: NodeId, message: Message, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         match (message.connection.channel, &mut running.producer) {
+            (Channel::Sink, _) => {
+                let ended = running.sink.as_mut().and_then(|sink| sink.on_response(now, message, out));
+                return self.hear_sink(ended.map(|it| it.map(drop)), now, out);
+            }
+            (Channel::SinkOffsets, _) => {
+                running.listener.on_response(now, message, &mut running.client, out);
+            }
             (Channel::Producer, Some(producer)) => producer.on_response(now, message, out),
             _ => running.client.on_message(now, message, out),
         }
@@ -438,6 +419,11 @@ impl Node for ConsumerApp {
     fn on_disconnect(&mut self, now: Time, _peer: NodeId, connection: ConnectionId, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         match (connection.channel, &mut running.producer) {
+            (Channel::Sink, _) => {
+                let error = running.sink.as_mut().and_then(|sink| sink.on_disconnect(out));
+                return self.hear_sink(error.map(Err), now, out);
+            }
+            (Channel::SinkOffsets, _) => running.listener.on_disconnect(now, out),
             (Channel::Producer, Some(producer)) => producer.on_disconnect(now, connection, out),
             _ => running.client.on_disconnect(now, connection, out),
         }
@@ -459,6 +445,11 @@ impl Node for ConsumerApp {
             }
             Timer::Loop(LoopTimer::Poll) => self.step(now, out),
             Timer::Loop(LoopTimer::Worker) => self.finish_work(now, out),
+            Timer::Loop(LoopTimer::Sink) => {
+                let error = running.sink.as_mut().and_then(|sink| sink.on_timer(now, out));
+                self.hear_sink(error.map(Err), now, out);
+            }
+            Timer::Loop(LoopTimer::SinkOffsets) => running.listener.on_timer(now, out),
             other => unreachable!("invariant: a consumer application sets no {other:?}"),
         }
     }

@@ -115,6 +115,8 @@ pub enum StoryKind {
     },
     /// Its handler threw an exception.
     HandlerFailed(Box<ClientError>),
+    /// A sink recognised a repetition: no effect.
+    Refused,
 }
 
 /// Longest story told: of a record that is retried for ever, the beginning says enough.

@@ -53,8 +53,8 @@ pub enum Event {
     Delivered { record: RecordId, partition: TopicPartition, offset: Offset },
     /// The application's handler began.
     Processing { record: RecordId, partition: TopicPartition, offset: Offset },
-    /// The effect happened in the sink.
-    Processed { record: RecordId, partition: TopicPartition, offset: Offset },
+    /// The effect happened in the sink, as that application had asked: the same node, unless the sink is one of its own.
+    Processed { record: RecordId, partition: TopicPartition, offset: Offset, by: NodeId },
     /// The coordinator confirmed a commit.
     OffsetsCommitted { partition: TopicPartition, offset: Offset },
     /// Where reading starts, and why.
@@ -178,6 +178,10 @@ pub enum Event {
     // ---- handlers of consumers ----
     /// A record's handler threw an exception.
     HandlerFailed { record: RecordId, partition: TopicPartition, offset: Offset, error: ClientError },
+
+    // ---- sinks ----
+    /// It recognised a repetition (or an older version) in what that application asked for: no effect.
+    SinkRefused { record: RecordId, partition: TopicPartition, offset: Offset, by: NodeId },
 }
 
 /// What a controller is in its quorum (KIP-595, KIP-996).

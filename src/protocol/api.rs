@@ -4,7 +4,7 @@ use super::*;
 
 macro_rules! apis {
     ($($name:ident = $key:literal, $request:ty, $response:ty;)*) => {
-        /// Kafka's API keys.
+        /// Kafka's API keys, and from 1000 on those of external systems (see [`super::sink`]).
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[allow(missing_docs)]
         pub enum ApiKey { $($name = $key,)* }
@@ -92,6 +92,8 @@ apis! {
     LeaveGroup = 13, LeaveGroupRequest, LeaveGroupResponse;
     SyncGroup = 14, SyncGroupRequest, SyncGroupResponse;
     ConsumerGroupHeartbeat = 68, Box<ConsumerGroupHeartbeatRequest>, ConsumerGroupHeartbeatResponse;
+    SinkWrite = 1000, SinkWriteRequest, SinkWriteResponse;
+    SinkOffsets = 1001, SinkOffsetsRequest, SinkOffsetsResponse;
 }
 
 impl Response {
@@ -143,6 +145,8 @@ impl Response {
             Response::LeaveGroup(r) => first(std::iter::once(r.error).chain(r.members.iter().map(|it| it.1))),
             Response::SyncGroup(r) => r.error,
             Response::ConsumerGroupHeartbeat(r) => r.error,
+            Response::SinkWrite(r) => r.error,
+            Response::SinkOffsets(r) => r.error,
         }
     }
 }

@@ -17,6 +17,7 @@ mod metadata;
 mod offsets;
 mod produce;
 mod quorum;
+mod sink;
 mod transactions;
 
 pub use admin::*;
@@ -33,4 +34,5 @@ pub use metadata::*;
 pub use offsets::*;
 pub use produce::*;
 pub use quorum::*;
+pub use sink::*;
 pub use transactions::*;

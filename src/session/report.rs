@@ -336,6 +336,7 @@ fn sentence(kind: &StoryKind) -> String {
         StoryKind::TransactionCommitted(offset) => format!("a marker commits its transaction (offset {offset})"),
         StoryKind::TransactionAborted(offset) => format!("a marker aborts its transaction (offset {offset})"),
         StoryKind::ReadUncommitted(offset) => format!("poll() returned it uncommitted (offset {offset})"),
+        StoryKind::Refused => "recognised a repetition: no effect".to_owned(),
         StoryKind::HandlerFailed(error) => format!("its handler threw {}", error.name()),
         StoryKind::TakenBack { on_purpose: true } => "aborts its transaction on purpose".to_owned(),
         StoryKind::TakenBack { on_purpose: false } => "aborts its transaction, in which something failed".to_owned(),

@@ -1,6 +1,6 @@
 //! Random faults for the search: many, of every kind, all over before the horizon. Then the cluster must come to rest.
 
-use super::fault::{Action, Fault, MessageKind, Trigger};
+use super::fault::{Action, EventKind, Fault, MessageKind, Trigger};
 use super::task::AdminTask;
 use super::world::{World, WorldSetup};
 use crate::base::{BrokerId, Duration, NodeId, Prng, Time};
@@ -100,6 +100,9 @@ impl Chaos<'_> {
         }
         if self.has_transactions() && self.random.below(3) == 0 {
             return self.strike_transactions(at, long);
+        }
+        if !self.setup.sinks.is_empty() && self.random.below(3) == 0 {
+            return self.strike_sinks(at, long);
         }
         let action = match self.random.below(26) {
             0..=2 => Action::Crash { node: self.broker(), restart_after: duration },
@@ -216,6 +219,34 @@ impl Chaos<'_> {
         self.add(Trigger::At(at), action);
     }
 
+    /// A sink, its program while that waits for it, or a word between them.
+    fn strike_sinks(&mut self, at: Time, long: Duration) {
+        let (node, duration) = (self.sink(), Some(long));
+        let action = match self.random.below(8) {
+            0 => Action::Crash { node, restart_after: duration },
+            1 => Action::PowerLoss { node, restart_after: duration },
+            2 => Action::Pause { node, duration },
+            3 => Action::Partition { a: node, b: None, duration, symmetric: self.random.below(2) == 0 },
+            4 => {
+                let (kind, nth) = (EventKind::Processed, self.random.between(1, 20) as u32);
+                let victim = if self.random.below(2) == 0 { node } else { self.application() };
+                let action = Action::Crash { node: victim, restart_after: duration };
+                return self.add(Trigger::OnEvent { kind, node: Some(victim), nth }, action);
+            }
+            _ => {
+                let kind = MessageKind { api: ApiKey::SinkWrite, response: self.random.below(2) == 0 };
+                let action = match self.random.below(3) {
+                    0 => Action::Reset,
+                    1 => Action::Stall,
+                    _ => Action::Delay { by: long },
+                };
+                let nth = self.random.between(1, 20) as u32;
+                return self.add(Trigger::OnMessage { kind, from: None, to: None, nth }, action);
+            }
+        };
+        self.add(Trigger::At(at), action);
+    }
+
     fn strike_message(&mut self, long: Duration) {
         let api = TARGETS[self.random.below(TARGETS.len() as u64) as usize];
         let kind = MessageKind { api, response: self.random.below(2) == 0 };
@@ -244,9 +275,18 @@ impl Chaos<'_> {
         self.pick(self.setup.brokers, self.setup.controllers)
     }
 
+    fn applications(&self) -> u16 {
+        (self.setup.producers.len() + self.setup.consumers.len() + self.setup.processors.len()) as u16
+    }
+
+    fn sink(&mut self) -> NodeId {
+        let first = self.setup.brokers + self.setup.controllers + self.applications();
+        self.pick(first, self.setup.sinks.len() as u16)
+    }
+
     fn application(&mut self) -> NodeId {
         let first = self.setup.brokers + self.setup.controllers;
-        let count = (self.setup.producers.len() + self.setup.consumers.len() + self.setup.processors.len()) as u16;
+        let count = self.applications();
         if count == 0 { self.broker() } else { self.pick(first, count) }
     }
 

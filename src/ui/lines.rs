@@ -69,6 +69,7 @@ fn partition_of(event: &Event) -> Option<TopicPartition> {
         | Event::Delivered { partition, .. }
         | Event::Processing { partition, .. }
         | Event::Processed { partition, .. }
+        | Event::SinkRefused { partition, .. }
         | Event::HandlerFailed { partition, .. }
         | Event::OffsetsCommitted { partition, .. }
         | Event::PositionSet { partition, .. }
@@ -102,6 +103,7 @@ fn records_of(event: &Event) -> Vec<u32> {
         | Event::Delivered { record, .. }
         | Event::Processing { record, .. }
         | Event::Processed { record, .. }
+        | Event::SinkRefused { record, .. }
         | Event::HandlerFailed { record, .. } => vec![record.0],
         Event::BatchSent { records, .. } | Event::Retry { records, .. } => records.iter().map(|it| it.0).collect(),
         Event::MessageSent { summary, .. } => summary.records.iter().map(|it| it.0).collect(),

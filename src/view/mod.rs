@@ -12,6 +12,7 @@ mod processor;
 mod project;
 mod quorum;
 mod server;
+mod sink;
 mod transactions;
 mod verdict;
 
@@ -22,6 +23,7 @@ pub use model::*;
 pub use processor::ProcessorView;
 pub use project::{LostMessage, Recent, partition_name, project};
 pub use server::{stored_before, stored_from};
+pub use sink::{SinkRow, SinkView};
 pub use transactions::*;
 pub use verdict::*;
 
