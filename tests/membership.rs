@@ -178,3 +178,20 @@ fn members_of_one_entry_share_the_topics_that_match_a_pattern() {
         assert_eq!(ran.owned().iter().map(Vec::len).collect::<Vec<_>>(), shares, "{protocol}");
     }
 }
+
+#[test]
+fn a_member_that_is_shut_down_leaves_and_a_static_one_stays() {
+    let shutdown = r#"{ "at.ms": 1500, "do": "shutdown", "node": "mailer-1", "for.ms": 6000 }"#;
+    let revoked = |event: &Event| matches!(event, Event::PartitionsRevoked { .. });
+    let assigned = |event: &Event| matches!(event, Event::PartitionsAssigned { .. });
+    let ran = run(&with_fault(&mailers(&[]), shutdown));
+    assert_eq!(ran.count("mailer-1", |event| matches!(event, Event::MemberLeft { .. })), 1);
+    assert_eq!(ran.count("mailer-2", revoked), 2, "it takes all, and gives half back");
+    let set = ["mailer-1.group.instance.id=one", "mailer-2.group.instance.id=two"];
+    let stayed = run(&with_fault(&mailers(&set), shutdown));
+    assert_eq!((stayed.count("mailer-2", revoked), stayed.count("mailer-2", assigned)), (0, 1));
+    for ran in [ran, stayed] {
+        assert!(ran.nothing_lost() && ran.report.ledger.duplicated.is_empty(), "it commits before it goes");
+        assert!(ran.owned().iter().all(|owned| owned.len() == 2), "{:?}", ran.owned());
+    }
+}

@@ -8,21 +8,29 @@
 //! returned, after each effect and before each commit, so that a crash can fall between any two; an effect happens at
 //! the end of a record's processing ([`handler`]), here or in its sink's node. All but a sink in the program is one struct that
 //! a crash drops.
+//! SIGTERM ends the loop after the batch at hand: the program closes its consumer and exits ([`shutdown`]).
 //! An exception out of `poll()`, `commitSync()` or the handler ends the loop; out of a worker's handler it ends its task
 //! only, and nobody hears of it (`ExecutorService.submit`).
 
 mod activity;
+mod client;
+mod commits;
 mod handler;
 mod listener;
+mod shutdown;
 
 use super::sink_client::SinkClient;
 use super::worker::Worker;
-use super::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Sink, SinkError};
+use super::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Refusal, Sink, SinkError};
 use crate::base::{Generation, NodeId, Prng, Time};
 use crate::client::Producer;
 use crate::client::consumer::{Consumer, ConsumerRecord, Polled};
+use crate::client::share_consumer::ShareConsumer;
 use crate::node::{Channel, ClientError, ConnectionId, Crash, Event, LoopTimer, Message, Node, Outbox, Timer};
+use crate::protocol::AcknowledgeType;
 pub use activity::ConsumerActivity;
+use client::Client;
+pub(super) use commits::is_rebalance;
 pub(super) use handler::write_of;
 use handler::{Attempt, Next, in_hand};
 use listener::Listener;
@@ -44,12 +52,14 @@ enum Doing {
     BatchDone,
     CommittingAfter,
     Failed(ClientError),
+    /// Inside `close()`.
+    Closing,
 }
 
 /// What a crash destroys.
 #[derive(Clone, PartialEq, Debug)]
 struct Running {
-    client: Consumer,
+    client: Client,
     doing: Doing,
     /// What `poll()` returned and is not processed, the record in processing first.
     batch: VecDeque<ConsumerRecord>,
@@ -64,6 +74,10 @@ struct Running {
     sink: Option<SinkClient>,
     /// The generation in which the last records were read.
     generation: Generation,
+    /// It was asked to end.
+    stopping: bool,
+    /// A rebalance kept it from committing what it has processed.
+    owes_commit: bool,
 }
 
 /// A handler that never waits for its sink adds nothing.
@@ -75,6 +89,9 @@ impl Hash for Running {
         }
         if let Some(sink) = &self.sink {
             (sink, &self.listener, self.generation).hash(state);
+        }
+        if self.stopping || self.owes_commit {
+            (self.stopping, self.owes_commit).hash(state);
         }
     }
 }
@@ -113,9 +130,14 @@ impl ConsumerApp {
         self.lives
     }
 
-    /// Its Kafka client, while the process runs.
+    /// Its Kafka client, while the process runs; none for a share consumer.
     pub fn client(&self) -> Option<&Consumer> {
-        self.running.as_ref().map(|running| &running.client)
+        self.running.as_ref().and_then(|running| running.client.plain())
+    }
+
+    /// Its Kafka client, while the process runs, if it reads in a share group.
+    pub fn share_client(&self) -> Option<&ShareConsumer> {
+        self.running.as_ref().and_then(|running| running.client.share())
     }
 
     /// Records that `poll()` returned and the loop has neither processed nor handed over, in order.
@@ -135,7 +157,9 @@ impl ConsumerApp {
         let idle = match running.doing {
             Doing::Failed(_) => true,
             Doing::Polling => {
-                !running.client.has_records() && !running.client.is_committing_news() && !running.listener.is_busy()
+                let client = &running.client;
+                let waits = running.owes_commit || running.listener.is_busy();
+                !client.has_records() && !client.is_committing_news() && !waits
             }
             _ => false,
         };
@@ -158,12 +182,19 @@ impl ConsumerApp {
             Doing::CommittingBefore | Doing::CommittingAfter => self.await_commit(now, out),
             Doing::HandingOver => self.hand_over(now, out),
             Doing::Failed(_) => running.let_go(now, out),
+            Doing::Closing => {
+                running.let_go(now, out);
+                self.exit_if_closed(out);
+            }
             Doing::Returned | Doing::Processing(_) | Doing::BatchDone => {}
         }
     }
 
     fn poll(&mut self, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
+        if running.stopping {
+            return self.close(now, out);
+        }
         running.doing = Doing::Polling;
         if running.listener.is_busy() {
             return;
@@ -175,13 +206,12 @@ impl ConsumerApp {
             }
             polled = running.client.poll(now, out);
         }
-        // Nobody of ours waits for callbacks.
-        running.client.take_callbacks();
         match polled {
+            Polled::Waiting if running.owes_commit && !running.is_rejoining() => self.commit_after(now, out),
             Polled::Waiting => {}
             Polled::Records(records) => {
                 running.batch = records.into();
-                running.generation = running.client.group_metadata().map_or(-1, |group| group.generation);
+                running.generation = running.client.generation();
                 running.pause(Doing::Returned, now, out);
             }
             Polled::Failed(error) => running.fail(error, now, out),
@@ -191,7 +221,7 @@ impl ConsumerApp {
     /// Goes on after a pause between two steps.
     fn step(&mut self, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
-        let has_group = running.client.coordinator().is_some();
+        let has_group = running.client.commits();
         match (&running.doing, self.setup.commit) {
             (Doing::Returned, CommitMode::Before) if has_group => {
                 running.doing = Doing::CommittingBefore;
@@ -200,34 +230,14 @@ impl ConsumerApp {
             }
             (Doing::Returned, _) => self.begin_batch(now, out),
             (Doing::Processing(_), _) => self.finish_record(now, out),
-            (Doing::BatchDone, CommitMode::AfterSync) if has_group => {
-                running.doing = Doing::CommittingAfter;
-                running.client.commit_sync(now, out);
-                self.await_commit(now, out);
-            }
+            (Doing::BatchDone, CommitMode::AfterSync) if has_group => self.commit_after(now, out),
             (Doing::BatchDone, CommitMode::AfterAsync) if has_group => {
                 running.client.commit_async(now, out);
                 self.poll(now, out);
             }
             (Doing::BatchDone, _) => self.poll(now, out),
             (Doing::Polling | Doing::CommittingBefore | Doing::CommittingAfter, _) => {}
-            (Doing::HandingOver | Doing::Failed(_), _) => {}
-        }
-    }
-
-    fn await_commit(&mut self, now: Time, out: &mut Outbox<'_>) {
-        let Some(running) = &mut self.running else { return };
-        match running.client.commit_sync_result(now) {
-            None => {}
-            // Its partitions are somebody else's, or soon will be: what it did comes again there.
-            Some(Err(error)) if is_rebalance(&error) => {
-                out.emit(Event::ConsumerFailed { error });
-                running.batch.clear();
-                self.poll(now, out);
-            }
-            Some(Err(error)) => running.fail(error, now, out),
-            Some(Ok(())) if running.doing == Doing::CommittingBefore => self.begin_batch(now, out),
-            Some(Ok(())) => self.poll(now, out),
+            (Doing::HandingOver | Doing::Failed(_) | Doing::Closing, _) => {}
         }
     }
 
@@ -259,16 +269,17 @@ impl ConsumerApp {
     fn after_record(&mut self, next: Next, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         match next {
-            Next::Done => {
-                let count = in_hand(&self.setup, &running.batch, &running.worker).count();
-                running.batch.drain(..count);
-                self.begin_record(now, out);
-            }
+            Next::Done => self.end_record(AcknowledgeType::Accept, now, out),
             Next::At(until) => {
                 running.doing = Doing::Processing(until);
                 out.set_timer(Timer::Loop(LoopTimer::Poll), until);
             }
             Next::Blocked => {}
+            Next::Throws(_) if running.client.is_explicit() => {
+                running.attempt = Attempt::default();
+                let kind = self.setup.share.map_or(AcknowledgeType::Release, Refusal::acknowledges);
+                self.end_record(kind, now, out);
+            }
             Next::Throws(error) => running.fail(error, now, out),
             Next::Fenced(error) => {
                 out.emit(Event::ConsumerFailed { error });
@@ -276,6 +287,18 @@ impl ConsumerApp {
                 self.poll(now, out);
             }
         }
+    }
+
+    /// The loop has done with what is in hand.
+    fn end_record(&mut self, kind: AcknowledgeType, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        let done = || in_hand(&self.setup, &running.batch, &running.worker);
+        let count = done().count();
+        if let Err(error) = running.client.acknowledge(done(), kind) {
+            return running.fail(error, now, out);
+        }
+        running.batch.drain(..count);
+        self.begin_record(now, out);
     }
 
     // ---- processing by a worker ----
@@ -348,18 +371,17 @@ impl Running {
     /// The loop ends, and the program closes its consumer.
     fn fail(&mut self, error: ClientError, now: Time, out: &mut Outbox<'_>) {
         out.emit(Event::ConsumerFailed { error: error.clone() });
-        if self.client.subscription().subscribed().is_auto_assigned() {
+        if self.client.is_member() {
             self.client.close(now, out);
             self.let_go(now, out);
         }
         self.doing = Doing::Failed(error);
     }
-}
 
-/// `commitSync()` says that the membership changed. Programs catch that and go on with `poll()`.
-pub(super) fn is_rebalance(error: &ClientError) -> bool {
-    let names = ["CommitFailedException", "RebalanceInProgressException"];
-    matches!(error, ClientError::Exception(text) if names.iter().any(|name| text.starts_with(name)))
+    /// Its group has not come to an end of a rebalance.
+    fn is_rejoining(&self) -> bool {
+        self.client.plain().and_then(Consumer::coordinator).is_some_and(|it| it.is_rejoining())
+    }
 }
 
 fn tell_processing(record: &ConsumerRecord, out: &mut Outbox<'_>) {
@@ -372,17 +394,10 @@ fn tell_processing(record: &ConsumerRecord, out: &mut Outbox<'_>) {
 impl Node for ConsumerApp {
     fn on_start(&mut self, now: Time, out: &mut Outbox<'_>) {
         let setup = &self.setup;
-        let mut config = setup.config.clone();
-        config.group_id = setup.group.clone().or(config.group_id);
-        let mut client = Consumer::new(Rc::clone(&setup.name), config, Rc::clone(&setup.brokers), now);
-        match &setup.pattern {
-            _ if setup.assign || setup.group.is_none() => client.assign(now, setup.topics.clone()),
-            Some(pattern) => client.subscribe_pattern(pattern.clone()),
-            None => client.subscribe(now, setup.topics.iter().cloned()),
-        }
+        let mut client = Client::new(setup, now);
         let restores = setup.sink.dedupe == Dedupe::OffsetWithOutput;
         let listener = Listener::new(setup.sink_node.filter(|_| restores), &setup.sink);
-        if listener.is_needed() {
+        if let Some(client) = client.plain_mut().filter(|_| listener.is_needed()) {
             client.listen();
         }
         let producer = setup.on_failure.producer.clone().map(|config| {
@@ -392,11 +407,20 @@ impl Node for ConsumerApp {
             producer
         });
         let (batch, worker, attempt) = (VecDeque::new(), Worker::default(), Attempt::default());
-        let sink = setup.sink_node.map(|node| SinkClient::for_writes(node, &setup.sink));
         self.lives += 1;
-        let doing = Doing::Polling;
-        self.running =
-            Some(Running { client, doing, batch, worker, listener, attempt, producer, sink, generation: -1 });
+        self.running = Some(Running {
+            client,
+            doing: Doing::Polling,
+            batch,
+            worker,
+            listener,
+            attempt,
+            producer,
+            sink: setup.sink_node.map(|node| SinkClient::for_writes(node, &setup.sink)),
+            generation: -1,
+            stopping: false,
+            owes_commit: false,
+        });
         self.poll(now, out);
     }
 
@@ -407,9 +431,7 @@ impl Node for ConsumerApp {
                 let ended = running.sink.as_mut().and_then(|sink| sink.on_response(now, message, out));
                 return self.hear_sink(ended.map(|it| it.map(drop)), now, out);
             }
-            (Channel::SinkOffsets, _) => {
-                running.listener.on_response(now, message, &mut running.client, out);
-            }
+            (Channel::SinkOffsets, _) => running.hear_offsets(now, message, out),
             (Channel::Producer, Some(producer)) => producer.on_response(now, message, out),
             _ => running.client.on_message(now, message, out),
         }
@@ -452,6 +474,10 @@ impl Node for ConsumerApp {
             Timer::Loop(LoopTimer::SinkOffsets) => running.listener.on_timer(now, out),
             other => unreachable!("invariant: a consumer application sets no {other:?}"),
         }
+    }
+
+    fn on_shutdown(&mut self, now: Time, out: &mut Outbox<'_>) {
+        self.stop(now, out);
     }
 
     fn on_crash(&mut self, _now: Time, _crash: Crash, _random: &mut Prng) {

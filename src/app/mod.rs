@@ -23,7 +23,7 @@ pub use processor_app::{ProcessorActivity, ProcessorApp};
 pub use producer_app::{ProducerActivity, ProducerApp};
 pub use setup::{
     CommitMode, ConsumerAppSetup, Dedupe, Fencing, HandOver, KeyMode, OffsetsMode, OnFailure, ProcessorAppSetup,
-    ProducerAppSetup, Resend, SinkNodeSetup, SinkSetup, TransactionPlan, Writes,
+    ProducerAppSetup, Refusal, Resend, SinkNodeSetup, SinkSetup, TransactionPlan, Writes,
 };
 pub use sink::{Sink, SinkRow};
 pub use sink_client::SinkError;

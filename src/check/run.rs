@@ -4,6 +4,8 @@ use super::claim::{Claim, claim};
 use super::invariants::{Invariant, Invariants, Violation};
 use super::ledger::Ledger;
 use super::liveness::liveness;
+use super::ownership::Ownership;
+use super::settling::settling;
 use super::verdict::Verdict;
 use crate::app::{ConsumerActivity, ConsumerApp, ProcessorApp};
 use crate::base::Time;
@@ -22,6 +24,8 @@ pub struct Run {
     pub invariants: Invariants,
     /// What the settings claim.
     pub claim: Claim,
+    /// Who owned which partition when.
+    pub ownership: Ownership,
 }
 
 impl Run {
@@ -32,6 +36,7 @@ impl Run {
             ledger: Ledger::new(setup),
             invariants: Invariants::new(setup),
             claim: claim(&setup.producers, &setup.consumers, &setup.processors),
+            ownership: Ownership::new(&world),
             world,
         }
     }
@@ -56,6 +61,7 @@ impl Run {
         }
         self.ledger.apply(events);
         for it in events {
+            self.ownership.apply(it);
             let (Event::BecameLeader { partition, .. } | Event::Compacted { partition, .. }) = it.event else {
                 continue;
             };
@@ -107,6 +113,7 @@ impl Run {
     /// and who reads only what is committed wait for ever.
     pub fn liveness(&self) -> Vec<Violation> {
         let mut broken = liveness(&self.world);
+        broken.extend(settling(&self.world, &self.ledger));
         if self.invariants.any_waived() && broken.iter().any(|it| it.invariant == Invariant::TransactionsEnd) {
             use Invariant::{ClientsEnd, ConsumersCatchUp, TransactionsEnd};
             broken.retain(|it| !matches!(it.invariant, TransactionsEnd | ConsumersCatchUp | ClientsEnd));

@@ -101,8 +101,8 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
         let place = format!("faults[{i}]");
         match &fault.what {
             What::Admin(task) => check_task(task, scenario, &broker_config, &place, &mut mistakes),
-            What::Shutdown { node, .. } if is_application(scenario, node) => {
-                mistakes.add(place, "a shutdown is for brokers and controllers; an application can \"crash\"");
+            What::Shutdown { node, .. } if !can_shut_down(scenario, node) => {
+                mistakes.add(place, "a shutdown is for brokers, controllers and consumers; others can \"crash\"");
             }
             _ => {}
         }
@@ -197,8 +197,10 @@ fn fault(id: u32, fault: &format::Fault, names: &Names, place: &str, mistakes: &
     Fault { id, trigger, action: action(&fault.what, names, place, mistakes) }
 }
 
-fn is_application(scenario: &Scenario, name: &str) -> bool {
-    scenario.applications().any(|known| *known == *name)
+/// Whether SIGTERM does anything there that a crash does not: producers and processors do not listen to it.
+fn can_shut_down(scenario: &Scenario, name: &str) -> bool {
+    let producers = scenario.producers.iter().map(|it| &it.name);
+    !producers.chain(scenario.processors.iter().map(|it| &it.name)).any(|known| **known == *name)
 }
 
 /// What the cluster may refuse when the time comes is let pass: only names and settings are checked.

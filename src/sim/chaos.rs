@@ -1,10 +1,14 @@
 //! Random faults for the search: many, of every kind, all over before the horizon. Then the cluster must come to rest.
 
-use super::fault::{Action, EventKind, Fault, MessageKind, Trigger};
+mod sinks;
+
+use super::fault::{Action, Fault, MessageKind, Trigger};
 use super::task::AdminTask;
 use super::world::{World, WorldSetup};
+use crate::base::config::GroupProtocol;
 use crate::base::{BrokerId, Duration, NodeId, Prng, Time};
 use crate::protocol::{ApiKey, ElectionType};
+use std::rc::Rc;
 
 /// Messages worth losing.
 const TARGETS: &[ApiKey] = &[
@@ -39,6 +43,22 @@ const TRANSACTION_TARGETS: &[ApiKey] = &[
     ApiKey::TxnOffsetCommit,
     ApiKey::InitProducerId,
     ApiKey::Produce,
+];
+
+/// Those of members of groups.
+const GROUP_TARGETS: &[ApiKey] = &[
+    ApiKey::JoinGroup,
+    ApiKey::JoinGroup,
+    ApiKey::SyncGroup,
+    ApiKey::SyncGroup,
+    ApiKey::Heartbeat,
+    ApiKey::LeaveGroup,
+    ApiKey::ConsumerGroupHeartbeat,
+    ApiKey::ConsumerGroupHeartbeat,
+    ApiKey::OffsetCommit,
+    ApiKey::OffsetCommit,
+    ApiKey::OffsetFetch,
+    ApiKey::FindCoordinator,
 ];
 
 /// Random faults for a world, from its seed. Whatever lasts is over within `horizon` of the origin: dead processes start
@@ -100,6 +120,9 @@ impl Chaos<'_> {
         }
         if self.has_transactions() && self.random.below(3) == 0 {
             return self.strike_transactions(at, long);
+        }
+        if self.members().next().is_some() && self.random.below(3) == 0 {
+            return self.strike_group(at, long);
         }
         if !self.setup.sinks.is_empty() && self.random.below(3) == 0 {
             return self.strike_sinks(at, long);
@@ -219,28 +242,53 @@ impl Chaos<'_> {
         self.add(Trigger::At(at), action);
     }
 
-    /// A sink, its program while that waits for it, or a word between them.
-    fn strike_sinks(&mut self, at: Time, long: Duration) {
-        let (node, duration) = (self.sink(), Some(long));
-        let action = match self.random.below(8) {
+    /// Members of groups, and what they read, if they do not assign it to themselves.
+    fn members(&self) -> impl Iterator<Item = (NodeId, &[Rc<str>])> {
+        let consumers = self.setup.consumers.iter().filter(|app| !app.assign && app.group.is_some());
+        let processors = self.setup.processors.iter().filter(|app| !app.assign);
+        consumers.map(|app| (app.node, &*app.topics)).chain(processors.map(|app| (app.node, &*app.from)))
+    }
+
+    /// A static member that led its classic group and comes back takes the topics for as large as they are now: partitions that
+    /// were added while it was away are assigned in the next rebalance only, if there is one (KIP-814,
+    /// `ConsumerCoordinator.onLeaderElected` with `skipAssignment`).
+    fn has_static_leaders(&self) -> bool {
+        let consumers = self.setup.consumers.iter().map(|app| &app.config);
+        let mut configs = consumers.chain(self.setup.processors.iter().map(|app| &app.consumer));
+        configs.any(|config| config.group_protocol == GroupProtocol::Classic && config.group_instance_id.is_some())
+    }
+
+    /// A member is away for a while, a topic grows under its readers, or a word between member and coordinator comes late or never.
+    fn strike_group(&mut self, at: Time, long: Duration) {
+        let count = self.members().count() as u64;
+        let nth = self.random.below(count.max(1)) as usize;
+        let Some((node, topics)) = self.members().nth(nth).map(|(node, topics)| (node, topics.to_vec())) else {
+            return;
+        };
+        let duration = Some(long);
+        let action = match self.random.below(10) {
             0 => Action::Crash { node, restart_after: duration },
-            1 => Action::PowerLoss { node, restart_after: duration },
-            2 => Action::Pause { node, duration },
-            3 => Action::Partition { a: node, b: None, duration, symmetric: self.random.below(2) == 0 },
-            4 => {
-                let (kind, nth) = (EventKind::Processed, self.random.between(1, 20) as u32);
-                let victim = if self.random.below(2) == 0 { node } else { self.application() };
-                let action = Action::Crash { node: victim, restart_after: duration };
-                return self.add(Trigger::OnEvent { kind, node: Some(victim), nth }, action);
+            1 if self.setup.consumers.iter().any(|app| app.node == node) => {
+                Action::Shutdown { node, restart_after: duration }
+            }
+            1 | 2 => Action::Pause { node, duration },
+            // Longer than many sessions and poll intervals: its partitions are somebody else's, and it does not know it.
+            3 => Action::Pause { node, duration: Some(Duration(self.horizon.0 / 3)) },
+            4 if !topics.is_empty() && !self.has_static_leaders() => {
+                let topic = topics[self.random.below(topics.len() as u64) as usize].clone();
+                let partitions = self.setup.topics.iter().find(|it| it.name == topic).map_or(1, |it| it.partitions);
+                let count = partitions.max(1) as u32 + self.random.between(1, 2) as u32;
+                Action::Admin(AdminTask::CreatePartitions { topic, count })
             }
             _ => {
-                let kind = MessageKind { api: ApiKey::SinkWrite, response: self.random.below(2) == 0 };
-                let action = match self.random.below(3) {
+                let api = GROUP_TARGETS[self.random.below(GROUP_TARGETS.len() as u64) as usize];
+                let kind = MessageKind { api, response: self.random.below(2) == 0 };
+                let action = match self.random.below(4) {
                     0 => Action::Reset,
                     1 => Action::Stall,
                     _ => Action::Delay { by: long },
                 };
-                let nth = self.random.between(1, 20) as u32;
+                let nth = self.random.between(1, 12) as u32;
                 return self.add(Trigger::OnMessage { kind, from: None, to: None, nth }, action);
             }
         };
@@ -277,11 +325,6 @@ impl Chaos<'_> {
 
     fn applications(&self) -> u16 {
         (self.setup.producers.len() + self.setup.consumers.len() + self.setup.processors.len()) as u16
-    }
-
-    fn sink(&mut self) -> NodeId {
-        let first = self.setup.brokers + self.setup.controllers + self.applications();
-        self.pick(first, self.setup.sinks.len() as u16)
     }
 
     fn application(&mut self) -> NodeId {

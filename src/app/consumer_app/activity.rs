@@ -42,6 +42,8 @@ pub enum ConsumerActivity {
     Committing,
     /// An exception ended the loop.
     Failed(ClientError),
+    /// Inside `close()`, on its way out.
+    Closing,
 }
 
 impl ConsumerApp {
@@ -70,6 +72,7 @@ impl ConsumerApp {
             Doing::HandingOver => ConsumerActivity::HandingOver,
             Doing::CommittingBefore | Doing::CommittingAfter => ConsumerActivity::Committing,
             Doing::Failed(error) => ConsumerActivity::Failed(error.clone()),
+            Doing::Closing => ConsumerActivity::Closing,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::Running;
 use crate::app::SinkSetup;
 use crate::app::sink_client::{Answer, SinkClient};
 use crate::base::{Duration, Generation, NodeId, Time, TopicPartition};
-use crate::client::consumer::{Consumer, RebalanceCallback};
+use crate::client::consumer::RebalanceCallback;
 use crate::node::{LoopTimer, Message, Outbox, Timer};
 
 /// How long it waits before it asks again.
@@ -59,32 +59,6 @@ impl Listener {
         }
     }
 
-    /// The sink's answer.
-    pub fn on_response(&mut self, now: Time, message: Message, client: &mut Consumer, out: &mut Outbox<'_>) {
-        match self.sink.as_mut().and_then(|sink| sink.on_response(now, message, out)) {
-            Some(Ok(Answer::Offsets(offsets))) => {
-                let partitions = self.asking.take().map(|asking| asking.partitions).unwrap_or_default();
-                for (partition, offset) in offsets.into_iter().filter(|(it, _)| partitions.contains(it)) {
-                    client.seek(partition, offset, out);
-                }
-                self.leave(now, client, out);
-            }
-            // Somebody newer owns them; `poll()` will tell.
-            Some(Err(_)) => {
-                self.asking = None;
-                self.leave(now, client, out);
-            }
-            Some(Ok(Answer::Written)) | None => {}
-        }
-    }
-
-    fn leave(&mut self, now: Time, client: &mut Consumer, out: &mut Outbox<'_>) {
-        match client.rebalance_callback() {
-            Some(_) => client.rebalance_callback_done(now, out),
-            None => self.restored = true,
-        }
-    }
-
     /// The connection to the sink broke.
     pub fn on_disconnect(&mut self, now: Time, out: &mut Outbox<'_>) {
         if self.sink.as_mut().is_some_and(|sink| sink.on_disconnect(out).is_some()) {
@@ -104,18 +78,39 @@ impl Listener {
 impl Running {
     /// Inside `close()`: there is nothing to do for partitions that go.
     pub(super) fn let_go(&mut self, now: Time, out: &mut Outbox<'_>) {
-        while self.client.rebalance_callback().is_some() {
-            self.client.rebalance_callback_done(now, out);
+        self.listener.asking = None;
+        while self.client.plain().is_some_and(|client| client.rebalance_callback().is_some()) {
+            self.leave_listener(now, out);
         }
     }
 
-    /// `poll()` came back, or did not because a listener is called. True if `poll()` is to go on: when the listener is not busy any more.
-    pub(super) fn listen(&mut self, now: Time, out: &mut Outbox<'_>) -> bool {
-        if !self.listener.is_needed() {
-            return false;
+    fn leave_listener(&mut self, now: Time, out: &mut Outbox<'_>) {
+        match self.client.plain_mut().filter(|client| client.rebalance_callback().is_some()) {
+            Some(client) => client.rebalance_callback_done(now, out),
+            None => self.listener.restored = true,
         }
-        let subscription = self.client.subscription();
-        let partitions: Vec<TopicPartition> = match self.client.rebalance_callback() {
+    }
+
+    /// What the sink says of the stored offsets.
+    pub(super) fn hear_offsets(&mut self, now: Time, message: Message, out: &mut Outbox<'_>) {
+        let answer = self.listener.sink.as_mut().and_then(|sink| sink.on_response(now, message, out));
+        let (Some(answer), Some(client)) = (answer, self.client.plain_mut()) else { return };
+        let Some(Asking { partitions, .. }) = self.listener.asking.take() else { return };
+        // Without an answer somebody newer owns them; `poll()` will tell.
+        if let Ok(Answer::Offsets(offsets)) = answer {
+            for (partition, offset) in offsets.into_iter().filter(|(it, _)| partitions.contains(it)) {
+                client.seek(partition, offset, out);
+            }
+        }
+        self.leave_listener(now, out);
+    }
+
+    /// `poll()` came back, or did not because the listener is called. True if it was: `poll()` goes on as soon as the listener is
+    /// not busy.
+    pub(super) fn listen(&mut self, now: Time, out: &mut Outbox<'_>) -> bool {
+        let Some(client) = self.client.plain().filter(|_| self.listener.is_needed()) else { return false };
+        let subscription = client.subscription();
+        let partitions: Vec<TopicPartition> = match client.rebalance_callback() {
             Some(RebalanceCallback::Assigned(partitions)) => partitions.to_vec(),
             Some(_) => Vec::new(),
             None if subscription.subscribed().is_auto_assigned() => return false,
@@ -123,11 +118,10 @@ impl Running {
             None => subscription.iter().map(|(partition, _)| partition).collect(),
         };
         if partitions.is_empty() {
-            self.client.rebalance_callback_done(now, out);
+            self.leave_listener(now, out);
             return true;
         }
-        let generation = self.client.group_metadata().map_or(-1, |group| group.generation);
-        self.listener.asking = Some(Asking { partitions, generation });
+        self.listener.asking = Some(Asking { partitions, generation: self.client.generation() });
         self.listener.ask(now, out);
         true
     }

@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
 mod handler;
+mod share;
 
 /// The program, its broker, and its sink if that is a node of its own.
 struct Lab {
@@ -84,6 +85,7 @@ fn setup(commit: CommitMode, settings: &[(&str, &str)]) -> ConsumerAppSetup {
         sink: Dedupe::None.into(),
         sink_node: None,
         on_failure: OnFailure::default(),
+        share: None,
         config: config(settings),
         start: None,
         brokers: [BROKER].into(),

@@ -12,31 +12,36 @@ mod agreement;
 mod decisions;
 mod effects;
 mod endings;
+mod groups;
 mod offsets;
 mod outputs;
 mod producers;
 mod survival;
 mod transactions;
 mod watch;
+mod world;
 
 use super::ledger::Ledger;
 use super::raft::{Quorum, RaftWatch};
 use crate::base::config::{Acks, IsolationLevel};
 use crate::base::{
-    BrokerId, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, SortedMap, Time, TopicId, TopicPartition, Vector,
+    BrokerId, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, SortedMap, Time, TopicId,
+    TopicPartition, Vector,
 };
 use crate::log::UnifiedLog;
 use crate::metadata::{CLUSTER_METADATA, MetadataImage};
 use crate::node::{Event, FaultMark};
-use crate::protocol::TransactionState;
-use crate::sim::{Recorded, World, WorldSetup};
+use crate::protocol::ApiKey;
+use crate::sim::{Recorded, WorldSetup};
 use decisions::Decision;
+use groups::GroupWatch;
 use outputs::Pipe;
 use producers::ProducerWatch;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use transactions::TransactionWatch;
 use watch::Watch;
+pub(super) use world::{client_of, group_shard};
 
 /// A property of Kafka's replication and transactions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -79,6 +84,14 @@ pub enum Invariant {
     OneOutput,
     /// Where a consumer's sink recognises repetitions without fail, each record has its effect once.
     EffectOnce,
+    /// No two members of a group may commit for the same partition.
+    OneOwner,
+    /// What a group commits was delivered to it.
+    CommitsDelivered,
+    /// Within a generation a member's commits do not go back.
+    CommitsAdvance,
+    /// A member reads on from the group's last commit, not from before it.
+    CommitsSurvive,
     /// The quorum of controllers elects one leader an epoch.
     OneLeaderAnEpoch,
     /// What the quorum has committed is in the log of every later leader.
@@ -97,6 +110,10 @@ pub enum Invariant {
     ClientsEnd,
     /// After all faults are healed, every consumer reads everything there is.
     ConsumersCatchUp,
+    /// After all faults are healed, every group is stable, with all members that live.
+    GroupsSettle,
+    /// After all faults are healed, groups commit all that they read.
+    LagEnds,
     /// After all faults are healed, no transaction stays open past its timeout.
     TransactionsEnd,
 }
@@ -123,6 +140,10 @@ impl Invariant {
             Invariant::CommitsDecided => "commits-decided",
             Invariant::OneOutput => "one-output",
             Invariant::EffectOnce => "effect-once",
+            Invariant::OneOwner => "one-owner",
+            Invariant::CommitsDelivered => "commits-delivered",
+            Invariant::CommitsAdvance => "commits-advance",
+            Invariant::CommitsSurvive => "commits-survive",
             Invariant::OneLeaderAnEpoch => "one-leader-an-epoch",
             Invariant::LeaderCompleteness => "leader-completeness",
             Invariant::LogMatching => "log-matching",
@@ -132,6 +153,8 @@ impl Invariant {
             Invariant::IsrReturns => "isr-returns",
             Invariant::ClientsEnd => "clients-end",
             Invariant::ConsumersCatchUp => "consumers-catch-up",
+            Invariant::GroupsSettle => "groups-settle",
+            Invariant::LagEnds => "lag-ends",
             Invariant::TransactionsEnd => "transactions-end",
         }
     }
@@ -170,9 +193,10 @@ pub struct Invariants {
     pipes: Rc<[Pipe]>,
     producers: ProducerWatch,
     transactions: Rc<TransactionWatch>,
+    groups: Rc<GroupWatch>,
 }
 
-/// What is remembered of producers and transactions adds nothing: it stands in the logs, too.
+/// What is remembered of producers, transactions and groups adds nothing: it stands in the logs, too.
 impl Hash for Invariants {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.watches, &self.violations, &self.acks_all, &self.raft).hash(state);
@@ -194,6 +218,10 @@ pub trait Cluster {
     /// What a coordinator has decided of this producer's transaction: to commit it or not. None if no coordinator that runs
     /// knows of a decision.
     fn decision(&self, producer_id: ProducerId, epoch: ProducerEpoch) -> Option<bool>;
+    /// Who may commit for which partitions of a group.
+    fn owners(&self, group: &str) -> Vec<(TopicPartition, NodeId)>;
+    /// The generation, or epoch, in which a member takes itself to be; −1 for none.
+    fn generation(&self, member: NodeId) -> Generation;
 }
 
 /// A replica of a running broker.
@@ -227,6 +255,7 @@ impl Invariants {
             pipes: outputs::pipes(setup).into(),
             producers: ProducerWatch::new(setup, read_committed),
             transactions: Rc::default(),
+            groups: Rc::new(GroupWatch::new(setup)),
         }
     }
 
@@ -290,6 +319,11 @@ impl Invariants {
                 }
                 Event::Delivered { partition, offset, .. } => self.check_delivered(cluster, it, *partition, *offset),
                 Event::Sent { .. } => self.note_sent(it.node),
+                Event::OffsetsCommitted { .. }
+                | Event::PositionSet { .. }
+                | Event::PartitionsAssigned { .. }
+                | Event::RequestFailed { api: ApiKey::OffsetCommit, .. }
+                | Event::GroupJoined { .. } => self.check_group(cluster, ledger, it),
                 Event::TransactionsInitialized { .. }
                 | Event::TransactionBegun { .. }
                 | Event::TransactionEnded { .. }
@@ -317,33 +351,5 @@ impl Invariants {
         if self.violations.len() < MOST {
             self.violations.push(Violation { invariant, at, partition: Some(partition), detail: detail.into() });
         }
-    }
-}
-
-impl Cluster for World {
-    fn image(&self) -> &MetadataImage {
-        World::image(self).expect("invariant: a world has a controller")
-    }
-
-    fn replica(&self, broker: BrokerId, partition: TopicPartition) -> Option<Replica<'_>> {
-        let partition = self.broker(broker)?.partition(partition)?;
-        let log = partition.log();
-        Some(Replica { log, high_watermark: log.high_watermark(), leader_epoch: partition.leader_epoch() })
-    }
-
-    fn broker_epoch(&self, broker: BrokerId) -> Option<i64> {
-        self.broker(broker).filter(|broker| broker.is_running()).map(|broker| broker.broker_epoch())
-    }
-
-    fn decision(&self, producer_id: ProducerId, epoch: ProducerEpoch) -> Option<bool> {
-        let coordinators = self.brokers().filter_map(|(_, broker)| broker.transaction_coordinator());
-        let transactions = coordinators.flat_map(|coordinator| coordinator.transactions());
-        let of = transactions.map(|(_, metadata)| metadata);
-        let mut of = of.filter(|it| (it.producer_id, it.producer_epoch) == (producer_id, epoch));
-        of.find_map(|it| match it.state {
-            TransactionState::PrepareCommit | TransactionState::CompleteCommit => Some(true),
-            TransactionState::PrepareAbort | TransactionState::CompleteAbort => Some(false),
-            _ => None,
-        })
     }
 }

@@ -5,7 +5,7 @@ use super::super::invariants::{Cluster, Invariant, Invariants, Replica};
 use super::made::{Book, SHOP, TP, batch, consumer, producer, setup};
 use crate::app::CommitMode;
 use crate::base::config::{BrokerConfig, Properties, TopicConfig};
-use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Time};
+use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Time, TopicPartition};
 use crate::log::{LogConfig, UnifiedLog};
 use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord, PartitionRegistration, RegisterBrokerRecord};
 use crate::node::Event;
@@ -27,6 +27,10 @@ pub(super) struct Fake {
     pub last_stable_offset: Option<Offset>,
     /// What a coordinator has found in its log.
     pub decision: Option<bool>,
+    /// Who may commit for which partitions.
+    pub owners: Vec<(TopicPartition, NodeId)>,
+    /// Of every member.
+    pub generation: i32,
 }
 
 impl Cluster for Fake {
@@ -34,7 +38,7 @@ impl Cluster for Fake {
         &self.image
     }
 
-    fn replica(&self, broker: BrokerId, _: crate::base::TopicPartition) -> Option<Replica<'_>> {
+    fn replica(&self, broker: BrokerId, _: TopicPartition) -> Option<Replica<'_>> {
         let index = usize::try_from(broker.0).ok()?;
         (*self.broker_epochs.get(index)?)?;
         let log = &self.logs[index];
@@ -52,6 +56,14 @@ impl Cluster for Fake {
 
     fn decision(&self, _: ProducerId, _: ProducerEpoch) -> Option<bool> {
         self.decision
+    }
+
+    fn owners(&self, _: &str) -> Vec<(TopicPartition, NodeId)> {
+        self.owners.clone()
+    }
+
+    fn generation(&self, _: NodeId) -> i32 {
+        self.generation
     }
 }
 
@@ -78,10 +90,12 @@ impl Fake {
             broker_epochs: vec![Some(10), Some(11), Some(12)],
             leader_epoch: 0,
             invariants: Invariants::new(&setup(vec![producer(&[], 10)], vec![reader])),
-            book: Book::new(false),
+            book: Book::new(true),
             high_watermark: None,
             last_stable_offset: None,
             decision: None,
+            owners: Vec::new(),
+            generation: 1,
         };
         for broker in 0..3 {
             fake.write(&MetadataRecord::RegisterBroker(RegisterBrokerRecord {

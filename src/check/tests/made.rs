@@ -64,6 +64,7 @@ pub fn consumer(pairs: &[(&str, &str)], commit: CommitMode) -> ConsumerAppSetup 
         sink: Dedupe::None.into(),
         sink_node: None,
         on_failure: OnFailure::default(),
+        share: None,
         config: ConsumerConfig::parse(&properties(pairs)).expect("good settings"),
         start: None,
         brokers: Rc::new([]),

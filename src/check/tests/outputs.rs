@@ -39,6 +39,14 @@ impl Cluster for Logs {
     fn decision(&self, _: ProducerId, _: ProducerEpoch) -> Option<bool> {
         None
     }
+
+    fn owners(&self, _: &str) -> Vec<(TopicPartition, NodeId)> {
+        Vec::new()
+    }
+
+    fn generation(&self, _: NodeId) -> i32 {
+        -1
+    }
 }
 
 impl Quorum for Logs {

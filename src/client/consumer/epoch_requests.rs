@@ -144,7 +144,8 @@ impl Coordinator {
         }
     }
 
-    /// Says all when it joins, and later what has changed (`HeartbeatState.buildRequestData`).
+    /// Says all when it joins, and later what has changed since the last heartbeat that was answered: one that says all again
+    /// is told its assignment again (`HeartbeatState.buildRequestData`).
     fn heartbeat(
         &mut self,
         config: &ConsumerConfig,
@@ -162,6 +163,8 @@ impl Coordinator {
         let assignor =
             config.group_remote_assignor.clone().filter(|it| all || member.sent.assignor.as_ref() != Some(it));
         let local = (all || member.sent.local != Some(member.local.0)).then(|| member.local.1.to_vec());
+        let timeout = Some(config.max_poll_interval_ms).filter(|_| all || !member.sent.rebalance_timeout);
+        member.sent.rebalance_timeout = true;
         member.sent.topics = topics.clone().or(member.sent.topics.take());
         member.sent.assignor = assignor.clone().or(member.sent.assignor.take());
         member.sent.local = Some(member.local.0);
@@ -171,7 +174,7 @@ impl Coordinator {
             member_epoch: member.epoch,
             instance_id: config.group_instance_id.clone(),
             rack_id: config.client_rack.clone().filter(|_| all),
-            rebalance_timeout: all.then_some(config.max_poll_interval_ms),
+            rebalance_timeout: timeout,
             subscribed_topics: topics.map(|topics| topics.iter().cloned().collect()),
             subscribed_regex: None,
             server_assignor: assignor,

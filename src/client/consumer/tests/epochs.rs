@@ -158,6 +158,25 @@ fn errors_that_are_tried_again() {
     }
 }
 
+/// The answer may have carried an assignment: only to one that says all it is said again, and a member that never hears of it
+/// is thrown out after `max.poll.interval.ms`.
+#[test]
+fn after_an_unanswered_heartbeat_all_is_said_again() {
+    for error in [ErrorCode::CoordinatorLoadInProgress, ErrorCode::NotCoordinator, ErrorCode::CoordinatorNotAvailable] {
+        let mut lab = subscriber(&[], &[]);
+        lab.settle();
+        let before = lab.heartbeats().len();
+        lab.broker.errors.insert(ApiKey::ConsumerGroupHeartbeat, [error].into());
+        (0..1_000).for_each(|_| {
+            lab.run_ms(10);
+            assert!(!matches!(lab.poll(), Polled::Failed(_)));
+        });
+        let again = lab.heartbeats()[before + 1];
+        assert_eq!((again.member_epoch, again.topic_partitions.as_deref()), (1, Some(&[tp(0)][..])), "{error:?}");
+        assert!(again.rebalance_timeout.is_some() && again.subscribed_topics.is_some(), "{error:?}");
+    }
+}
+
 #[test]
 fn who_polls_too_late_leaves_and_comes_back() {
     let mut lab = subscriber(&[("max.poll.interval.ms", "10000"), MANUAL], &[]);

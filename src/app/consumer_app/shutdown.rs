@@ -1,0 +1,33 @@
+//! SIGTERM: the shutdown hook that people write for a consumer. It wakes `poll()` up; the loop ends when the batch at hand is
+//! processed and committed, `close()` gives up the partitions and leaves the group (a static member stays in it), and the
+//! process exits. What a worker still has in its queue is lost: nobody waits for it.
+
+use super::{ConsumerApp, Doing};
+use crate::base::Time;
+use crate::node::Outbox;
+
+impl ConsumerApp {
+    /// Ends the loop, at once if it is inside `poll()`.
+    pub(super) fn stop(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return out.exit() };
+        running.stopping = true;
+        match running.doing {
+            Doing::Polling | Doing::Failed(_) => self.close(now, out),
+            _ => {}
+        }
+    }
+
+    /// The loop is over.
+    pub(super) fn close(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        running.doing = Doing::Closing;
+        running.client.close(now, out);
+        self.exit_if_closed(out);
+    }
+
+    pub(super) fn exit_if_closed(&mut self, out: &mut Outbox<'_>) {
+        if self.running.as_ref().is_some_and(|running| running.client.is_closed()) {
+            out.exit();
+        }
+    }
+}
