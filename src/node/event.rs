@@ -53,8 +53,8 @@ pub enum Event {
     Delivered { record: RecordId, partition: TopicPartition, offset: Offset },
     /// The application's handler began.
     Processing { record: RecordId, partition: TopicPartition, offset: Offset },
-    /// The effect happened in the sink.
-    Processed { record: RecordId, partition: TopicPartition, offset: Offset },
+    /// The effect happened in the sink, as that application had asked: the same node, unless the sink is one of its own.
+    Processed { record: RecordId, partition: TopicPartition, offset: Offset, by: NodeId },
     /// The coordinator confirmed a commit.
     OffsetsCommitted { partition: TopicPartition, offset: Offset },
     /// Where reading starts, and why.
@@ -199,6 +199,10 @@ pub enum Event {
     /// The leader has read from the share coordinator what a share group has done with a partition: it begins there, and
     /// nothing is locked.
     SharePartitionLoaded { group: Rc<str>, partition: TopicPartition, start_offset: Offset },
+
+    // ---- sinks ----
+    /// It recognised a repetition (or an older version) in what that application asked for: no effect.
+    SinkRefused { record: RecordId, partition: TopicPartition, offset: Offset, by: NodeId },
 }
 
 /// Why a group's coordinator removes a member.

@@ -69,6 +69,7 @@ fn partition_of(event: &Event) -> Option<TopicPartition> {
         | Event::Delivered { partition, .. }
         | Event::Processing { partition, .. }
         | Event::Processed { partition, .. }
+        | Event::SinkRefused { partition, .. }
         | Event::HandlerFailed { partition, .. }
         | Event::Acknowledged { partition, .. }
         | Event::RecordsAcquired { partition, .. }
@@ -107,6 +108,7 @@ fn records_of(event: &Event) -> Vec<u32> {
         | Event::Delivered { record, .. }
         | Event::Processing { record, .. }
         | Event::Processed { record, .. }
+        | Event::SinkRefused { record, .. }
         | Event::HandlerFailed { record, .. }
         | Event::Acknowledged { record, .. } => vec![record.0],
         Event::BatchSent { records, .. } | Event::Retry { records, .. } => records.iter().map(|it| it.0).collect(),

@@ -177,6 +177,8 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::EndingTransaction { committed: true } => "committing the transaction".to_owned(),
         Activity::EndingTransaction { committed: false } => "aborting the transaction".to_owned(),
         Activity::Failed { error } => format!("stopped: {error}"),
+        Activity::WaitingForSink => "waiting for its sink".to_owned(),
+        Activity::Replying => "replying".to_owned(),
         Activity::Fenced => "fenced".to_owned(),
         Activity::Starting => "starting".to_owned(),
         Activity::Serving { leads, follows } => format!("leads {leads}, follows {follows}"),
@@ -287,6 +289,7 @@ pub fn event(line: &Line) -> Sentence {
             (format!("a lock of {group} ended, {tp}: {}", deliveries(batches)), Tone::Odd)
         }
         Event::Processed { offset, .. } => (format!("processed {rec} (offset {offset})"), Tone::Plain),
+        Event::SinkRefused { offset, .. } => (format!("refused {rec}: a repetition (offset {offset})"), Tone::Odd),
         Event::OffsetsCommitted { offset, .. } => (format!("committed offset {offset} of {tp}"), Tone::Plain),
         Event::PositionSet { offset, from_commit: true, .. } => {
             (format!("reads {tp} from offset {offset}, its last commit"), Tone::Plain)

@@ -166,6 +166,8 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::EndingTransaction { committed: true } => "트랜잭션 커밋 중".to_owned(),
         Activity::EndingTransaction { committed: false } => "트랜잭션 중단 중".to_owned(),
         Activity::Failed { error } => format!("종료됨: {error}"),
+        Activity::WaitingForSink => "싱크의 응답을 기다리는 중".to_owned(),
+        Activity::Replying => "응답하는 중".to_owned(),
         Activity::Fenced => "fenced".to_owned(),
         Activity::Starting => "시작하는 중".to_owned(),
         Activity::Serving { leads, follows } => format!("리더 {leads}, 팔로워 {follows}"),
@@ -273,6 +275,7 @@ pub fn event(line: &Line) -> Sentence {
             (format!("{group}의 잠금 만료, {tp}: {}", deliveries(batches)), Tone::Odd)
         }
         Event::Processed { offset, .. } => (format!("{rec} 처리 완료(오프셋 {offset})"), Tone::Plain),
+        Event::SinkRefused { offset, .. } => (format!("{rec} 거부: 이미 처리됨(오프셋 {offset})"), Tone::Odd),
         Event::OffsetsCommitted { offset, .. } => (format!("{tp} 오프셋 {offset} 커밋"), Tone::Plain),
         Event::PositionSet { offset, from_commit: true, .. } => {
             (format!("{tp}: 마지막 커밋인 오프셋 {offset}부터 읽음"), Tone::Plain)
