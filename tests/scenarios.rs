@@ -9,6 +9,8 @@ use std::rc::Rc;
 
 #[path = "scenarios/idempotence.rs"]
 mod idempotence;
+#[path = "scenarios/share.rs"]
+mod share;
 #[path = "scenarios/transactions.rs"]
 mod transactions;
 
