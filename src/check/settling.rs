@@ -14,8 +14,7 @@ use crate::app::{CommitMode, ConsumerActivity};
 use crate::base::{NodeId, TopicPartition};
 use crate::client::consumer::Consumer;
 use crate::coordinator::group::GroupShard;
-use crate::coordinator::group::classic::ClassicGroupState;
-use crate::coordinator::group::consumer::ConsumerGroupState;
+use crate::protocol::GroupState;
 use crate::sim::{AnyNode, World};
 use std::rc::Rc;
 
@@ -99,13 +98,9 @@ fn groups(world: &World) -> Vec<Members<'_>> {
 
 /// What its coordinator says, if that is not that it is stable.
 fn unsettled(shard: &GroupShard, group: &Rc<str>) -> Option<String> {
-    if let Some(found) = shard.consumers.group(group) {
-        let state = found.state();
-        return (state != ConsumerGroupState::Stable).then(|| format!("{group} is {}", state.name()));
-    }
-    let state = shard.groups.group(group).map(|found| found.state());
-    let name = state.map_or("unknown", ClassicGroupState::name);
-    (state != Some(ClassicGroupState::Stable)).then(|| format!("{group} is {name}"))
+    let state = shard.outline(group).map(|(state, ..)| state);
+    let name = state.map_or("unknown", GroupState::name);
+    (state != Some(GroupState::Stable)).then(|| format!("{group} is {name}"))
 }
 
 /// Partitions in which records stand that the group has not committed.

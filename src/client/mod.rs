@@ -9,5 +9,6 @@ pub mod metadata;
 pub mod network_client;
 pub mod payload;
 pub mod producer;
+pub mod share_consumer;
 
 pub use producer::Producer;

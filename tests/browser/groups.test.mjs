@@ -58,7 +58,7 @@ test("the lane tells who owned what, and for how long nobody did", async () => {
 test("a member's card names it, and leads to its group", async () => {
   await ran();
   await page.scrub(3.2);
-  await page.browser.waitForText(node("mailer-2"), /[0-9a-zA-Z_-]{8} · gen 2/);
+  await page.browser.waitForText(node("mailer-2"), /[0-9a-zA-Z_-]{4} · gen 2/);
   await page.strike(`${node("mailer-2")} .head`, "inspect");
   await page.browser.waitForText(".group h3", "mail");
   await page.browser.waitForText(".inspector", "member state");

@@ -29,6 +29,8 @@ pub struct Kafka {
     folder: PathBuf,
     logs: PathBuf,
     servers: Vec<Server>,
+    /// Of brokers, beside those that all recordings have.
+    settings: Vec<(String, String)>,
 }
 
 impl Kafka {
@@ -40,7 +42,7 @@ impl Kafka {
         let server = |id| Server { id, port: free_port(), process: None };
         let servers = [CONTROLLER].into_iter().chain(0..BROKERS).map(server).collect();
         let (jars, java) = (jars.to_path_buf(), java.to_string());
-        let mut kafka = Kafka { jars, java, folder, logs: logs.to_path_buf(), servers };
+        let mut kafka = Kafka { jars, java, folder, logs: logs.to_path_buf(), servers, settings: Vec::new() };
         for id in kafka.ids() {
             kafka.format(id);
         }
@@ -118,15 +120,41 @@ impl Kafka {
         if id != CONTROLLER {
             writeln!(text, "broker.rack={}", rack(id)).expect("a string takes all");
         }
-        for (key, value) in SETTINGS {
+        let settings = self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        for (key, value) in SETTINGS.iter().copied().chain(settings) {
             writeln!(text, "{key}={value}").expect("a string takes all");
         }
         text
     }
 
-    fn format(&self, id: i32) {
+    fn write_properties(&self, id: i32) -> PathBuf {
         let file = self.folder.join(format!("server-{id}.properties"));
         fs::write(&file, self.properties(id)).expect("a writable temporary folder");
+        file
+    }
+
+    /// Starts all brokers anew, with these settings.
+    pub fn reboot(&mut self, settings: &[(String, String)]) {
+        self.settings = settings.to_vec();
+        for id in 0..BROKERS {
+            self.kill(id);
+            self.write_properties(id);
+        }
+        for id in 0..BROKERS {
+            self.launch(id);
+        }
+        for id in 0..BROKERS {
+            self.await_port(id);
+        }
+    }
+
+    /// The settings that the brokers were last started with.
+    pub fn booted(&self) -> &[(String, String)] {
+        &self.settings
+    }
+
+    fn format(&self, id: i32) {
+        let file = self.write_properties(id);
         let args = ["format", "-t", CLUSTER_ID, "-c", &file.display().to_string()].map(str::to_string);
         let said = self.tool("kafka.tools.StorageTool", &args);
         assert!(said.contains("Formatting"), "formatting {id}: {said}");

@@ -34,14 +34,19 @@ struct Play {
 pub fn play(sequence: &Sequence) -> Vec<Answer> {
     let levels: Vec<_> = sequence.features.iter().map(|(name, level)| (name.as_str(), level.to_string())).collect();
     let levels = levels.iter().map(|(name, level)| (*name, level.as_str()));
-    let own = sequence.settings.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let own = sequence.settings.iter().chain(&sequence.boot).map(|(key, value)| (key.as_str(), value.as_str()));
     let settings: Vec<(&str, &str)> = SETTINGS.iter().copied().chain(levels).chain(own).collect();
     let mut cluster = Cluster::start_in_racks(BROKERS, &settings, |id| Some(rack(id.0).into()));
-    let names = Names::new(sequence.topics.iter().map(|topic| (topic.name.clone(), create(&mut cluster, topic))));
+    let first = sequence.topics.iter().filter(|topic| !topic.later);
+    let names = Names::new(first.map(|topic| (topic.name.clone(), create(&mut cluster, topic))));
     let words = Words::new(cluster.now.wall_clock_ms());
     let running = (0..BROKERS).collect();
     let mut play = Play { cluster, words, names, running, parked: BTreeMap::new(), lanes: 0 };
     let answers = sequence.steps.iter().filter_map(|step| {
+        if let Step::Add(name) = step {
+            let id = create(&mut play.cluster, sequence.topic(name));
+            play.names.learn(name, id);
+        }
         let mut answer = play.step(step)?;
         golden::in_order(&mut answer);
         Some(Answer { step: step.label(), response: answer })
@@ -104,6 +109,7 @@ impl Play {
             }
             Step::Until(until) => self.until(until),
             Step::Sleep(ms) => self.cluster.run_for(*ms),
+            Step::Add(_) => {}
         }
         None
     }

@@ -59,6 +59,7 @@ impl Recorder {
         let mut recorded = Vec::new();
         for sequence in sequences {
             println!("  {family}/{}", sequence.name);
+            self.boot(&sequence.boot);
             self.finalize(&sequence.features);
             self.configure(&sequence.settings, true);
             recorded.push((sequence.name.clone(), self.sequence(family, sequence)));
@@ -66,6 +67,7 @@ impl Recorder {
             self.configure(&sequence.settings, false);
         }
         self.finalize(&[]);
+        self.boot(&[]);
         golden::write(&folder.join(format!("{family}.json")), &recorded);
     }
 
@@ -79,11 +81,16 @@ impl Recorder {
             parked: BTreeMap::new(),
         };
         for topic in &sequence.topics {
-            run.create(family, &sequence.name, topic);
+            run.topics.push((topic.name.clone(), format!("{}{}", run.prefix, topic.name), [0; 16]));
+            if !topic.later {
+                run.create(topic);
+            }
         }
         let mut answers = Vec::new();
         for step in &sequence.steps {
-            if let Some(mut response) = run.step(step) {
+            if let Step::Add(name) = step {
+                run.create(sequence.topic(name));
+            } else if let Some(mut response) = run.step(step) {
                 golden::in_order(&mut response);
                 answers.push(Answer { step: step.label(), response });
             }
@@ -114,6 +121,14 @@ impl Recorder {
                 assert!(started.elapsed() < PATIENCE, "broker {broker} does not see all others");
                 std::thread::sleep(POLL);
             }
+        }
+    }
+
+    /// Brokers have these settings, and no others; most sequences need none.
+    fn boot(&mut self, settings: &[(String, String)]) {
+        if self.kafka.booted() != settings {
+            self.kafka.reboot(settings);
+            self.await_brokers();
         }
     }
 
@@ -179,8 +194,8 @@ impl Recorder {
 }
 
 impl Run<'_> {
-    fn create(&mut self, family: &str, sequence: &str, topic: &Topic) {
-        let real = format!("{family}.{sequence}.{}", topic.name);
+    fn create(&mut self, topic: &Topic) {
+        let real = format!("{}{}", self.prefix, topic.name);
         let assignments = topic.replicas.iter().enumerate();
         let assignments: Vec<Value> =
             assignments.map(|(at, replicas)| json!({ "partitionIndex": at, "brokerIds": replicas })).collect();
@@ -190,14 +205,14 @@ impl Run<'_> {
             "assignments": assignments, "configs": configs }], "timeoutMs": 30000 });
         let call = Call { api: "CreateTopics", version: 5, body: &body, prefix: "" };
         let created = self.recorder.ask(0, call).expect("a response");
-        assert_eq!(created["topics"][0]["errorCode"], "NONE", "{sequence}: {created}");
-        self.topics.push((topic.name.clone(), real.clone(), [0; 16]));
+        assert_eq!(created["topics"][0]["errorCode"], "NONE", "{created}");
         for (at, replicas) in topic.replicas.iter().enumerate() {
             let until = Until { partition: at as i32, leader: Some(replicas[0]), isr: Some(replicas.clone()) };
             self.until_of(&real, &until);
         }
         let id = self.recorder.kafka.topic_id(topic.replicas[0][0], &real);
-        self.topics.last_mut().expect("it was just added").2 = id;
+        let named = self.topics.iter_mut().find(|(_, name, _)| *name == real);
+        named.expect("a topic of the sequence").2 = id;
     }
 
     fn step(&mut self, step: &Step) -> Option<Value> {
@@ -244,6 +259,7 @@ impl Run<'_> {
                 std::thread::sleep(Duration::from_millis(*ms));
                 None
             }
+            Step::Add(_) => unreachable!("the sequence knows the topic"),
         }
     }
 
@@ -277,7 +293,8 @@ impl Run<'_> {
 
     /// Who coordinates a group or a transactional id; the first time its topic is created.
     fn coordinator(&mut self, kind: i8, key: &str) -> i32 {
-        let body = json!({ "keyType": kind, "coordinatorKeys": [format!("{}{key}", self.prefix)] });
+        let key = if kind == 2 { self.share_key(key) } else { format!("{}{key}", self.prefix) };
+        let body = json!({ "keyType": kind, "coordinatorKeys": [key] });
         let call = Call { api: "FindCoordinator", version: 4, body: &body, prefix: "" };
         let running = (0..BROKERS).find(|id| self.recorder.kafka.is_running(*id)).expect("a broker that runs");
         let started = Instant::now();
@@ -289,6 +306,14 @@ impl Run<'_> {
             assert!(started.elapsed() < PATIENCE, "nobody coordinates {key}: {answer}");
             std::thread::sleep(POLL);
         }
+    }
+
+    /// `group:topic id:partition`, of `g:t:0`.
+    fn share_key(&self, key: &str) -> String {
+        use base64::Engine as _;
+        let parts: Vec<&str> = key.split(':').collect();
+        let topic = self.topics.iter().find(|(name, ..)| *name == parts[1]).expect("a topic of the sequence");
+        format!("{}{}:{}:{}", self.prefix, parts[0], base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(topic.2), parts[2])
     }
 
     fn send(&mut self, connection: &mut Connection, send: &Send) {

@@ -7,12 +7,13 @@
 //! "topics": { "t": { "replicas": [[0, 1, 2]], "config": { "min.insync.replicas": "2" } } }
 //! ```
 //!
-//! `replicas` has one list for each partition. `features`, such as `{"transaction.version": 1}`, are finalised at that level before;
-//! `settings` are those of all brokers that differ from `settings.rs`, and can be changed while they run. The steps:
+//! `replicas` has one list for each partition; a topic with `"later": true` is created by the step `{"add": "t"}`. `features`, such as
+//! `{"transaction.version": 1}`, are finalised at that level before; `settings` are those of all brokers that differ from `settings.rs`,
+//! and can be changed while they run; for those in `boot` they are restarted. The steps:
 //!
 //! * `{"send": "Fetch", "version": 17, "to": 0, "body": {…}}`: a request, with Kafka's own names (in Kafka's message
 //!   definitions: `maxWaitMs`); what is left out has its default. `to` is a broker, `"leader"` (of the first topic's partition
-//!   0), `"controller"`, or a coordinator: `{"group": "g"}`, `{"transaction": "x"}`. The response is recorded. `shorthand.rs` has shorter forms.
+//!   0), `"controller"`, or a coordinator: `{"group": "g"}`, `{"transaction": "x"}`, `{"share": "g:t:0"}`. The response is recorded. `shorthand.rs` has shorter forms.
 //!   * `"as": "a"`: it is sent on a connection of its own, and nobody waits.
 //!   * `"silent": true`: there will be no response (acks=0); recorded is whether the connection stays open.
 //!   * `"repeat": 100`: sent so often, one after the other; the last response is recorded.
@@ -22,11 +23,11 @@
 //! * `{"kill": 0}`, `{"stop": 0}`, `{"start": 0}`: a broker's process (SIGKILL, SIGTERM). Recorded is nothing. `{"kill": {"transaction":
 //!   "x"}}`: who coordinates that; `{"start": "all"}`: those that do not run.
 //! * `{"until": {"leader": 1, "isr": [1, 2], "partition": 0}}`: waits until every running broker says so of the first topic.
-//! * `{"sleep": 1000}`: milliseconds.
+//! * `{"sleep": 1000}`: milliseconds. `{"add": "u"}`: creates a topic.
 //!
 //! Numbers may be written as text: `"T"`, `"T+5"` are milliseconds of the sequence's own time, a day before it began, and
 //! `"now"`, `"now+7200000"` of the present. Session ids, producer ids and member ids are named as they appear: `"S1"`, `"P1"`,
-//! `"M1"`. `"E0"` is the epoch of broker 0, `"E0-1"` an older one. Topic ids are written as the topic's name. Groups and transactional ids are a sequence's own, like its topics. Batches are described in `batch.rs`.
+//! `"M1"`; `"U1"` is a UUID that a member made up. `"E0"` is the epoch of broker 0, `"E0-1"` an older one. Topic ids are written as the topic's name. Groups and transactional ids are a sequence's own, like its topics. Batches are described in `batch.rs`.
 
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -39,15 +40,19 @@ pub struct Sequence {
     /// By name; other features are at their newest level.
     pub features: Vec<(String, i16)>,
     pub settings: Vec<(String, String)>,
+    /// Settings that brokers have to be restarted for.
+    pub boot: Vec<(String, String)>,
     pub steps: Vec<Step>,
 }
 
-/// A topic that the sequence begins with.
+/// A topic of the sequence.
 #[derive(Clone, Debug)]
 pub struct Topic {
     pub name: String,
     pub replicas: Vec<Vec<i32>>,
     pub config: Vec<(String, String)>,
+    /// It is not there from the beginning.
+    pub later: bool,
 }
 
 /// Which broker.
@@ -56,7 +61,7 @@ pub enum To {
     Broker(i32),
     Leader,
     Controller,
-    /// Who coordinates this group (key type 0) or transactional id (1).
+    /// Who coordinates this group (key type 0) or transactional id (1), or keeps the state of a share group's partition (2: `g:t:0`).
     Coordinator(i8, String),
 }
 
@@ -95,6 +100,8 @@ pub enum Step {
     StartAll,
     Until(Until),
     Sleep(u64),
+    /// Creates a topic.
+    Add(String),
 }
 
 impl Step {
@@ -121,7 +128,15 @@ impl Step {
             Step::Start(id) => format!("start broker {id}"),
             Step::Until(until) => format!("until partition {} is {:?}", until.partition, until),
             Step::Sleep(ms) => format!("sleep {ms} ms"),
+            Step::Add(topic) => format!("create {topic}"),
         }
+    }
+}
+
+impl Sequence {
+    /// One of its topics.
+    pub fn topic(&self, name: &str) -> &Topic {
+        self.topics.iter().find(|topic| topic.name == name).unwrap_or_else(|| panic!("{}: what is {name}?", self.name))
     }
 }
 
@@ -148,13 +163,14 @@ fn family(path: &Path) -> Vec<Sequence> {
 }
 
 fn sequence(name: &str, json: &Value) -> Sequence {
-    only(name, json, &["about", "topics", "features", "settings", "steps"]);
+    only(name, json, &["about", "topics", "features", "settings", "boot", "steps"]);
     let topics = json["topics"].as_object().into_iter().flatten().map(|(name, it)| {
-        only(name, it, &["replicas", "config"]);
+        only(name, it, &["replicas", "config", "later"]);
         Topic {
             name: name.clone(),
             replicas: serde_json::from_value(it["replicas"].clone()).expect("replicas: a list of lists"),
             config: texts(&it["config"]),
+            later: it["later"] == true,
         }
     });
     let steps = json["steps"].as_array().unwrap_or_else(|| panic!("{name}: no steps"));
@@ -163,6 +179,7 @@ fn sequence(name: &str, json: &Value) -> Sequence {
         topics: topics.collect(),
         features: json["features"].as_object().into_iter().flatten().map(feature).collect(),
         settings: texts(&json["settings"]),
+        boot: texts(&json["boot"]),
         steps: steps.iter().map(|json| step(name, json)).collect(),
     }
 }
@@ -179,7 +196,8 @@ fn feature((name, level): (&String, &Value)) -> (String, i16) {
 /// A coordinator, if one is meant.
 fn coordinator(json: &Value) -> Option<(i8, String)> {
     let key = |kind: &str| json[kind].as_str().map(str::to_string);
-    key("group").map(|group| (0, group)).or_else(|| key("transaction").map(|id| (1, id)))
+    let kinds = [(0, "group"), (1, "transaction"), (2, "share")];
+    kinds.iter().find_map(|(kind, word)| Some((*kind, key(word)?)))
 }
 
 fn step(of: &str, json: &Value) -> Step {
@@ -211,6 +229,9 @@ fn step(of: &str, json: &Value) -> Step {
     }
     if let Some(name) = text("quiet") {
         return Step::Quiet(name, ms("ms"));
+    }
+    if let Some(topic) = text("add") {
+        return Step::Add(topic);
     }
     if let Some(until) = json.get("until") {
         only(of, until, &["partition", "leader", "isr"]);

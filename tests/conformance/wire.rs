@@ -150,6 +150,7 @@ impl<'a> Translation<'a> {
                 let topic = self.topics.iter().find(|(name, ..)| name == text);
                 topic.map_or(text, |(_, real, _)| real).to_string()
             }
+            _ if field.name == "subscribedTopicRegex" && !text.is_empty() => format!("{}{text}", self.prefix),
             "groupId" | "transactionalId" if !text.is_empty() => format!("{}{text}", self.prefix),
             _ => self.words.text(text).to_string(),
         }
@@ -157,9 +158,9 @@ impl<'a> Translation<'a> {
 
     fn topic_id(&self, name: &str) -> [u8; 16] {
         match self.topics.iter().find(|(topic, ..)| topic == name) {
-            Some((_, _, id)) => *id,
+            Some((_, _, id)) if *id != [0; 16] => *id,
             None if name.is_empty() => [0; 16],
-            None => UNKNOWN_TOPIC,
+            _ => UNKNOWN_TOPIC,
         }
     }
 
@@ -222,7 +223,7 @@ impl<'a> Translation<'a> {
             Type::Float64 => Value::from(f64::from_be_bytes(array(input))),
             Type::Uuid => {
                 let id: [u8; 16] = array(input);
-                let topic = self.topics.iter().find(|(_, _, known)| *known == id);
+                let topic = self.topics.iter().find(|(_, _, known)| *known == id && id != [0; 16]);
                 let unknown = if id == [0; 16] { "" } else { "unknown" };
                 Value::from(topic.map_or(unknown, |(name, ..)| name.as_str()))
             }

@@ -5,6 +5,7 @@ use super::definition::{BOOL, ConfigKey, ConfigKind, INT, INT_MS, Importance, LO
 use super::reader::{Reader, settings};
 use super::{
     Assignor, AutoOffsetReset, ConfigException, ConfigNote, GroupProtocol, IsolationLevel, NoteKind, Properties,
+    ShareAcknowledgementMode, ShareAcquireMode,
 };
 use crate::base::Duration;
 use std::rc::Rc;
@@ -77,6 +78,12 @@ settings! {
             "The longest a connection may take to be established.";
         connections_max_idle_ms: Option<Duration> = "540000", LONG_MS, AtLeast(-1), Medium,
             "After how long an unused connection is closed. -1 never.";
+        share_acknowledgement_mode: ShareAcknowledgementMode = "implicit",
+            ConfigKind::Choice(ShareAcknowledgementMode::NAMES), Any, Medium,
+            "Whether the next poll() accepts all records, or the program acknowledges each. Share groups only.";
+        share_acquire_mode: ShareAcquireMode = "batch_optimized",
+            ConfigKind::Choice(ShareAcquireMode::NAMES), AnyCase, Medium,
+            "Whether max.poll.records is kept exactly, or only to the end of a batch. Share groups only.";
     }
 }
 
@@ -103,6 +110,19 @@ pub(super) const IGNORED: &[&str] = &[
 
 const CLASSIC_ONLY: [&str; 3] = ["partition.assignment.strategy", "heartbeat.interval.ms", "session.timeout.ms"];
 const CONSUMER_ONLY: [&str; 1] = ["group.remote.assignor"];
+const SHARE_ONLY: [&str; 2] = ["share.acknowledgement.mode", "share.acquire.mode"];
+/// What a share consumer refuses (`ShareConsumerConfig`).
+const NOT_FOR_SHARE: [&str; 9] = [
+    "auto.offset.reset",
+    "enable.auto.commit",
+    "group.instance.id",
+    "isolation.level",
+    "partition.assignment.strategy",
+    "session.timeout.ms",
+    "heartbeat.interval.ms",
+    "group.protocol",
+    "group.remote.assignor",
+];
 
 /// Every setting of a consumer, the important ones first.
 pub fn consumer_keys() -> &'static [ConfigKey] {
@@ -117,21 +137,40 @@ impl ConsumerConfig {
         reader.finish(config)
     }
 
+    /// Reads the settings of a consumer in a share group (`KafkaShareConsumer`).
+    pub fn parse_share(properties: &Properties) -> Result<Self, Vec<ConfigException>> {
+        let (mut config, mut reader) = Self::read_all(properties);
+        config.enable_auto_commit = false;
+        let found: Vec<&str> = NOT_FOR_SHARE.iter().copied().filter(|key| reader.is_set(key)).collect();
+        if let Some(first) = found.first() {
+            reader.require(false, first, reader.text(first), || {
+                format!("{} cannot be set when using a share group.", found.join(", "))
+            });
+        }
+        config.check_identity(&mut reader);
+        reader.finish(config)
+    }
+
     /// What these settings do without saying so.
     pub fn notes(properties: &Properties) -> Vec<ConfigNote> {
         Self::build(properties).1.notes
     }
 
     fn build(properties: &Properties) -> (Self, Reader<'_>) {
+        let (mut config, mut reader) = Self::read_all(properties);
+        config.fix_auto_commit(&mut reader);
+        config.check_identity(&mut reader);
+        config.check_protocol(&mut reader);
+        (config, reader)
+    }
+
+    fn read_all(properties: &Properties) -> (Self, Reader<'_>) {
         let mut reader = Reader::new(properties, KEYS, IGNORED);
         let mut config = Self::read(&mut reader, None);
         config.reconnect_backoff_max_ms = reader.fix_backoffs(
             [config.retry_backoff_ms, config.retry_backoff_max_ms],
             [config.reconnect_backoff_ms, config.reconnect_backoff_max_ms],
         );
-        config.fix_auto_commit(&mut reader);
-        config.check_identity(&mut reader);
-        config.check_protocol(&mut reader);
         config.client_id = config.client_id.filter(|id| !id.is_empty());
         config.client_rack = config.client_rack.filter(|rack| !rack.is_empty());
         (config, reader)
@@ -170,7 +209,8 @@ impl ConsumerConfig {
             GroupProtocol::Classic => &CONSUMER_ONLY,
             GroupProtocol::Consumer => &CLASSIC_ONLY,
         };
-        let found: Vec<&str> = forbidden.iter().copied().filter(|key| !reader.text(key).trim().is_empty()).collect();
+        let forbidden = forbidden.iter().chain(&SHARE_ONLY).copied();
+        let found: Vec<&str> = forbidden.filter(|key| !reader.text(key).trim().is_empty()).collect();
         if let Some(first) = found.first() {
             let protocol = self.group_protocol.name().to_ascii_uppercase();
             reader.require(false, first, reader.text(first), || {
@@ -272,6 +312,24 @@ mod tests {
             "Invalid value share for configuration group.protocol: String must be one of (case insensitive): CONSUMER, \
              CLASSIC",
         ]);
+    }
+
+    #[test]
+    fn a_share_consumer_has_its_own_settings() {
+        let share = |settings: &[(&str, &str)]| Checked {
+            result: ConsumerConfig::parse_share(&props(settings)),
+            notes: Vec::new(),
+        };
+        let config =
+            share(&[GROUP, ("share.acknowledgement.mode", "explicit"), ("share.acquire.mode", "RECORD_LIMIT")]);
+        let config = config.ok();
+        assert_eq!(config.share_acknowledgement_mode, ShareAcknowledgementMode::Explicit);
+        assert_eq!(config.share_acquire_mode, ShareAcquireMode::RecordLimit);
+        assert!(!config.enable_auto_commit);
+        share(&[GROUP, ("isolation.level", "read_committed"), ("auto.offset.reset", "latest")])
+            .refused(&["auto.offset.reset, isolation.level cannot be set when using a share group."]);
+        check(&[GROUP, ("share.acquire.mode", "record_limit")])
+            .refused(&["share.acquire.mode cannot be set when group.protocol=CLASSIC"]);
     }
 
     #[test]

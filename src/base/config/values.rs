@@ -12,9 +12,14 @@ pub(super) trait Setting: Sized {
 
 /// An enum whose variants have names in settings: the first is the canonical one, the others are aliases.
 macro_rules! choice {
+    ($(#[$meta:meta])* $name:ident { $($body:tt)+ }) => { unhashed_choice! { $(#[$meta])* #[derive(Hash)] $name { $($body)+ } } };
+}
+
+/// The same without `Hash`.
+macro_rules! unhashed_choice {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $first:literal $(| $alias:literal)*,)+ }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
         pub enum $name { $($(#[$doc])* $variant,)+ }
 
         impl $name {
@@ -68,6 +73,44 @@ choice! {
         ReadCommitted = "read_committed",
         /// Everything below the high watermark.
         ReadUncommitted = "read_uncommitted",
+    }
+}
+
+unhashed_choice! {
+    /// How a share consumer says what became of its records (`share.acknowledgement.mode`).
+    ShareAcknowledgementMode {
+        /// The next `poll()` or commit accepts them all.
+        Implicit = "implicit",
+        /// The application says it of each record.
+        Explicit = "explicit",
+    }
+}
+
+unhashed_choice! {
+    /// How strictly a share fetch keeps to `max.poll.records` (KIP-1206, `share.acquire.mode`).
+    ShareAcquireMode {
+        /// Up to the end of a batch.
+        BatchOptimized = "batch_optimized",
+        /// Exactly.
+        RecordLimit = "record_limit",
+    }
+}
+
+/// The default adds nothing, so that consumers without share groups hash as they always did.
+impl std::hash::Hash for ShareAcknowledgementMode {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        if *self == ShareAcknowledgementMode::Explicit {
+            state.write_u8(1);
+        }
+    }
+}
+
+/// As above.
+impl std::hash::Hash for ShareAcquireMode {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        if *self == ShareAcquireMode::RecordLimit {
+            state.write_u8(2);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod consumer_cases;
 mod coordinator_cases;
 mod coordinator_lab;
 mod follower_cases;
+mod group_admin_cases;
 mod group_bench;
 mod leader_cases;
 mod marker_answer_cases;

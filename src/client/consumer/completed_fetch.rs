@@ -172,6 +172,7 @@ impl CompletedFetch {
                     partition: self.response.partition,
                     leader_epoch: batch.leader_epoch(),
                     record,
+                    delivery_count: 0,
                 });
             }
         }

@@ -17,27 +17,17 @@ use super::committed::{read_offsets, refresh_committed};
 use super::epoch_member::EpochMember;
 use super::group_requests::Leaving;
 use super::io::{Io, Pending};
+use super::lookup::Lookup;
 use super::member::{Member, MemberGeneration, MemberState};
 use super::rebalance::Changes;
 use super::subscription::{FetchState, Subscription};
 use crate::base::config::{ConsumerConfig, GroupProtocol};
-use crate::base::{Duration, Generation, NodeId, Time, TopicPartition, sort_short};
+use crate::base::{Generation, NodeId, Time, TopicPartition, sort_short};
 use crate::client::network_client::Outcome;
 use crate::client::producer::GroupMetadata;
 use crate::node::{Channel, ClientError};
-use crate::protocol::{CoordinatorType, ErrorCode, FindCoordinatorRequest, OffsetFetchRequest, Request, Response};
+use crate::protocol::{ErrorCode, OffsetFetchRequest, Request, Response};
 use std::rc::Rc;
-
-/// Whether somebody looks for the coordinator.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Lookup {
-    /// No.
-    Idle,
-    /// A FindCoordinator request is under way.
-    InFlight,
-    /// The last one failed: not before this time, nor while the metadata is still of this version.
-    Failed(Time, Option<u32>),
-}
 
 /// The question how far the group has read.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -59,7 +49,6 @@ pub struct Coordinator {
     pub(super) by_epochs: bool,
     pub(super) node: Option<NodeId>,
     lookup: Lookup,
-    lookup_attempts: u32,
     offset_fetch: OffsetFetch,
     pub(super) commits: Commits,
     pub(super) member: Member,
@@ -84,8 +73,7 @@ impl Coordinator {
             client_id,
             by_epochs: config.group_protocol == GroupProtocol::Consumer,
             node: None,
-            lookup: Lookup::Idle,
-            lookup_attempts: 0,
+            lookup: Lookup::new(),
             offset_fetch: OffsetFetch::default(),
             commits: Commits::new(config.enable_auto_commit.then(|| now + config.auto_commit_interval_ms)),
         }
@@ -207,8 +195,7 @@ impl Coordinator {
     ) {
         if let Some(node) = self.node.filter(|node| io.is_unavailable(*node, Channel::Coordinator)) {
             self.lose(node, Lost::Disconnected, config, io);
-            let pause = self.next_pause(config, io);
-            self.lookup = Lookup::Failed(io.now + pause, None);
+            self.lookup.unreachable(config, io);
             self.commits.fail_queued_async();
         }
         match self.by_epochs {
@@ -225,24 +212,8 @@ impl Coordinator {
 
     fn discover(&mut self, member: bool, io: &mut Io<'_, '_>) {
         let wanted = member || self.offset_fetch.wanted || self.commits.iter().next().is_some();
-        if !wanted || self.lookup == Lookup::InFlight {
-            return;
-        }
-        if let Lookup::Failed(not_before, version) = self.lookup {
-            if not_before > io.now {
-                return io.wake_at(not_before);
-            }
-            if version == Some(io.net.metadata.update_version()) {
-                return;
-            }
-        }
-        let Some(node) = io.net.least_loaded_node(Channel::Consumer, io.now, io.out.random()) else {
-            return io.net.metadata.request_update(false);
-        };
-        if io.ready(node, Channel::Consumer) {
-            let request = FindCoordinatorRequest { key: Rc::clone(&self.group), key_type: CoordinatorType::Group };
-            io.send(node, Channel::Consumer, Request::FindCoordinator(request), Pending::FindCoordinator);
-            self.lookup = Lookup::InFlight;
+        if wanted {
+            self.lookup.ask(&self.group, Pending::FindCoordinator, io);
         }
     }
 
@@ -252,28 +223,17 @@ impl Coordinator {
         config: &ConsumerConfig,
         io: &mut Io<'_, '_>,
     ) -> Result<(), ClientError> {
-        let error = match outcome {
-            Outcome::Response(Response::FindCoordinator(response)) if !response.error.is_error() => {
-                self.node = Some(response.node.node());
-                self.lookup = Lookup::Idle;
-                self.lookup_attempts = 0;
+        match self.lookup.on_answer(outcome, config, io) {
+            Ok(node) => {
+                self.node = Some(node);
                 self.member.heartbeat.reset_session(io.now);
-                return Ok(());
+                Ok(())
             }
-            Outcome::Response(Response::FindCoordinator(response)) => response.error,
-            Outcome::TimedOut => ErrorCode::RequestTimedOut,
-            _ => ErrorCode::NetworkException,
-        };
-        let pause = self.next_pause(config, io);
-        self.lookup = Lookup::Failed(io.now + pause, Some(io.net.metadata.update_version()));
-        io.net.metadata.request_update(true);
-        self.commits.fail_queued_async();
-        if error.is_retriable() { Ok(()) } else { Err(ClientError::Broker(error)) }
-    }
-
-    fn next_pause(&mut self, config: &ConsumerConfig, io: &mut Io<'_, '_>) -> Duration {
-        self.lookup_attempts += 1;
-        backoff(config).backoff(self.lookup_attempts - 1, io.out.random())
+            Err(error) => {
+                self.commits.fail_queued_async();
+                if error.is_retriable() { Ok(()) } else { Err(ClientError::Broker(error)) }
+            }
+        }
     }
 
     /// The coordinator says that it is none, or does not answer.

@@ -46,44 +46,44 @@ pub enum EpochState {
 
 /// What the last heartbeats said already.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub(super) struct SentFields {
+pub(in crate::client) struct SentFields {
     /// `max.poll.interval.ms`, which never changes.
-    pub(super) rebalance_timeout: bool,
-    pub(super) topics: Option<Rc<SortedSet<Rc<str>>>>,
-    pub(super) assignor: Option<Rc<str>>,
+    pub(in crate::client) rebalance_timeout: bool,
+    pub(in crate::client) topics: Option<Rc<SortedSet<Rc<str>>>>,
+    pub(in crate::client) assignor: Option<Rc<str>>,
     /// The count of [`EpochMember::local`].
-    pub(super) local: Option<u32>,
+    pub(in crate::client) local: Option<u32>,
 }
 
 /// See the module.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct EpochMember {
     /// Empty before the first heartbeat.
-    pub(super) member_id: Rc<str>,
-    pub(super) epoch: MemberEpoch,
-    pub(super) state: EpochState,
+    pub(in crate::client) member_id: Rc<str>,
+    pub(in crate::client) epoch: MemberEpoch,
+    pub(in crate::client) state: EpochState,
     /// What the coordinator wants it to have.
-    pub(super) target: Option<Rc<[TopicPartition]>>,
+    pub(in crate::client) target: Option<Rc<[TopicPartition]>>,
     /// What it has, and how often that changed.
-    pub(super) local: (u32, Rc<[TopicPartition]>),
+    pub(in crate::client) local: (u32, Rc<[TopicPartition]>),
     /// The commit before the assignment changes, if one is needed.
-    pub(super) commit: Option<u32>,
+    pub(in crate::client) commit: Option<u32>,
     /// Until when that is waited for.
-    pub(super) commit_deadline: Time,
+    pub(in crate::client) commit_deadline: Time,
     /// The coordinator says how often it wants to hear of it.
-    pub(super) interval: Duration,
-    pub(super) send_at: Time,
-    pub(super) not_before: Time,
-    pub(super) attempts: u32,
-    pub(super) in_flight: bool,
-    pub(super) poll_ends: Time,
-    pub(super) sent: SentFields,
+    pub(in crate::client) interval: Duration,
+    pub(in crate::client) send_at: Time,
+    pub(in crate::client) not_before: Time,
+    pub(in crate::client) attempts: u32,
+    pub(in crate::client) in_flight: bool,
+    pub(in crate::client) poll_ends: Time,
+    pub(in crate::client) sent: SentFields,
     /// Thrown by the next `poll()`.
-    pub(super) failure: Option<ClientError>,
+    pub(in crate::client) failure: Option<ClientError>,
 }
 
 impl EpochMember {
-    pub(super) fn new() -> Self {
+    pub(in crate::client) fn new() -> Self {
         EpochMember {
             member_id: "".into(),
             epoch: 0,
@@ -119,29 +119,29 @@ impl EpochMember {
     }
 
     /// It takes part, perhaps not yet with all its partitions.
-    pub(super) fn is_in_group(&self) -> bool {
+    pub(in crate::client) fn is_in_group(&self) -> bool {
         use EpochState::{Acknowledging, Joining, Reconciling, Stable};
         matches!(self.state, Joining | Reconciling | Acknowledging | Stable)
     }
 
     /// It is on the way to another assignment.
-    pub(super) fn is_rejoining(&self) -> bool {
+    pub(in crate::client) fn is_rejoining(&self) -> bool {
         !matches!(self.state, EpochState::Stable | EpochState::Fatal | EpochState::Unsubscribed)
     }
 
-    pub(super) fn has_target(&self) -> bool {
+    pub(in crate::client) fn has_target(&self) -> bool {
         self.target.as_ref().is_none_or(|target| *target == self.local.1)
     }
 
     /// It begins anew, with nothing.
-    pub(super) fn join(&mut self) {
+    pub(in crate::client) fn join(&mut self) {
         self.state = EpochState::Joining;
         self.epoch = 0;
         self.clear();
     }
 
     /// It has nothing any more.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::client) fn clear(&mut self) {
         self.target = None;
         self.commit = None;
         self.local = (self.local.0 + 1, Rc::new([]));
@@ -151,12 +151,12 @@ impl EpochMember {
     }
 
     /// It has this now.
-    pub(super) fn has(&mut self, partitions: Rc<[TopicPartition]>) {
+    pub(in crate::client) fn has(&mut self, partitions: Rc<[TopicPartition]>) {
         self.local = (self.local.0 + 1, partitions);
     }
 
     /// When the next thing happens by itself.
-    pub(super) fn next(&self) -> Option<Time> {
+    pub(in crate::client) fn next(&self) -> Option<Time> {
         let sends = (!self.in_flight).then(|| self.send_at.max(self.not_before));
         self.is_in_group().then(|| sends.map_or(self.poll_ends, |at| at.min(self.poll_ends)))
     }

@@ -84,7 +84,7 @@ impl Consumer {
 }
 
 /// Sets a timer, unless an earlier one is set: that one fires in vain and sets the next.
-fn arm(set: &mut Option<Time>, at: Option<Time>, timer: ConsumerTimer, out: &mut Outbox<'_>) {
+pub(in crate::client) fn arm(set: &mut Option<Time>, at: Option<Time>, timer: ConsumerTimer, out: &mut Outbox<'_>) {
     if let Some(at) = at
         && set.is_none_or(|set| at < set)
     {

@@ -38,17 +38,17 @@ pub enum Pending {
     Validate(Rc<[(TopicPartition, FetchPosition)]>),
 }
 
-/// See the module.
-pub(super) struct Io<'a, 'b> {
-    pub(super) net: &'a mut NetworkClient<Pending>,
-    pub(super) now: Time,
-    pub(super) out: &'a mut Outbox<'b>,
-    pub(super) wake: &'a mut Option<Time>,
+/// See the module. `T` is what is kept of a request: a share consumer keeps other things.
+pub(in crate::client) struct Io<'a, 'b, T = Pending> {
+    pub(in crate::client) net: &'a mut NetworkClient<T>,
+    pub(in crate::client) now: Time,
+    pub(in crate::client) out: &'a mut Outbox<'b>,
+    pub(in crate::client) wake: &'a mut Option<Time>,
 }
 
-impl Io<'_, '_> {
+impl<T> Io<'_, '_, T> {
     /// Whether a request can be sent now; if not, the turn in which it can will come.
-    pub(super) fn ready(&mut self, node: NodeId, channel: Channel) -> bool {
+    pub(in crate::client) fn ready(&mut self, node: NodeId, channel: Channel) -> bool {
         if self.net.ready(node, channel, self.now, self.out) {
             return true;
         }
@@ -59,7 +59,7 @@ impl Io<'_, '_> {
     }
 
     /// The connection failed and may not be tried again yet (`ConsumerNetworkClient.isUnavailable`).
-    pub(super) fn is_unavailable(&mut self, node: NodeId, channel: Channel) -> bool {
+    pub(in crate::client) fn is_unavailable(&mut self, node: NodeId, channel: Channel) -> bool {
         let at = self.net.reconnect_at(node, channel).filter(|at| *at > self.now);
         if let Some(at) = at {
             self.wake_at(at);
@@ -67,17 +67,17 @@ impl Io<'_, '_> {
         at.is_some()
     }
 
-    pub(super) fn send(&mut self, node: NodeId, channel: Channel, request: Request, pending: Pending) {
+    pub(in crate::client) fn send(&mut self, node: NodeId, channel: Channel, request: Request, pending: T) {
         self.net.send(self.now, (node, channel), request, pending, self.out);
     }
 
     /// To the coordinator, with a timeout of its own.
-    pub(super) fn send_for(&mut self, node: NodeId, request: Request, pending: Pending, timeout: Duration) {
+    pub(in crate::client) fn send_for(&mut self, node: NodeId, request: Request, pending: T, timeout: Duration) {
         self.net.send_with_timeout(self.now, (node, Channel::Coordinator), request, pending, timeout, self.out);
     }
 
     /// Asks for another turn at `at`, if that is still to come.
-    pub(super) fn wake_at(&mut self, at: Time) {
+    pub(in crate::client) fn wake_at(&mut self, at: Time) {
         if at > self.now && self.wake.is_none_or(|wake| at < wake) {
             *self.wake = Some(at);
         }

@@ -21,15 +21,16 @@ mod commits;
 mod committed;
 mod completed_fetch;
 mod coordinator;
-mod epoch_member;
+pub(super) mod epoch_member;
 mod epoch_requests;
-mod events;
+pub(super) mod events;
 mod fetch_session;
 mod fetcher;
 mod group_requests;
 mod heartbeat;
-mod io;
+pub(super) mod io;
 mod join;
+pub(super) mod lookup;
 mod member;
 mod offset_lookup;
 mod rebalance;
@@ -57,10 +58,11 @@ use crate::node::{Channel, ClientError, Event, Outbox};
 use crate::record::Record;
 use calls::Closing;
 use io::Io;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 /// A record as `poll()` returns it.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConsumerRecord {
     /// Who it is, read from its value; none for records that no generator made.
     pub id: Option<RecordId>,
@@ -70,6 +72,18 @@ pub struct ConsumerRecord {
     pub leader_epoch: LeaderEpoch,
     /// Offset, timestamp, key, value, headers.
     pub record: Record,
+    /// Of a share group: the how-manieth delivery this is, from 1; else 0 (`deliveryCount`).
+    pub delivery_count: i16,
+}
+
+/// Without share group as it always was.
+impl Hash for ConsumerRecord {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.id, self.partition, self.leader_epoch, &self.record).hash(state);
+        if self.delivery_count > 0 {
+            self.delivery_count.hash(state);
+        }
+    }
 }
 
 /// How `poll()` answers.
@@ -129,27 +143,11 @@ const MAX_IN_FLIGHT: u32 = 100;
 impl Consumer {
     /// A consumer without assignment. Without `config.group_id` nothing is ever committed.
     pub fn new(name: Rc<str>, config: ConsumerConfig, cluster: Rc<[NodeId]>, now: Time) -> Self {
-        let backoff = ExponentialBackoff::new;
-        let network = NetworkConfig {
-            request_timeout: config.request_timeout_ms,
-            reconnect_backoff: backoff(config.reconnect_backoff_ms, config.reconnect_backoff_max_ms),
-            setup_timeout: backoff(
-                config.socket_connection_setup_timeout_ms,
-                config.socket_connection_setup_timeout_max_ms,
-            ),
-            max_in_flight: MAX_IN_FLIGHT,
-            metadata_channel: Channel::Consumer,
-        };
-        let metadata = MetadataConfig {
-            refresh_backoff: backoff(config.retry_backoff_ms, config.retry_backoff_max_ms),
-            max_age: config.metadata_max_age_ms,
-            max_idle: None,
-        };
         let group = config.group_id.clone();
         let coordinator = group.map(|group| Coordinator::new(Rc::clone(&name), group, &config, now));
         Consumer {
             name,
-            net: NetworkClient::new(network, metadata, cluster),
+            net: network(&config, cluster),
             subscription: Subscription::new(config.auto_offset_reset),
             fetcher: Fetcher::new(),
             coordinator,
@@ -431,7 +429,28 @@ impl Consumer {
     }
 }
 
-fn backoff(config: &ConsumerConfig) -> ExponentialBackoff {
+/// The connections of a consumer with these settings.
+pub(super) fn network<T>(config: &ConsumerConfig, cluster: Rc<[NodeId]>) -> NetworkClient<T> {
+    let backoff = ExponentialBackoff::new;
+    let network = NetworkConfig {
+        request_timeout: config.request_timeout_ms,
+        reconnect_backoff: backoff(config.reconnect_backoff_ms, config.reconnect_backoff_max_ms),
+        setup_timeout: backoff(
+            config.socket_connection_setup_timeout_ms,
+            config.socket_connection_setup_timeout_max_ms,
+        ),
+        max_in_flight: MAX_IN_FLIGHT,
+        metadata_channel: Channel::Consumer,
+    };
+    let metadata = MetadataConfig {
+        refresh_backoff: backoff(config.retry_backoff_ms, config.retry_backoff_max_ms),
+        max_age: config.metadata_max_age_ms,
+        max_idle: None,
+    };
+    NetworkClient::new(network, metadata, cluster)
+}
+
+pub(super) fn backoff(config: &ConsumerConfig) -> ExponentialBackoff {
     ExponentialBackoff::new(config.retry_backoff_ms, config.retry_backoff_max_ms)
 }
 

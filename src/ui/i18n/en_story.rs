@@ -5,7 +5,7 @@ use crate::ui::lines::Line;
 use crate::ui::why::Why;
 use crate::ui::words::{clock, node_name, records, span};
 use delivery_lab::base::{Duration, NodeId};
-use delivery_lab::node::{Event, FaultMark};
+use delivery_lab::node::{Event, FaultMark, RemovalReason};
 use delivery_lab::scenario::format::{What, When};
 use delivery_lab::view::{Activity, is_fence};
 
@@ -353,8 +353,25 @@ pub fn event(line: &Line) -> Sentence {
         Event::PartitionsRevoked { partitions } => (format!("gives up {tp}{}", and_more(partitions.len())), Tone::Odd),
         Event::PartitionsLost { partitions } => (format!("lost {tp}{}", and_more(partitions.len())), Tone::Bad),
         Event::MemberLeft { group, reason } => (format!("left group {group}: {reason}"), Tone::Odd),
+        Event::GroupChanged { group, state, epoch } => {
+            (format!("group {group} is {}, epoch {epoch}", state.name()), Tone::Plain)
+        }
+        Event::MemberJoined { group, member_id } => (format!("{member_id} is a member of group {group}"), Tone::Plain),
+        Event::MemberRemoved { group, member_id, reason } => {
+            (format!("{member_id} is no member of group {group} any more: {}", removal(*reason)), Tone::Odd)
+        }
     };
     Sentence { text, tone }
+}
+
+fn removal(reason: RemovalReason) -> &'static str {
+    match reason {
+        RemovalReason::Left => "it left",
+        RemovalReason::SessionTimeout => "no heartbeat within its session timeout",
+        RemovalReason::RebalanceTimeout => "it did not keep up with the rebalance",
+        RemovalReason::Replaced => "its instance came back",
+        RemovalReason::GroupFull => "the group is full",
+    }
 }
 
 fn and_more(count: usize) -> String {

@@ -5,7 +5,7 @@ use crate::ui::lines::Line;
 use crate::ui::why::Why;
 use crate::ui::words::{clock, node_name, records, span};
 use delivery_lab::base::{Duration, NodeId};
-use delivery_lab::node::{Event, FaultMark};
+use delivery_lab::node::{Event, FaultMark, RemovalReason};
 use delivery_lab::scenario::format::{What, When};
 use delivery_lab::view::{Activity, is_fence};
 
@@ -342,8 +342,25 @@ pub fn event(line: &Line) -> Sentence {
         Event::PartitionsRevoked { partitions } => (format!("{tp}{} 반납", and_more(partitions.len())), Tone::Odd),
         Event::PartitionsLost { partitions } => (format!("{tp}{} 잃음", and_more(partitions.len())), Tone::Bad),
         Event::MemberLeft { group, reason } => (format!("그룹 {group} 탈퇴: {reason}"), Tone::Odd),
+        Event::GroupChanged { group, state, epoch } => {
+            (format!("그룹 {group}: {}, epoch {epoch}", state.name()), Tone::Plain)
+        }
+        Event::MemberJoined { group, member_id } => (format!("그룹 {group} 멤버 추가: {member_id}"), Tone::Plain),
+        Event::MemberRemoved { group, member_id, reason } => {
+            (format!("그룹 {group} 멤버 제거: {member_id} ({})", removal(*reason)), Tone::Odd)
+        }
     };
     Sentence { text, tone }
+}
+
+fn removal(reason: RemovalReason) -> &'static str {
+    match reason {
+        RemovalReason::Left => "탈퇴",
+        RemovalReason::SessionTimeout => "session timeout 안에 하트비트가 없음",
+        RemovalReason::RebalanceTimeout => "리밸런스를 제때 따라가지 못함",
+        RemovalReason::Replaced => "같은 인스턴스가 다시 들어옴",
+        RemovalReason::GroupFull => "그룹이 가득 참",
+    }
 }
 
 fn and_more(count: usize) -> String {

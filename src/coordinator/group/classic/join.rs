@@ -1,11 +1,11 @@
 //! JoinGroup.
 
-use super::ClassicGroupState::{CompletingRebalance, Dead, Empty, PreparingRebalance, Stable};
 use super::member::ClassicGroupMember;
 use super::record::group_metadata_record;
 use super::{AfterWrite, ClassicGroup, ClassicGroups, Replaced, Work};
 use crate::base::{Duration, Prng, SortedMap};
 use crate::node::RequestContext;
+use crate::protocol::GroupState::{CompletingRebalance, Empty, PreparingRebalance, Stable};
 use crate::protocol::{ErrorCode, JoinGroupRequest, Response, SyncGroupResponse};
 use bytes::Bytes;
 use std::fmt::Write;
@@ -56,6 +56,9 @@ impl ClassicGroup {
             refuse(context, member_id, ErrorCode::InconsistentGroupProtocol, work);
         } else if member_id.is_empty() {
             self.join_new(context, request, work);
+        } else if self.pending_joins.contains_key(member_id) && request.instance_id.is_some() {
+            // Such ids are given to dynamic members only (an IllegalStateException in Kafka).
+            refuse(context, &Rc::from(""), ErrorCode::UnknownServerError, work);
         } else if self.pending_joins.contains_key(member_id) {
             self.add_and_rebalance(context, request, member_id.clone(), work);
         } else {
@@ -70,12 +73,12 @@ impl ClassicGroup {
     fn has_room_for(&self, member_id: &str, most: u32) -> bool {
         let known = self.members.get(member_id);
         match self.state {
-            Empty | Dead => true,
             PreparingRebalance => {
                 let joined = self.members.values().filter(|member| member.is_awaiting_join()).count();
                 known.is_some_and(ClassicGroupMember::is_awaiting_join) || joined < most as usize
             }
             CompletingRebalance | Stable => known.is_some() || self.members.len() < most as usize,
+            _ => true,
         }
     }
 
@@ -101,7 +104,7 @@ impl ClassicGroup {
             CompletingRebalance => changed,
             // The leader knows of changes that members do not tell (topics have more partitions).
             Stable => changed || self.is_leader(member_id),
-            Empty | Dead => return refuse(context, member_id, ErrorCode::UnknownMemberId, work),
+            _ => return refuse(context, member_id, ErrorCode::UnknownMemberId, work),
         };
         if rebalance {
             self.update(context, request, member_id);
