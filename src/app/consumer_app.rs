@@ -183,6 +183,11 @@ impl ConsumerApp {
         idle && running.worker.is_idle()
     }
 
+    /// Whether an exception ended its loop.
+    pub fn has_failed(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| matches!(running.doing, Doing::Failed(_)))
+    }
+
     /// What its polling thread is doing now; see [`Self::worker`] for the other one.
     pub fn activity(&self) -> ConsumerActivity {
         let Some(running) = &self.running else { return ConsumerActivity::Stopped };
