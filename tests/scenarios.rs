@@ -7,8 +7,12 @@ use delivery_lab::scenario::{self, Scenario, Trial, library};
 use delivery_lab::session::report::Report;
 use std::rc::Rc;
 
+#[path = "scenarios/groups.rs"]
+mod groups;
 #[path = "scenarios/idempotence.rs"]
 mod idempotence;
+#[path = "scenarios/share.rs"]
+mod share;
 #[path = "scenarios/transactions.rs"]
 mod transactions;
 

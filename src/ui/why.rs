@@ -3,7 +3,7 @@
 //! Only what the events say is used; where they do not tell, nothing is claimed.
 
 use super::lines::Line;
-use delivery_lab::node::Event;
+use delivery_lab::node::{Event, FaultMark};
 use delivery_lab::protocol::StateBatch;
 use delivery_lab::record::ControlRecord;
 use delivery_lab::view::{ClusterView, LedgerRow, RowStatus};
@@ -34,8 +34,12 @@ pub enum Why {
     Exhausted { deliveries: i16 },
     /// A share consumer rejected it.
     Rejected,
+    /// A member of a group processed it, and then whoever got its partition next: another one, or itself again.
+    ReadElsewhere { first: String, second: String, how: Handover },
     /// Delivered, its offset committed, never processed.
     CommittedFirst,
+    /// When its partition was read for the first time nobody had committed an offset, and reading began behind it.
+    BeganBehind { partition: Rc<str>, position: i64 },
     /// A broker had it and cut it off.
     CutOff,
     /// It stands in an aborted transaction, and nowhere else.
@@ -50,6 +54,19 @@ pub enum Why {
     ToldFailed { error: String },
     /// The broker knew the batch already.
     Recognised,
+}
+
+/// Why a partition went from one member to another before its offset was committed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Handover {
+    /// It did not call `poll()` within `max.poll.interval.ms`, and left.
+    TooSlow,
+    /// It was silent for too long, and was thrown out.
+    ThrownOut,
+    /// Its process died.
+    Died,
+    /// A rebalance took it away.
+    Rebalanced,
 }
 
 /// How records broke.
@@ -157,16 +174,38 @@ fn read_again(story: &[Line]) -> Option<Why> {
         Event::Processed { offset, .. } => Some(offset),
         _ => None,
     };
-    let offset = story.iter().find_map(done)?;
-    let times = story.iter().filter(|line| done(line) == Some(offset)).count();
+    let first = story.iter().position(|line| done(line).is_some())?;
+    let offset = done(&story[first])?;
+    let again = story[first + 1..].iter().position(|line| done(line) == Some(offset));
+    let second = &story[first + 1 + again?];
     let of_share_group =
         |event: &Event| matches!(event, Event::RecordsAcknowledged { .. } | Event::AcquisitionLockExpired { .. });
-    let shared = story.iter().any(|line| of_share_group(&line.event.event));
-    match times {
-        0 | 1 => None,
-        _ if shared => Some(Why::DeliveredAgain { times }),
-        _ => Some(Why::ReadAgain { offset, times }),
+    if story.iter().any(|line| of_share_group(&line.event.event)) {
+        let times = story.iter().filter(|line| done(line) == Some(offset)).count();
+        return Some(Why::DeliveredAgain { times });
     }
+    let (one, other) = (story[first].event.node, second.event.node);
+    // What happened to the first until the second was done: it may learn of its end after that.
+    let until = second.event.at_us;
+    let turns = || story.iter().filter(move |line| line.event.node == one && line.event.at_us <= until);
+    let has = |wanted: fn(&Event) -> bool| turns().any(|line| wanted(&line.event.event));
+    let late = |event: &Event| matches!(event, Event::MemberLeft { reason, .. } if reason.contains("poll timeout"));
+    let how = match () {
+        () if has(|event| matches!(event, Event::Fault(FaultMark::Crashed | FaultMark::PowerLost))) => Handover::Died,
+        () if has(late) => Handover::TooSlow,
+        () if has(|event| matches!(event, Event::PartitionsRevoked { .. } | Event::MemberLeft { .. })) => {
+            Handover::Rebalanced
+        }
+        () => Handover::ThrownOut,
+    };
+    let thrown_out = has(|event| matches!(event, Event::PartitionsLost { .. }));
+    let came_back =
+        matches!(how, Handover::TooSlow | Handover::Rebalanced) || (how == Handover::ThrownOut && thrown_out);
+    if one != other || came_back {
+        return Some(Why::ReadElsewhere { first: story[first].name(one), second: second.name(other), how });
+    }
+    let times = story.iter().filter(|line| done(line) == Some(offset)).count();
+    (times > 1).then_some(Why::ReadAgain { offset, times })
 }
 
 /// After how many deliveries a share group gave it up.
@@ -198,6 +237,13 @@ fn lost(row: &LedgerRow, story: &[Line]) -> Option<Why> {
     }
     if has(|event| matches!(event, Event::Delivered { .. })) && !has(|event| matches!(event, Event::Processed { .. })) {
         return Some(Why::CommittedFirst);
+    }
+    // Not from a commit: nobody had read there.
+    let began = story.iter().find(|line| matches!(line.event.event, Event::PositionSet { from_commit: false, .. }));
+    if let Some((line, Event::PositionSet { offset, .. })) = began.map(|line| (line, &line.event.event))
+        && !has(|event| matches!(event, Event::Delivered { .. }))
+    {
+        return Some(Why::BeganBehind { partition: line.partition.clone(), position: *offset });
     }
     if row.appended == 0
         && has(|event| matches!(event, Event::Acked { .. }))

@@ -98,8 +98,13 @@ impl ConsumerGroup {
         self.members.values().any(holds)
     }
 
+    /// Who computes its target: what most members ask for, of those that the brokers have.
+    pub fn assignor(&self, configured: &[ServerAssignor]) -> ServerAssignor {
+        self.preferred_assignor(None, None, configured)
+    }
+
     /// All topics that members subscribe to, those that patterns match among them.
-    pub(in crate::coordinator::group) fn subscribed_topics(&self) -> SortedSet<Rc<str>> {
+    pub fn subscribed_topics(&self) -> SortedSet<Rc<str>> {
         topic_names(self.members.values(), &self.regexes)
     }
 
