@@ -81,11 +81,7 @@ fn groups(world: &World) -> Vec<Members<'_>> {
 
 /// What its coordinator says, if that is not that it is stable.
 fn unsettled(shard: &GroupShard, group: &Rc<str>) -> Option<String> {
-    if let Some(found) = shard.consumers.group(group) {
-        let state = found.state();
-        return (state != GroupState::Stable).then(|| format!("{group} is {}", state.name()));
-    }
-    let state = shard.groups.group(group).map(|found| found.state());
+    let state = shard.outline(group).map(|(state, ..)| state);
     let name = state.map_or("unknown", GroupState::name);
     (state != Some(GroupState::Stable)).then(|| format!("{group} is {name}"))
 }

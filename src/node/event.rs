@@ -6,7 +6,7 @@ use crate::base::{
     BrokerId, Duration, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Time,
     TopicPartition,
 };
-use crate::protocol::{ApiKey, ErrorCode, GroupState, TransactionState};
+use crate::protocol::{AcquiredRecords, ApiKey, ErrorCode, GroupState, StateBatch, TransactionState};
 use crate::record::RecordBatch;
 use std::rc::Rc;
 
@@ -186,6 +186,14 @@ pub enum Event {
     MemberJoined { group: Rc<str>, member_id: Rc<str> },
     /// The coordinator has one less.
     MemberRemoved { group: Rc<str>, member_id: Rc<str>, reason: RemovalReason },
+
+    // ---- share groups, on the leaders of partitions ----
+    /// A member of a share group was given records, which are locked for it.
+    RecordsAcquired { group: Rc<str>, member_id: Rc<str>, partition: TopicPartition, records: Rc<[AcquiredRecords]> },
+    /// What became of acquired records (acknowledged, archived, or available again) is written by the share coordinator.
+    RecordsAcknowledged { group: Rc<str>, partition: TopicPartition, batches: Rc<[StateBatch]> },
+    /// Locks ended before their records were acknowledged: these are available to others, or archived.
+    AcquisitionLockExpired { group: Rc<str>, partition: TopicPartition, batches: Rc<[StateBatch]> },
 }
 
 /// Why a group's coordinator removes a member.

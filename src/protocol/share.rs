@@ -4,7 +4,7 @@
 //! A share session is known by group and member, and lives on one connection to one broker.
 
 use super::{CurrentLeader, ErrorCode, MemberEpoch};
-use crate::base::config::ShareAcquireMode;
+pub use crate::base::config::ShareAcquireMode;
 use crate::base::{Duration, Offset, TopicPartition};
 use crate::record::RecordBatch;
 use std::rc::Rc;

@@ -161,6 +161,10 @@ pub struct Consumer {
     pub producer_config: Properties,
     /// How long after the beginning it starts; none: it is there already.
     pub start: Option<Duration>,
+    /// It reads in a share group.
+    pub share: bool,
+    /// What it acknowledges when its handler throws; none: it releases the record.
+    pub refusal: Option<Refusal>,
     /// Consumer settings.
     pub config: Properties,
 }
@@ -293,6 +297,16 @@ words! {
         Inline = "inline",
         /// A worker thread, while polling goes on.
         Worker = "worker",
+    }
+}
+
+words! {
+    /// What a share consumer acknowledges when its handler throws.
+    Refusal {
+        /// Somebody shall try again.
+        Release = "release",
+        /// Nobody shall.
+        Reject = "reject",
     }
 }
 

@@ -160,6 +160,8 @@ fn read_consumer(r: &mut Reader<'_>) -> Consumer {
         retries: r.number("retries", 0, 0, 1_000) as u32,
         retry_topic: r.text("retry.topic"),
         dead_letter_topic: r.text("dead.letter.topic"),
+        share: r.flag("share", false),
+        refusal: r.optional_word("on.failure", Refusal::WORDS),
         producer_config: r.properties("producer.config"),
         start: r.millis("start.at.ms"),
         config: r.properties("config"),

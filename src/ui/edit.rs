@@ -8,7 +8,7 @@ use delivery_lab::base::config::{
     BrokerConfig, ConfigException, ConfigKey, ConfigNote, ConsumerConfig, ProducerConfig, Properties, TopicConfig,
     broker_keys, consumer_keys, producer_keys, topic_keys,
 };
-use delivery_lab::scenario::format::{Commit, Dedupe, HandOver, Key, Offsets};
+use delivery_lab::scenario::format::{Commit, Consumer, Dedupe, HandOver, Key, Offsets};
 use delivery_lab::scenario::{Scenario, set};
 
 /// What settings belong to.
@@ -306,6 +306,10 @@ pub fn guarantee(scenario: &Scenario, which: Guarantee) -> Scenario {
         }
     }
     for consumer in &mut new.consumers {
+        if consumer.share {
+            guarantee_sharing(consumer, which);
+            continue;
+        }
         let config = &mut consumer.config;
         config.insert("enable.auto.commit".into(), "false".into());
         guarantee_reading(config, which);
@@ -352,6 +356,17 @@ fn guarantee_reading(config: &mut Properties, which: Guarantee) {
         config.insert("isolation.level".into(), "read_committed".into());
     } else {
         config.remove("isolation.level");
+    }
+}
+
+/// A share consumer acknowledges what it processed, unless it shall say so before.
+fn guarantee_sharing(consumer: &mut Consumer, which: Guarantee) {
+    if which == Guarantee::AtMostOnce {
+        consumer.commit = Some(Commit::Before);
+        consumer.config.remove("share.acknowledgement.mode");
+        consumer.refusal = None;
+    } else if consumer.commit == Some(Commit::Before) {
+        consumer.commit = None;
     }
 }
 

@@ -141,6 +141,7 @@ fn because(claim: &Claim) -> Vec<(Rc<str>, Rc<str>, Rc<str>)> {
         Reason::NotTransactional(node) => setting("transactional.id", "unset", node),
         Reason::ReadsUncommitted(node) => setting("isolation.level", "read_uncommitted", node),
         Reason::CommitsOutsideTransaction(node, how) => setting(how.0, how.1, node),
+        Reason::InShareGroup(node) => setting("share", "true", node),
         Reason::Transactional => setting("transactional.id", "set", &Rc::from("")),
     });
     all.collect()

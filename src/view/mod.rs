@@ -12,6 +12,7 @@ mod processor;
 mod project;
 mod quorum;
 mod server;
+mod share;
 mod transactions;
 mod verdict;
 

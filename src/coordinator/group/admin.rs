@@ -98,6 +98,9 @@ impl GroupShard {
     }
 
     fn group_tombstones(&self, id: &Rc<str>) -> Result<Vec<CoordinatorRecord>, ErrorCode> {
+        if self.shares.group(id).is_some_and(|group| group.members().len() > 0) {
+            return Err(ErrorCode::NonEmptyGroup);
+        }
         match (self.consumers.group(id), self.groups.group(id)) {
             (Some(group), _) if group.members().len() > 0 => Err(ErrorCode::NonEmptyGroup),
             (Some(group), _) => Ok(group.tombstones()),

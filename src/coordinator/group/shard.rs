@@ -5,6 +5,7 @@
 use super::classic::{AfterWrite, ClassicGroups, Work, group_tombstone};
 use super::consumer::{ConsumerGroups, Surroundings, validate};
 use super::offsets::OffsetsShard;
+use super::share::{self, ShareGroups};
 use crate::base::{Offset, Time};
 use crate::coordinator::{CoordinatorRecord, records_of};
 use crate::metadata::MetadataImage;
@@ -12,7 +13,7 @@ use crate::node::RequestContext;
 use crate::protocol::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, GroupState, JoinGroupRequest,
     MemberEpoch, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse,
-    TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+    ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 use crate::record::{ControlRecord, RecordBatch};
 use std::rc::Rc;
@@ -29,6 +30,8 @@ pub struct GroupShard {
     pub groups: ClassicGroups,
     /// Likewise, of the consumer protocol.
     pub consumers: ConsumerGroups,
+    /// Likewise, of share groups.
+    pub shares: ShareGroups,
 }
 
 impl GroupShard {
@@ -38,6 +41,7 @@ impl GroupShard {
             offsets: OffsetsShard::new(metadata_max_size),
             groups: ClassicGroups::default(),
             consumers: ConsumerGroups::default(),
+            shares: ShareGroups::default(),
         }
     }
 
@@ -64,6 +68,8 @@ impl GroupShard {
                 let partitions = request.offsets.iter().map(|offset| offset.partition);
                 found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, false, partitions)
             }
+            // Members of share groups acknowledge.
+            _ if self.shares.group(group).is_some() => Err(ErrorCode::GroupIdNotFound),
             Some(found) => found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, false),
             None if *generation < 0 => Ok(()),
             None if self.offsets.knows(group) => Err(ErrorCode::UnknownMemberId),
@@ -119,12 +125,14 @@ impl GroupShard {
     pub fn appended(&mut self, record: &CoordinatorRecord) {
         self.groups.forget(record);
         let _ = self.consumers.replay(record);
+        let _ = self.shares.replay(record);
     }
 
     /// A record about groups is found when the partition is loaded. One that cannot be read is skipped.
     pub fn load(&mut self, record: &CoordinatorRecord) {
         let _ = self.groups.load(record);
         let _ = self.consumers.replay(record);
+        let _ = self.shares.replay(record);
     }
 
     /// A group as others see it: state, epoch (or generation), members; none if it is not there, or has offsets only.
@@ -140,7 +148,7 @@ impl GroupShard {
 
     /// The earliest moment at which something happens by itself.
     pub fn deadline(&self) -> Option<Time> {
-        [self.groups.deadline(), self.consumers.deadline()].into_iter().flatten().min()
+        [self.groups.deadline(), self.consumers.deadline(), self.shares.deadline()].into_iter().flatten().min()
     }
 
     /// Handles OffsetFetch.
@@ -167,6 +175,7 @@ impl GroupShard {
         let group = &request.group;
         let mut records = Vec::new();
         match self.groups.group(group) {
+            _ if self.shares.group(group).is_some() => return failed(ErrorCode::GroupIdNotFound),
             _ if self.consumers.group(group).is_some() => {}
             Some(classic) if !classic.is_empty() => return failed(ErrorCode::GroupIdNotFound),
             classic => records.extend((classic.is_some() || self.offsets.knows(group)).then(|| group_tombstone(group))),
@@ -180,6 +189,26 @@ impl GroupShard {
         }
     }
 
+    /// Handles ShareGroupHeartbeat: the records, the answer to give once they are committed, and what the share coordinator
+    /// is to be told then. A group of another type makes no room.
+    pub fn share_heartbeat(
+        &mut self,
+        request: &ShareGroupHeartbeatRequest,
+        around: Surroundings<'_>,
+    ) -> share::Handled {
+        let group = &request.group;
+        let is_other = || {
+            let (classic, consumer) = (self.groups.group(group).is_some(), self.consumers.group(group).is_some());
+            classic || consumer || self.offsets.knows(group)
+        };
+        let handled = match share::validate(request) {
+            Ok(()) if self.shares.group(group).is_none() && is_other() => Err(ErrorCode::GroupIdNotFound),
+            Ok(()) => self.shares.heartbeat(request, around),
+            Err(error) => Err(error),
+        };
+        handled.unwrap_or_else(|error| (Vec::new(), ShareGroupHeartbeatResponse::failed(error), None))
+    }
+
     /// Handles JoinGroup.
     pub fn join(&mut self, context: RequestContext, request: &JoinGroupRequest, work: &mut Work<'_>) {
         if let Some(group) = self.consumers.group(&request.group) {
@@ -188,6 +217,9 @@ impl GroupShard {
                 return work.refuse_join(context, &request.member_id, error);
             }
             group.tombstones().into_iter().for_each(|record| work.write(record, AfterWrite::Emptied));
+        }
+        if self.shares.group(&request.group).is_some() {
+            return work.refuse_join(context, &request.member_id, ErrorCode::InconsistentGroupProtocol);
         }
         self.groups.join(context, request, self.offsets.knows(&request.group), work);
     }

@@ -27,7 +27,9 @@ pub use group::ConsumerGroup;
 pub use heartbeat::Expired;
 pub(super) use heartbeat::validate;
 pub use member::{ConsumerGroupMember, MemberState};
+pub(super) use metadata_hash::metadata_hash;
 pub use record::{ConsumerGroupKey, CurrentValue, GroupValue, TargetValue, read_target};
+pub(super) use record::{put_tagged_i64, put_target};
 
 use super::assignor::MemberAssignment;
 use crate::base::config::BrokerConfig;

@@ -1,0 +1,41 @@
+//! What eyes see of a share consumer: its place in the group, and the settings that matter.
+
+use super::application::{commit_name, setting};
+use super::groups::MembershipView;
+use crate::app::{CommitMode, ConsumerAppSetup};
+use crate::base::config::{ConsumerConfig, ShareAcquireMode};
+use crate::client::consumer::EpochState;
+use crate::client::share_consumer::ShareConsumer;
+use std::rc::Rc;
+
+/// What a share consumer knows of its membership.
+pub(super) fn membership(client: &ShareConsumer) -> Option<MembershipView> {
+    let member = client.membership().member();
+    let state = match member.state() {
+        EpochState::Unsubscribed => "UNSUBSCRIBED",
+        EpochState::Joining => "JOINING",
+        EpochState::Reconciling => "RECONCILING",
+        EpochState::Acknowledging => "ACKNOWLEDGING",
+        EpochState::Stable => "STABLE",
+        EpochState::Fenced => "FENCED",
+        EpochState::Stale => "STALE",
+        EpochState::Leaving => "LEAVING",
+        EpochState::Fatal => "FATAL",
+    };
+    let member_id = client.membership().member_id().cloned().unwrap_or_else(|| Rc::from(""));
+    Some(MembershipView { member_id, generation: member.epoch(), state, leader: false })
+}
+
+pub(super) fn settings(setup: &ConsumerAppSetup) -> Vec<(Rc<str>, Rc<str>, bool)> {
+    let (config, default) = (&setup.config, ConsumerConfig::default());
+    let mode = config.share_acknowledgement_mode;
+    let is_default = mode == default.share_acknowledgement_mode;
+    let mut settings = vec![setting("share.acknowledgement.mode", mode.name(), is_default)];
+    if config.share_acquire_mode == ShareAcquireMode::RecordLimit {
+        settings.push(setting("share.acquire.mode", config.share_acquire_mode.name(), false));
+    }
+    if setup.commit != CommitMode::Auto {
+        settings.push(setting("commit", commit_name(setup.commit), false));
+    }
+    settings
+}
