@@ -148,6 +148,8 @@ impl Recorder {
     fn boot(&mut self, settings: &[(String, String)]) {
         if self.kafka.booted() != settings {
             self.kafka.reboot(settings);
+            // The controller notices that they were gone, and leaders change once more.
+            std::thread::sleep(Duration::from_secs(8));
             self.await_brokers();
         }
     }
