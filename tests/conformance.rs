@@ -8,11 +8,11 @@
 mod batch;
 #[path = "conformance/client.rs"]
 mod client;
-#[path = "conformance/consumer_bytes.rs"]
-mod consumer_bytes;
 #[allow(dead_code)]
 #[path = "broker/cluster.rs"]
 mod cluster;
+#[path = "conformance/consumer_bytes.rs"]
+mod consumer_bytes;
 #[path = "conformance/differences.rs"]
 mod differences;
 #[path = "conformance/draw.rs"]

@@ -12,6 +12,7 @@
 //! only, and nobody hears of it (`ExecutorService.submit`).
 
 mod client;
+mod commits;
 mod handler;
 mod shutdown;
 
@@ -24,6 +25,7 @@ use crate::client::share_consumer::ShareConsumer;
 use crate::node::{Channel, ClientError, ConnectionId, Crash, Event, LoopTimer, Message, Node, Outbox, Timer};
 use crate::protocol::AcknowledgeType;
 use client::Client;
+pub(super) use commits::is_rebalance;
 use handler::{Attempt, Next, in_hand};
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
@@ -97,6 +99,8 @@ struct Running {
     producer: Option<Producer>,
     /// It was asked to end.
     stopping: bool,
+    /// A rebalance kept it from committing what it has processed.
+    owes_commit: bool,
 }
 
 /// A handler that never waits for its sink adds nothing.
@@ -106,8 +110,8 @@ impl Hash for Running {
         if self.producer.is_some() || self.attempt != Attempt::default() {
             (&self.attempt, &self.producer).hash(state);
         }
-        if self.stopping {
-            self.stopping.hash(state);
+        if self.stopping || self.owes_commit {
+            (self.stopping, self.owes_commit).hash(state);
         }
     }
 }
@@ -170,10 +174,18 @@ impl ConsumerApp {
         let Some(running) = &self.running else { return self.lives > 0 };
         let idle = match running.doing {
             Doing::Failed(_) => true,
-            Doing::Polling => !running.client.has_records() && !running.client.is_committing_news(),
+            Doing::Polling => {
+                let client = &running.client;
+                !client.has_records() && !client.is_committing_news() && !running.owes_commit
+            }
             _ => false,
         };
         idle && running.worker.is_idle()
+    }
+
+    /// An exception ended its loop.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.running.as_ref().map(|running| &running.doing), Some(Doing::Failed(_)))
     }
 
     /// What its polling thread is doing now; see [`Self::worker`] for the other one.
@@ -234,6 +246,7 @@ impl ConsumerApp {
             }
         }
         match polled {
+            Polled::Waiting if running.owes_commit && !running.is_rejoining() => self.commit_after(now, out),
             Polled::Waiting => {}
             Polled::Records(records) => {
                 running.batch = records.into();
@@ -255,11 +268,7 @@ impl ConsumerApp {
             }
             (Doing::Returned, _) => self.begin_batch(now, out),
             (Doing::Processing(_), _) => self.finish_record(now, out),
-            (Doing::BatchDone, CommitMode::AfterSync) if has_group => {
-                running.doing = Doing::CommittingAfter;
-                running.client.commit_sync(now, out);
-                self.await_commit(now, out);
-            }
+            (Doing::BatchDone, CommitMode::AfterSync) if has_group => self.commit_after(now, out),
             (Doing::BatchDone, CommitMode::AfterAsync) if has_group => {
                 running.client.commit_async(now, out);
                 self.poll(now, out);
@@ -267,22 +276,6 @@ impl ConsumerApp {
             (Doing::BatchDone, _) => self.poll(now, out),
             (Doing::Polling | Doing::CommittingBefore | Doing::CommittingAfter, _) => {}
             (Doing::HandingOver | Doing::Failed(_) | Doing::Closing, _) => {}
-        }
-    }
-
-    fn await_commit(&mut self, now: Time, out: &mut Outbox<'_>) {
-        let Some(running) = &mut self.running else { return };
-        match running.client.commit_sync_result(now) {
-            None => {}
-            // Its partitions are somebody else's, or soon will be: what it did comes again there.
-            Some(Err(error)) if is_rebalance(&error) => {
-                out.emit(Event::ConsumerFailed { error });
-                running.batch.clear();
-                self.poll(now, out);
-            }
-            Some(Err(error)) => running.fail(error, now, out),
-            Some(Ok(())) if running.doing == Doing::CommittingBefore => self.begin_batch(now, out),
-            Some(Ok(())) => self.poll(now, out),
         }
     }
 
@@ -330,7 +323,7 @@ impl ConsumerApp {
         let Some(running) = &mut self.running else { return };
         let done = || in_hand(&self.setup, &running.batch, &running.worker);
         let count = done().count();
-        if let Err(error) = running.client.acknowledge(done(), kind) {
+        if let Err(error) = running.client.acknowledge(done(), kind, out) {
             return running.fail(error, now, out);
         }
         running.batch.drain(..count);
@@ -399,6 +392,11 @@ impl Running {
         self.doing = Doing::Failed(error);
     }
 
+    /// Its group has not come to an end of a rebalance.
+    fn is_rejoining(&self) -> bool {
+        self.client.plain().and_then(Consumer::coordinator).is_some_and(|it| it.is_rejoining())
+    }
+
     /// As soon as partitions are assigned: goes to where the sink's own offsets point. True if `poll()` goes on now.
     fn go_to_output(&mut self, sink: &Sink, now: Time, out: &mut Outbox<'_>) -> bool {
         let Some(client) = self.client.plain_mut() else { return false };
@@ -421,12 +419,6 @@ impl Running {
         }
         !sink.offsets().is_empty()
     }
-}
-
-/// `commitSync()` says that the membership changed. Programs catch that and go on with `poll()`.
-pub(super) fn is_rebalance(error: &ClientError) -> bool {
-    let names = ["CommitFailedException", "RebalanceInProgressException"];
-    matches!(error, ClientError::Exception(text) if names.iter().any(|name| text.starts_with(name)))
 }
 
 fn tell_processing(record: &ConsumerRecord, out: &mut Outbox<'_>) {
@@ -462,6 +454,7 @@ impl Node for ConsumerApp {
             attempt,
             producer,
             stopping: false,
+            owes_commit: false,
         });
         self.poll(now, out);
     }

@@ -79,7 +79,16 @@ impl Draw {
         let sequence = sequence("drawn", &head.into());
         let play = Play::new(&sequence);
         let random = Prng::split(seed, protocol);
-        Draw { random, play, sequence, steps: Vec::new(), members: Vec::new(), parked: Vec::new(), generation: 0, commits: 0 }
+        Draw {
+            random,
+            play,
+            sequence,
+            steps: Vec::new(),
+            members: Vec::new(),
+            parked: Vec::new(),
+            generation: 0,
+            commits: 0,
+        }
     }
 
     fn script(mut self, draw: impl Fn(&mut Draw)) -> Value {
@@ -171,8 +180,11 @@ impl Draw {
         if what < 14 && self.parked.len() < LANES.len() {
             let (instance, protocols) = (self.pick(&["i", "j"]), self.pick(&protocols));
             let place = format!("instance {instance}");
-            return self.park(json!({ "join": "g", "instance": instance, "protocols": protocols,
-                "session": 300_000, "rebalance": 300_000 }), &place);
+            return self.park(
+                json!({ "join": "g", "instance": instance, "protocols": protocols,
+                "session": 300_000, "rebalance": 300_000 }),
+                &place,
+            );
         }
         let all = self.members.clone();
         let is_there: Vec<Member> = all.iter().filter(|it| !it.gone).cloned().collect();
@@ -189,7 +201,9 @@ impl Draw {
         let waits = self.parked.len() == LANES.len() || self.parked.iter().any(|(_, whose)| *whose == member.id);
         let generation = self.near(self.generation);
         let request = match what {
-            14..36 if !waits => json!({ "join": "g", "protocols": self.pick(&protocols), "session": 300_000, "rebalance": 300_000 }),
+            14..36 if !waits => {
+                json!({ "join": "g", "protocols": self.pick(&protocols), "session": 300_000, "rebalance": 300_000 })
+            }
             36..50 if !waits => self.sync(generation),
             50..80 => json!({ "heartbeat": "g", "generation": generation }),
             80..88 => {
@@ -218,7 +232,10 @@ impl Draw {
         let others_join = self.parked.iter().any(|(name, _)| name.starts_with('j'));
         if let Some(next) = idle.iter().find(|it| !it.joined || others_join) {
             let protocols = self.pick(&protocols[..2]);
-            return Some(((*next).clone(), json!({ "join": "g", "protocols": protocols, "session": 300_000, "rebalance": 300_000 })));
+            return Some((
+                (*next).clone(),
+                json!({ "join": "g", "protocols": protocols, "session": 300_000, "rebalance": 300_000 }),
+            ));
         }
         let next = idle.iter().find(|it| it.synced < self.generation)?;
         Some(((*next).clone(), self.sync(self.generation)))
@@ -300,7 +317,11 @@ impl Draw {
                 owned.sort();
                 owned.dedup();
                 let silent = self.rarely(4);
-                if silent { json!({ "member": "g", "epoch": epoch }) } else { json!({ "member": "g", "epoch": epoch, "owned": owned }) }
+                if silent {
+                    json!({ "member": "g", "epoch": epoch })
+                } else {
+                    json!({ "member": "g", "epoch": epoch, "owned": owned })
+                }
             }
         };
         request["id"] = json!(id);

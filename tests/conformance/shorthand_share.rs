@@ -15,7 +15,9 @@ pub fn expand(step: &Value) -> Value {
     let given = |key: &str, default: Value| step.get(key).cloned().unwrap_or(default);
     let words = ["shareEnter", "shareMember", "shareFetch", "acknowledge"];
     let states = ["shareInit", "shareRead", "shareSummary", "shareErase", "shareWrite"];
-    let Some(word) = words.into_iter().chain(states).find(|word| step.get(*word).is_some()) else { return step.clone() };
+    let Some(word) = words.into_iter().chain(states).find(|word| step.get(*word).is_some()) else {
+        return step.clone();
+    };
     let group = &step[word];
     let (api, version, to, mut body) = match word {
         "shareEnter" | "shareMember" => {
@@ -90,7 +92,8 @@ fn topics(step: &Value) -> Value {
     partitions.dedup();
     let batch = |it: &Value| json!({ "firstOffset": it[0], "lastOffset": it[1], "acknowledgeTypes": it[2] });
     let one = |at: i64| {
-        let batches: Value = acks.get(&at.to_string()).and_then(Value::as_array).into_iter().flatten().map(batch).collect();
+        let batches: Value =
+            acks.get(&at.to_string()).and_then(Value::as_array).into_iter().flatten().map(batch).collect();
         json!({ "partitionIndex": at, "acknowledgementBatches": batches })
     };
     let list: Vec<Value> = partitions.into_iter().map(one).collect();

@@ -27,9 +27,8 @@ pub fn request(send: &Send, names: &mut Names, reader: &Reader<'_>) -> Option<Re
         }
         "DeleteGroups" => Request::DeleteGroups(DeleteGroupsRequest { groups: texts(body, "groupsNames") }),
         "OffsetDelete" => {
-            let part = |(topic, part): (_, &Value)| {
-                TopicPartition::new(topic, reader.int(part, "partitionIndex", 0) as u32)
-            };
+            let part =
+                |(topic, part): (_, &Value)| TopicPartition::new(topic, reader.int(part, "partitionIndex", 0) as u32);
             let group = body["groupId"].as_str().unwrap_or_default().into();
             let partitions = partitions(body, "topics", "partitions", names).into_iter().map(part).collect();
             Request::OffsetDelete(OffsetDeleteRequest { group, partitions })
@@ -61,8 +60,7 @@ pub fn response(response: &Response, version: i16, names: &Names, words: &mut Wo
             json!({ "errorCode": it.error.name(), "groups": it.groups.iter().map(one).collect::<Value>() })
         }
         Response::DeleteGroups(it) => {
-            let one =
-                |(group, error): &(Rc<str>, ErrorCode)| json!({ "groupId": &**group, "errorCode": error.name() });
+            let one = |(group, error): &(Rc<str>, ErrorCode)| json!({ "groupId": &**group, "errorCode": error.name() });
             json!({ "results": it.groups.iter().map(one).collect::<Value>() })
         }
         Response::OffsetDelete(it) => {

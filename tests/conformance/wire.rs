@@ -174,7 +174,9 @@ impl<'a> Translation<'a> {
             Value::Array(batches) => {
                 Some(batches.iter().flat_map(|json| batch::build(json, self.words, self.now_ms)).collect())
             }
-            other if other.get("records").is_none() => Some(consumer_bytes::build(other, &|name| self.topic(name)).to_vec()),
+            other if other.get("records").is_none() => {
+                Some(consumer_bytes::build(other, &|name| self.topic(name)).to_vec())
+            }
             other => Some(batch::build(other, self.words, self.now_ms)),
         }
     }

@@ -1,12 +1,12 @@
 //! What is known of one group, and questions about it (`ConsumerGroup`).
 
+use super::TargetAssignment;
 use super::member::{ConsumerGroupMember, MemberState};
 use super::record::{ConsumerGroupKey as Key, CurrentValue, GroupValue, TargetValue};
-use super::{TargetAssignment, metadata_hash};
+use super::regex::{ResolvedRegexes, topic_names};
 use crate::base::config::ServerAssignor;
-use crate::base::{Duration, Offset, SortedMap, SortedSet, Time, TopicId, TopicPartition};
+use crate::base::{Duration, Offset, SortedMap, SortedSet, Time, TopicPartition};
 use crate::coordinator::CoordinatorRecord;
-use crate::metadata::MetadataImage;
 use crate::protocol::{ErrorCode, GroupState, LEAVE_EPOCH, MemberEpoch};
 use std::rc::Rc;
 
@@ -21,6 +21,7 @@ pub struct ConsumerGroup {
     pub(super) target_epoch: TargetValue,
     pub(super) members: SortedMap<Rc<str>, ConsumerGroupMember>,
     pub(super) target: SortedMap<Rc<str>, TargetAssignment>,
+    pub(super) regexes: ResolvedRegexes,
     /// Its topics were compared with this version of the metadata, when the group's epoch was that.
     pub(super) metadata_seen: Option<(Offset, MemberEpoch)>,
 }
@@ -33,6 +34,7 @@ impl ConsumerGroup {
             target_epoch: TargetValue { epoch: FIRST_EPOCH, timestamp: 0 },
             members: SortedMap::new(),
             target: SortedMap::new(),
+            regexes: Rc::default(),
             metadata_seen: None,
         }
     }
@@ -96,9 +98,14 @@ impl ConsumerGroup {
         self.members.values().any(holds)
     }
 
-    /// All topics that members subscribe to.
-    pub(in crate::coordinator::group) fn subscribed_topics(&self) -> SortedSet<Rc<str>> {
-        subscribed_topics(self.members.values())
+    /// Who computes its target: what most members ask for, of those that the brokers have.
+    pub fn assignor(&self, configured: &[ServerAssignor]) -> ServerAssignor {
+        self.preferred_assignor(None, None, configured)
+    }
+
+    /// All topics that members subscribe to, those that patterns match among them.
+    pub fn subscribed_topics(&self) -> SortedSet<Rc<str>> {
+        topic_names(self.members.values(), &self.regexes)
     }
 
     /// What most members ask for, once one of them (if any) is as it will be; the first of `group.consumer.assignors` if none asks for any.
@@ -173,19 +180,10 @@ impl ConsumerGroup {
         keys.extend(members().map(|(group, member)| Key::TargetOfMember(group, member)));
         keys.push(Key::Target(self.id.clone()));
         keys.extend(members().map(|(group, member)| Key::Member(group, member)));
+        keys.extend(self.regexes.keys().map(|regex| Key::Regex(self.id.clone(), regex.clone())));
         keys.extend([Key::PartitionMetadata(self.id.clone()), Key::Group(self.id.clone())]);
         keys.iter().map(Key::tombstone).collect()
     }
-}
-
-/// All topics that these members subscribe to.
-pub(super) fn subscribed_topics<'a>(members: impl Iterator<Item = &'a ConsumerGroupMember>) -> SortedSet<Rc<str>> {
-    members.flat_map(|member| member.subscribed_topics.iter().cloned()).collect()
-}
-
-/// The hash of what these members subscribe to.
-pub(super) fn hash_of<'a>(members: impl Iterator<Item = &'a ConsumerGroupMember>, image: &MetadataImage) -> i64 {
-    metadata_hash::metadata_hash(subscribed_topics(members).iter(), image)
 }
 
 impl ConsumerGroupMember {
@@ -205,10 +203,5 @@ impl ConsumerGroupMember {
     pub(super) fn revocation_deadline(&self, now: Time) -> Option<(Time, MemberEpoch)> {
         let timeout = Duration::from_millis(self.rebalance_timeout.max(0) as u64);
         (self.state == MemberState::UnrevokedPartitions).then(|| (now + timeout, self.member_epoch))
-    }
-
-    /// The topics of its subscription that exist.
-    pub(super) fn topic_ids(&self, image: &MetadataImage) -> SortedSet<TopicId> {
-        self.subscribed_topics.iter().filter_map(|name| image.topic_id(name)).collect()
     }
 }

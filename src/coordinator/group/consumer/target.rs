@@ -61,14 +61,13 @@ impl ConsumerGroup {
 
     fn compute(&self, updated: &ConsumerGroupMember, around: Surroundings<'_>) -> SortedMap<Rc<str>, MemberAssignment> {
         let members = self.members_with(updated);
-        let subscription_type = if members.values().any(|it| it.has_regex()) {
-            SubscriptionType::Heterogeneous
-        } else {
-            SubscriptionType::of(members.values().map(|member| &member.subscribed_topics))
-        };
+        let mixed = members.values().any(|it| it.regex().is_some() && !it.subscribed_topics.is_empty());
+        let subscriptions: Vec<_> = members.values().map(|it| (it.regex(), &it.subscribed_topics)).collect();
+        let subscription_type =
+            if mixed { SubscriptionType::Heterogeneous } else { SubscriptionType::of(subscriptions.iter()) };
         let spec = |member: &ConsumerGroupMember| MemberSpec {
             instance_id: member.instance_id.clone(),
-            topics: member.topic_ids(around.image),
+            topics: self.topic_ids(member, around.image),
             assignment: self.last_target(member).map(|target| (**target).clone()).unwrap_or_default(),
         };
         let configured = &around.config.group_consumer_assignors;
