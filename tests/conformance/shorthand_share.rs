@@ -78,7 +78,7 @@ fn state(word: &str, step: &Value) -> (&'static str, i16, Value, Value) {
         let batch = |it: &Value| json!({ "firstOffset": it[0], "lastOffset": it[1], "deliveryState": it[2], "deliveryCount": it[3] });
         part["stateBatches"] = step["batches"].as_array().into_iter().flatten().map(batch).collect();
     }
-    let to = format!("{}:{}:0", group.as_str().unwrap_or("g"), "t");
+    let to = format!("{}:t:{}", group.as_str().expect("a group"), part["partition"]);
     let body = json!({ "groupId": group, "topics": [{ "topicId": topic, "partitions": [part] }] });
     (api, version, json!({ "share": to }), body)
 }
