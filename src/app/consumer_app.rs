@@ -166,6 +166,11 @@ impl ConsumerApp {
         idle && running.worker.is_idle()
     }
 
+    /// An exception ended its loop.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.running.as_ref().map(|running| &running.doing), Some(Doing::Failed(_)))
+    }
+
     // ---- the loop ----
 
     /// Goes on where the thread was blocked, if it no longer is.
@@ -182,10 +187,7 @@ impl ConsumerApp {
             Doing::CommittingBefore | Doing::CommittingAfter => self.await_commit(now, out),
             Doing::HandingOver => self.hand_over(now, out),
             Doing::Failed(_) => running.let_go(now, out),
-            Doing::Closing => {
-                running.let_go(now, out);
-                self.exit_if_closed(out);
-            }
+            Doing::Closing => self.await_close(now, out),
             Doing::Returned | Doing::Processing(_) | Doing::BatchDone => {}
         }
     }
@@ -294,7 +296,7 @@ impl ConsumerApp {
         let Some(running) = &mut self.running else { return };
         let done = || in_hand(&self.setup, &running.batch, &running.worker);
         let count = done().count();
-        if let Err(error) = running.client.acknowledge(done(), kind) {
+        if let Err(error) = running.client.acknowledge(done(), kind, out) {
             return running.fail(error, now, out);
         }
         running.batch.drain(..count);

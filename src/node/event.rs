@@ -6,7 +6,7 @@ use crate::base::{
     BrokerId, Duration, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Time,
     TopicPartition,
 };
-use crate::protocol::{AcquiredRecords, ApiKey, ErrorCode, GroupState, StateBatch, TransactionState};
+use crate::protocol::{AcknowledgeType, AcquiredRecords, ApiKey, ErrorCode, GroupState, StateBatch, TransactionState};
 use crate::record::RecordBatch;
 use std::rc::Rc;
 
@@ -178,6 +178,8 @@ pub enum Event {
     // ---- handlers of consumers ----
     /// A record's handler threw an exception.
     HandlerFailed { record: RecordId, partition: TopicPartition, offset: Offset, error: ClientError },
+    /// A share consumer's program said of a record what became of it (`acknowledge()`); the leader hears it later.
+    Acknowledged { record: RecordId, partition: TopicPartition, offset: Offset, kind: AcknowledgeType },
 
     // ---- group coordinators ----
     /// A group's state, or its generation (classic) or epoch (the newer protocols), is another one.
@@ -194,6 +196,9 @@ pub enum Event {
     RecordsAcknowledged { group: Rc<str>, partition: TopicPartition, batches: Rc<[StateBatch]> },
     /// Locks ended before their records were acknowledged: these are available to others, or archived.
     AcquisitionLockExpired { group: Rc<str>, partition: TopicPartition, batches: Rc<[StateBatch]> },
+    /// The leader has read from the share coordinator what a share group has done with a partition: it begins there, and
+    /// nothing is locked.
+    SharePartitionLoaded { group: Rc<str>, partition: TopicPartition, start_offset: Offset },
 
     // ---- sinks ----
     /// It recognised a repetition (or an older version) in what that application asked for: no effect.

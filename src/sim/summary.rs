@@ -3,7 +3,10 @@
 use crate::base::{NodeId, Offset, RecordId, SortedMap, SortedSet, TopicPartition};
 use crate::client::payload::record_id_of;
 use crate::node::{Body, Channel, ConnectionId, Message, MessageId, MessageSummary};
-use crate::protocol::{ApiKey, ErrorCode, FetchResponse, InitProducerIdRequest, ProduceRequest, Request, Response};
+use crate::protocol::{
+    ApiKey, ErrorCode, FetchResponse, InitProducerIdRequest, ProduceRequest, Request, Response,
+    SharePartitionAcknowledgements,
+};
 use crate::record::RecordBatch;
 use std::rc::Rc;
 
@@ -103,6 +106,9 @@ impl Tracer {
                 }
                 Some(fetch.partitions.iter().flat_map(|it| &it.records).flat_map(records_of).collect())
             }
+            Response::ShareFetch(fetch) => {
+                Some(fetch.partitions.iter().flat_map(|it| &it.records).flat_map(records_of).collect())
+            }
             _ => None,
         }
         .unwrap_or_else(|| self.nothing.clone())
@@ -132,15 +138,20 @@ impl Tracer {
 
 /// A fetch shows when it brings something; until then it is one of many.
 fn request_is_quiet(request: &Request) -> bool {
-    matches!(request.api(), ApiKey::Fetch | ApiKey::Metadata | ApiKey::BrokerHeartbeat | ApiKey::Heartbeat)
+    let acknowledges = |it: &SharePartitionAcknowledgements| !it.batches.is_empty();
+    match request {
+        Request::Fetch(_) => true,
+        Request::ShareFetch(fetch) => !fetch.partitions.iter().any(acknowledges),
+        other => is_routine(other.api()),
+    }
 }
 
 fn response_is_quiet(api: ApiKey, records: &[RecordId]) -> bool {
-    match api {
-        ApiKey::Fetch => records.is_empty(),
-        ApiKey::Metadata | ApiKey::BrokerHeartbeat | ApiKey::Heartbeat => true,
-        _ => false,
-    }
+    is_routine(api) || (matches!(api, ApiKey::Fetch | ApiKey::ShareFetch) && records.is_empty())
+}
+
+fn is_routine(api: ApiKey) -> bool {
+    matches!(api, ApiKey::Metadata | ApiKey::BrokerHeartbeat | ApiKey::Heartbeat | ApiKey::ShareGroupHeartbeat)
 }
 
 /// The generated records of a batch, read from its bytes.

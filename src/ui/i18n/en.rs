@@ -289,6 +289,7 @@ pub static TEXTS: Texts = Texts {
         RowStatus::Duplicated => "duplicated",
         RowStatus::TakenBack => "aborted",
         RowStatus::DeadLettered => "dead letter",
+        RowStatus::Rejected => "rejected",
         RowStatus::AbortedRead => "aborted, yet processed",
         RowStatus::Refused => "refused",
         RowStatus::Lost => "lost",

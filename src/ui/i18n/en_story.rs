@@ -6,8 +6,27 @@ use crate::ui::why::{Handover, Why};
 use crate::ui::words::{clock, node_name, records, span};
 use delivery_lab::base::{Duration, NodeId};
 use delivery_lab::node::{Event, FaultMark, RemovalReason};
+use delivery_lab::protocol::StateBatch;
 use delivery_lab::scenario::format::{What, When};
 use delivery_lab::view::{Activity, is_fence};
+
+fn offsets(ranges: impl Iterator<Item = (i64, i64)>) -> String {
+    let ranges: Vec<String> = ranges.map(super::range).collect();
+    format!("offsets {}", ranges.join(", "))
+}
+
+/// Offsets by what became of them.
+fn deliveries(batches: &[StateBatch]) -> String {
+    let one = |it: &StateBatch| {
+        let (range, count) = (super::range((it.first_offset, it.last_offset)), it.delivery_count);
+        match it.delivery_state {
+            StateBatch::AVAILABLE => format!("{range} available again (delivery {count} is over)"),
+            StateBatch::ACKNOWLEDGED => format!("{range} acknowledged"),
+            _ => format!("{range} archived (delivery {count} was the last)"),
+        }
+    };
+    batches.iter().map(one).collect::<Vec<_>>().join(", ")
+}
 
 fn ordinal(nth: u32) -> String {
     let suffix = match (nth % 100, nth % 10) {
@@ -194,6 +213,13 @@ pub fn why(it: &Why) -> String {
         Why::ReadAgain { offset, times } => {
             format!("It stands in the log once, at offset {offset}, and was processed {times} times: the consumer stopped before this offset was committed, and then began again at the last committed one.")
         }
+        Why::DeliveredAgain { times } => {
+            format!("It was processed {times} times. Whoever had it first did not acknowledge it while it was locked for that member, so the share group delivered it again.")
+        }
+        Why::Exhausted { deliveries } => {
+            format!("It was delivered {deliveries} times, and nobody could process it: the share group gave it up (group.share.delivery.count.limit), and archived it.")
+        }
+        Why::Rejected => "A consumer rejected it: the share group archives it, and nobody gets it again.".to_owned(),
         Why::ReadElsewhere { first, second, how } => {
             let how = match how {
                 Handover::TooSlow => format!("{first} processed it, but did not call poll() again within max.poll.interval.ms: it counted as dead and had to leave the group before its offset was committed."),
@@ -244,6 +270,23 @@ pub fn event(line: &Line) -> Sentence {
         Event::Processing { .. } => (format!("began to process {rec}"), Tone::Plain),
         Event::HandlerFailed { error, .. } => {
             (format!("the handler of {rec} threw an exception: {}", error.name()), Tone::Bad)
+        }
+        Event::Acknowledged { kind, .. } => (format!("acknowledges {rec}: {}", kind.name()), Tone::Plain),
+        Event::RecordsAcquired { group, records, .. } => (
+            format!(
+                "locked {} of {tp} for a member of {group}",
+                offsets(records.iter().map(|it| (it.first_offset, it.last_offset)))
+            ),
+            Tone::Plain,
+        ),
+        Event::RecordsAcknowledged { group, batches, .. } => {
+            (format!("noted for {group} of {tp}: {}", deliveries(batches)), Tone::Plain)
+        }
+        Event::SharePartitionLoaded { group, start_offset, .. } => {
+            (format!("knows what {group} has done with {tp}: it begins at offset {start_offset}"), Tone::Plain)
+        }
+        Event::AcquisitionLockExpired { group, batches, .. } => {
+            (format!("a lock of {group} ended, {tp}: {}", deliveries(batches)), Tone::Odd)
         }
         Event::Processed { offset, .. } => (format!("processed {rec} (offset {offset})"), Tone::Plain),
         Event::SinkRefused { offset, .. } => (format!("refused {rec}: a repetition (offset {offset})"), Tone::Odd),

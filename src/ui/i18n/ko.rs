@@ -288,6 +288,7 @@ pub static TEXTS: Texts = Texts {
         RowStatus::Duplicated => "중복",
         RowStatus::TakenBack => "중단됨",
         RowStatus::DeadLettered => "데드 레터",
+        RowStatus::Rejected => "거부됨",
         RowStatus::AbortedRead => "중단됐지만 처리됨",
         RowStatus::Refused => "거부됨",
         RowStatus::Lost => "유실",

@@ -414,6 +414,11 @@ fn commits(marker: &RecordBatch) -> bool {
     matches!(ControlRecord::of_batch(marker), Ok(Some(ControlRecord::Commit { .. })))
 }
 
+/// Offsets from the first to the last.
+fn range((first, last): (Offset, Offset)) -> String {
+    if first == last { first.to_string() } else { format!("{first}–{last}") }
+}
+
 /// The first of some offsets, and how many there are beside it.
 fn first_offset(offsets: &[(TopicPartition, Offset)]) -> (Offset, usize) {
     (offsets.first().map_or(0, |it| it.1), offsets.len().saturating_sub(1))
