@@ -288,8 +288,10 @@ impl<N: Node> Fake<N> {
         self.parked.clear();
         for (_, arrival) in std::mem::take(&mut self.queue) {
             // What was sent arrives before the connection's end.
-            let Body::Request(request) = &arrival.body else { continue };
-            self.broker.answer(request);
+            match &arrival.body {
+                Body::Request(request) if arrival.connection.server == BROKER => drop(self.broker.answer(request)),
+                _ => self.deliver(arrival),
+            }
         }
         self.broker.release_share();
         let mut random = Prng::split(1, "crash");
