@@ -96,6 +96,11 @@ impl Broker {
         self.setup.id
     }
 
+    /// Its settings.
+    pub fn config(&self) -> &BrokerConfig {
+        &self.setup.config
+    }
+
     /// Whether the process runs.
     pub fn is_running(&self) -> bool {
         self.process.is_some()

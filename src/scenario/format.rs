@@ -44,8 +44,8 @@ pub struct About {
     pub question: Text,
     /// What to look at.
     pub watch: Text,
-    /// What to change next: a setting that cures (or breaks) it, as `name.key=value`.
-    pub try_next: Option<Rc<str>>,
+    /// What to change next: a setting that cures (or breaks) it, as `name.key=value`; or several, each a sibling of this one.
+    pub try_next: Vec<Rc<str>>,
 }
 
 /// The same in English and Korean.

@@ -198,7 +198,7 @@ fn read_about(r: &mut Reader<'_>) -> About {
         title: r.object("title", text).unwrap_or_default(),
         question: r.object("question", text).unwrap_or_default(),
         watch: r.object("watch", text).unwrap_or_default(),
-        try_next: r.text("try"),
+        try_next: r.one_or_more("try"),
     }
 }
 

@@ -251,6 +251,10 @@ fn about(about: &About) -> Value {
     out.insert("title".into(), text(&about.title));
     out.insert("question".into(), text(&about.question));
     out.insert("watch".into(), text(&about.watch));
-    insert(&mut out, "try", about.try_next.as_deref().map(Value::from));
+    match about.try_next.as_slice() {
+        [] => {}
+        [one] => drop(out.insert("try".into(), json!(one))),
+        many => drop(out.insert("try".into(), json!(many))),
+    }
     Value::Object(out)
 }

@@ -427,9 +427,8 @@ mod tests {
     fn every_hint_of_the_library_can_be_applied() {
         for id in library::ids() {
             let scenario = library::get(id).expect("it is listed");
-            let hint = scenario.about.as_ref().and_then(|about| about.try_next.clone());
-            if let Some(hint) = hint {
-                let changed = apply(&scenario, &hint).unwrap_or_else(|| panic!("{id}: {hint}"));
+            for hint in scenario.about.iter().flat_map(|about| about.try_next.iter()) {
+                let changed = apply(&scenario, hint).unwrap_or_else(|| panic!("{id}: {hint}"));
                 assert_eq!(changes(&scenario, &changed).len(), 1, "{id}: {hint}");
             }
         }

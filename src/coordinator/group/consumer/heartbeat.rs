@@ -249,7 +249,8 @@ impl ConsumerGroup {
     ) -> Result<ConsumerGroupMember, ErrorCode> {
         let ConsumerGroupHeartbeatRequest { member_id, member_epoch, instance_id, .. } = request;
         let place = instance_id.as_deref().and_then(|instance| self.static_member(instance));
-        if place.is_none() && self.members.len() >= max_size as usize && !self.members.contains_key(member_id) {
+        // (A static member that comes back with another id is not let in either; that changed after 4.3.1.)
+        if self.members.len() >= max_size as usize && !self.members.contains_key(member_id) {
             return Err(ErrorCode::GroupMaxSizeReached);
         }
         let joins = *member_epoch == JOIN_EPOCH;
