@@ -10,6 +10,7 @@
 
 mod agreement;
 mod decisions;
+mod deliveries;
 mod effects;
 mod endings;
 mod groups;
@@ -92,6 +93,10 @@ pub enum Invariant {
     CommitsAdvance,
     /// A member reads on from the group's last commit, not from before it.
     CommitsSurvive,
+    /// What is committed after processing is not left out.
+    AtLeastOnce,
+    /// What is committed before processing is not processed twice.
+    AtMostOnce,
     /// The quorum of controllers elects one leader an epoch.
     OneLeaderAnEpoch,
     /// What the quorum has committed is in the log of every later leader.
@@ -144,6 +149,8 @@ impl Invariant {
             Invariant::CommitsDelivered => "commits-delivered",
             Invariant::CommitsAdvance => "commits-advance",
             Invariant::CommitsSurvive => "commits-survive",
+            Invariant::AtLeastOnce => "at-least-once",
+            Invariant::AtMostOnce => "at-most-once",
             Invariant::OneLeaderAnEpoch => "one-leader-an-epoch",
             Invariant::LeaderCompleteness => "leader-completeness",
             Invariant::LogMatching => "log-matching",
