@@ -17,6 +17,7 @@ mod groups;
 mod offsets;
 mod outputs;
 mod producers;
+mod shares;
 mod survival;
 mod transactions;
 mod watch;
@@ -38,6 +39,7 @@ use decisions::Decision;
 use groups::GroupWatch;
 use outputs::Pipe;
 use producers::ProducerWatch;
+use shares::ShareWatch;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use transactions::TransactionWatch;
@@ -97,6 +99,14 @@ pub enum Invariant {
     AtLeastOnce,
     /// What is committed before processing is not processed twice.
     AtMostOnce,
+    /// No two members of a share group hold the same record.
+    OneAcquirer,
+    /// No record is delivered to a share group more often than it may be.
+    DeliveriesLimited,
+    /// The start offset of a share-partition does not go back.
+    ShareStartAdvances,
+    /// What a share group has noted as done with is not delivered to it again.
+    AcknowledgedStays,
     /// The quorum of controllers elects one leader an epoch.
     OneLeaderAnEpoch,
     /// What the quorum has committed is in the log of every later leader.
@@ -151,6 +161,10 @@ impl Invariant {
             Invariant::CommitsSurvive => "commits-survive",
             Invariant::AtLeastOnce => "at-least-once",
             Invariant::AtMostOnce => "at-most-once",
+            Invariant::OneAcquirer => "one-acquirer",
+            Invariant::DeliveriesLimited => "deliveries-limited",
+            Invariant::ShareStartAdvances => "share-start-advances",
+            Invariant::AcknowledgedStays => "acknowledged-stays",
             Invariant::OneLeaderAnEpoch => "one-leader-an-epoch",
             Invariant::LeaderCompleteness => "leader-completeness",
             Invariant::LogMatching => "log-matching",
@@ -201,6 +215,7 @@ pub struct Invariants {
     producers: ProducerWatch,
     transactions: Rc<TransactionWatch>,
     groups: Rc<GroupWatch>,
+    shares: Rc<ShareWatch>,
 }
 
 /// What is remembered of producers, transactions and groups adds nothing: it stands in the logs, too.
@@ -227,6 +242,10 @@ pub trait Cluster {
     fn decision(&self, producer_id: ProducerId, epoch: ProducerEpoch) -> Option<bool>;
     /// Who may commit for which partitions of a group.
     fn owners(&self, group: &str) -> Vec<(TopicPartition, NodeId)>;
+    /// Where a leader takes a share group to begin in a partition; none if it knows of no such group.
+    fn share_start(&self, _leader: NodeId, _group: &str, _partition: TopicPartition) -> Option<Offset> {
+        None
+    }
     /// The generation, or epoch, in which a member takes itself to be; −1 for none.
     fn generation(&self, member: NodeId) -> Generation;
 }
@@ -263,6 +282,7 @@ impl Invariants {
             producers: ProducerWatch::new(setup, read_committed),
             transactions: Rc::default(),
             groups: Rc::new(GroupWatch::new(setup)),
+            shares: Rc::new(ShareWatch::new(setup)),
         }
     }
 
@@ -331,6 +351,10 @@ impl Invariants {
                 | Event::PartitionsAssigned { .. }
                 | Event::RequestFailed { api: ApiKey::OffsetCommit, .. }
                 | Event::GroupJoined { .. } => self.check_group(cluster, ledger, it),
+                Event::RecordsAcquired { .. }
+                | Event::RecordsAcknowledged { .. }
+                | Event::AcquisitionLockExpired { .. }
+                | Event::SharePartitionLoaded { .. } => self.check_share(cluster, it),
                 Event::TransactionsInitialized { .. }
                 | Event::TransactionBegun { .. }
                 | Event::TransactionEnded { .. }
