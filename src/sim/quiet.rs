@@ -59,8 +59,7 @@ fn has_open_transactions(world: &World) -> bool {
 pub(super) fn has_had_all(world: &World, app: &ConsumerApp) -> bool {
     let topics = &app.setup().topics;
     match (&app.setup().group, app.setup().share) {
-        // Whoever lives goes on; whoever has failed does not.
-        (Some(group), Some(_)) => app.has_failed() || has_delivered_all(world, group, topics),
+        (Some(group), Some(_)) => has_delivered_all(world, group, topics),
         _ => has_read_all(world, app.client(), topics),
     }
 }
