@@ -49,7 +49,7 @@ impl ConsumerGroup {
     }
 
     /// What a member shall have so far; who takes a place has what was meant for it.
-    fn last_target(&self, member: &ConsumerGroupMember) -> Option<&TargetAssignment> {
+    pub(super) fn last_target(&self, member: &ConsumerGroupMember) -> Option<&TargetAssignment> {
         let before = member.instance_id.as_deref().and_then(|instance| self.static_member(instance));
         self.target.get(before.map_or(&member.member_id, |before| &before.member_id))
     }
