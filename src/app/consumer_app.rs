@@ -6,58 +6,37 @@
 //!
 //! Invariants: one thread, so it polls, processes, commits or hands over, never two of them; a step ends after `poll()`
 //! returned, after each effect and before each commit, so that a crash can fall between any two; an effect happens at
-//! the end of a record's processing ([`handler`]). The sink survives a crash; all else is one struct that the crash drops.
+//! the end of a record's processing ([`handler`]), here or in its sink's node. All but a sink in the program is one struct that
+//! a crash drops.
 //! SIGTERM ends the loop after the batch at hand: the program closes its consumer and exits ([`shutdown`]).
 //! An exception out of `poll()`, `commitSync()` or the handler ends the loop; out of a worker's handler it ends its task
 //! only, and nobody hears of it (`ExecutorService.submit`).
 
+mod activity;
+mod client;
+mod commits;
 mod handler;
+mod listener;
 mod shutdown;
 
+use super::sink_client::SinkClient;
 use super::worker::Worker;
-use super::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Sink};
-use crate::base::{NodeId, Prng, RecordId, Time};
+use super::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Refusal, Sink, SinkError};
+use crate::base::{Generation, NodeId, Prng, Time};
 use crate::client::Producer;
-use crate::client::consumer::{Consumer, ConsumerRecord, Polled, RebalanceCallback, WaitsFor};
+use crate::client::consumer::{Consumer, ConsumerRecord, Polled};
+use crate::client::share_consumer::ShareConsumer;
 use crate::node::{Channel, ClientError, ConnectionId, Crash, Event, LoopTimer, Message, Node, Outbox, Timer};
+use crate::protocol::AcknowledgeType;
+pub use activity::ConsumerActivity;
+use client::Client;
+pub(super) use commits::is_rebalance;
+pub(super) use handler::write_of;
 use handler::{Attempt, Next, in_hand};
+use listener::Listener;
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
-
-/// What the program is doing now.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum ConsumerActivity {
-    /// The process is not running.
-    Stopped,
-    /// Inside `poll()`: learns which partitions there are.
-    WaitingForMetadata,
-    /// Inside `poll()`: looks for its group's coordinator.
-    WaitingForCoordinator,
-    /// Inside `poll()`: joins its group.
-    WaitingForGroup,
-    /// Inside `poll()`: asks where to start.
-    WaitingForPosition,
-    /// Inside `poll()`: waits for records.
-    Fetching,
-    /// A record's handler runs.
-    Processing {
-        /// Which; none if no generator made it.
-        record: Option<RecordId>,
-        /// Until when.
-        until: Time,
-    },
-    /// Between two steps of the loop.
-    Returning,
-    /// Waits for room in the worker's queue.
-    HandingOver,
-    /// Inside `commitSync()`.
-    Committing,
-    /// An exception ended the loop.
-    Failed(ClientError),
-    /// Inside `close()`, on its way out.
-    Closing,
-}
 
 /// Where the loop stands.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -80,30 +59,39 @@ enum Doing {
 /// What a crash destroys.
 #[derive(Clone, PartialEq, Debug)]
 struct Running {
-    client: Consumer,
+    client: Client,
     doing: Doing,
     /// What `poll()` returned and is not processed, the record in processing first.
     batch: VecDeque<ConsumerRecord>,
     worker: Worker,
-    /// Positions were taken over from the sink ([`Dedupe::OffsetWithOutput`]).
-    restored: bool,
+    /// What it does when partitions come and go.
+    listener: Listener,
     /// The handler's present try, by this thread or the worker.
     attempt: Attempt,
     /// Sends away what cannot be handled.
     producer: Option<Producer>,
+    /// Its sink, if that is a node of its own.
+    sink: Option<SinkClient>,
+    /// The generation in which the last records were read.
+    generation: Generation,
     /// It was asked to end.
     stopping: bool,
+    /// A rebalance kept it from committing what it has processed.
+    owes_commit: bool,
 }
 
 /// A handler that never waits for its sink adds nothing.
 impl Hash for Running {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.client, &self.doing, &self.batch, &self.worker, self.restored).hash(state);
+        (&self.client, &self.doing, &self.batch, &self.worker, self.listener.is_done()).hash(state);
         if self.producer.is_some() || self.attempt != Attempt::default() {
             (&self.attempt, &self.producer).hash(state);
         }
-        if self.stopping {
-            self.stopping.hash(state);
+        if let Some(sink) = &self.sink {
+            (sink, &self.listener, self.generation).hash(state);
+        }
+        if self.stopping || self.owes_commit {
+            (self.stopping, self.owes_commit).hash(state);
         }
     }
 }
@@ -120,6 +108,8 @@ pub struct ConsumerApp {
 impl ConsumerApp {
     /// Not started yet.
     pub fn new(setup: ConsumerAppSetup) -> Self {
+        let plain = setup.sink_node.is_some() || setup.sink.is_plain();
+        assert!(plain, "invariant: what can be told of a sink needs a node");
         ConsumerApp { sink: Sink::new(setup.sink), setup: Rc::new(setup), lives: 0, running: None }
     }
 
@@ -130,9 +120,9 @@ impl ConsumerApp {
         &self.setup
     }
 
-    /// Where its effects happen.
-    pub fn sink(&self) -> &Sink {
-        &self.sink
+    /// Where its effects happen, if that is no node of its own.
+    pub fn sink(&self) -> Option<&Sink> {
+        self.setup.sink_node.is_none().then_some(&self.sink)
     }
 
     /// How often it was started.
@@ -140,9 +130,14 @@ impl ConsumerApp {
         self.lives
     }
 
-    /// Its Kafka client, while the process runs.
+    /// Its Kafka client, while the process runs; none for a share consumer.
     pub fn client(&self) -> Option<&Consumer> {
-        self.running.as_ref().map(|running| &running.client)
+        self.running.as_ref().and_then(|running| running.client.plain())
+    }
+
+    /// Its Kafka client, while the process runs, if it reads in a share group.
+    pub fn share_client(&self) -> Option<&ShareConsumer> {
+        self.running.as_ref().and_then(|running| running.client.share())
     }
 
     /// Records that `poll()` returned and the loop has neither processed nor handed over, in order.
@@ -161,35 +156,19 @@ impl ConsumerApp {
         let Some(running) = &self.running else { return self.lives > 0 };
         let idle = match running.doing {
             Doing::Failed(_) => true,
-            Doing::Polling => !running.client.has_records() && !running.client.is_committing_news(),
+            Doing::Polling => {
+                let client = &running.client;
+                let waits = running.owes_commit || running.listener.is_busy();
+                !client.has_records() && !client.is_committing_news() && !waits
+            }
             _ => false,
         };
         idle && running.worker.is_idle()
     }
 
-    /// What its polling thread is doing now; see [`Self::worker`] for the other one.
-    pub fn activity(&self) -> ConsumerActivity {
-        let Some(running) = &self.running else { return ConsumerActivity::Stopped };
-        match &running.doing {
-            Doing::Polling => match running.client.waits_for() {
-                WaitsFor::Metadata => ConsumerActivity::WaitingForMetadata,
-                WaitsFor::Coordinator => ConsumerActivity::WaitingForCoordinator,
-                WaitsFor::Group => ConsumerActivity::WaitingForGroup,
-                WaitsFor::CommittedOffsets | WaitsFor::OffsetReset | WaitsFor::Validation => {
-                    ConsumerActivity::WaitingForPosition
-                }
-                WaitsFor::Records => ConsumerActivity::Fetching,
-            },
-            Doing::Processing(until) => {
-                let record = running.batch.front().and_then(|record| record.id);
-                ConsumerActivity::Processing { record, until: *until }
-            }
-            Doing::Returned | Doing::BatchDone => ConsumerActivity::Returning,
-            Doing::HandingOver => ConsumerActivity::HandingOver,
-            Doing::CommittingBefore | Doing::CommittingAfter => ConsumerActivity::Committing,
-            Doing::Failed(error) => ConsumerActivity::Failed(error.clone()),
-            Doing::Closing => ConsumerActivity::Closing,
-        }
+    /// An exception ended its loop.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.running.as_ref().map(|running| &running.doing), Some(Doing::Failed(_)))
     }
 
     // ---- the loop ----
@@ -207,8 +186,9 @@ impl ConsumerApp {
             Doing::Polling => self.poll(now, out),
             Doing::CommittingBefore | Doing::CommittingAfter => self.await_commit(now, out),
             Doing::HandingOver => self.hand_over(now, out),
-            Doing::Closing => self.exit_if_closed(out),
-            Doing::Returned | Doing::Processing(_) | Doing::BatchDone | Doing::Failed(_) => {}
+            Doing::Failed(_) => running.let_go(now, out),
+            Doing::Closing => self.await_close(now, out),
+            Doing::Returned | Doing::Processing(_) | Doing::BatchDone => {}
         }
     }
 
@@ -218,18 +198,22 @@ impl ConsumerApp {
             return self.close(now, out);
         }
         running.doing = Doing::Polling;
-        let mut polled = running.client.poll(now, out);
-        if self.setup.sink.dedupe == Dedupe::OffsetWithOutput {
-            while running.go_to_output(&self.sink, now, out) {
-                polled = running.client.poll(now, out);
-            }
+        if running.listener.is_busy() {
+            return;
         }
-        // Nobody of ours waits for callbacks.
-        running.client.take_callbacks();
+        let mut polled = running.client.poll(now, out);
+        while running.listen(now, out) {
+            if running.listener.is_busy() {
+                return;
+            }
+            polled = running.client.poll(now, out);
+        }
         match polled {
+            Polled::Waiting if running.owes_commit && !running.is_rejoining() => self.commit_after(now, out),
             Polled::Waiting => {}
             Polled::Records(records) => {
                 running.batch = records.into();
+                running.generation = running.client.generation();
                 running.pause(Doing::Returned, now, out);
             }
             Polled::Failed(error) => running.fail(error, now, out),
@@ -239,7 +223,7 @@ impl ConsumerApp {
     /// Goes on after a pause between two steps.
     fn step(&mut self, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
-        let has_group = running.client.coordinator().is_some();
+        let has_group = running.client.commits();
         match (&running.doing, self.setup.commit) {
             (Doing::Returned, CommitMode::Before) if has_group => {
                 running.doing = Doing::CommittingBefore;
@@ -248,11 +232,7 @@ impl ConsumerApp {
             }
             (Doing::Returned, _) => self.begin_batch(now, out),
             (Doing::Processing(_), _) => self.finish_record(now, out),
-            (Doing::BatchDone, CommitMode::AfterSync) if has_group => {
-                running.doing = Doing::CommittingAfter;
-                running.client.commit_sync(now, out);
-                self.await_commit(now, out);
-            }
+            (Doing::BatchDone, CommitMode::AfterSync) if has_group => self.commit_after(now, out),
             (Doing::BatchDone, CommitMode::AfterAsync) if has_group => {
                 running.client.commit_async(now, out);
                 self.poll(now, out);
@@ -260,22 +240,6 @@ impl ConsumerApp {
             (Doing::BatchDone, _) => self.poll(now, out),
             (Doing::Polling | Doing::CommittingBefore | Doing::CommittingAfter, _) => {}
             (Doing::HandingOver | Doing::Failed(_) | Doing::Closing, _) => {}
-        }
-    }
-
-    fn await_commit(&mut self, now: Time, out: &mut Outbox<'_>) {
-        let Some(running) = &mut self.running else { return };
-        match running.client.commit_sync_result(now) {
-            None => {}
-            // Its partitions are somebody else's, or soon will be: what it did comes again there.
-            Some(Err(error)) if is_rebalance(&error) => {
-                out.emit(Event::ConsumerFailed { error });
-                running.batch.clear();
-                self.poll(now, out);
-            }
-            Some(Err(error)) => running.fail(error, now, out),
-            Some(Ok(())) if running.doing == Doing::CommittingBefore => self.begin_batch(now, out),
-            Some(Ok(())) => self.poll(now, out),
         }
     }
 
@@ -301,20 +265,42 @@ impl ConsumerApp {
 
     fn finish_record(&mut self, now: Time, out: &mut Outbox<'_>) {
         let next = self.handle(now, out);
+        self.after_record(next, now, out);
+    }
+
+    fn after_record(&mut self, next: Next, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         match next {
-            Next::Done => {
-                let count = in_hand(&self.setup, &running.batch, &running.worker).count();
-                running.batch.drain(..count);
-                self.begin_record(now, out);
-            }
+            Next::Done => self.end_record(AcknowledgeType::Accept, now, out),
             Next::At(until) => {
                 running.doing = Doing::Processing(until);
                 out.set_timer(Timer::Loop(LoopTimer::Poll), until);
             }
             Next::Blocked => {}
+            Next::Throws(_) if running.client.is_explicit() => {
+                running.attempt = Attempt::default();
+                let kind = self.setup.share.map_or(AcknowledgeType::Release, Refusal::acknowledges);
+                self.end_record(kind, now, out);
+            }
             Next::Throws(error) => running.fail(error, now, out),
+            Next::Fenced(error) => {
+                out.emit(Event::ConsumerFailed { error });
+                running.batch.clear();
+                self.poll(now, out);
+            }
         }
+    }
+
+    /// The loop has done with what is in hand.
+    fn end_record(&mut self, kind: AcknowledgeType, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        let done = || in_hand(&self.setup, &running.batch, &running.worker);
+        let count = done().count();
+        if let Err(error) = running.client.acknowledge(done(), kind, out) {
+            return running.fail(error, now, out);
+        }
+        running.batch.drain(..count);
+        self.begin_record(now, out);
     }
 
     // ---- processing by a worker ----
@@ -347,6 +333,10 @@ impl ConsumerApp {
 
     fn finish_work(&mut self, now: Time, out: &mut Outbox<'_>) {
         let next = self.handle(now, out);
+        self.after_work(next, now, out);
+    }
+
+    fn after_work(&mut self, next: Next, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         match next {
             Next::At(until) => {
@@ -354,11 +344,21 @@ impl ConsumerApp {
                 return out.set_timer(Timer::Loop(LoopTimer::Worker), until);
             }
             Next::Blocked => return,
-            Next::Done | Next::Throws(_) => running.worker.finish(),
+            Next::Done | Next::Throws(_) | Next::Fenced(_) => running.worker.finish(),
         }
         self.work(now, out);
         if matches!(self.running.as_ref().map(|running| &running.doing), Some(Doing::HandingOver)) {
             self.hand_over(now, out);
+        }
+    }
+
+    /// How the handler's call of the sink ended, if it did.
+    fn hear_sink(&mut self, result: Option<Result<(), SinkError>>, now: Time, out: &mut Outbox<'_>) {
+        let Some(result) = result else { return };
+        let next = self.hear(result, now, out);
+        match self.setup.hand_over {
+            HandOver::Inline => self.after_record(next, now, out),
+            HandOver::Worker => self.after_work(next, now, out),
         }
     }
 }
@@ -373,39 +373,17 @@ impl Running {
     /// The loop ends, and the program closes its consumer.
     fn fail(&mut self, error: ClientError, now: Time, out: &mut Outbox<'_>) {
         out.emit(Event::ConsumerFailed { error: error.clone() });
-        if self.client.subscription().subscribed().is_auto_assigned() {
+        if self.client.is_member() {
             self.client.close(now, out);
+            self.let_go(now, out);
         }
         self.doing = Doing::Failed(error);
     }
 
-    /// As soon as partitions are assigned: goes to where the sink's own offsets point. True if `poll()` goes on now.
-    fn go_to_output(&mut self, sink: &Sink, now: Time, out: &mut Outbox<'_>) -> bool {
-        if self.client.subscription().subscribed().is_auto_assigned() {
-            let Some(callback) = self.client.rebalance_callback().cloned() else { return false };
-            if let RebalanceCallback::Assigned(partitions) = callback {
-                for (partition, offset) in sink.offsets().iter().filter(|(tp, _)| partitions.contains(tp)) {
-                    self.client.seek(*partition, *offset, out);
-                }
-            }
-            self.client.rebalance_callback_done(now, out);
-            return true;
-        }
-        if self.restored || self.client.subscription().is_empty() {
-            return false;
-        }
-        self.restored = true;
-        for (partition, offset) in sink.offsets() {
-            self.client.seek(*partition, *offset, out);
-        }
-        !sink.offsets().is_empty()
+    /// Its group has not come to an end of a rebalance.
+    fn is_rejoining(&self) -> bool {
+        self.client.plain().and_then(Consumer::coordinator).is_some_and(|it| it.is_rejoining())
     }
-}
-
-/// `commitSync()` says that the membership changed. Programs catch that and go on with `poll()`.
-pub(super) fn is_rebalance(error: &ClientError) -> bool {
-    let names = ["CommitFailedException", "RebalanceInProgressException"];
-    matches!(error, ClientError::Exception(text) if names.iter().any(|name| text.starts_with(name)))
 }
 
 fn tell_processing(record: &ConsumerRecord, out: &mut Outbox<'_>) {
@@ -418,15 +396,10 @@ fn tell_processing(record: &ConsumerRecord, out: &mut Outbox<'_>) {
 impl Node for ConsumerApp {
     fn on_start(&mut self, now: Time, out: &mut Outbox<'_>) {
         let setup = &self.setup;
-        let mut config = setup.config.clone();
-        config.group_id = setup.group.clone().or(config.group_id);
-        let mut client = Consumer::new(Rc::clone(&setup.name), config, Rc::clone(&setup.brokers), now);
-        match &setup.pattern {
-            _ if setup.assign || setup.group.is_none() => client.assign(now, setup.topics.clone()),
-            Some(pattern) => client.subscribe_pattern(pattern.clone()),
-            None => client.subscribe(now, setup.topics.iter().cloned()),
-        }
-        if setup.sink.dedupe == Dedupe::OffsetWithOutput {
+        let mut client = Client::new(setup, now);
+        let restores = setup.sink.dedupe == Dedupe::OffsetWithOutput;
+        let listener = Listener::new(setup.sink_node.filter(|_| restores), &setup.sink);
+        if let Some(client) = client.plain_mut().filter(|_| listener.is_needed()) {
             client.listen();
         }
         let producer = setup.on_failure.producer.clone().map(|config| {
@@ -442,10 +415,13 @@ impl Node for ConsumerApp {
             doing: Doing::Polling,
             batch,
             worker,
-            restored: false,
+            listener,
             attempt,
             producer,
+            sink: setup.sink_node.map(|node| SinkClient::for_writes(node, &setup.sink)),
+            generation: -1,
             stopping: false,
+            owes_commit: false,
         });
         self.poll(now, out);
     }
@@ -453,6 +429,11 @@ impl Node for ConsumerApp {
     fn on_message(&mut self, now: Time, _from: NodeId, message: Message, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         match (message.connection.channel, &mut running.producer) {
+            (Channel::Sink, _) => {
+                let ended = running.sink.as_mut().and_then(|sink| sink.on_response(now, message, out));
+                return self.hear_sink(ended.map(|it| it.map(drop)), now, out);
+            }
+            (Channel::SinkOffsets, _) => running.hear_offsets(now, message, out),
             (Channel::Producer, Some(producer)) => producer.on_response(now, message, out),
             _ => running.client.on_message(now, message, out),
         }
@@ -462,6 +443,11 @@ impl Node for ConsumerApp {
     fn on_disconnect(&mut self, now: Time, _peer: NodeId, connection: ConnectionId, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         match (connection.channel, &mut running.producer) {
+            (Channel::Sink, _) => {
+                let error = running.sink.as_mut().and_then(|sink| sink.on_disconnect(out));
+                return self.hear_sink(error.map(Err), now, out);
+            }
+            (Channel::SinkOffsets, _) => running.listener.on_disconnect(now, out),
             (Channel::Producer, Some(producer)) => producer.on_disconnect(now, connection, out),
             _ => running.client.on_disconnect(now, connection, out),
         }
@@ -483,6 +469,11 @@ impl Node for ConsumerApp {
             }
             Timer::Loop(LoopTimer::Poll) => self.step(now, out),
             Timer::Loop(LoopTimer::Worker) => self.finish_work(now, out),
+            Timer::Loop(LoopTimer::Sink) => {
+                let error = running.sink.as_mut().and_then(|sink| sink.on_timer(now, out));
+                self.hear_sink(error.map(Err), now, out);
+            }
+            Timer::Loop(LoopTimer::SinkOffsets) => running.listener.on_timer(now, out),
             other => unreachable!("invariant: a consumer application sets no {other:?}"),
         }
     }

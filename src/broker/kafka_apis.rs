@@ -46,6 +46,25 @@ impl Process {
             Request::TxnOffsetCommit(request) => {
                 return group.commit_in_transaction(context, &request, replicas, &mut ctx);
             }
+            Request::ShareGroupHeartbeat(request) => {
+                return group.share_heartbeat(context, &request, replicas, &mut ctx);
+            }
+            Request::ShareGroupDescribe(request) => Response::ShareGroupDescribe(group.describe_shares(&request, &ctx)),
+            Request::ShareFetch(request) => {
+                return self.share(setup, now, out, |it, ctx, replicas| it.fetch(context, &request, ctx, replicas));
+            }
+            Request::ShareAcknowledge(request) => {
+                return self
+                    .share(setup, now, out, |it, ctx, replicas| it.acknowledge(context, &request, ctx, replicas));
+            }
+            Request::InitializeShareGroupState(_)
+            | Request::ReadShareGroupState(_)
+            | Request::WriteShareGroupState(_)
+            | Request::DeleteShareGroupState(_)
+            | Request::ReadShareGroupStateSummary(_) => {
+                return self
+                    .share(setup, now, out, |it, ctx, replicas| it.coordinate(context, &request, ctx, replicas));
+            }
             Request::ListOffsets(request) => Response::ListOffsets(replicas.list_offsets(&request, &ctx)),
             Request::OffsetForLeaderEpoch(request) => {
                 Response::OffsetForLeaderEpoch(replicas.offsets_for_leader_epoch(&request, &ctx))
@@ -57,6 +76,7 @@ impl Process {
                     _ if !create => {}
                     CoordinatorType::Group => self.forwarding.create_offsets_topic(now, &setup.config, out),
                     CoordinatorType::Transaction => self.forwarding.create_transaction_topic(now, &setup.config, out),
+                    CoordinatorType::Share => self.forwarding.create_share_topic(now, &setup.config, out),
                 }
                 Response::FindCoordinator(response)
             }
@@ -88,15 +108,8 @@ impl Process {
             | Request::BrokerRegistration(_)
             | Request::BrokerHeartbeat(_)
             | Request::AllocateProducerIds(_)
-            | Request::ShareGroupHeartbeat(_)
-            | Request::ShareGroupDescribe(_)
-            | Request::ShareFetch(_)
-            | Request::ShareAcknowledge(_)
-            | Request::InitializeShareGroupState(_)
-            | Request::ReadShareGroupState(_)
-            | Request::WriteShareGroupState(_)
-            | Request::DeleteShareGroupState(_)
-            | Request::ReadShareGroupStateSummary(_) => return self.requests.close(context, out),
+            | Request::SinkWrite(_)
+            | Request::SinkOffsets(_) => return self.requests.close(context, out),
         };
         self.requests.respond(context, response, out);
     }

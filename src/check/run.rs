@@ -4,9 +4,10 @@ use super::claim::{Claim, claim};
 use super::invariants::{Invariant, Invariants, Violation};
 use super::ledger::Ledger;
 use super::liveness::liveness;
+use super::ownership::Ownership;
 use super::settling::settling;
 use super::verdict::Verdict;
-use crate::app::{ConsumerActivity, ConsumerApp, ProcessorApp};
+use crate::app::{ConsumerApp, ProcessorApp};
 use crate::base::Time;
 use crate::broker::Partition;
 use crate::node::Event;
@@ -23,6 +24,8 @@ pub struct Run {
     pub invariants: Invariants,
     /// What the settings claim.
     pub claim: Claim,
+    /// Who owned which partition when.
+    pub ownership: Ownership,
 }
 
 impl Run {
@@ -33,6 +36,7 @@ impl Run {
             ledger: Ledger::new(setup),
             invariants: Invariants::new(setup),
             claim: claim(&setup.producers, &setup.consumers, &setup.processors),
+            ownership: Ownership::new(&world),
             world,
         }
     }
@@ -57,6 +61,7 @@ impl Run {
         }
         self.ledger.apply(events);
         for it in events {
+            self.ownership.apply(it);
             let (Event::BecameLeader { partition, .. } | Event::Compacted { partition, .. }) = it.event else {
                 continue;
             };
@@ -94,8 +99,7 @@ impl Run {
         let ended = quiet && self.world.processors().all(ended);
         broken.extend(self.invariants.check_outputs(&self.world, now, ended));
         let ended = |node| {
-            let failed = |app: &ConsumerApp| matches!(app.activity(), ConsumerActivity::Failed(_));
-            let all_read = |app: &ConsumerApp| app.is_done() && !failed(app);
+            let all_read = |app: &ConsumerApp| app.is_done() && !app.has_failed();
             let mut consumers = self.world.consumers();
             quiet && self.world.is_alive(node) && consumers.any(|(other, app)| other == node && all_read(app))
         };

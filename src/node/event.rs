@@ -6,7 +6,7 @@ use crate::base::{
     BrokerId, Duration, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Time,
     TopicPartition,
 };
-use crate::protocol::{ApiKey, ErrorCode, GroupState, TransactionState};
+use crate::protocol::{AcknowledgeType, AcquiredRecords, ApiKey, ErrorCode, GroupState, StateBatch, TransactionState};
 use crate::record::RecordBatch;
 use std::rc::Rc;
 
@@ -53,8 +53,8 @@ pub enum Event {
     Delivered { record: RecordId, partition: TopicPartition, offset: Offset },
     /// The application's handler began.
     Processing { record: RecordId, partition: TopicPartition, offset: Offset },
-    /// The effect happened in the sink.
-    Processed { record: RecordId, partition: TopicPartition, offset: Offset },
+    /// The effect happened in the sink, as that application had asked: the same node, unless the sink is one of its own.
+    Processed { record: RecordId, partition: TopicPartition, offset: Offset, by: NodeId },
     /// The coordinator confirmed a commit.
     OffsetsCommitted { partition: TopicPartition, offset: Offset },
     /// Where reading starts, and why.
@@ -178,6 +178,8 @@ pub enum Event {
     // ---- handlers of consumers ----
     /// A record's handler threw an exception.
     HandlerFailed { record: RecordId, partition: TopicPartition, offset: Offset, error: ClientError },
+    /// A share consumer's program said of a record what became of it (`acknowledge()`); the leader hears it later.
+    Acknowledged { record: RecordId, partition: TopicPartition, offset: Offset, kind: AcknowledgeType },
 
     // ---- group coordinators ----
     /// A group's state, or its generation (classic) or epoch (the newer protocols), is another one.
@@ -186,6 +188,21 @@ pub enum Event {
     MemberJoined { group: Rc<str>, member_id: Rc<str> },
     /// The coordinator has one less.
     MemberRemoved { group: Rc<str>, member_id: Rc<str>, reason: RemovalReason },
+
+    // ---- share groups, on the leaders of partitions ----
+    /// A member of a share group was given records, which are locked for it.
+    RecordsAcquired { group: Rc<str>, member_id: Rc<str>, partition: TopicPartition, records: Rc<[AcquiredRecords]> },
+    /// What became of acquired records (acknowledged, archived, or available again) is written by the share coordinator.
+    RecordsAcknowledged { group: Rc<str>, partition: TopicPartition, batches: Rc<[StateBatch]> },
+    /// Locks ended before their records were acknowledged: these are available to others, or archived.
+    AcquisitionLockExpired { group: Rc<str>, partition: TopicPartition, batches: Rc<[StateBatch]> },
+    /// The leader has read from the share coordinator what a share group has done with a partition: it begins there, and
+    /// nothing is locked.
+    SharePartitionLoaded { group: Rc<str>, partition: TopicPartition, start_offset: Offset },
+
+    // ---- sinks ----
+    /// It recognised a repetition (or an older version) in what that application asked for: no effect.
+    SinkRefused { record: RecordId, partition: TopicPartition, offset: Offset, by: NodeId },
 }
 
 /// Why a group's coordinator removes a member.

@@ -43,6 +43,8 @@ pub enum BrokerTimer {
     /// The transaction coordinator: answers that waited too long, markers to be sent again, transactions past their timeout,
     /// transactional ids nobody uses.
     Transactions,
+    /// Share groups: locks that end, fetches that have waited long enough, share coordinators that went unanswered.
+    Shares,
 }
 
 /// A controller's timers.
@@ -87,4 +89,10 @@ pub enum LoopTimer {
     Poll,
     /// The worker thread finishes a record.
     Worker,
+    /// A call of a sink went unanswered.
+    Sink,
+    /// The rebalance listener's call of a sink went unanswered, or is to be repeated.
+    SinkOffsets,
+    /// A sink's next reply is due.
+    Reply,
 }

@@ -158,8 +158,11 @@ fn read_consumer(r: &mut Reader<'_>) -> Consumer {
         batch: r.flag("batch", false),
         sink: r.object("sink", sink::read).unwrap_or_default(),
         retries: r.number("retries", 0, 0, 1_000) as u32,
+        retry_backoff: r.millis("retry.backoff.ms").unwrap_or(Duration(0)),
         retry_topic: r.text("retry.topic"),
         dead_letter_topic: r.text("dead.letter.topic"),
+        share: r.flag("share", false),
+        refusal: r.optional_word("on.failure", Refusal::WORDS),
         producer_config: r.properties("producer.config"),
         start: r.millis("start.at.ms"),
         config: r.properties("config"),
@@ -196,7 +199,7 @@ fn read_about(r: &mut Reader<'_>) -> About {
         title: r.object("title", text).unwrap_or_default(),
         question: r.object("question", text).unwrap_or_default(),
         watch: r.object("watch", text).unwrap_or_default(),
-        try_next: r.text("try"),
+        try_next: r.one_or_more("try"),
     }
 }
 

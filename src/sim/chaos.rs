@@ -1,8 +1,11 @@
 //! Random faults for the search: many, of every kind, all over before the horizon. Then the cluster must come to rest.
 
+mod sinks;
+
 use super::fault::{Action, Fault, MessageKind, Trigger};
 use super::task::AdminTask;
 use super::world::{World, WorldSetup};
+use crate::base::config::GroupProtocol;
 use crate::base::{BrokerId, Duration, NodeId, Prng, Time};
 use crate::protocol::{ApiKey, ElectionType};
 use std::rc::Rc;
@@ -120,6 +123,9 @@ impl Chaos<'_> {
         }
         if self.members().next().is_some() && self.random.below(3) == 0 {
             return self.strike_group(at, long);
+        }
+        if !self.setup.sinks.is_empty() && self.random.below(3) == 0 {
+            return self.strike_sinks(at, long);
         }
         let action = match self.random.below(26) {
             0..=2 => Action::Crash { node: self.broker(), restart_after: duration },
@@ -243,6 +249,15 @@ impl Chaos<'_> {
         consumers.map(|app| (app.node, &*app.topics)).chain(processors.map(|app| (app.node, &*app.from)))
     }
 
+    /// A static member that led its classic group and comes back takes the topics for as large as they are now: partitions that
+    /// were added while it was away are assigned in the next rebalance only, if there is one (KIP-814,
+    /// `ConsumerCoordinator.onLeaderElected` with `skipAssignment`).
+    fn has_static_leaders(&self) -> bool {
+        let consumers = self.setup.consumers.iter().map(|app| &app.config);
+        let mut configs = consumers.chain(self.setup.processors.iter().map(|app| &app.consumer));
+        configs.any(|config| config.group_protocol == GroupProtocol::Classic && config.group_instance_id.is_some())
+    }
+
     /// A member is away for a while, a topic grows under its readers, or a word between member and coordinator comes late or never.
     fn strike_group(&mut self, at: Time, long: Duration) {
         let count = self.members().count() as u64;
@@ -259,7 +274,7 @@ impl Chaos<'_> {
             1 | 2 => Action::Pause { node, duration },
             // Longer than many sessions and poll intervals: its partitions are somebody else's, and it does not know it.
             3 => Action::Pause { node, duration: Some(Duration(self.horizon.0 / 3)) },
-            4 if !topics.is_empty() => {
+            4 if !topics.is_empty() && !self.has_static_leaders() => {
                 let topic = topics[self.random.below(topics.len() as u64) as usize].clone();
                 let partitions = self.setup.topics.iter().find(|it| it.name == topic).map_or(1, |it| it.partitions);
                 let count = partitions.max(1) as u32 + self.random.between(1, 2) as u32;
@@ -308,9 +323,13 @@ impl Chaos<'_> {
         self.pick(self.setup.brokers, self.setup.controllers)
     }
 
+    fn applications(&self) -> u16 {
+        (self.setup.producers.len() + self.setup.consumers.len() + self.setup.processors.len()) as u16
+    }
+
     fn application(&mut self) -> NodeId {
         let first = self.setup.brokers + self.setup.controllers;
-        let count = (self.setup.producers.len() + self.setup.consumers.len() + self.setup.processors.len()) as u16;
+        let count = self.applications();
         if count == 0 { self.broker() } else { self.pick(first, count) }
     }
 

@@ -1,14 +1,10 @@
 //! Applications, projected.
 
-use super::groups;
 use super::project::partition_name;
 use super::transactions::{is_fence, manager, writers};
-use super::{
-    Activity, ConsumerView, InFlightView, ManagerView, NodeBody, PositionView, ProducerView, SinkRow, SinkView,
-};
-use crate::app::{
-    CommitMode, ConsumerActivity, ConsumerApp, ConsumerAppSetup, Dedupe, ProducerActivity, ProducerApp, Sink,
-};
+use super::{Activity, ConsumerView, InFlightView, ManagerView, NodeBody, PositionView, ProducerView};
+use super::{groups, share, sink};
+use crate::app::{CommitMode, ConsumerActivity, ConsumerApp, ConsumerAppSetup, ProducerActivity, ProducerApp};
 use crate::base::config::{Acks, ConsumerConfig, IsolationLevel, ProducerConfig};
 use crate::base::{RecordId, Time, sort_short};
 use crate::check::Run;
@@ -16,9 +12,6 @@ use crate::client::consumer::Consumer;
 use crate::client::producer::{Operation, Producer, ProducerActivity as Client, State};
 use crate::sim::World;
 use std::rc::Rc;
-
-/// How many rows of a sink are shown.
-const SINK_ROWS: usize = 64;
 
 fn ids(records: &[RecordId]) -> Vec<u32> {
     records.iter().map(|record| record.0).collect()
@@ -152,12 +145,12 @@ pub(super) fn consumer(run: &Run, app: &ConsumerApp) -> (Activity, NodeBody) {
     let queued = worker.into_iter().flat_map(|worker| worker.queue());
     let view = ConsumerView {
         group: setup.group.clone(),
-        membership: groups::membership(app.client()),
+        membership: groups::membership(app.client()).or_else(|| share::membership(app.share_client()?)),
         settings: consumer_settings(world, setup),
         positions: positions(world, app.client(), setup.config.isolation_level),
         pending: app.batch().filter_map(|record| Some(record.id?.0)).collect(),
         worker: current.into_iter().chain(queued).filter_map(|record| Some(record.id?.0)).collect(),
-        sink: sink(app.sink()),
+        sink: app.sink().map(sink::sink),
     };
     (consumer_activity(app), NodeBody::Consumer(view))
 }
@@ -184,13 +177,11 @@ pub(super) fn positions(world: &World, client: Option<&Consumer>, isolation: Iso
 }
 
 fn consumer_settings(world: &World, setup: &ConsumerAppSetup) -> Vec<(Rc<str>, Rc<str>, bool)> {
+    if setup.share.is_some() {
+        return share::settings(setup);
+    }
     let default = ConsumerConfig::default();
-    let commit = match setup.commit {
-        CommitMode::Before => "before",
-        CommitMode::AfterSync => "after-sync",
-        CommitMode::AfterAsync => "after-async",
-        CommitMode::Auto => "auto",
-    };
+    let commit = commit_name(setup.commit);
     let auto = if setup.config.enable_auto_commit { "true" } else { "false" };
     let mut settings = vec![
         setting("enable.auto.commit", auto, setup.config.enable_auto_commit == default.enable_auto_commit),
@@ -205,34 +196,20 @@ fn consumer_settings(world: &World, setup: &ConsumerAppSetup) -> Vec<(Rc<str>, R
     settings
 }
 
+pub(super) fn commit_name(commit: CommitMode) -> &'static str {
+    match commit {
+        CommitMode::Before => "before",
+        CommitMode::AfterSync => "after-sync",
+        CommitMode::AfterAsync => "after-async",
+        CommitMode::Auto => "auto",
+    }
+}
+
 pub(super) fn isolation_name(level: IsolationLevel) -> &'static str {
     match level {
         IsolationLevel::ReadCommitted => "read_committed",
         IsolationLevel::ReadUncommitted => "read_uncommitted",
     }
-}
-
-pub(super) fn sink(sink: &Sink) -> SinkView {
-    let dedupe = match sink.dedupe() {
-        Dedupe::None => "none",
-        Dedupe::UniqueKey => "unique-key",
-        Dedupe::Version => "version",
-        Dedupe::ProcessedIds => "processed-ids",
-        Dedupe::OffsetWithOutput => "offset-with-output",
-    };
-    let recent = sink.rows().rev().take(SINK_ROWS);
-    let rows = recent.map(|row| SinkRow { record: row.record.0, effects: row.effects, refused: row.refused });
-    let mut rows: Vec<_> = rows.collect();
-    rows.reverse();
-    // A store that forgets says after how much.
-    let setup = sink.setup();
-    let window = setup.has_store().then_some((setup.window_records, setup.window));
-    let dedupe = match window {
-        Some((Some(records), _)) => Rc::from(format!("{dedupe} · {records}")),
-        Some((None, Some(span))) => Rc::from(format!("{dedupe} · {} ms", span.as_millis())),
-        _ => Rc::from(dedupe),
-    };
-    SinkView { dedupe, rows }
 }
 
 fn consumer_activity(app: &ConsumerApp) -> Activity {
@@ -249,6 +226,7 @@ fn consumer_activity(app: &ConsumerApp) -> Activity {
         ConsumerActivity::Processing { record: Some(record), until } => {
             Activity::Processing { record: record.0, until_us: until.us_since_origin() }
         }
+        ConsumerActivity::Acting { .. } | ConsumerActivity::Restoring => Activity::WaitingForSink,
         ConsumerActivity::Committing => Activity::Committing,
         _ => of_worker.unwrap_or(Activity::Polling),
     }

@@ -8,10 +8,13 @@ mod groups;
 mod lanes;
 mod ledger;
 mod model;
+mod owners;
 mod processor;
 mod project;
 mod quorum;
 mod server;
+mod share;
+mod sink;
 mod transactions;
 mod verdict;
 
@@ -19,9 +22,11 @@ pub use files::{node_files, partition_files};
 pub use groups::*;
 pub use lanes::*;
 pub use model::*;
+pub use owners::*;
 pub use processor::ProcessorView;
 pub use project::{LostMessage, Recent, partition_name, project};
 pub use server::{stored_before, stored_from};
+pub use sink::{SinkRow, SinkView};
 pub use transactions::*;
 pub use verdict::*;
 

@@ -5,11 +5,10 @@ use crate::transaction_coordinator;
 use bytes::Bytes;
 use delivery_lab::base::{Duration, TopicPartition};
 use delivery_lab::node::Crash;
-use delivery_lab::protocol::GroupState;
 use delivery_lab::protocol::{
-    AddOffsetsToTxnRequest, ErrorCode, HeartbeatRequest, JoinGroupProtocol, JoinGroupRequest, OffsetCommitPartition,
-    OffsetFetchRequest, Request, Response, SyncGroupRequest, TransactionState, TxnMarker, TxnOffsetCommitRequest,
-    WriteTxnMarkersRequest,
+    AddOffsetsToTxnRequest, ErrorCode, GroupState, HeartbeatRequest, JoinGroupProtocol, JoinGroupRequest,
+    OffsetCommitPartition, OffsetFetchRequest, Request, Response, SyncGroupRequest, TransactionState, TxnMarker,
+    TxnOffsetCommitRequest, WriteTxnMarkersRequest,
 };
 use std::rc::Rc;
 

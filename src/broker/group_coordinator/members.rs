@@ -219,6 +219,6 @@ impl GroupCoordinator {
     }
 }
 
-fn surroundings<'a>(ctx: &Context<'a, '_>) -> Surroundings<'a> {
+pub(super) fn surroundings<'a>(ctx: &Context<'a, '_>) -> Surroundings<'a> {
     Surroundings { now: ctx.now, config: ctx.config, image: ctx.image }
 }

@@ -12,9 +12,11 @@ mod admin;
 mod members;
 mod observe;
 mod offsets;
+mod shares;
 mod waiting;
 
 use self::admin::Gathered;
+use self::shares::Initializations;
 use self::waiting::{Answer, Shard, Waiting};
 use super::context::Context;
 use super::replica_manager::{CoordinatorNews, PendingOffsets, ReplicaManager};
@@ -38,6 +40,8 @@ pub struct GroupCoordinator {
     shards: SortedMap<TopicPartition, Rc<Shard>>,
     timer: Option<Time>,
     gathered: Gathered,
+    /// What share coordinators are to be told.
+    initializations: Initializations,
 }
 
 /// A shard that is here, and which.
@@ -47,7 +51,13 @@ impl GroupCoordinator {
     /// Coordinates nothing yet.
     pub fn new(config: &BrokerConfig) -> Self {
         let metadata_max_bytes = config.offset_metadata_max_bytes;
-        GroupCoordinator { metadata_max_bytes, shards: SortedMap::new(), timer: None, gathered: Gathered::default() }
+        GroupCoordinator {
+            metadata_max_bytes,
+            shards: SortedMap::new(),
+            timer: None,
+            gathered: Gathered::default(),
+            initializations: Initializations::default(),
+        }
     }
 
     /// The offsets of the groups of each partition led here.
@@ -135,6 +145,7 @@ impl GroupCoordinator {
                 self.with_members((id, None), replicas, ctx, |group, work| {
                     group.groups.loaded(work);
                     group.consumers.loaded(work.now, work.config);
+                    group.shares.loaded(work.now, work.config);
                 });
                 self.catch_up(id, replicas, ctx);
             }
@@ -159,6 +170,10 @@ impl GroupCoordinator {
             match waiting.answer {
                 Answer::Ready(context, response) => self.answer(context, response, ctx),
                 Answer::Deferred(context, deferred) => self.undefer((id, context), &deferred, replicas, ctx),
+                Answer::Share(context, response, initialize) => {
+                    self.answer(context, Response::ShareGroupHeartbeat(response), ctx);
+                    self.initializations.push(initialize);
+                }
                 Answer::Fetch(context, request) => {
                     let response = shard.group.fetch(&request, ctx.image);
                     respond(context, Response::OffsetFetch(response), ctx);
@@ -211,6 +226,7 @@ impl GroupCoordinator {
             if due.is_some_and(|due| due <= ctx.now) {
                 self.expire_consumers(id, replicas, ctx);
                 self.expire_classic(id, replicas, ctx);
+                self.expire_shares(id, replicas, ctx);
             }
             self.cleanup(id, replicas, ctx);
         }
@@ -262,7 +278,7 @@ fn partition_of(group: &str, ctx: &Context<'_, '_>) -> Option<TopicPartition> {
 
 /// How a write that failed looks to the client (§6.2, `CoordinatorOperationExceptionHelper`). A transaction's coordinator
 /// that is out of reach is worth another try at the same group coordinator.
-fn write_error(error: ErrorCode) -> ErrorCode {
+pub fn write_error(error: ErrorCode) -> ErrorCode {
     match error {
         ErrorCode::NetworkException => ErrorCode::CoordinatorLoadInProgress,
         ErrorCode::UnknownTopicOrPartition | ErrorCode::NotEnoughReplicas | ErrorCode::RequestTimedOut => {

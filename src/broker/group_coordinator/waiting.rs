@@ -5,13 +5,14 @@ use crate::base::{Offset, Time};
 use crate::broker::context::Context;
 use crate::coordinator::group::GroupShard;
 use crate::coordinator::group::classic::{AfterWrite, Work};
+use crate::coordinator::group::share::Initialize;
 use crate::coordinator::records_of;
 use crate::log::UnifiedLog;
 use crate::node::RequestContext;
 use crate::protocol::{
     ConsumerGroupHeartbeatResponse, DeleteGroupsResponse, ErrorCode, HeartbeatResponse, JoinGroupResponse,
     LeaveGroupResponse, OffsetCommitResponse, OffsetCommitResult, OffsetDeleteResponse, OffsetFetchRequest,
-    OffsetFetchResponse, Response, SyncGroupResponse, TxnOffsetCommitResponse,
+    OffsetFetchResponse, Response, ShareGroupHeartbeatResponse, SyncGroupResponse, TxnOffsetCommitResponse,
 };
 use crate::record::RecordBatch;
 use std::collections::VecDeque;
@@ -39,6 +40,8 @@ pub(super) struct Waiting {
 #[derive(Clone, Hash, Debug)]
 pub(super) enum Answer {
     Ready(RequestContext, Response),
+    /// As is a share group's heartbeat, after which share coordinators are to be told something.
+    Share(RequestContext, ShareGroupHeartbeatResponse, Initialize),
     /// A fetch of stable offsets is answered from what is committed by then.
     Fetch(RequestContext, OffsetFetchRequest),
     /// A group waits, not a request.
@@ -98,6 +101,9 @@ impl Answer {
     pub fn failed(self, error: ErrorCode) -> Option<(RequestContext, Response)> {
         match self {
             Answer::Ready(context, response) => Some((context, failed(response, error))),
+            Answer::Share(context, ..) => {
+                Some((context, Response::ShareGroupHeartbeat(ShareGroupHeartbeatResponse::failed(error))))
+            }
             Answer::Fetch(context, _) => {
                 Some((context, Response::OffsetFetch(OffsetFetchResponse { error, partitions: Vec::new() })))
             }
@@ -128,6 +134,7 @@ fn failed(response: Response, error: ErrorCode) -> Response {
             Response::DeleteGroups(DeleteGroupsResponse { groups })
         }
         Response::OffsetDelete(_) => Response::OffsetDelete(OffsetDeleteResponse { error, partitions: Vec::new() }),
+        Response::ShareGroupHeartbeat(_) => Response::ShareGroupHeartbeat(ShareGroupHeartbeatResponse::failed(error)),
         Response::LeaveGroup(_) => Response::LeaveGroup(LeaveGroupResponse { error, members: Vec::new() }),
         other => other,
     }

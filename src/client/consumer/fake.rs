@@ -1,14 +1,20 @@
 //! A world of one node and one broker, for tests: the broker answers from a list of batches.
 
 mod group;
+mod peer;
+mod share;
 mod transactions;
 
-use crate::base::{BrokerId, NodeId, Offset, Prng, RecordId, SortedMap, SortedSet, Time, TopicId, TopicPartition};
+use crate::base::{
+    BrokerId, Duration, NodeId, Offset, Prng, RecordId, SortedMap, SortedSet, Time, TopicId, TopicPartition,
+};
 use crate::client::payload::record_value;
 use crate::node::{Body, Channel, ConnectionId, Crash, Effect, Event, Message, MessageId, Node, Outbox, Timer};
 use crate::protocol::*;
 use crate::record::{BatchBuilder, RecordBatch};
 pub use group::FakeGroup;
+use peer::Peer;
+pub use share::{FakeShareGroup, LOCK};
 use std::collections::VecDeque;
 use transactions::FakeTransaction;
 
@@ -53,14 +59,17 @@ pub struct FakeBroker {
     pub partitions: u32,
     /// The group.
     pub group: FakeGroup,
+    /// The share group.
+    pub share: FakeShareGroup,
     session: Vec<FetchPartition>,
     transaction: FakeTransaction,
 }
 
-/// A world of one node and one broker.
+/// A world of one node and one broker, and perhaps one more.
 pub struct Fake<N> {
     /// The node under test.
     pub node: N,
+    peer: Option<Peer>,
     /// What time it is.
     pub now: Time,
     /// The broker.
@@ -100,6 +109,7 @@ impl FakeBroker {
             errors: SortedMap::new(),
             partitions: 1,
             group: FakeGroup::default(),
+            share: FakeShareGroup::default(),
             session: Vec::new(),
             transaction: FakeTransaction::default(),
         }
@@ -118,6 +128,9 @@ impl FakeBroker {
     /// The answer, or none if a fetch has to wait for records.
     fn answer(&mut self, request: &Request) -> Option<Response> {
         let error = self.errors.get_mut(&request.api()).and_then(VecDeque::pop_front).unwrap_or(ErrorCode::None);
+        if let Some(answer) = self.answer_share(request, error) {
+            return answer;
+        }
         let special = self.answer_transactional(request, error).or_else(|| self.answer_group(request, error));
         Some(match request {
             _ if special.is_some() => return special,
@@ -274,6 +287,7 @@ impl<N: Node> Fake<N> {
     pub fn new(node: N) -> Self {
         Fake {
             node,
+            peer: None,
             now: Time::ORIGIN,
             broker: FakeBroker::new(),
             events: Vec::new(),
@@ -310,6 +324,12 @@ impl<N: Node> Fake<N> {
         self.timers.clear();
         self.queue.retain(|_, arrival| matches!(arrival.body, Body::Request(_)));
         self.parked.clear();
+        for (_, arrival) in std::mem::take(&mut self.queue) {
+            // What was sent arrives before the connection's end.
+            let Body::Request(request) = &arrival.body else { continue };
+            self.broker.answer(request);
+        }
+        self.broker.release_share();
         let mut random = Prng::split(1, "crash");
         self.node.on_crash(self.now, Crash::Process, &mut random);
     }
@@ -366,7 +386,9 @@ impl<N: Node> Fake<N> {
         let message = self.queue.keys().next().copied();
         let timer = self.timers.iter().map(|(timer, at)| (*at, *timer)).min();
         let parked = self.parked.iter().map(|parked| (parked.until, u64::MAX)).min();
-        let Some(next) = [message, timer.map(|(at, _)| at), parked].into_iter().flatten().min() else { return false };
+        let peers = self.peer.iter().flat_map(|peer| &peer.timers).map(|(timer, at)| (*at, *timer)).min();
+        let all = [message, timer.map(|(at, _)| at), parked, peers.map(|(at, _)| at)];
+        let Some(next) = all.into_iter().flatten().min() else { return false };
         if next.0 > end {
             return false;
         }
@@ -378,6 +400,11 @@ impl<N: Node> Fake<N> {
         } else if let Some((_, timer)) = timer.filter(|(at, _)| *at == next) {
             self.timers.remove(&timer);
             self.with(|node, now, out| node.on_timer(now, timer, out));
+        } else if let Some((_, timer)) = peers.filter(|(at, _)| *at == next) {
+            if let Some(peer) = &mut self.peer {
+                peer.timers.remove(&timer);
+            }
+            self.with_peer(|node, now, out| node.on_timer(now, timer, out));
         } else {
             let at = self.parked.iter().position(|parked| parked.until == next.0).expect("a parked fetch is due");
             let parked = self.parked.remove(at);
@@ -388,11 +415,16 @@ impl<N: Node> Fake<N> {
 
     fn deliver(&mut self, arrival: Arrival) {
         match arrival.body {
+            Body::Request(_) if arrival.connection.server != BROKER => {
+                let Arrival { connection, correlation_id, body } = arrival;
+                let message = Message { id: MessageId(self.sequence), connection, correlation_id, body };
+                self.with_peer(|node, now, out| node.on_message(now, CLIENT, message, out));
+            }
             Body::Request(_) => self.serve(arrival, None),
             Body::Response(_) if arrival.connection.generation == self.generation => {
                 let Arrival { connection, correlation_id, body } = arrival;
                 let message = Message { id: MessageId(self.sequence), connection, correlation_id, body };
-                self.with(|node, now, out| node.on_message(now, BROKER, message, out));
+                self.with(|node, now, out| node.on_message(now, connection.server, message, out));
             }
             Body::Response(_) => {}
         }
@@ -403,17 +435,26 @@ impl<N: Node> Fake<N> {
         if parked_until.is_none() && request.api() != ApiKey::Metadata {
             self.requests.push(request.clone());
         }
-        match (self.broker.answer(request), request) {
-            (Some(response), _) => self.respond(arrival, response),
-            (None, Request::Fetch(fetch)) => {
-                let until = parked_until.unwrap_or(self.now + fetch.max_wait);
+        let max_wait = match request {
+            Request::Fetch(fetch) => fetch.max_wait,
+            Request::ShareFetch(fetch) => fetch.max_wait,
+            _ => Duration::ZERO,
+        };
+        match self.broker.answer(request) {
+            Some(response) => self.respond(arrival, response),
+            None => {
+                let until = parked_until.unwrap_or(self.now + max_wait);
                 self.parked.push(Parked { arrival, until });
             }
-            (None, _) => {}
         }
     }
 
     fn respond_empty(&mut self, arrival: Arrival) {
+        if let Body::Request(Request::ShareFetch(_)) = &arrival.body {
+            let (error, partitions) = (ErrorCode::None, Vec::new());
+            let empty = ShareFetchResponse { error, acquisition_lock_timeout: LOCK, partitions };
+            return self.respond(arrival, Response::ShareFetch(empty));
+        }
         let Body::Request(Request::Fetch(request)) = &arrival.body else { return };
         let closing = FetchSession { epoch: -1, ..request.session };
         let question = FetchRequest { session: closing, ..request.clone() };
@@ -445,8 +486,7 @@ impl<N: Node> Fake<N> {
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Request { to, channel, correlation_id, request } => {
-                assert_eq!(to, BROKER);
-                let connection = self.connection(channel);
+                let connection = ConnectionId { server: to, ..self.connection(channel) };
                 self.push(Arrival { connection, correlation_id, body: Body::Request(request) });
             }
             Effect::SetTimer(timer, at) => {
@@ -457,7 +497,11 @@ impl<N: Node> Fake<N> {
                 self.timers.remove(&timer);
             }
             Effect::Emit(event) => self.events.push(event),
-            Effect::Disconnect { .. } => self.queue.retain(|_, arrival| matches!(arrival.body, Body::Request(_))),
+            Effect::Disconnect { peer, channel } => {
+                let gone = |it: &ConnectionId| (it.server, it.channel) == (peer, channel);
+                let is_request = |it: &Arrival| matches!(it.body, Body::Request(_));
+                self.queue.retain(|_, it| is_request(it) || peer != BROKER && !gone(&it.connection));
+            }
             Effect::Respond { .. } | Effect::Exit | Effect::Halt => {
                 unreachable!("clients neither respond nor exit")
             }

@@ -8,7 +8,7 @@ use super::consumer::{ConsumerGroup, ConsumerGroupMember, MemberEpochs};
 use super::offset_records::{OffsetKey, offset_tombstone};
 use super::shard::GroupShard;
 use crate::base::config::ServerAssignor;
-use crate::base::{SortedMap, SortedSet, TopicPartition};
+use crate::base::{SortedSet, TopicPartition};
 use crate::coordinator::CoordinatorRecord;
 use crate::metadata::MetadataImage;
 use crate::protocol::{
@@ -33,6 +33,7 @@ impl GroupShard {
     /// All groups: those with members, without, and with nothing but offsets.
     pub(super) fn ids(&self) -> SortedSet<Rc<str>> {
         let members = self.groups.iter().map(|it| it.id()).chain(self.consumers.iter().map(|it| it.id()));
+        let members = members.chain(self.shares.iter().map(|it| it.id()));
         self.offsets.group_ids().chain(members).cloned().collect()
     }
 
@@ -40,6 +41,10 @@ impl GroupShard {
         let group = id.clone();
         if let Some(found) = self.consumers.group(id) {
             let (protocol_type, state, kind) = (Rc::from(CONSUMER), found.state(), GroupType::Consumer);
+            return ListedGroup { group, protocol_type, state, kind };
+        }
+        if let Some(found) = self.shares.group(id) {
+            let (protocol_type, state, kind) = (Rc::from("share"), found.state(), GroupType::Share);
             return ListedGroup { group, protocol_type, state, kind };
         }
         let found = self.groups.group(id);
@@ -71,15 +76,13 @@ impl GroupShard {
         let Some(group) = self.consumers.group(id) else {
             return DescribedConsumerGroup::failed(id.clone(), ErrorCode::GroupIdNotFound);
         };
-        let members: SortedMap<Rc<str>, &ConsumerGroupMember> =
-            group.members().map(|member| (member.member_id.clone(), member)).collect();
         DescribedConsumerGroup {
             error: ErrorCode::None,
             group: id.clone(),
             state: Some(group.state()),
             epoch: group.epoch(),
             assignment_epoch: group.target_epoch(),
-            assignor: Rc::from(ConsumerGroup::preferred_assignor(&members, assignors).name()),
+            assignor: Rc::from(group.preferred_assignor(None, None, assignors).name()),
             members: group.members().map(|member| describe_consumer(group, member, image)).collect(),
         }
     }
@@ -100,6 +103,9 @@ impl GroupShard {
     }
 
     fn group_tombstones(&self, id: &Rc<str>) -> Result<Vec<CoordinatorRecord>, ErrorCode> {
+        if let Some(group) = self.shares.group(id) {
+            return if group.members().len() > 0 { Err(ErrorCode::NonEmptyGroup) } else { Ok(group.tombstones()) };
+        }
         match (self.consumers.group(id), self.groups.group(id)) {
             (Some(group), _) if group.members().len() > 0 => Err(ErrorCode::NonEmptyGroup),
             (Some(group), _) => Ok(group.tombstones()),

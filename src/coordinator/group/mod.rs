@@ -12,6 +12,7 @@ mod offset_records;
 mod offsets;
 mod pending_offsets;
 mod shard;
+pub mod share;
 
 pub use offset_records::{OffsetAndMetadata, OffsetKey, offset_commit_record, offset_tombstone};
 pub use offsets::OffsetsShard;

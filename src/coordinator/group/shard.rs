@@ -5,6 +5,7 @@
 use super::classic::{AfterWrite, ClassicGroups, Work, group_tombstone};
 use super::consumer::{ConsumerGroup, ConsumerGroups, Handled, Leaving, Surroundings, validate};
 use super::offsets::OffsetsShard;
+use super::share::{self, ShareGroups};
 use crate::base::config::MigrationPolicy;
 use crate::base::{Duration, Offset, SortedSet, Time};
 use crate::coordinator::{CoordinatorRecord, records_of};
@@ -13,8 +14,8 @@ use crate::node::RequestContext;
 use crate::protocol::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, GroupState, HeartbeatRequest, JOIN_EPOCH,
     JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, MemberEpoch, OffsetCommitRequest,
-    OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, SyncGroupRequest, SyncGroupResponse,
-    TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+    OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, ShareGroupHeartbeatRequest,
+    ShareGroupHeartbeatResponse, SyncGroupRequest, SyncGroupResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 use crate::record::{ControlRecord, RecordBatch};
 use std::rc::Rc;
@@ -31,6 +32,8 @@ pub struct GroupShard {
     pub groups: ClassicGroups,
     /// Likewise, of the consumer protocol.
     pub consumers: ConsumerGroups,
+    /// Likewise, of share groups.
+    pub shares: ShareGroups,
 }
 
 impl GroupShard {
@@ -40,6 +43,7 @@ impl GroupShard {
             offsets: OffsetsShard::new(metadata_max_size),
             groups: ClassicGroups::default(),
             consumers: ConsumerGroups::default(),
+            shares: ShareGroups::default(),
         }
     }
 
@@ -62,6 +66,7 @@ impl GroupShard {
     ) -> (Vec<CoordinatorRecord>, OffsetCommitResponse) {
         let OffsetCommitRequest { group, generation, member_id, instance_id, .. } = request;
         let error = match self.groups.group(group) {
+            _ if self.shares.group(group).is_some() => Err(ErrorCode::GroupIdNotFound),
             _ if let Some(found) = self.consumers.group(group) => {
                 // Members of the consumer protocol speak version 9 at least.
                 let speaks_classic = found.member(member_id).is_none_or(|member| member.classic.is_some());
@@ -91,6 +96,7 @@ impl GroupShard {
     ) -> (Vec<CoordinatorRecord>, TxnOffsetCommitResponse) {
         let TxnOffsetCommitRequest { group, generation, member_id, instance_id, .. } = request;
         let error = match self.groups.group(group) {
+            _ if self.shares.group(group).is_some() => Err(ErrorCode::GroupIdNotFound),
             _ if let Some(found) = self.consumers.group(group) => {
                 let partitions = self.offsets.acceptable(&request.offsets, image);
                 found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, true, partitions)
@@ -125,12 +131,14 @@ impl GroupShard {
     pub fn appended(&mut self, record: &CoordinatorRecord) {
         self.groups.forget(record);
         let _ = self.consumers.replay(record);
+        let _ = self.shares.replay(record);
     }
 
     /// A record about groups is found when the partition is loaded. One that cannot be read is skipped.
     pub fn load(&mut self, record: &CoordinatorRecord) {
         let _ = self.groups.load(record);
         let _ = self.consumers.replay(record);
+        let _ = self.shares.replay(record);
     }
 
     /// A group as others see it: state, epoch (or generation), members; none if it is not there, or has offsets only.
@@ -139,6 +147,10 @@ impl GroupShard {
             let members = group.members().map(|member| member.member_id.clone()).collect();
             return Some((group.state(), group.generation(), members));
         }
+        if let Some(group) = self.shares.group(group) {
+            let members = group.members().map(|member| member.member_id.clone()).collect();
+            return Some((group.state(), group.epoch(), members));
+        }
         let group = self.consumers.group(group)?;
         let members = group.members().map(|member| member.member_id.clone()).collect();
         Some((group.state(), group.epoch(), members))
@@ -146,7 +158,7 @@ impl GroupShard {
 
     /// The earliest moment at which something happens by itself.
     pub fn deadline(&self) -> Option<Time> {
-        [self.groups.deadline(), self.consumers.deadline()].into_iter().flatten().min()
+        [self.groups.deadline(), self.consumers.deadline(), self.shares.deadline()].into_iter().flatten().min()
     }
 
     /// Handles OffsetFetch.
@@ -198,6 +210,7 @@ impl GroupShard {
         }
         let (mut records, mut converted) = (Vec::new(), None);
         match self.groups.group(id) {
+            _ if self.shares.group(id).is_some() => return Err(ErrorCode::GroupIdNotFound),
             _ if self.consumers.group(id).is_some() || request.member_epoch != JOIN_EPOCH => {}
             Some(classic) if !classic.is_empty() => {
                 let (group, conversion) = self.upgrade(id, image, work)?;
@@ -212,6 +225,26 @@ impl GroupShard {
         }
         records.extend(handled.records);
         Ok(Handled { records, ..handled })
+    }
+
+    /// Handles ShareGroupHeartbeat: the records, the answer to give once they are committed, and what the share coordinator
+    /// is to be told then. A group of another type makes no room.
+    pub fn share_heartbeat(
+        &mut self,
+        request: &ShareGroupHeartbeatRequest,
+        around: Surroundings<'_>,
+    ) -> share::Handled {
+        let group = &request.group;
+        let is_other = || {
+            let (classic, consumer) = (self.groups.group(group).is_some(), self.consumers.group(group).is_some());
+            classic || consumer || self.offsets.knows(group)
+        };
+        let handled = match share::validate(request) {
+            Ok(()) if self.shares.group(group).is_none() && is_other() => Err(ErrorCode::GroupIdNotFound),
+            Ok(()) => self.shares.heartbeat(request, around),
+            Err(error) => Err(error),
+        };
+        handled.unwrap_or_else(|error| (Vec::new(), ShareGroupHeartbeatResponse::failed(error), None))
     }
 
     /// Handles JoinGroup. In a group of the consumer protocol that has members it is answered when the records are committed.
@@ -229,6 +262,10 @@ impl GroupShard {
                 return joined.map_err(|(id, error)| work.refuse_join(context, &id, error)).ok();
             }
             group.tombstones().into_iter().for_each(|record| work.write(record, AfterWrite::Emptied));
+        }
+        if self.shares.group(&request.group).is_some() {
+            work.refuse_join(context, &Rc::from(""), ErrorCode::InconsistentGroupProtocol);
+            return None;
         }
         self.groups.join(context, request, self.offsets.knows(&request.group), work);
         None

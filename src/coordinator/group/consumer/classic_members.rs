@@ -39,7 +39,7 @@ impl ConsumerGroups {
     ) -> Result<(Handled<JoinGroupResponse>, Option<Downgrade>), ErrorCode> {
         let is_new = request.member_id.is_empty();
         let id: Rc<str> = if is_new { random_uuid(random) } else { request.member_id.clone() };
-        group.has_room_for(&id, request.instance_id.as_ref(), around.config.group_consumer_max_size)?;
+        group.has_room_for(&id, around.config.group_consumer_max_size)?;
         if !group.supports(request) {
             return Err(ErrorCode::InconsistentGroupProtocol);
         }

@@ -15,7 +15,7 @@ use crate::protocol::{ErrorCode, GroupState, LEAVE_EPOCH, MemberEpoch};
 use std::rc::Rc;
 
 /// Before anything is known.
-const FIRST_EPOCH: MemberEpoch = 1;
+pub(in crate::coordinator::group) const FIRST_EPOCH: MemberEpoch = 1;
 
 /// A group.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -136,28 +136,44 @@ impl ConsumerGroup {
         self.members.values().any(holds)
     }
 
+    /// Who computes its target: what most members ask for, of those that the brokers have.
+    pub fn assignor(&self, configured: &[ServerAssignor]) -> ServerAssignor {
+        self.preferred_assignor(None, None, configured)
+    }
+
     /// All topics that members subscribe to, those that patterns match among them.
-    pub(in crate::coordinator::group) fn subscribed_topics(&self) -> SortedSet<Rc<str>> {
+    pub fn subscribed_topics(&self) -> SortedSet<Rc<str>> {
         topic_names(self.members.values(), &self.regexes)
     }
 
-    /// What most members ask for; the first of `group.consumer.assignors` if none asks for any.
+    /// What most members ask for, once one of them (if any) is as it will be; the first of `group.consumer.assignors` if none asks for any.
+    ///
+    /// Of two that have as many votes Kafka takes the one that comes first in a hash map, which is `uniform`; but it takes back the
+    /// vote of that member and counts it anew, and a name that is new there comes first.
     pub(in crate::coordinator::group) fn preferred_assignor(
-        members: &SortedMap<Rc<str>, &ConsumerGroupMember>,
+        &self,
+        before: Option<&ConsumerGroupMember>,
+        after: Option<&ConsumerGroupMember>,
         configured: &[ServerAssignor],
     ) -> ServerAssignor {
-        let mut counts: JavaMap<&str, usize> = JavaMap::default();
-        for name in members.values().filter_map(|member| member.server_assignor.as_deref()) {
-            let count = counts.get(&name).copied().unwrap_or(0);
-            counts.insert(name, count + 1);
+        fn vote(member: &ConsumerGroupMember) -> Option<&str> {
+            member.server_assignor.as_deref()
         }
-        let mut preferred: Option<(&str, usize)> = None;
-        for (name, count) in counts.iter() {
-            if preferred.is_none_or(|(_, most)| *count > most) {
-                preferred = Some((name, *count));
+        let count = |name: &&'static str| self.members.values().filter(|member| vote(member) == Some(*name)).count();
+        let mut votes: Vec<(&str, usize)> = ["uniform", "range"].iter().map(|name| (*name, count(name))).collect();
+        if let Some(old) = before.and_then(vote) {
+            votes.iter_mut().filter(|(name, _)| *name == old).for_each(|(_, count)| *count -= 1);
+        }
+        votes.retain(|(_, count)| *count > 0);
+        if let Some(new) = after.and_then(vote) {
+            match votes.iter_mut().find(|(name, _)| *name == new) {
+                Some((_, count)) => *count += 1,
+                None => votes.insert(0, (new, 1)),
             }
         }
-        let named = preferred.and_then(|(name, _)| configured.iter().find(|it| it.name() == name));
+        let most = votes.iter().map(|(_, count)| *count).max();
+        let preferred = votes.iter().find(|(_, count)| Some(*count) == most);
+        let named = preferred.and_then(|(name, _)| configured.iter().find(|it| it.name() == *name));
         named.or(configured.first()).copied().unwrap_or(ServerAssignor::Uniform)
     }
 

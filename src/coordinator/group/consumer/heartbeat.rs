@@ -133,7 +133,7 @@ impl ConsumerGroup {
     ) -> Result<ConsumerGroupMember, ErrorCode> {
         let ConsumerGroupHeartbeatRequest { member_id, member_epoch, instance_id, .. } = request;
         let place = instance_id.as_deref().and_then(|instance| self.static_member(instance));
-        self.has_room_for(member_id, instance_id.as_ref(), max_size)?;
+        self.has_room_for(member_id, max_size)?;
         let joins = *member_epoch == JOIN_EPOCH;
         match (instance_id, place) {
             (Some(_), Some(place)) if joins => {
@@ -155,16 +155,9 @@ impl ConsumerGroup {
         }
     }
 
-    /// Who takes a place does not make the group larger.
-    pub(super) fn has_room_for(
-        &self,
-        member_id: &str,
-        instance_id: Option<&Rc<str>>,
-        max_size: u32,
-    ) -> Result<(), ErrorCode> {
-        let known = self.members.contains_key(member_id)
-            || instance_id.is_some_and(|instance| self.static_member(instance).is_some());
-        let full = !known && self.members.len() >= max_size as usize;
+    /// A static member that comes back with another id is not let in either; that changed after 4.3.1.
+    pub(super) fn has_room_for(&self, member_id: &str, max_size: u32) -> Result<(), ErrorCode> {
+        let full = self.members.len() >= max_size as usize && !self.members.contains_key(member_id);
         if full { Err(ErrorCode::GroupMaxSizeReached) } else { Ok(()) }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! In Kafka: `ModernGroup.computeMetadataHash`, `Utils.computeTopicHash`, `Utils.computeGroupHash`, and hash4j.
 
-use crate::base::TopicId;
+use crate::base::{TopicId, sort_long};
 use crate::metadata::{MetadataImage, Uuid};
 use std::rc::Rc;
 use xxhash_rust::xxh3::xxh3_64;
@@ -11,7 +11,10 @@ use xxhash_rust::xxh3::xxh3_64;
 const MAGIC: u8 = 0;
 
 /// The hash of these topics, given by name in ascending order; 0 if none of them exists.
-pub(super) fn metadata_hash<'a>(topics: impl Iterator<Item = &'a Rc<str>>, image: &MetadataImage) -> i64 {
+pub(in crate::coordinator::group) fn metadata_hash<'a>(
+    topics: impl Iterator<Item = &'a Rc<str>>,
+    image: &MetadataImage,
+) -> i64 {
     let known = topics.filter_map(|name| Some((name, image.topic_id(name)?)));
     let hashes: Vec<u8> = known.flat_map(|(name, topic)| topic_hash(name, topic, image).to_le_bytes()).collect();
     if hashes.is_empty() { 0 } else { xxh3_64(&hashes) as i64 }
@@ -29,7 +32,7 @@ fn topic_hash(name: &str, topic: TopicId, image: &MetadataImage) -> u64 {
         bytes.extend(index.to_le_bytes());
         let racks = partition.replicas.iter().filter_map(|broker| image.broker(*broker)?.rack.as_deref());
         let mut racks: Vec<&str> = racks.collect();
-        racks.sort_unstable();
+        sort_long(&mut racks, |a, b| a < b);
         for rack in racks {
             bytes.extend((rack.encode_utf16().count() as u32).to_le_bytes());
             put_string(&mut bytes, rack);

@@ -30,11 +30,14 @@ mod tests;
 
 pub(super) use classic_members::{Downgrade, encode_assignment, partitions_of};
 pub use group::ConsumerGroup;
+pub(super) use group::FIRST_EPOCH;
 pub use heartbeat::Handled;
 pub(super) use heartbeat::Leaving;
 pub(super) use heartbeat::validate;
 pub use member::{ClassicMetadata, ConsumerGroupMember, MemberState};
+pub(super) use metadata_hash::metadata_hash;
 pub use record::{ConsumerGroupKey, CurrentValue, GroupValue, TargetValue, read_target};
+pub(super) use record::{put_tagged_i64, put_target};
 pub use regex::ResolvedRegex;
 pub use removal::Expired;
 

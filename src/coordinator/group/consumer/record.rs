@@ -155,7 +155,7 @@ impl ConsumerGroupKey {
 pub(super) fn group_record(group: &Rc<str>, value: GroupValue) -> CoordinatorRecord {
     Key::Group(group.clone()).record(|w| {
         w.i32(value.epoch);
-        tagged_i64(w, value.metadata_hash);
+        put_tagged_i64(w, value.metadata_hash);
     })
 }
 
@@ -163,7 +163,7 @@ pub(super) fn group_record(group: &Rc<str>, value: GroupValue) -> CoordinatorRec
 pub(super) fn target_record(group: &Rc<str>, value: TargetValue) -> CoordinatorRecord {
     Key::Target(group.clone()).record(|w| {
         w.i32(value.epoch);
-        tagged_i64(w, value.timestamp);
+        put_tagged_i64(w, value.timestamp);
     })
 }
 
@@ -198,18 +198,21 @@ pub(super) fn member_record(group: &Rc<str>, member: &ConsumerGroupMember) -> Co
 
 /// Remembers what a member shall have.
 pub(super) fn target_member_record(group: &Rc<str>, member: &Rc<str>, target: &MemberAssignment) -> CoordinatorRecord {
-    Key::TargetOfMember(group.clone(), member.clone()).record(|w| {
-        let topics: JavaMap<Uuid, &SortedSet<u32>> =
-            target.iter().map(|(topic, partitions)| (Uuid::of_topic(*topic), partitions)).collect();
-        w.compact_len(topics.len());
-        for (topic, partitions) in topics.iter() {
-            w.uuid(*topic);
-            w.compact_len(partitions.len());
-            partitions.iter().for_each(|partition| w.i32(*partition as i32));
-            w.no_tagged_fields();
-        }
+    Key::TargetOfMember(group.clone(), member.clone()).record(|w| put_target(w, target))
+}
+
+/// Partitions by topic, to the end of a value.
+pub(in crate::coordinator::group) fn put_target(w: &mut Writer, target: &MemberAssignment) {
+    let topics: JavaMap<Uuid, &SortedSet<u32>> =
+        target.iter().map(|(topic, partitions)| (Uuid::of_topic(*topic), partitions)).collect();
+    w.compact_len(topics.len());
+    for (topic, partitions) in topics.iter() {
+        w.uuid(*topic);
+        w.compact_len(partitions.len());
+        partitions.iter().for_each(|partition| w.i32(*partition as i32));
         w.no_tagged_fields();
-    })
+    }
+    w.no_tagged_fields();
 }
 
 /// Remembers what a member has.
@@ -235,7 +238,8 @@ pub(super) fn regex_record(group: &Rc<str>, regex: &Rc<str>, resolved: &Resolved
     })
 }
 
-fn tagged_i64(w: &mut Writer, value: i64) {
+/// A number that is left out where it is zero, to the end of a value.
+pub(in crate::coordinator::group) fn put_tagged_i64(w: &mut Writer, value: i64) {
     let mut tagged = TaggedFields::default();
     tagged.maybe(0, Some(value).filter(|value| *value != 0), |w, value| w.i64(value));
     w.tagged_fields(&tagged);

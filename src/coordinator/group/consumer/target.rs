@@ -50,8 +50,13 @@ impl ConsumerGroup {
 
     /// What a member shall have so far; who takes a place has what was meant for it.
     pub(super) fn last_target(&self, member: &ConsumerGroupMember) -> Option<&TargetAssignment> {
-        let before = member.instance_id.as_deref().and_then(|instance| self.static_member(instance));
-        self.target.get(before.map_or(&member.member_id, |before| &before.member_id))
+        self.target.get(self.before(member).map_or(&member.member_id, |before| &before.member_id))
+    }
+
+    /// The member as it is, or who had its place.
+    fn before(&self, member: &ConsumerGroupMember) -> Option<&ConsumerGroupMember> {
+        let place = member.instance_id.as_deref().and_then(|instance| self.static_member(instance));
+        place.or_else(|| self.members.get(&member.member_id))
     }
 
     fn compute(&self, updated: &ConsumerGroupMember, around: Surroundings<'_>) -> SortedMap<Rc<str>, MemberAssignment> {
@@ -65,7 +70,8 @@ impl ConsumerGroup {
             topics: self.topic_ids(member, around.image),
             assignment: self.last_target(member).map(|target| (**target).clone()).unwrap_or_default(),
         };
-        let assignor = ConsumerGroup::preferred_assignor(&members, &around.config.group_consumer_assignors);
+        let configured = &around.config.group_consumer_assignors;
+        let assignor = self.preferred_assignor(self.before(updated), Some(updated), configured);
         let specs: SortedMap<Rc<str>, MemberSpec> =
             members.into_iter().map(|(id, member)| (id, spec(member))).collect();
         let topics = specs.values().flat_map(|spec| spec.topics.iter());
