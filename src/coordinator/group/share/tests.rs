@@ -4,7 +4,9 @@ use super::*;
 use crate::base::{BrokerId, Duration, SortedSet, TopicId};
 use crate::coordinator::group::GroupShard;
 use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord, PartitionRegistration, Uuid};
-use crate::protocol::{ErrorCode, JOIN_EPOCH, LEAVE_EPOCH, ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse};
+use crate::protocol::{
+    ErrorCode, GroupState, JOIN_EPOCH, LEAVE_EPOCH, ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse,
+};
 
 fn image(topics: &[(&str, u32, u32)]) -> MetadataImage {
     let (mut image, mut delta) = (MetadataImage::default(), MetadataDelta::default());
@@ -175,14 +177,14 @@ fn a_member_that_leaves_or_is_silent_is_removed() {
     lab.join("b");
     lab.wait(25_000);
     let around = Surroundings { now: lab.now, config: &lab.config, image: &lab.image };
-    let records = lab.shard.shares.expire_one(around).expect("45 s");
+    let (_, records) = lab.shard.shares.expire_one(around).expect("45 s");
     assert!(lab.shard.shares.expire_one(around).is_none(), "b has time");
     lab.append(records);
     assert_eq!(lab.group().members().map(|member| &*member.member_id).collect::<Vec<_>>(), ["b"]);
     let epoch = lab.group().epoch();
     let (response, _) = lab.heartbeat("b", LEAVE_EPOCH, None);
     assert_eq!((response.error, response.member_epoch), (ErrorCode::None, LEAVE_EPOCH));
-    assert_eq!((lab.group().state(), lab.group().epoch()), ("Empty", epoch + 1));
+    assert_eq!((lab.group().state(), lab.group().epoch()), (GroupState::Empty, epoch + 1));
     assert_eq!(lab.shard.deadline(), None);
 }
 
