@@ -66,6 +66,7 @@ impl GroupShard {
     ) -> (Vec<CoordinatorRecord>, OffsetCommitResponse) {
         let OffsetCommitRequest { group, generation, member_id, instance_id, .. } = request;
         let error = match self.groups.group(group) {
+            // Members of share groups acknowledge.
             _ if self.shares.group(group).is_some() => Err(ErrorCode::GroupIdNotFound),
             _ if let Some(found) = self.consumers.group(group) => {
                 // Members of the consumer protocol speak version 9 at least.
@@ -75,8 +76,6 @@ impl GroupShard {
                     found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, false, partitions);
                 if version < 9 && !speaks_classic { Err(ErrorCode::UnsupportedVersion) } else { valid }
             }
-            // Members of share groups acknowledge.
-            _ if self.shares.group(group).is_some() => Err(ErrorCode::GroupIdNotFound),
             Some(found) => found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, false),
             None if *generation < 0 => Ok(()),
             None if self.offsets.knows(group) => Err(ErrorCode::UnknownMemberId),
