@@ -4,26 +4,15 @@ use super::application::{commit_name, setting};
 use super::groups::MembershipView;
 use crate::app::{CommitMode, ConsumerAppSetup};
 use crate::base::config::{ConsumerConfig, ShareAcquireMode};
-use crate::client::consumer::EpochState;
 use crate::client::share_consumer::ShareConsumer;
 use std::rc::Rc;
 
 /// What a share consumer knows of its membership.
 pub(super) fn membership(client: &ShareConsumer) -> Option<MembershipView> {
     let member = client.membership().member();
-    let state = match member.state() {
-        EpochState::Unsubscribed => "UNSUBSCRIBED",
-        EpochState::Joining => "JOINING",
-        EpochState::Reconciling => "RECONCILING",
-        EpochState::Acknowledging => "ACKNOWLEDGING",
-        EpochState::Stable => "STABLE",
-        EpochState::Fenced => "FENCED",
-        EpochState::Stale => "STALE",
-        EpochState::Leaving => "LEAVING",
-        EpochState::Fatal => "FATAL",
-    };
+    let state = member.state().name();
     let member_id = client.membership().member_id().cloned().unwrap_or_else(|| Rc::from(""));
-    Some(MembershipView { member_id, generation: member.epoch(), state, leader: false })
+    Some(MembershipView { member_id, generation: member.epoch(), state, leader: false, by_epochs: true })
 }
 
 pub(super) fn settings(setup: &ConsumerAppSetup) -> Vec<(Rc<str>, Rc<str>, bool)> {
