@@ -183,6 +183,11 @@ impl ConsumerApp {
         idle && running.worker.is_idle()
     }
 
+    /// An exception ended its loop.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.running.as_ref().map(|running| &running.doing), Some(Doing::Failed(_)))
+    }
+
     /// What its polling thread is doing now; see [`Self::worker`] for the other one.
     pub fn activity(&self) -> ConsumerActivity {
         let Some(running) = &self.running else { return ConsumerActivity::Stopped };
@@ -318,7 +323,7 @@ impl ConsumerApp {
         let Some(running) = &mut self.running else { return };
         let done = || in_hand(&self.setup, &running.batch, &running.worker);
         let count = done().count();
-        if let Err(error) = running.client.acknowledge(done(), kind) {
+        if let Err(error) = running.client.acknowledge(done(), kind, out) {
             return running.fail(error, now, out);
         }
         running.batch.drain(..count);

@@ -16,6 +16,7 @@ mod picture;
 mod raft;
 mod run;
 mod settling;
+mod share_entries;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -24,7 +25,7 @@ pub use claim::{Claim, Guarantee, Reason, claim};
 pub use flow::{End, Flow, Readers, Reading};
 pub use invariants::{Cluster, Invariant, Invariants, Replica, Violation};
 pub use ledger::{Ledger, LedgerError};
-pub use life::{Ack, Counts, Failure, Life, StoryKind, StoryStep, Transactional};
+pub use life::{Ack, Counts, Failure, Life, ShareEnd, StoryKind, StoryStep, Transactional};
 pub use liveness::liveness;
 pub use ownership::{GroupOwners, OwnedRow, Ownership, Turn, TurnKind};
 pub use picture::{Fate, LogEntry, LogPicture, Marker};

@@ -6,7 +6,7 @@ use crate::base::{
     BrokerId, Duration, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Time,
     TopicPartition,
 };
-use crate::protocol::{AcquiredRecords, ApiKey, ErrorCode, GroupState, StateBatch, TransactionState};
+use crate::protocol::{AcknowledgeType, AcquiredRecords, ApiKey, ErrorCode, GroupState, StateBatch, TransactionState};
 use crate::record::RecordBatch;
 use std::rc::Rc;
 
@@ -178,6 +178,8 @@ pub enum Event {
     // ---- handlers of consumers ----
     /// A record's handler threw an exception.
     HandlerFailed { record: RecordId, partition: TopicPartition, offset: Offset, error: ClientError },
+    /// A share consumer's program said of a record what became of it (`acknowledge()`); the leader hears it later.
+    Acknowledged { record: RecordId, partition: TopicPartition, offset: Offset, kind: AcknowledgeType },
 
     // ---- group coordinators ----
     /// A group's state, or its generation (classic) or epoch (the newer protocols), is another one.

@@ -115,6 +115,19 @@ pub enum AcknowledgeType {
     Renew = 4,
 }
 
+impl AcknowledgeType {
+    /// As Kafka spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            AcknowledgeType::Gap => "gap",
+            AcknowledgeType::Accept => "accept",
+            AcknowledgeType::Release => "release",
+            AcknowledgeType::Reject => "reject",
+            AcknowledgeType::Renew => "renew",
+        }
+    }
+}
+
 /// Offsets `first ..= last` and what became of them.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct AcknowledgementBatch {

@@ -158,16 +158,20 @@ fn is_traffic(event: &Event) -> bool {
     matches!(event, Event::MessageSent { .. } | Event::MessageDelivered { .. } | Event::MessageLost { .. })
 }
 
-/// Does a step tell how the record's transaction ended?
+/// Does a step tell how the record's transaction or a delivery to a share group ended?
 fn ends(kind: &StoryKind) -> bool {
-    matches!(kind, StoryKind::TransactionCommitted(_) | StoryKind::TransactionAborted(_) | StoryKind::TakenBack { .. })
+    use StoryKind::{Accepted, Archived, LockExpired, Released, TakenBack, TransactionAborted, TransactionCommitted};
+    let transaction = matches!(kind, TransactionCommitted(_) | TransactionAborted(_) | TakenBack { .. });
+    transaction || matches!(kind, Accepted | Released(_) | LockExpired(_) | Archived(_))
 }
 
 /// Is it such an end?
 fn is_end(event: &Event) -> bool {
     match event {
         Event::Appended { leader: true, batch, .. } => batch.is_control() && batch.is_transactional(),
-        Event::TransactionEnding { .. } => true,
+        Event::TransactionEnding { .. } | Event::RecordsAcknowledged { .. } | Event::AcquisitionLockExpired { .. } => {
+            true
+        }
         _ => false,
     }
 }
@@ -181,7 +185,8 @@ fn concerns(event: &Event, record: RecordId, last_topic: u32) -> bool {
         | Event::Delivered { record: it, .. }
         | Event::Processing { record: it, .. }
         | Event::Processed { record: it, .. }
-        | Event::HandlerFailed { record: it, .. } => *it == record,
+        | Event::HandlerFailed { record: it, .. }
+        | Event::Acknowledged { record: it, .. } => *it == record,
         Event::BatchSent { records, .. } | Event::Retry { records, .. } => records.contains(&record),
         Event::Appended { partition, batch, .. } | Event::DuplicateIgnored { partition, batch, .. } => {
             partition.topic.0 <= last_topic && records_of(batch).any(|it| it == record)

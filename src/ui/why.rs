@@ -4,6 +4,7 @@
 
 use super::lines::Line;
 use delivery_lab::node::{Event, FaultMark};
+use delivery_lab::protocol::StateBatch;
 use delivery_lab::record::ControlRecord;
 use delivery_lab::view::{ClusterView, LedgerRow, RowStatus};
 use std::rc::Rc;
@@ -29,6 +30,12 @@ pub enum Why {
     ReadAgain { offset: i64, times: usize },
     /// A member of a group processed it, and then whoever got its partition next: another one, or itself again.
     ReadElsewhere { first: String, second: String, how: Handover },
+    /// A share group had it delivered again: nobody had acknowledged it while it was locked.
+    DeliveredAgain { times: usize },
+    /// A share group had it delivered as often as it may, and nobody could process it.
+    Exhausted { deliveries: i16 },
+    /// A share consumer rejected it.
+    Rejected,
     /// Delivered, its offset committed, never processed.
     CommittedFirst,
     /// When its partition was read for the first time nobody had committed an offset, and reading began behind it.
@@ -96,6 +103,7 @@ pub fn why(row: &LedgerRow, story: &[Line]) -> Option<Why> {
         RowStatus::AbortedRead if story.iter().any(commits) => Some(Why::CommittedAnyway),
         RowStatus::AbortedRead => Some(Why::AbortedRead),
         RowStatus::TakenBack => Some(Why::TakenBack),
+        RowStatus::Rejected => Some(Why::Rejected),
         RowStatus::Lost | RowStatus::AckedLost => lost(row, story),
         RowStatus::Refused => told_failed(story),
         _ if story.iter().any(|line| matches!(line.event.event, Event::DuplicateIgnored { .. })) => {
@@ -170,6 +178,12 @@ fn read_again(story: &[Line]) -> Option<Why> {
     let offset = done(&story[first])?;
     let again = story[first + 1..].iter().position(|line| done(line) == Some(offset));
     let second = &story[first + 1 + again?];
+    let times = story.iter().filter(|line| done(line) == Some(offset)).count();
+    let of_share_group =
+        |event: &Event| matches!(event, Event::RecordsAcknowledged { .. } | Event::AcquisitionLockExpired { .. });
+    if story.iter().any(|line| of_share_group(&line.event.event)) {
+        return Some(Why::DeliveredAgain { times });
+    }
     let (one, other) = (story[first].event.node, second.event.node);
     // What happened to the first until the second was done: it may learn of its end after that.
     let until = second.event.at_us;
@@ -190,8 +204,15 @@ fn read_again(story: &[Line]) -> Option<Why> {
     if one != other || came_back {
         return Some(Why::ReadElsewhere { first: story[first].name(one), second: second.name(other), how });
     }
-    let times = story.iter().filter(|line| done(line) == Some(offset)).count();
-    (times > 1).then_some(Why::ReadAgain { offset, times })
+    Some(Why::ReadAgain { offset, times })
+}
+
+/// After how many deliveries a share group gave it up.
+fn archived(event: &Event) -> Option<i16> {
+    let (Event::RecordsAcknowledged { batches, .. } | Event::AcquisitionLockExpired { batches, .. }) = event else {
+        return None;
+    };
+    batches.iter().find(|batch| batch.delivery_state == StateBatch::ARCHIVED).map(|batch| batch.delivery_count)
 }
 
 fn lost(row: &LedgerRow, story: &[Line]) -> Option<Why> {
@@ -209,6 +230,9 @@ fn lost(row: &LedgerRow, story: &[Line]) -> Option<Why> {
         && !has(|event| matches!(event, Event::Appended { .. }))
     {
         return Some(Why::NobodyAsked);
+    }
+    if let Some(deliveries) = story.iter().find_map(|line| archived(&line.event.event)) {
+        return Some(Why::Exhausted { deliveries });
     }
     if has(|event| matches!(event, Event::Delivered { .. })) && !has(|event| matches!(event, Event::Processed { .. })) {
         return Some(Why::CommittedFirst);

@@ -107,6 +107,9 @@ fn status(run: &Run, record: RecordId, life: &Life, marks: &Marks) -> RowStatus 
     if fewest == 0 && run.ledger.is_dead_lettered(life) {
         return RowStatus::DeadLettered;
     }
+    if fewest == 0 && run.ledger.is_rejected(life) {
+        return RowStatus::Rejected;
+    }
     match () {
         () if life.is_aborted_read() => RowStatus::AbortedRead,
         () if most > 1 => RowStatus::Duplicated,

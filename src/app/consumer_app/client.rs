@@ -4,7 +4,7 @@ use super::ConsumerAppSetup;
 use crate::base::Time;
 use crate::client::consumer::{Consumer, ConsumerRecord, Polled, WaitsFor};
 use crate::client::share_consumer::ShareConsumer;
-use crate::node::{ClientError, ConnectionId, ConsumerTimer, Message, Outbox};
+use crate::node::{ClientError, ConnectionId, ConsumerTimer, Event, Message, Outbox};
 use crate::protocol::AcknowledgeType;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -120,12 +120,20 @@ impl Client {
         &mut self,
         records: impl Iterator<Item = &'a ConsumerRecord>,
         kind: AcknowledgeType,
+        out: &mut Outbox<'_>,
     ) -> Result<(), ClientError> {
         let Client::Share(it) = self else { return Ok(()) };
         if !it.is_explicit() {
             return Ok(());
         }
-        { records }.try_for_each(|record| it.acknowledge((record.partition, record.record.offset), kind))
+        for record in records {
+            let (partition, offset) = (record.partition, record.record.offset);
+            it.acknowledge((partition, offset), kind)?;
+            if let Some(record) = record.id {
+                out.emit(Event::Acknowledged { record, partition, offset, kind });
+            }
+        }
+        Ok(())
     }
 
     /// `commitSync()`.

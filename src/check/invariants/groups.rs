@@ -45,7 +45,9 @@ pub(super) struct GroupWatch {
 
 impl GroupWatch {
     pub(super) fn new(setup: &WorldSetup) -> Self {
-        let members = |app: &ConsumerAppSetup| Some((app.group.clone()?, app.node)).filter(|_| !app.assign);
+        let members = |app: &ConsumerAppSetup| {
+            Some((app.group.clone()?, app.node)).filter(|_| !app.assign && app.share.is_none())
+        };
         let processors = |app: &ProcessorAppSetup| Some((app.group.clone(), app.node)).filter(|_| !app.assign);
         let members = setup.consumers.iter().filter_map(members).chain(setup.processors.iter().filter_map(processors));
         let mut groups: Vec<Group> = Vec::new();

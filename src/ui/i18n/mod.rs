@@ -336,7 +336,6 @@ texts! {
     pauses: &'static str,
     longest: &'static str,
     in_all: &'static str,
-    now: &'static str,
     runs_so_far: &'static str,
     lag_of: fn(&str, i64) -> String,
     records_about: fn(&str, &str) -> String,
@@ -412,6 +411,11 @@ fn tone(state: TransactionState) -> Tone {
 /// Whether a marker commits.
 fn commits(marker: &RecordBatch) -> bool {
     matches!(ControlRecord::of_batch(marker), Ok(Some(ControlRecord::Commit { .. })))
+}
+
+/// Offsets from the first to the last.
+fn range((first, last): (Offset, Offset)) -> String {
+    if first == last { first.to_string() } else { format!("{first}–{last}") }
 }
 
 /// The first of some offsets, and how many there are beside it.
