@@ -7,7 +7,7 @@ use crate::broker::context::Context;
 use crate::broker::replica_manager::ReplicaManager;
 use crate::coordinator::group::GroupShard;
 use crate::coordinator::group::classic::{AfterWrite, Work};
-use crate::coordinator::group::consumer::{Expired, Surroundings};
+use crate::coordinator::group::consumer::{Expired, Handled, Surroundings};
 use crate::coordinator::{CoordinatorRecord, batch_of};
 use crate::node::{RemovalReason, RequestContext};
 use crate::protocol::{
@@ -116,7 +116,7 @@ impl GroupCoordinator {
                 return respond(context, Response::ConsumerGroupHeartbeat(response), ctx);
             }
         };
-        let (records, response) = shard.group.consumer_heartbeat(request, surroundings(ctx));
+        let Handled { records, response, resolve } = shard.group.consumer_heartbeat(request, surroundings(ctx));
         if let Some(deadline) = shard.group.deadline() {
             self.arm(deadline, ctx);
         }
@@ -124,6 +124,11 @@ impl GroupCoordinator {
         let reason = if leaves { RemovalReason::Left } else { RemovalReason::Replaced };
         let answer = Answer::Ready(context, Response::ConsumerGroupHeartbeat(response));
         self.write_watched((id, &request.group, reason), &records, answer, replicas, ctx);
+        if let Some(shard) = self.shards.get_mut(&id).map(Rc::make_mut).filter(|_| resolve) {
+            let records = shard.group.consumers.resolve(&request.group, surroundings(ctx));
+            let answer = Answer::Written(AfterWrite::Emptied);
+            self.write_watched((id, &request.group, reason), &records, answer, replicas, ctx);
+        }
     }
 
     /// Removes members of the consumer protocol that are silent, or do not give up what they must.

@@ -8,7 +8,7 @@ use super::consumer::{ConsumerGroup, ConsumerGroupMember, MemberEpochs};
 use super::offset_records::{OffsetKey, offset_tombstone};
 use super::shard::GroupShard;
 use crate::base::config::ServerAssignor;
-use crate::base::{SortedMap, SortedSet, TopicPartition};
+use crate::base::{SortedSet, TopicPartition};
 use crate::coordinator::CoordinatorRecord;
 use crate::metadata::MetadataImage;
 use crate::protocol::{
@@ -71,15 +71,13 @@ impl GroupShard {
         let Some(group) = self.consumers.group(id) else {
             return DescribedConsumerGroup::failed(id.clone(), ErrorCode::GroupIdNotFound);
         };
-        let members: SortedMap<Rc<str>, &ConsumerGroupMember> =
-            group.members().map(|member| (member.member_id.clone(), member)).collect();
         DescribedConsumerGroup {
             error: ErrorCode::None,
             group: id.clone(),
             state: Some(group.state()),
             epoch: group.epoch(),
             assignment_epoch: group.target_epoch(),
-            assignor: Rc::from(ConsumerGroup::preferred_assignor(&members, assignors).name()),
+            assignor: Rc::from(group.preferred_assignor(None, None, assignors).name()),
             members: group.members().map(|member| describe_consumer(group, member, image)).collect(),
         }
     }

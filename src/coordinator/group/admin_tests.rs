@@ -69,9 +69,9 @@ impl Lab {
             client_id: "c".into(),
         };
         let around = Surroundings { now: self.now, config: &self.config, image: &image() };
-        let (records, response) = self.shard.consumer_heartbeat(&request, around);
-        assert_eq!(response.error, ErrorCode::None);
-        self.apply(&records, NO_PRODUCER_ID);
+        let handled = self.shard.consumer_heartbeat(&request, around);
+        assert_eq!(handled.response.error, ErrorCode::None);
+        self.apply(&handled.records, NO_PRODUCER_ID);
     }
 
     /// A static member joins, so that it needs no member id.

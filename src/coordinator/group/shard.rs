@@ -3,7 +3,7 @@
 //! A group that only ever committed offsets (a simple group) is known by these alone, and counts as empty.
 
 use super::classic::{AfterWrite, ClassicGroups, Work, group_tombstone};
-use super::consumer::{ConsumerGroups, Surroundings, validate};
+use super::consumer::{ConsumerGroups, Handled, Surroundings, validate};
 use super::offsets::OffsetsShard;
 use super::share::{self, ShareGroups};
 use crate::base::{Offset, Time};
@@ -161,12 +161,11 @@ impl GroupShard {
 
     /// Handles ConsumerGroupHeartbeat: the records, and the answer to give once they are committed. A classic group
     /// without members makes room for one of the consumer protocol.
-    pub fn consumer_heartbeat(
-        &mut self,
-        request: &ConsumerGroupHeartbeatRequest,
-        around: Surroundings<'_>,
-    ) -> (Vec<CoordinatorRecord>, ConsumerGroupHeartbeatResponse) {
-        let failed = |error| (Vec::new(), ConsumerGroupHeartbeatResponse::failed(error));
+    pub fn consumer_heartbeat(&mut self, request: &ConsumerGroupHeartbeatRequest, around: Surroundings<'_>) -> Handled {
+        let failed = |error| {
+            let response = ConsumerGroupHeartbeatResponse::failed(error);
+            Handled { records: Vec::new(), response, resolve: false }
+        };
         if let Err(error) = validate(request, around) {
             return failed(error);
         }
@@ -179,9 +178,9 @@ impl GroupShard {
             classic => records.extend((classic.is_some() || self.offsets.knows(group)).then(|| group_tombstone(group))),
         }
         match self.consumers.heartbeat(request, around) {
-            Ok((more, response)) => {
-                records.extend(more);
-                (records, response)
+            Ok(handled) => {
+                records.extend(handled.records);
+                Handled { records, ..handled }
             }
             Err(error) => failed(error),
         }

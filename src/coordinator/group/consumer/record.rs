@@ -1,10 +1,11 @@
-//! The records of the consumer protocol, byte for byte: types 3 to 8 of `__consumer_offsets`.
+//! The records of the consumer protocol, byte for byte: types 3 to 8 and 16 of `__consumer_offsets`.
 //!
 //! Keys are a type, a group and most of them a member; values are version 0, flexible. Topics and partitions stand in the
 //! order of Java's hash maps, as Kafka writes them. Type 4 (ConsumerGroupPartitionMetadata) is only ever a tombstone since
-//! 4.1 (KIP-1101); type 16 (resolved regular expressions) is left alone.
+//! 4.1 (KIP-1101).
 
 use super::member::{ConsumerGroupMember, MemberState};
+use super::regex::ResolvedRegex;
 use super::{MemberEpochs, TargetAssignment};
 use crate::base::{JavaMap, SortedMap, SortedSet, TopicPartition};
 use crate::coordinator::CoordinatorRecord;
@@ -21,6 +22,7 @@ const MEMBER: i16 = 5;
 const TARGET: i16 = 6;
 const TARGET_OF_MEMBER: i16 = 7;
 const CURRENT: i16 = 8;
+const REGEX: i16 = 16;
 
 /// What a record is about.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -37,6 +39,8 @@ pub enum ConsumerGroupKey {
     TargetOfMember(Rc<str>, Rc<str>),
     /// ConsumerGroupCurrentMemberAssignment
     Current(Rc<str>, Rc<str>),
+    /// ConsumerGroupRegularExpression; not a member but a pattern
+    Regex(Rc<str>, Rc<str>),
 }
 
 use ConsumerGroupKey as Key;
@@ -79,15 +83,19 @@ impl ConsumerGroupKey {
     pub fn group(&self) -> &Rc<str> {
         match self {
             Key::Group(group) | Key::PartitionMetadata(group) | Key::Target(group) => group,
-            Key::Member(group, _) | Key::TargetOfMember(group, _) | Key::Current(group, _) => group,
+            Key::Member(group, _) | Key::TargetOfMember(group, _) | Key::Current(group, _) | Key::Regex(group, _) => {
+                group
+            }
         }
     }
 
-    /// The member, if it is about one.
-    pub fn member(&self) -> Option<&Rc<str>> {
+    /// The member, if it is about one; the pattern, if about that.
+    pub fn part(&self) -> Option<&Rc<str>> {
         match self {
             Key::Group(_) | Key::PartitionMetadata(_) | Key::Target(_) => None,
-            Key::Member(_, member) | Key::TargetOfMember(_, member) | Key::Current(_, member) => Some(member),
+            Key::Member(_, part) | Key::TargetOfMember(_, part) | Key::Current(_, part) | Key::Regex(_, part) => {
+                Some(part)
+            }
         }
     }
 
@@ -100,11 +108,12 @@ impl ConsumerGroupKey {
             Key::Target(_) => TARGET,
             Key::TargetOfMember(..) => TARGET_OF_MEMBER,
             Key::Current(..) => CURRENT,
+            Key::Regex(..) => REGEX,
         };
         let mut w = Writer::default();
         w.i16(kind);
         w.string(self.group());
-        self.member().into_iter().for_each(|member| w.string(member));
+        self.part().into_iter().for_each(|part| w.string(part));
         Bytes::from(w.into_bytes())
     }
 
@@ -112,7 +121,7 @@ impl ConsumerGroupKey {
     pub fn decode(bytes: &[u8]) -> Result<Option<ConsumerGroupKey>, WireError> {
         let mut r = Reader::new(bytes);
         let kind = r.i16()?;
-        if !(GROUP..=CURRENT).contains(&kind) {
+        if !(GROUP..=CURRENT).contains(&kind) && kind != REGEX {
             return Ok(None);
         }
         let group = r.string()?;
@@ -122,7 +131,8 @@ impl ConsumerGroupKey {
             MEMBER => Key::Member(group, r.string()?),
             TARGET => Key::Target(group),
             TARGET_OF_MEMBER => Key::TargetOfMember(group, r.string()?),
-            _ => Key::Current(group, r.string()?),
+            CURRENT => Key::Current(group, r.string()?),
+            _ => Key::Regex(group, r.string()?),
         };
         r.finish()?;
         Ok(Some(key))
@@ -200,6 +210,17 @@ pub(super) fn current_record(group: &Rc<str>, member: &ConsumerGroupMember) -> C
         w.i8(member.state as i8);
         partitions_with_epochs(w, &member.assigned);
         partitions_with_epochs(w, &member.pending_revocation);
+        w.no_tagged_fields();
+    })
+}
+
+/// Remembers what a pattern matches.
+pub(super) fn regex_record(group: &Rc<str>, regex: &Rc<str>, resolved: &ResolvedRegex) -> CoordinatorRecord {
+    Key::Regex(group.clone(), regex.clone()).record(|w| {
+        w.compact_len(resolved.topics.len());
+        resolved.topics.iter().for_each(|topic| w.compact_string(topic));
+        w.i64(resolved.version);
+        w.i64(resolved.timestamp);
         w.no_tagged_fields();
     })
 }
@@ -310,6 +331,18 @@ impl CurrentValue {
         r.skip_tagged_fields()?;
         r.finish()?;
         Ok(CurrentValue { epoch, previous_epoch, state, assigned, pending_revocation })
+    }
+}
+
+impl ResolvedRegex {
+    /// Reads a record's value.
+    pub fn decode(bytes: &[u8]) -> Result<ResolvedRegex, WireError> {
+        let mut r = value(bytes)?;
+        let topics = r.array_of(|r| r.compact_string())?.into_iter().collect();
+        let (version, timestamp) = (r.i64()?, r.i64()?);
+        r.skip_tagged_fields()?;
+        r.finish()?;
+        Ok(ResolvedRegex { topics, version, timestamp })
     }
 }
 

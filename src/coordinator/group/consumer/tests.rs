@@ -10,6 +10,7 @@ use crate::protocol::{
 };
 
 mod lifetimes;
+mod patterns;
 
 const T: TopicId = TopicId(1);
 const U: TopicId = TopicId(2);
@@ -96,8 +97,13 @@ impl Lab {
 
     fn send(&mut self, request: &ConsumerGroupHeartbeatRequest) -> Answer {
         let around = Surroundings { now: self.now, config: &self.config, image: &self.image };
-        let (records, response) = self.shard.consumer_heartbeat(request, around);
+        let Handled { records, response, resolve } = self.shard.consumer_heartbeat(request, around);
         self.append(records);
+        if resolve {
+            let around = Surroundings { now: self.now, config: &self.config, image: &self.image };
+            let records = self.shard.consumers.resolve("g", around);
+            self.append(records);
+        }
         let pairs = |parts: Vec<TopicPartition>| parts.into_iter().map(|it| (it.topic, it.partition)).collect();
         (response.error, response.member_epoch, response.assignment.map(pairs))
     }
