@@ -228,7 +228,7 @@ impl ConsumerApp {
             Doing::Polling => self.poll(now, out),
             Doing::CommittingBefore | Doing::CommittingAfter => self.await_commit(now, out),
             Doing::HandingOver => self.hand_over(now, out),
-            Doing::Closing => self.exit_if_closed(out),
+            Doing::Closing => self.await_close(now, out),
             Doing::Returned | Doing::Processing(_) | Doing::BatchDone | Doing::Failed(_) => {}
         }
     }
