@@ -20,7 +20,7 @@ pub use ids::{
 pub use java_map::{JavaHash, JavaMap, java_bucket};
 pub use pattern::Pattern;
 pub use prng::{Prng, Ratio};
-pub use sort::sort_short;
+pub use sort::{sort_long, sort_short};
 pub use sorted::{SortedMap, SortedSet};
 pub use time::{Duration, Time};
 pub use vector::Vector;

@@ -4,7 +4,7 @@
 //! versions may only add at the end, and what is left over there is not looked at. In Kafka: `ConsumerProtocol`,
 //! `ConsumerProtocolSubscription`, `ConsumerProtocolAssignment`, `ConsumerPartitionAssignor.Subscription`.
 
-use crate::base::Generation;
+use crate::base::{Generation, sort_long};
 use bytes::{BufMut, Bytes};
 use std::rc::Rc;
 
@@ -68,13 +68,13 @@ impl ConsumerSubscription {
         let version = version.min(HIGHEST_VERSION);
         out.put_i16(version);
         let mut topics = self.topics.clone();
-        topics.sort();
+        sort_long(&mut topics, |a, b| a < b);
         put_len(&mut out, topics.len());
         topics.iter().for_each(|topic| put_string(&mut out, topic));
         put_bytes(&mut out, self.user_data.as_ref());
         if version >= 1 {
             let mut owned = self.owned_partitions.clone();
-            owned.sort();
+            sort_long(&mut owned, |a, b| a < b);
             put_partitions(&mut out, &owned);
         }
         if version >= 2 {

@@ -181,7 +181,8 @@ fn read_again(story: &[Line]) -> Option<Why> {
     let times = story.iter().filter(|line| done(line) == Some(offset)).count();
     let of_share_group =
         |event: &Event| matches!(event, Event::RecordsAcknowledged { .. } | Event::AcquisitionLockExpired { .. });
-    if story.iter().any(|line| of_share_group(&line.event.event)) {
+    let shared = story.iter().any(|line| of_share_group(&line.event.event));
+    if shared {
         return Some(Why::DeliveredAgain { times });
     }
     let (one, other) = (story[first].event.node, second.event.node);
@@ -204,7 +205,7 @@ fn read_again(story: &[Line]) -> Option<Why> {
     if one != other || came_back {
         return Some(Why::ReadElsewhere { first: story[first].name(one), second: second.name(other), how });
     }
-    Some(Why::ReadAgain { offset, times })
+    (times > 1).then_some(Why::ReadAgain { offset, times })
 }
 
 /// After how many deliveries a share group gave it up.

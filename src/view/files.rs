@@ -4,7 +4,7 @@
 //! own copy of the metadata log is not among them: brokers of the Lab keep the image only.
 
 use super::project::partition_name;
-use crate::base::{BrokerId, NodeId, Offset, TopicPartition};
+use crate::base::{BrokerId, NodeId, Offset, TopicPartition, sort_long};
 use crate::broker::Broker;
 use crate::controller::Controller;
 use crate::log::LogDirectory;
@@ -31,7 +31,7 @@ pub fn node_files(world: &World, node: NodeId) -> Vec<NamedFile> {
         AnyNode::Controller(it) => (vec![metadata_log(world, node, it)], None),
         _ => return files,
     };
-    found.sort_by(|a, b| a.name.cmp(&b.name));
+    sort_long(&mut found, |a, b| a.name < b.name);
     let directory_id = Uuid::of_directory(BrokerId::from(node)).to_string();
     let properties = checkpoint::meta_properties(CLUSTER_ID, node.0, &directory_id, FORMATTED);
     files.push(NamedFile::new(checkpoint::META_PROPERTIES, properties));

@@ -1,7 +1,7 @@
 //! What eyes see of consumer groups: what coordinators know, and what members know.
 
 use super::project::partition_name;
-use crate::base::{Generation, SortedSet, TopicPartition};
+use crate::base::{Generation, SortedSet, TopicPartition, sort_long};
 use crate::broker::Broker;
 use crate::client::consumer::{Consumer, MemberState};
 use crate::coordinator::group::classic::ClassicGroup;
@@ -129,7 +129,7 @@ fn classic(home: &Rc<str>, group: &ClassicGroup) -> GroupView {
             .extend(metadata.and_then(|it| ConsumerSubscription::decode(it).ok()).into_iter().flat_map(|it| it.topics));
         let assigned = ConsumerAssignment::decode(&it.assignment).unwrap_or_default().partitions;
         let mut assigned: Vec<Rc<str>> = assigned.iter().map(|(topic, partition)| named(topic, *partition)).collect();
-        assigned.sort_unstable();
+        sort_long(&mut assigned, |a, b| a < b);
         GroupMemberView {
             member_id: Rc::clone(&it.member_id),
             instance_id: it.instance_id.clone(),

@@ -10,9 +10,14 @@ use std::rc::Rc;
 /// What a share consumer knows of its membership.
 pub(super) fn membership(client: &ShareConsumer) -> Option<MembershipView> {
     let member = client.membership().member();
-    let state = member.state().name();
     let member_id = client.membership().member_id().cloned().unwrap_or_else(|| Rc::from(""));
-    Some(MembershipView { member_id, generation: member.epoch(), state, leader: false, by_epochs: true })
+    Some(MembershipView {
+        member_id,
+        generation: member.epoch(),
+        state: member.state().name(),
+        leader: false,
+        by_epochs: true,
+    })
 }
 
 pub(super) fn settings(setup: &ConsumerAppSetup) -> Vec<(Rc<str>, Rc<str>, bool)> {

@@ -5,7 +5,6 @@ use crate::transaction_coordinator;
 use bytes::Bytes;
 use delivery_lab::base::{Duration, TopicPartition};
 use delivery_lab::node::Crash;
-use delivery_lab::protocol::GroupState;
 use delivery_lab::protocol::{
     AddOffsetsToTxnRequest, ErrorCode, GroupState, HeartbeatRequest, JoinGroupProtocol, JoinGroupRequest,
     OffsetCommitPartition, OffsetFetchRequest, Request, Response, SyncGroupRequest, TransactionState, TxnMarker,

@@ -27,10 +27,11 @@ impl ConsumerApp {
 
     pub(super) fn await_close(&mut self, now: Time, out: &mut Outbox<'_>) {
         // Whoever listens to rebalances has nothing to do when partitions go.
-        while let Some(running) = &mut self.running
-            && running.client.rebalance_callback().is_some()
-        {
-            running.client.rebalance_callback_done(now, out);
+        let client = self.running.as_mut().and_then(|running| running.client.plain_mut());
+        if let Some(client) = client {
+            while client.rebalance_callback().is_some() {
+                client.rebalance_callback_done(now, out);
+            }
         }
         if self.running.as_ref().is_some_and(|running| running.client.is_closed()) {
             out.exit();

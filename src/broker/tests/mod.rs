@@ -15,5 +15,7 @@ mod membership_cases;
 mod offset_cases;
 mod rack_cases;
 mod requests;
+mod share_bench;
+mod share_cases;
 mod state_cases;
 mod transaction_cases;

@@ -10,7 +10,7 @@ use super::batch::{Batch, BatchId, Batches, ProducerRecord};
 use super::partitioner::{PartitionLoad, StickyPartition, next_partition, partition_for_key};
 use super::transaction_manager::TransactionManager;
 use crate::base::config::ProducerConfig;
-use crate::base::{BrokerId, Duration, Prng, SortedMap, SortedSet, Time, TopicId, TopicPartition};
+use crate::base::{BrokerId, Duration, Prng, SortedMap, SortedSet, Time, TopicId, TopicPartition, sort_long};
 use crate::client::metadata::Metadata;
 use crate::client::network_client::ExponentialBackoff;
 use crate::protocol::TopicMetadata;
@@ -347,7 +347,7 @@ impl Accumulator {
             });
             !queue.is_empty()
         });
-        taken.sort_unstable();
+        sort_long(&mut taken, |a, b| a < b);
         taken
     }
 

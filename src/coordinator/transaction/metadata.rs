@@ -5,7 +5,7 @@
 //!
 //! In Kafka: `TransactionMetadata`, `TxnTransitMetadata`, `TransactionState.validPreviousStates`.
 
-use crate::base::{Duration, ProducerEpoch, ProducerId, TopicPartition};
+use crate::base::{Duration, ProducerEpoch, ProducerId, TopicPartition, sort_long};
 use crate::protocol::{ErrorCode, TransactionState};
 use std::ops::Deref;
 use std::rc::Rc;
@@ -217,7 +217,7 @@ impl TransactionMetadata {
         transaction_version: u8,
     ) -> TransitMetadata {
         let mut all: Vec<TopicPartition> = self.partitions.iter().chain(partitions).copied().collect();
-        all.sort_unstable();
+        sort_long(&mut all, |a, b| a < b);
         all.dedup();
         let start_ms = if self.state == TransactionState::Ongoing { self.start_ms } else { now_ms };
         self.prepare(TransitMetadata {

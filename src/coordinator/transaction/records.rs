@@ -4,7 +4,7 @@
 //! no room for other producer ids and the client's version.
 
 use super::metadata::TransitMetadata;
-use crate::base::{Duration, ProducerEpoch, ProducerId, TopicPartition};
+use crate::base::{Duration, ProducerEpoch, ProducerId, TopicPartition, sort_long};
 use crate::coordinator::CoordinatorRecord;
 use crate::metadata::MetadataImage;
 use crate::metadata::wire::{Reader, TaggedFields, WireError, Writer};
@@ -111,7 +111,7 @@ impl TransactionLogValue {
             Some(indexes.iter().filter_map(partition))
         });
         let mut partitions: Vec<TopicPartition> = known.flatten().collect();
-        partitions.sort_unstable();
+        sort_long(&mut partitions, |a, b| a < b);
         partitions.dedup();
         TransitMetadata {
             producer_id: self.producer_id,

@@ -3,6 +3,7 @@
 use super::checkpoint::{self, LEADER_EPOCHS, PARTITION_METADATA};
 use super::indexes::{offset_index, time_index, txn_index};
 use super::{FileKind, NamedFile, file_name, snapshot};
+use crate::base::sort_long;
 use crate::log::{LogDirectory, Segment};
 
 /// The files of a partition, sorted by name. `topic_id` is written as Kafka shows it. Of a log that runs, give what
@@ -15,7 +16,7 @@ pub fn render(directory: &LogDirectory, topic_id: &str) -> Vec<NamedFile> {
     }));
     files.push(NamedFile::new(LEADER_EPOCHS, checkpoint::leader_epochs(directory.epochs().entries())));
     files.push(NamedFile::new(PARTITION_METADATA, checkpoint::partition_metadata(topic_id)));
-    files.sort_by(|a, b| a.name.cmp(&b.name));
+    sort_long(&mut files, |a, b| a.name < b.name);
     files
 }
 

@@ -1,7 +1,7 @@
 //! `.snapshot`: the state of all producers before an offset (`ProducerStateManager.writeSnapshot`, version 1).
 
 use super::Problem;
-use crate::base::{JavaHash, Offset, ProducerId, java_bucket};
+use crate::base::{JavaHash, Offset, ProducerId, java_bucket, sort_long};
 use crate::log::{CachedBatch, ProducerEntry};
 use crate::record::crc32c;
 
@@ -35,7 +35,8 @@ pub fn render(producers: &[(ProducerId, ProducerEntry)]) -> Vec<u8> {
 pub fn in_file_order(producers: &[(ProducerId, ProducerEntry)]) -> Vec<(ProducerId, ProducerEntry)> {
     let buckets = (producers.len() * 4).div_ceil(3).next_power_of_two().max(16);
     let mut sorted = producers.to_vec();
-    sorted.sort_by_key(|(id, _)| (java_bucket(id.java_hash(), buckets), *id));
+    let place = |id: ProducerId| (java_bucket(id.java_hash(), buckets), id);
+    sort_long(&mut sorted, |(a, _), (b, _)| place(*a) < place(*b));
     sorted
 }
 
@@ -63,12 +64,12 @@ pub fn read(bytes: &[u8], offset: Offset) -> Result<Vec<(ProducerId, ProducerEnt
         let (id, entry) = read_entry(bytes, offset).map_err(|problem| (at, problem))?;
         producers.push((id, entry));
     }
-    producers.sort_by_key(|(id, _)| *id);
+    sort_long(&mut producers, |(a, _), (b, _)| a < b);
     if let Some(twice) = producers.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err((10, Problem::Value { what: "producerId", value: twice[0].0, right: "there once" }));
     }
     let mut open: Vec<Offset> = producers.iter().filter_map(|(_, entry)| entry.current_txn_first_offset).collect();
-    open.sort_unstable();
+    sort_long(&mut open, |a, b| a < b);
     match open.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(twice) => {
             Err((10, Problem::Value { what: "currentTxnFirstOffset", value: twice[0], right: "there once" }))

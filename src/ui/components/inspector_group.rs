@@ -37,7 +37,7 @@ fn groups(view: &ClusterView) -> impl Iterator<Item = (&NodeView, &GroupView)> {
 pub fn names(view: &ClusterView) -> Vec<Rc<str>> {
     let named = view.nodes.iter().filter_map(|node| reader(node)?.group.clone());
     let mut names: Vec<Rc<str>> = named.chain(groups(view).map(|(_, it)| it.group.clone())).collect();
-    names.sort_unstable();
+    delivery_lab::base::sort_long(&mut names, |a, b| a < b);
     names.dedup();
     names
 }

@@ -2,7 +2,7 @@
 
 use super::SharePartition;
 use super::in_flight::RecordState;
-use crate::base::{Offset, SortedSet};
+use crate::base::{Offset, SortedSet, sort_long};
 use crate::protocol::{AbortedTransaction, AcquiredRecords};
 use crate::record::{ControlRecord, RecordBatch};
 
@@ -88,7 +88,7 @@ fn without(records: AcquiredRecords, first: Offset, last: Offset) -> impl Iterat
 /// The batches with records of aborted transactions, in the order of the log.
 fn aborted_batches(batches: &[RecordBatch], aborted: &[AbortedTransaction]) -> Vec<(Offset, Offset)> {
     let mut ahead = aborted.to_vec();
-    ahead.sort_by_key(|transaction| std::cmp::Reverse(transaction.first_offset));
+    sort_long(&mut ahead, |a, b| a.first_offset > b.first_offset);
     let (mut producers, mut found) = (SortedSet::new(), Vec::new());
     for batch in batches.iter().filter(|batch| batch.producer_id() >= 0) {
         while let Some(begun) = ahead.pop_if(|it| it.first_offset <= batch.last_offset()) {

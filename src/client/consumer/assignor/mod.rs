@@ -15,7 +15,7 @@ mod sticky;
 pub use sticky::{StickyMemory, subscription_user_data};
 
 use crate::base::config::Assignor;
-use crate::base::{JavaMap, SortedMap, SortedSet};
+use crate::base::{JavaMap, SortedMap, SortedSet, sort_long};
 use crate::protocol::{ConsumerSubscription, NamedPartition};
 use std::rc::Rc;
 
@@ -61,11 +61,11 @@ fn nothing(members: &Members<'_>) -> Assignments {
 
 /// Members in `MemberInfo`'s order: static ones first, by instance id; then dynamic ones, by member id.
 fn sort_members<'a>(members: &mut [(&'a Rc<str>, &'a ConsumerSubscription)]) {
-    members.sort_by(|(a, of_a), (b, of_b)| match (&of_a.instance_id, &of_b.instance_id) {
-        (Some(a), Some(b)) => a.cmp(b),
-        (Some(_), None) => std::cmp::Ordering::Less,
-        (None, Some(_)) => std::cmp::Ordering::Greater,
-        (None, None) => a.cmp(b),
+    sort_long(members, |(a, of_a), (b, of_b)| match (&of_a.instance_id, &of_b.instance_id) {
+        (Some(a), Some(b)) => a < b,
+        (Some(_), None) => true,
+        (None, Some(_)) => false,
+        (None, None) => a < b,
     });
 }
 

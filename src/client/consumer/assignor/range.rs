@@ -5,7 +5,7 @@
 //! In Kafka: `RangeAssignor`.
 
 use super::{Assignments, Members, PartitionRacks, Partitions, nothing, racks_matter, sort_members};
-use crate::base::SortedSet;
+use crate::base::{SortedSet, sort_long};
 use crate::protocol::NamedPartition;
 use std::rc::Rc;
 
@@ -21,7 +21,7 @@ pub(super) fn assign(partitions: &Partitions<'_>, members: &Members<'_>) -> Assi
         topic.assign_ranges(false, &mut assignments);
     }
     if rack_aware {
-        assignments.values_mut().for_each(|list| list.sort());
+        assignments.values_mut().for_each(|list| sort_long(list, |a, b| a < b));
     }
     assignments
 }

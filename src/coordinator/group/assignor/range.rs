@@ -3,8 +3,7 @@
 //! In Kafka: `org.apache.kafka.coordinator.group.assignor.RangeAssignor`.
 
 use super::{MemberAssignment, MemberSpec};
-use crate::base::{SortedMap, TopicId};
-use std::cmp::Ordering;
+use crate::base::{SortedMap, TopicId, sort_long};
 use std::rc::Rc;
 
 pub(super) fn assign(
@@ -33,11 +32,11 @@ pub(super) fn assign(
 /// Static members first, by instance id; then dynamic ones, by member id.
 fn sorted(members: &SortedMap<Rc<str>, MemberSpec>) -> Vec<(&Rc<str>, &MemberSpec)> {
     let mut sorted: Vec<_> = super::in_order(members);
-    sorted.sort_by(|(a, of_a), (b, of_b)| match (&of_a.instance_id, &of_b.instance_id) {
-        (Some(a), Some(b)) => a.cmp(b),
-        (Some(_), None) => Ordering::Less,
-        (None, Some(_)) => Ordering::Greater,
-        (None, None) => a.cmp(b),
+    sort_long(&mut sorted, |(a, of_a), (b, of_b)| match (&of_a.instance_id, &of_b.instance_id) {
+        (Some(a), Some(b)) => a < b,
+        (Some(_), None) => true,
+        (None, Some(_)) => false,
+        (None, None) => a < b,
     });
     sorted
 }

@@ -4,7 +4,7 @@
 //! In Kafka: `UniformHeterogeneousAssignmentBuilder`.
 
 use super::{MemberAssignment, MemberSpec, in_order};
-use crate::base::{SortedMap, TopicId};
+use crate::base::{SortedMap, TopicId, sort_long};
 use crate::metadata::Uuid;
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -59,7 +59,7 @@ impl Builder {
             (!subscribers.is_empty()).then_some(Topic { id: *id, subscribers, owners })
         };
         let mut topics: Vec<Topic> = partitions.iter().filter_map(topic).collect();
-        topics.sort_by(Topic::order);
+        sort_long(&mut topics, |a, b| a.order(b).is_lt());
         Builder { topics, sizes: vec![0; members.len()] }
     }
 
@@ -174,7 +174,7 @@ struct Balancer {
 impl Balancer {
     fn new(subscribers: &[usize], sizes: &[usize]) -> Balancer {
         let mut members = subscribers.to_vec();
-        members.sort_by_key(|member| (sizes[*member], *member));
+        sort_long(&mut members, |a, b| (sizes[*a], *a) < (sizes[*b], *b));
         let (count, size) = (members.len(), |index: usize| sizes[members[index]] as isize);
         Balancer {
             least_end: 0,

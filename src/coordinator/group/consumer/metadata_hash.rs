@@ -2,7 +2,7 @@
 //!
 //! In Kafka: `ModernGroup.computeMetadataHash`, `Utils.computeTopicHash`, `Utils.computeGroupHash`, and hash4j.
 
-use crate::base::TopicId;
+use crate::base::{TopicId, sort_long};
 use crate::metadata::{MetadataImage, Uuid};
 use std::rc::Rc;
 use xxhash_rust::xxh3::xxh3_64;
@@ -32,7 +32,7 @@ fn topic_hash(name: &str, topic: TopicId, image: &MetadataImage) -> u64 {
         bytes.extend(index.to_le_bytes());
         let racks = partition.replicas.iter().filter_map(|broker| image.broker(*broker)?.rack.as_deref());
         let mut racks: Vec<&str> = racks.collect();
-        racks.sort_unstable();
+        sort_long(&mut racks, |a, b| a < b);
         for rack in racks {
             bytes.extend((rack.encode_utf16().count() as u32).to_le_bytes());
             put_string(&mut bytes, rack);

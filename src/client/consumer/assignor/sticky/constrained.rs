@@ -5,7 +5,7 @@
 
 use super::super::{Assignments, Partitions};
 use super::{Claims, RackInfo};
-use crate::base::{SortedMap, SortedSet};
+use crate::base::{SortedMap, SortedSet, sort_long};
 use crate::protocol::NamedPartition;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -19,8 +19,8 @@ pub(super) fn assign(
     let mut builder = Builder::new(partitions, racks, claims);
     builder.keep_what_was_owned();
     let mut unassigned = builder.unassigned(partitions);
-    builder.below_quota.sort();
-    builder.at_quota.make_contiguous().sort();
+    sort_long(&mut builder.below_quota, |a, b| a < b);
+    sort_long(builder.at_quota.make_contiguous(), |a, b| a < b);
     racks.sort(&mut unassigned);
     if racks.matter() {
         unassigned = builder.assign_near(unassigned);
@@ -77,7 +77,7 @@ impl<'a> Builder<'a> {
             let (far, mut owned): (Vec<_>, Vec<_>) =
                 owned.into_iter().partition(|partition| self.racks.mismatch(&member, partition));
             far.into_iter().for_each(|partition| drop(self.revoked.insert(partition, member.clone())));
-            owned.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+            sort_long(&mut owned, |a, b| (a.1, &a.0) < (b.1, &b.0));
             owned.retain(|partition| !self.claims.claimed_twice.contains(partition));
             let keeps = self.how_many_to_keep(&member, owned.len());
             for partition in owned.drain(keeps..) {
@@ -117,7 +117,7 @@ impl<'a> Builder<'a> {
             .flat_map(|(topic, of_topic)| (0..of_topic.len() as u32).map(move |partition| (topic.clone(), partition)))
             .filter(|partition| !assigned.contains(&partition))
             .collect();
-        all.sort();
+        sort_long(&mut all, |a, b| a < b);
         all
     }
 

@@ -7,7 +7,7 @@ use super::super::{Assignments, Members, Partitions};
 use super::movements::PartitionMovements;
 use super::user_data::MemberData;
 use super::{NO_GENERATION, RackInfo, remove_first};
-use crate::base::{Generation, JavaMap, SortedMap, SortedSet};
+use crate::base::{Generation, JavaMap, SortedMap, SortedSet, sort_long};
 use crate::protocol::NamedPartition;
 use std::rc::Rc;
 
@@ -66,7 +66,7 @@ impl<'a> Builder<'a> {
             }
         }
         let mut topics: Vec<(&Rc<str>, usize)> = consumers.iter().map(|(topic, them)| (topic, them.len())).collect();
-        topics.sort_by_key(|(topic, wanted_by)| (*wanted_by, *topic));
+        sort_long(&mut topics, |(a, wanted_a), (b, wanted_b)| (wanted_a, a) < (wanted_b, b));
         let count = |topic: &Rc<str>| partitions.get(topic).map_or(0, |of_topic| of_topic.len() as u32);
         let of_topic = |(topic, _): &(&Rc<str>, usize)| {
             let topic = (*topic).clone();

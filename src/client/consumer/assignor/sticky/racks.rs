@@ -1,7 +1,7 @@
 //! Where members and replicas are (`AbstractStickyAssignor.RackInfo`).
 
 use super::super::{Members, PartitionRacks, Partitions, racks_matter};
-use crate::base::{SortedMap, SortedSet};
+use crate::base::{SortedMap, SortedSet, sort_long};
 use crate::protocol::NamedPartition;
 use std::rc::Rc;
 
@@ -54,7 +54,8 @@ impl<'a> RackInfo<'a> {
     pub fn sort(&self, partitions: &mut [NamedPartition]) {
         if !self.in_rack.is_empty() {
             let near = |racks: &PartitionRacks| racks.iter().filter_map(|rack| self.in_rack.get(rack)).sum::<usize>();
-            partitions.sort_by_key(|partition| self.of(partition).map_or(0, near));
+            let near = |partition: &NamedPartition| self.of(partition).map_or(0, near);
+            sort_long(partitions, |a, b| near(a) < near(b));
         }
     }
 
