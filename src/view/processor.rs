@@ -39,6 +39,7 @@ pub(super) fn processor(run: &Run, app: &ProcessorApp) -> (Activity, NodeBody) {
         OffsetsMode::Before => "before",
     };
     let reader = ConsumerView {
+        share: false,
         group: Some(Rc::clone(&setup.group)),
         membership: super::groups::membership(app.consumer()),
         settings: vec![

@@ -368,6 +368,16 @@ pub static TEXTS: Texts = Texts {
     },
     no_stops: "no pause",
     stops_help: "A pause: from the moment a member gives a partition up (or dies) to the moment another one has it. “In all” adds up the partitions.",
+    share_in_flight: "Records in flight",
+    share_cell: |offset, record, state, deliveries, by| {
+        format!("offset {offset}, record {record}: {state}{by}, delivered {deliveries} times")
+    },
+    share_states: [
+        "acquired: locked for a member",
+        "available, or again",
+        "acknowledged",
+        "archived: not delivered any more",
+    ],
     pauses: "Pauses",
     longest: "longest",
     in_all: "in all",

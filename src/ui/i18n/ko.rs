@@ -364,6 +364,16 @@ pub static TEXTS: Texts = Texts {
     stops: |count, longest, all| format!("멈춤 {count}번 · 최장 {longest} · 합계 {all}"),
     no_stops: "멈춤 없음",
     stops_help: "멈춤: 멤버가 파티션을 반납하거나 죽은 때부터 다른 멤버가 받을 때까지. 합계는 파티션별 시간을 모두 더한 값입니다.",
+    share_in_flight: "전달 중인 레코드",
+    share_cell: |offset, record, state, deliveries, by| {
+        format!("오프셋 {offset}, 레코드 {record}: {state}{by}, {deliveries}번 전달됨")
+    },
+    share_states: [
+        "acquired: 멤버에게 잠김",
+        "available: (다시) 전달 가능",
+        "acknowledged: 확인됨",
+        "archived: 더는 전달하지 않음",
+    ],
     pauses: "멈춤",
     longest: "최장",
     in_all: "합계",

@@ -333,6 +333,11 @@ texts! {
     stops: fn(usize, &str, &str) -> String,
     no_stops: &'static str,
     stops_help: &'static str,
+    share_in_flight: &'static str,
+    /// Offset, record, state, deliveries, and who has it.
+    share_cell: fn(i64, &str, &str, i16, &str) -> String,
+    /// Acquired, available, acknowledged, archived.
+    share_states: [&'static str; 4],
     pauses: &'static str,
     longest: &'static str,
     in_all: &'static str,
