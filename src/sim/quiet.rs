@@ -1,5 +1,6 @@
 //! When a run is over.
 
+use super::any_node::AnyNode;
 use super::engine::Process;
 use super::world::World;
 use crate::app::{ConsumerApp, ProcessorAppSetup};
@@ -7,6 +8,8 @@ use crate::base::{Offset, TopicId, TopicPartition};
 use crate::broker::{Broker, Partition};
 use crate::client::consumer::Consumer;
 use crate::metadata::MetadataImage;
+use crate::node::Body;
+use crate::protocol::Request;
 use std::rc::Rc;
 
 /// Nobody waits for anything: no fault, start, resumption or healing is planned, no shutdown or move is under way; every
@@ -23,6 +26,15 @@ pub(super) fn is_quiet(world: &World) -> bool {
         })
         && !has_open_transactions(world)
         && world.is_settled()
+        && !acts_yet(world)
+}
+
+/// A request is on its way to a sink that runs: nobody may wait for it any more, but its effect will happen.
+fn acts_yet(world: &World) -> bool {
+    let awaits = |to| matches!(world.node(to), AnyNode::Sink(_)) && world.process(to) == Process::Running;
+    let requests = |body: &Body| matches!(body, Body::Request(Request::SinkWrite(_)));
+    !world.setup().sinks.is_empty()
+        && world.in_flight().any(|it| !it.held && requests(&it.message.body) && awaits(it.to))
 }
 
 /// A leader of the scenario's topics knows of a transaction that has not ended.

@@ -64,7 +64,7 @@ pub(super) fn group(world: &World, home: &Rc<str>, group: &ShareGroup) -> GroupV
         }
     });
     GroupView {
-        state: group.state(),
+        state: group.state().name(),
         protocol: "share",
         generation: group.epoch(),
         assignment_epoch: Some(group.target_epoch()),

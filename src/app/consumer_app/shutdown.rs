@@ -22,17 +22,10 @@ impl ConsumerApp {
         let Some(running) = &mut self.running else { return };
         running.doing = Doing::Closing;
         running.client.close(now, out);
-        self.await_close(now, out);
+        self.exit_if_closed(out);
     }
 
-    pub(super) fn await_close(&mut self, now: Time, out: &mut Outbox<'_>) {
-        // Whoever listens to rebalances has nothing to do when partitions go.
-        let client = self.running.as_mut().and_then(|running| running.client.plain_mut());
-        if let Some(client) = client {
-            while client.rebalance_callback().is_some() {
-                client.rebalance_callback_done(now, out);
-            }
-        }
+    pub(super) fn exit_if_closed(&mut self, out: &mut Outbox<'_>) {
         if self.running.as_ref().is_some_and(|running| running.client.is_closed()) {
             out.exit();
         }
