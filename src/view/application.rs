@@ -151,7 +151,7 @@ pub(super) fn consumer(run: &Run, app: &ConsumerApp) -> (Activity, NodeBody) {
         positions: positions(world, app.client(), setup.config.isolation_level),
         pending: app.batch().filter_map(|record| Some(record.id?.0)).collect(),
         worker: current.into_iter().chain(queued).filter_map(|record| Some(record.id?.0)).collect(),
-        sink: app.sink().map(sink::sink),
+        sink: app.sink().map(|it| sink::sink(world, it)),
     };
     (consumer_activity(app), NodeBody::Consumer(view))
 }

@@ -32,7 +32,7 @@ pub(super) fn processor(run: &Run, app: &ProcessorApp) -> (Activity, NodeBody) {
     let setup = app.setup();
     let isolation = setup.consumer.isolation_level;
     let positions = application::positions(&run.world, app.consumer(), isolation);
-    let sink = app.sink().map(super::sink::sink);
+    let sink = app.sink().map(|it| super::sink::sink(&run.world, it));
     let offsets = match setup.offsets {
         OffsetsMode::Transaction => "transaction",
         OffsetsMode::After => "after",

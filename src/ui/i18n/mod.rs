@@ -14,7 +14,7 @@ use delivery_lab::record::{ControlRecord, RecordBatch};
 use delivery_lab::scenario::format::{Text, What, When};
 use delivery_lab::sim::AdminTask;
 use delivery_lab::view::{
-    Activity, GroupMarkKind, LinkView, MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble,
+    Activity, GroupMarkKind, LinkView, MarkKind, NodeStatus, RowStatus, SinkRow, TransactionMarkKind, Trouble,
 };
 use std::rc::Rc;
 
@@ -207,6 +207,12 @@ texts! {
     worker: &'static str,
     sink: &'static str,
     sink_of: fn(&str) -> String,
+    /// How a strategy knows repetitions.
+    sink_strategy: fn(&str) -> &'static str,
+    /// What a row of a strategy's table says besides its numbers.
+    sink_row: fn(&str, &SinkRow) -> String,
+    stored_offsets: &'static str,
+    versions: &'static str,
     activity: fn(&Activity, u64) -> String,
     status: fn(NodeStatus) -> &'static str,
     trouble: fn(Trouble) -> &'static str,
