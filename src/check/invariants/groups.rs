@@ -48,9 +48,9 @@ pub(super) struct GroupWatch {
 impl GroupWatch {
     pub(super) fn new(setup: &WorldSetup) -> Self {
         let seeks = |app: &ConsumerAppSetup| app.sink.dedupe == Dedupe::OffsetWithOutput;
-        let members = |app: &ConsumerAppSetup| {
-            Some((app.group.clone()?, app.node, seeks(app))).filter(|_| !app.assign && app.share.is_none())
-        };
+        let outsider = |app: &ConsumerAppSetup| app.assign || app.share.is_some();
+        let members =
+            |app: &ConsumerAppSetup| Some((app.group.clone()?, app.node, seeks(app))).filter(|_| !outsider(app));
         let processors = |app: &ProcessorAppSetup| Some((app.group.clone(), app.node, false)).filter(|_| !app.assign);
         let members = setup.consumers.iter().filter_map(members).chain(setup.processors.iter().filter_map(processors));
         let mut groups: Vec<Group> = Vec::new();

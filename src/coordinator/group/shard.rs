@@ -69,6 +69,8 @@ impl GroupShard {
                 let partitions = request.offsets.iter().map(|offset| offset.partition);
                 found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, false, partitions)
             }
+            // Members of share groups acknowledge.
+            _ if self.shares.group(group).is_some() => Err(ErrorCode::GroupIdNotFound),
             Some(found) => found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, false),
             None if *generation < 0 => Ok(()),
             None if self.offsets.knows(group) => Err(ErrorCode::UnknownMemberId),
