@@ -5,7 +5,7 @@
 
 use super::{
     AbortedView, CellKind, GroupLane, GroupView, LedgerView, ManagerView, MembershipView, ProcessorView,
-    ProducerStateView, ReadFlag, SinkView, TransactionView, VerdictView,
+    ProducerStateView, ReadFlag, SharePartitionView, SinkView, TransactionView, VerdictView,
 };
 use serde::Serialize;
 use std::rc::Rc;
@@ -176,6 +176,8 @@ pub struct BrokerView {
     pub transactions: Vec<TransactionView>,
     /// The groups it coordinates.
     pub groups: Vec<GroupView>,
+    /// What share groups have done with the partitions that it leads.
+    pub shares: Vec<SharePartitionView>,
 }
 
 /// One replica.
@@ -403,6 +405,8 @@ pub struct InFlightView {
 pub struct ConsumerView {
     /// `group.id`.
     pub group: Option<Rc<str>>,
+    /// That is a share group.
+    pub share: bool,
     /// Its place in it, if it is a member.
     pub membership: Option<MembershipView>,
     /// A few settings worth seeing: (key, value, differs from Kafka's default).
