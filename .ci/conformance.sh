@@ -4,7 +4,7 @@
 # against the engine and compares with the goldens that are checked in.
 #
 #   .ci/conformance.sh            record everything, then show the difference to what is checked in
-#   .ci/conformance.sh produce    only the family `produce` (tests/golden/kafka/scripts/produce.json)
+#   .ci/conformance.sh produce    only the family `produce` (tests/golden/kafka/scripts/produce.json); several as `produce,fetch`
 #   .ci/conformance.sh assignors  only what Kafka's assignors make of random groups (seconds; no broker, but a JDK)
 #   .ci/conformance.sh jars       only download
 #

@@ -4,15 +4,17 @@
 
 pub mod bench;
 mod commands;
+mod coordinator_log;
 mod happenings;
-mod owners;
 pub mod report;
 pub mod sweep;
 mod swim;
 mod tar;
 mod trace;
+mod turns;
 
 pub use commands::{Command, EventView};
+pub use coordinator_log::RecordView;
 pub use trace::Trace;
 
 use crate::base::{NodeId, Time, TopicPartition};

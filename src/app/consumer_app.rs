@@ -11,15 +11,21 @@
 //! An exception out of `poll()`, `commitSync()` or the handler ends the loop; out of a worker's handler it ends its task
 //! only, and nobody hears of it (`ExecutorService.submit`).
 
+mod client;
+mod commits;
 mod handler;
 mod shutdown;
 
 use super::worker::Worker;
-use super::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Sink};
+use super::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Refusal, Sink};
 use crate::base::{NodeId, Prng, RecordId, Time};
 use crate::client::Producer;
 use crate::client::consumer::{Consumer, ConsumerRecord, Polled, RebalanceCallback, WaitsFor};
+use crate::client::share_consumer::ShareConsumer;
 use crate::node::{Channel, ClientError, ConnectionId, Crash, Event, LoopTimer, Message, Node, Outbox, Timer};
+use crate::protocol::AcknowledgeType;
+use client::Client;
+pub(super) use commits::is_rebalance;
 use handler::{Attempt, Next, in_hand};
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
@@ -80,7 +86,7 @@ enum Doing {
 /// What a crash destroys.
 #[derive(Clone, PartialEq, Debug)]
 struct Running {
-    client: Consumer,
+    client: Client,
     doing: Doing,
     /// What `poll()` returned and is not processed, the record in processing first.
     batch: VecDeque<ConsumerRecord>,
@@ -93,6 +99,8 @@ struct Running {
     producer: Option<Producer>,
     /// It was asked to end.
     stopping: bool,
+    /// A rebalance kept it from committing what it has processed.
+    owes_commit: bool,
 }
 
 /// A handler that never waits for its sink adds nothing.
@@ -102,8 +110,8 @@ impl Hash for Running {
         if self.producer.is_some() || self.attempt != Attempt::default() {
             (&self.attempt, &self.producer).hash(state);
         }
-        if self.stopping {
-            self.stopping.hash(state);
+        if self.stopping || self.owes_commit {
+            (self.stopping, self.owes_commit).hash(state);
         }
     }
 }
@@ -140,9 +148,14 @@ impl ConsumerApp {
         self.lives
     }
 
-    /// Its Kafka client, while the process runs.
+    /// Its Kafka client, while the process runs; none for a share consumer.
     pub fn client(&self) -> Option<&Consumer> {
-        self.running.as_ref().map(|running| &running.client)
+        self.running.as_ref().and_then(|running| running.client.plain())
+    }
+
+    /// Its Kafka client, while the process runs, if it reads in a share group.
+    pub fn share_client(&self) -> Option<&ShareConsumer> {
+        self.running.as_ref().and_then(|running| running.client.share())
     }
 
     /// Records that `poll()` returned and the loop has neither processed nor handed over, in order.
@@ -161,10 +174,18 @@ impl ConsumerApp {
         let Some(running) = &self.running else { return self.lives > 0 };
         let idle = match running.doing {
             Doing::Failed(_) => true,
-            Doing::Polling => !running.client.has_records() && !running.client.is_committing_news(),
+            Doing::Polling => {
+                let client = &running.client;
+                !client.has_records() && !client.is_committing_news() && !running.owes_commit
+            }
             _ => false,
         };
         idle && running.worker.is_idle()
+    }
+
+    /// An exception ended its loop.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.running.as_ref().map(|running| &running.doing), Some(Doing::Failed(_)))
     }
 
     /// What its polling thread is doing now; see [`Self::worker`] for the other one.
@@ -224,9 +245,8 @@ impl ConsumerApp {
                 polled = running.client.poll(now, out);
             }
         }
-        // Nobody of ours waits for callbacks.
-        running.client.take_callbacks();
         match polled {
+            Polled::Waiting if running.owes_commit && !running.is_rejoining() => self.commit_after(now, out),
             Polled::Waiting => {}
             Polled::Records(records) => {
                 running.batch = records.into();
@@ -239,7 +259,7 @@ impl ConsumerApp {
     /// Goes on after a pause between two steps.
     fn step(&mut self, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
-        let has_group = running.client.coordinator().is_some();
+        let has_group = running.client.commits();
         match (&running.doing, self.setup.commit) {
             (Doing::Returned, CommitMode::Before) if has_group => {
                 running.doing = Doing::CommittingBefore;
@@ -248,11 +268,7 @@ impl ConsumerApp {
             }
             (Doing::Returned, _) => self.begin_batch(now, out),
             (Doing::Processing(_), _) => self.finish_record(now, out),
-            (Doing::BatchDone, CommitMode::AfterSync) if has_group => {
-                running.doing = Doing::CommittingAfter;
-                running.client.commit_sync(now, out);
-                self.await_commit(now, out);
-            }
+            (Doing::BatchDone, CommitMode::AfterSync) if has_group => self.commit_after(now, out),
             (Doing::BatchDone, CommitMode::AfterAsync) if has_group => {
                 running.client.commit_async(now, out);
                 self.poll(now, out);
@@ -260,22 +276,6 @@ impl ConsumerApp {
             (Doing::BatchDone, _) => self.poll(now, out),
             (Doing::Polling | Doing::CommittingBefore | Doing::CommittingAfter, _) => {}
             (Doing::HandingOver | Doing::Failed(_) | Doing::Closing, _) => {}
-        }
-    }
-
-    fn await_commit(&mut self, now: Time, out: &mut Outbox<'_>) {
-        let Some(running) = &mut self.running else { return };
-        match running.client.commit_sync_result(now) {
-            None => {}
-            // Its partitions are somebody else's, or soon will be: what it did comes again there.
-            Some(Err(error)) if is_rebalance(&error) => {
-                out.emit(Event::ConsumerFailed { error });
-                running.batch.clear();
-                self.poll(now, out);
-            }
-            Some(Err(error)) => running.fail(error, now, out),
-            Some(Ok(())) if running.doing == Doing::CommittingBefore => self.begin_batch(now, out),
-            Some(Ok(())) => self.poll(now, out),
         }
     }
 
@@ -303,18 +303,31 @@ impl ConsumerApp {
         let next = self.handle(now, out);
         let Some(running) = &mut self.running else { return };
         match next {
-            Next::Done => {
-                let count = in_hand(&self.setup, &running.batch, &running.worker).count();
-                running.batch.drain(..count);
-                self.begin_record(now, out);
-            }
+            Next::Done => self.end_record(AcknowledgeType::Accept, now, out),
             Next::At(until) => {
                 running.doing = Doing::Processing(until);
                 out.set_timer(Timer::Loop(LoopTimer::Poll), until);
             }
             Next::Blocked => {}
+            Next::Throws(_) if running.client.is_explicit() => {
+                running.attempt = Attempt::default();
+                let kind = self.setup.share.map_or(AcknowledgeType::Release, Refusal::acknowledges);
+                self.end_record(kind, now, out);
+            }
             Next::Throws(error) => running.fail(error, now, out),
         }
+    }
+
+    /// The loop has done with what is in hand.
+    fn end_record(&mut self, kind: AcknowledgeType, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        let done = || in_hand(&self.setup, &running.batch, &running.worker);
+        let count = done().count();
+        if let Err(error) = running.client.acknowledge(done(), kind, out) {
+            return running.fail(error, now, out);
+        }
+        running.batch.drain(..count);
+        self.begin_record(now, out);
     }
 
     // ---- processing by a worker ----
@@ -373,39 +386,39 @@ impl Running {
     /// The loop ends, and the program closes its consumer.
     fn fail(&mut self, error: ClientError, now: Time, out: &mut Outbox<'_>) {
         out.emit(Event::ConsumerFailed { error: error.clone() });
-        if self.client.subscription().subscribed().is_auto_assigned() {
+        if self.client.is_member() {
             self.client.close(now, out);
         }
         self.doing = Doing::Failed(error);
     }
 
+    /// Its group has not come to an end of a rebalance.
+    fn is_rejoining(&self) -> bool {
+        self.client.plain().and_then(Consumer::coordinator).is_some_and(|it| it.is_rejoining())
+    }
+
     /// As soon as partitions are assigned: goes to where the sink's own offsets point. True if `poll()` goes on now.
     fn go_to_output(&mut self, sink: &Sink, now: Time, out: &mut Outbox<'_>) -> bool {
-        if self.client.subscription().subscribed().is_auto_assigned() {
-            let Some(callback) = self.client.rebalance_callback().cloned() else { return false };
+        let Some(client) = self.client.plain_mut() else { return false };
+        if client.subscription().subscribed().is_auto_assigned() {
+            let Some(callback) = client.rebalance_callback().cloned() else { return false };
             if let RebalanceCallback::Assigned(partitions) = callback {
                 for (partition, offset) in sink.offsets().iter().filter(|(tp, _)| partitions.contains(tp)) {
-                    self.client.seek(*partition, *offset, out);
+                    client.seek(*partition, *offset, out);
                 }
             }
-            self.client.rebalance_callback_done(now, out);
+            client.rebalance_callback_done(now, out);
             return true;
         }
-        if self.restored || self.client.subscription().is_empty() {
+        if self.restored || client.subscription().is_empty() {
             return false;
         }
         self.restored = true;
         for (partition, offset) in sink.offsets() {
-            self.client.seek(*partition, *offset, out);
+            client.seek(*partition, *offset, out);
         }
         !sink.offsets().is_empty()
     }
-}
-
-/// `commitSync()` says that the membership changed. Programs catch that and go on with `poll()`.
-pub(super) fn is_rebalance(error: &ClientError) -> bool {
-    let names = ["CommitFailedException", "RebalanceInProgressException"];
-    matches!(error, ClientError::Exception(text) if names.iter().any(|name| text.starts_with(name)))
 }
 
 fn tell_processing(record: &ConsumerRecord, out: &mut Outbox<'_>) {
@@ -418,15 +431,10 @@ fn tell_processing(record: &ConsumerRecord, out: &mut Outbox<'_>) {
 impl Node for ConsumerApp {
     fn on_start(&mut self, now: Time, out: &mut Outbox<'_>) {
         let setup = &self.setup;
-        let mut config = setup.config.clone();
-        config.group_id = setup.group.clone().or(config.group_id);
-        let mut client = Consumer::new(Rc::clone(&setup.name), config, Rc::clone(&setup.brokers), now);
-        match &setup.pattern {
-            _ if setup.assign || setup.group.is_none() => client.assign(now, setup.topics.clone()),
-            Some(pattern) => client.subscribe_pattern(pattern.clone()),
-            None => client.subscribe(now, setup.topics.iter().cloned()),
-        }
-        if setup.sink.dedupe == Dedupe::OffsetWithOutput {
+        let mut client = Client::new(setup, now);
+        if setup.sink.dedupe == Dedupe::OffsetWithOutput
+            && let Some(client) = client.plain_mut()
+        {
             client.listen();
         }
         let producer = setup.on_failure.producer.clone().map(|config| {
@@ -446,6 +454,7 @@ impl Node for ConsumerApp {
             attempt,
             producer,
             stopping: false,
+            owes_commit: false,
         });
         self.poll(now, out);
     }

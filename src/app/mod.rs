@@ -21,7 +21,7 @@ pub use processor_app::{ProcessorActivity, ProcessorApp};
 pub use producer_app::{ProducerActivity, ProducerApp};
 pub use setup::{
     CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, OnFailure, ProcessorAppSetup,
-    ProducerAppSetup, Resend, SinkSetup, TransactionPlan, Writes,
+    ProducerAppSetup, Refusal, Resend, SinkSetup, TransactionPlan, Writes,
 };
 pub use sink::{Sink, SinkError, SinkRow};
 pub use worker::{WORKER_QUEUE_CAPACITY, Worker};

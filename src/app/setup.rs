@@ -2,6 +2,7 @@
 
 use crate::base::config::{ConsumerConfig, ProducerConfig};
 use crate::base::{Duration, NodeId, Pattern, RecordId, Time};
+use crate::protocol::AcknowledgeType;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
@@ -199,6 +200,25 @@ impl Hash for SinkSetup {
     }
 }
 
+/// What a share consumer says of a record whose handler threw (with explicit acknowledgement).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Refusal {
+    /// `RELEASE`: somebody shall try again, until it has been delivered too often.
+    Release,
+    /// `REJECT`: nobody shall.
+    Reject,
+}
+
+impl Refusal {
+    /// As the acknowledgement has it.
+    pub const fn acknowledges(self) -> AcknowledgeType {
+        match self {
+            Refusal::Release => AcknowledgeType::Release,
+            Refusal::Reject => AcknowledgeType::Reject,
+        }
+    }
+}
+
 /// What a program does with a record whose handler threw.
 #[derive(Clone, PartialEq, Hash, Debug, Default)]
 pub struct OnFailure {
@@ -239,6 +259,8 @@ pub struct ConsumerAppSetup {
     pub sink: SinkSetup,
     /// When its handler throws.
     pub on_failure: OnFailure,
+    /// It is a share consumer, and this becomes of records that it cannot handle.
+    pub share: Option<Refusal>,
     /// Settings of its Kafka client.
     pub config: ConsumerConfig,
     /// When it starts, if not while the cluster boots.
@@ -263,6 +285,9 @@ impl Hash for ConsumerAppSetup {
         }
         if let Some(pattern) = &self.pattern {
             pattern.hash(state);
+        }
+        if self.share.is_some() {
+            self.share.hash(state);
         }
     }
 }

@@ -72,7 +72,12 @@ impl<K, V> Default for JavaMap<K, V> {
 impl<K, V> JavaMap<K, V> {
     /// With room for a copy of a collection of so many elements, as `new HashSet<>(collection)` makes it.
     pub fn for_copy_of(len: usize) -> Self {
-        let buckets = (len * 4 / 3 + 1).max(16).next_power_of_two();
+        Self::with_capacity((len * 4 / 3 + 1).max(16))
+    }
+
+    /// `new HashMap<>(capacity)`
+    pub fn with_capacity(capacity: usize) -> Self {
+        let buckets = capacity.next_power_of_two();
         JavaMap { buckets: (0..buckets).map(|_| Vec::new()).collect(), len: 0 }
     }
 

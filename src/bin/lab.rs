@@ -3,6 +3,7 @@
 //! Exit codes: 0 the claimed guarantee held, 1 it broke (or an invariant did), 2 bad input.
 
 use clap::{Parser, Subcommand};
+use delivery_lab::coordinator::share::share_state_record_json;
 use delivery_lab::coordinator::{offsets_record_json, transaction_record_json};
 use delivery_lab::log::dump::Decoder;
 use delivery_lab::scenario::{self, Mistake, Scenario, Trial, library, link};
@@ -115,6 +116,9 @@ enum Command {
         /// Keys and values are records of __transaction_state.
         #[arg(long, conflicts_with_all = ["cluster_metadata_decoder", "offsets_decoder"])]
         transaction_log_decoder: bool,
+        /// Keys and values are records of __share_group_state.
+        #[arg(long, conflicts_with_all = ["cluster_metadata_decoder", "offsets_decoder", "transaction_log_decoder"])]
+        share_group_state_decoder: bool,
     },
     /// Measure the engine.
     Bench,
@@ -142,11 +146,13 @@ fn main() -> ExitCode {
             cluster_metadata_decoder,
             offsets_decoder,
             transaction_log_decoder,
+            share_group_state_decoder,
         } => {
-            let decoders: [(bool, Decoder<'_>); 3] = [
+            let decoders: [(bool, Decoder<'_>); 4] = [
                 (cluster_metadata_decoder, &files::metadata_record),
                 (offsets_decoder, &offsets_record_json),
                 (transaction_log_decoder, &transaction_record_json),
+                (share_group_state_decoder, &share_state_record_json),
             ];
             let decoder = decoders.into_iter().find(|(asked, _)| *asked).map(|(_, decoder)| decoder);
             files::dump(&files, deep_iteration, print_data_log, decoder)

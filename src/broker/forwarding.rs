@@ -6,7 +6,7 @@ use super::producer_id_manager::ProducerIdManager;
 use super::request_queue::RequestQueue;
 use crate::base::config::{BrokerConfig, Properties};
 use crate::base::{BrokerId, Time};
-use crate::metadata::{CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC};
+use crate::metadata::{CONSUMER_OFFSETS_TOPIC, SHARE_GROUP_STATE_TOPIC, TRANSACTION_STATE_TOPIC};
 use crate::node::{Outbox, RequestContext};
 use crate::protocol::{
     AllocateProducerIdsRequest, CreateTopicsRequest, CreateTopicsResponse, ErrorCode, NewTopic, NewTopicResult,
@@ -29,6 +29,7 @@ enum Origin {
     OffsetsTopic,
     ProducerIds,
     TransactionTopic,
+    ShareTopic,
 }
 
 impl Forwarding {
@@ -58,6 +59,14 @@ impl Forwarding {
         }
     }
 
+    /// Creates `__share_group_state`, unless that is under way.
+    pub fn create_share_topic(&mut self, now: Time, config: &BrokerConfig, out: &mut Outbox<'_>) {
+        if !self.origins.contains(&Origin::ShareTopic) {
+            let request = CreateTopicsRequest { topics: vec![share_topic(config)] };
+            self.send(now, Origin::ShareTopic, Request::CreateTopics(request), out);
+        }
+    }
+
     /// Asks for a block of producer ids.
     pub fn allocate_producer_ids(&mut self, now: Time, broker: BrokerId, broker_epoch: i64, out: &mut Outbox<'_>) {
         let request = Request::AllocateProducerIds(AllocateProducerIdsRequest { broker, broker_epoch });
@@ -83,7 +92,7 @@ impl Forwarding {
             (Some(Origin::ProducerIds), Response::AllocateProducerIds(response)) => ids.allocated(now, &response),
             (Some(Origin::ProducerIds), _) => ids.failed(now),
             (Some(Origin::OffsetsTopic), _) => self.creating_offsets_topic = false,
-            (Some(Origin::TransactionTopic) | None, _) => {}
+            (Some(Origin::TransactionTopic | Origin::ShareTopic) | None, _) => {}
         }
     }
 
@@ -107,7 +116,7 @@ impl Forwarding {
             (Some(Origin::Client(to)), _) => requests.close(to, out),
             (Some(Origin::ProducerIds), _) => ids.failed(now),
             (Some(Origin::OffsetsTopic), _) => self.creating_offsets_topic = false,
-            (Some(Origin::TransactionTopic) | None, _) => {}
+            (Some(Origin::TransactionTopic | Origin::ShareTopic) | None, _) => {}
         }
     }
 }
@@ -132,6 +141,18 @@ fn transaction_topic(config: &BrokerConfig) -> NewTopic {
     ];
     let replicas = config.transaction_state_log_replication_factor;
     internal_topic(TRANSACTION_STATE_TOPIC, config.transaction_state_log_num_partitions, replicas, settings)
+}
+
+fn share_topic(config: &BrokerConfig) -> NewTopic {
+    let settings = [
+        ("cleanup.policy", "delete".to_owned()),
+        ("compression.type", "producer".to_owned()),
+        ("segment.bytes", config.share_coordinator_state_topic_segment_bytes.to_string()),
+        ("min.insync.replicas", config.share_coordinator_state_topic_min_isr.to_string()),
+        ("retention.ms", "-1".to_owned()),
+    ];
+    let replicas = config.share_coordinator_state_topic_replication_factor;
+    internal_topic(SHARE_GROUP_STATE_TOPIC, config.share_coordinator_state_topic_num_partitions, replicas, settings)
 }
 
 fn internal_topic<const N: usize>(

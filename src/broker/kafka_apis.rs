@@ -35,9 +35,35 @@ impl Process {
             Request::ConsumerGroupHeartbeat(request) => {
                 return group.consumer_heartbeat(context, &request, replicas, &mut ctx);
             }
+            Request::DescribeGroups(request) => Response::DescribeGroups(group.describe(&request, &ctx)),
+            Request::ListGroups(request) => Response::ListGroups(group.list(&request)),
+            Request::ConsumerGroupDescribe(request) => {
+                Response::ConsumerGroupDescribe(group.describe_consumers(&request, &ctx))
+            }
+            Request::DeleteGroups(request) => return group.delete(context, &request, replicas, &mut ctx),
+            Request::OffsetDelete(request) => return group.delete_offsets(context, &request, replicas, &mut ctx),
             Request::OffsetFetch(request) => return group.fetch(context, &request, replicas, &mut ctx),
             Request::TxnOffsetCommit(request) => {
                 return group.commit_in_transaction(context, &request, replicas, &mut ctx);
+            }
+            Request::ShareGroupHeartbeat(request) => {
+                return group.share_heartbeat(context, &request, replicas, &mut ctx);
+            }
+            Request::ShareGroupDescribe(request) => Response::ShareGroupDescribe(group.describe_shares(&request, &ctx)),
+            Request::ShareFetch(request) => {
+                return self.share(setup, now, out, |it, ctx, replicas| it.fetch(context, &request, ctx, replicas));
+            }
+            Request::ShareAcknowledge(request) => {
+                return self
+                    .share(setup, now, out, |it, ctx, replicas| it.acknowledge(context, &request, ctx, replicas));
+            }
+            Request::InitializeShareGroupState(_)
+            | Request::ReadShareGroupState(_)
+            | Request::WriteShareGroupState(_)
+            | Request::DeleteShareGroupState(_)
+            | Request::ReadShareGroupStateSummary(_) => {
+                return self
+                    .share(setup, now, out, |it, ctx, replicas| it.coordinate(context, &request, ctx, replicas));
             }
             Request::ListOffsets(request) => Response::ListOffsets(replicas.list_offsets(&request, &ctx)),
             Request::OffsetForLeaderEpoch(request) => {
@@ -50,6 +76,7 @@ impl Process {
                     _ if !create => {}
                     CoordinatorType::Group => self.forwarding.create_offsets_topic(now, &setup.config, out),
                     CoordinatorType::Transaction => self.forwarding.create_transaction_topic(now, &setup.config, out),
+                    CoordinatorType::Share => self.forwarding.create_share_topic(now, &setup.config, out),
                 }
                 Response::FindCoordinator(response)
             }
@@ -80,16 +107,7 @@ impl Process {
             | Request::FetchSnapshot(_)
             | Request::BrokerRegistration(_)
             | Request::BrokerHeartbeat(_)
-            | Request::AllocateProducerIds(_)
-            | Request::ShareGroupHeartbeat(_)
-            | Request::ShareGroupDescribe(_)
-            | Request::ShareFetch(_)
-            | Request::ShareAcknowledge(_)
-            | Request::InitializeShareGroupState(_)
-            | Request::ReadShareGroupState(_)
-            | Request::WriteShareGroupState(_)
-            | Request::DeleteShareGroupState(_)
-            | Request::ReadShareGroupStateSummary(_) => return self.requests.close(context, out),
+            | Request::AllocateProducerIds(_) => return self.requests.close(context, out),
         };
         self.requests.respond(context, response, out);
     }

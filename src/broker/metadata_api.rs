@@ -4,7 +4,9 @@
 
 use crate::base::BrokerId;
 use crate::coordinator::partition_for;
-use crate::metadata::{CONSUMER_OFFSETS_TOPIC, MetadataImage, PartitionRegistration, TRANSACTION_STATE_TOPIC};
+use crate::metadata::{
+    CONSUMER_OFFSETS_TOPIC, MetadataImage, PartitionRegistration, SHARE_GROUP_STATE_TOPIC, TRANSACTION_STATE_TOPIC,
+};
 use crate::protocol::{
     CoordinatorType, ErrorCode, FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest, MetadataResponse,
     PartitionMetadata, TopicMetadata,
@@ -51,11 +53,16 @@ pub fn coordinator_topic(kind: CoordinatorType) -> &'static str {
     match kind {
         CoordinatorType::Group => CONSUMER_OFFSETS_TOPIC,
         CoordinatorType::Transaction => TRANSACTION_STATE_TOPIC,
+        CoordinatorType::Share => SHARE_GROUP_STATE_TOPIC,
     }
 }
 
 /// Answers FindCoordinator; the second value says that the topic has to be created first.
 pub fn find_coordinator(request: &FindCoordinatorRequest, image: &MetadataImage) -> (FindCoordinatorResponse, bool) {
+    if request.key_type == CoordinatorType::Share && request.key.rsplit(':').count() < 3 {
+        let response = FindCoordinatorResponse { error: ErrorCode::InvalidRequest, node: BrokerId::NONE };
+        return (response, false);
+    }
     let unavailable =
         |create| (FindCoordinatorResponse { error: ErrorCode::CoordinatorNotAvailable, node: BrokerId::NONE }, create);
     let name = coordinator_topic(request.key_type);

@@ -8,6 +8,7 @@
 //!     alter_partition                      ISR changes to the controller
 //!     add_partitions_to_txn                questions to transaction coordinators
 //!   group_coordinator                      members and offsets, on top of a partition
+//!   share                                  share groups: who has which record; the share coordinator
 //!   transaction_coordinator                transactions, likewise; markers to the leaders of other partitions
 //! lifecycle, metadata_loader, forwarding ── controller_channel
 //! ```
@@ -51,6 +52,7 @@ pub use transaction_coordinator::TransactionCoordinator;
 use crate::base::config::BrokerConfig;
 use crate::base::{BrokerId, NodeId, Prng, Time, TopicPartition};
 use crate::coordinator::group::classic::ClassicGroup;
+use crate::coordinator::group::share::ShareGroup;
 use crate::coordinator::group::{GroupShard, OffsetsShard};
 use crate::log::{Disk, LogDirectory};
 use crate::metadata::MetadataImage;
@@ -92,6 +94,11 @@ impl Broker {
     /// Its `node.id`.
     pub fn id(&self) -> BrokerId {
         self.setup.id
+    }
+
+    /// Its settings.
+    pub fn config(&self) -> &BrokerConfig {
+        &self.setup.config
     }
 
     /// Whether the process runs.
@@ -174,6 +181,17 @@ impl Broker {
     /// The transactions it coordinates; none while the process does not run.
     pub fn transaction_coordinator(&self) -> Option<&TransactionCoordinator> {
         self.process.as_ref().map(|process| &process.transactions)
+    }
+
+    /// What it does for share groups; none while the process does not run.
+    pub fn shares(&self) -> Option<&share::Shares> {
+        self.process.as_ref().map(|process| &process.shares)
+    }
+
+    /// The share groups it coordinates, by partition of `__consumer_offsets`.
+    pub fn share_groups(&self) -> impl Iterator<Item = (&TopicPartition, &ShareGroup)> {
+        let shards = self.process.iter().flat_map(|process| process.group.group_shards());
+        shards.flat_map(|(id, shard)| shard.shares.iter().map(move |group| (id, group)))
     }
 
     /// The groups it coordinates, by partition of `__consumer_offsets`.

@@ -11,6 +11,7 @@ use super::metadata_loader::MetadataLoader;
 use super::producer_id_manager::ProducerIdManager;
 use super::replica_manager::{CoordinatorNews, ReplicaManager};
 use super::request_queue::RequestQueue;
+use super::share::Shares;
 use super::transaction_coordinator::{Host, TransactionCoordinator};
 use crate::base::{BrokerId, Duration, NodeId, Time};
 use crate::log::Disk;
@@ -33,6 +34,7 @@ pub struct Process {
     pub(super) group: GroupCoordinator,
     pub(super) transactions: TransactionCoordinator,
     pub(super) producer_ids: ProducerIdManager,
+    pub(super) shares: Shares,
     /// Every append fails.
     pub(super) disk_full: bool,
     /// When the timer for unanswered requests to the controller is due.
@@ -65,6 +67,7 @@ impl Process {
             group: GroupCoordinator::new(config),
             transactions: TransactionCoordinator::default(),
             producer_ids: ProducerIdManager::default(),
+            shares: Shares::default(),
             disk_full: false,
             controller_timer: None,
         };
@@ -120,6 +123,33 @@ impl Process {
         }
     }
 
+    /// Lets what is there for share groups do something.
+    pub(super) fn share(
+        &mut self,
+        setup: &BrokerSetup,
+        now: Time,
+        out: &mut Outbox<'_>,
+        run: impl FnOnce(&mut Shares, Context<'_, '_>, &mut ReplicaManager) -> bool,
+    ) {
+        let ctx = Context {
+            now,
+            id: setup.id,
+            broker_epoch: self.lifecycle.broker_epoch(),
+            config: &setup.config,
+            image: self.loader.image(),
+            disk_full: self.disk_full,
+            requests: &mut self.requests,
+            out,
+        };
+        if run(&mut self.shares, ctx, &mut self.replicas) {
+            self.forwarding.create_share_topic(now, &setup.config, out);
+        }
+        for (what, known) in self.shares.take_initialized() {
+            let (mut ctx, replicas, group) = self.parts(setup, now, out);
+            group.share_initialized(&what, known, replicas, &mut ctx);
+        }
+    }
+
     /// A message arrived.
     pub fn on_message(
         &mut self,
@@ -154,6 +184,10 @@ impl Process {
                 news.into_iter().for_each(|news| self.on_news(setup, now, news, out));
                 continue;
             }
+            if let Some(what) = self.group.take_initialization() {
+                self.share(setup, now, out, |shares, ctx, replicas| shares.initialize(what, ctx, replicas));
+                continue;
+            }
             match self.requests.next() {
                 Some(message) => self.handle(setup, now, message, out),
                 None => break,
@@ -166,6 +200,11 @@ impl Process {
         let of_transactions = |id| self.replicas.keeps_transactions(id) || self.transactions.coordinates(id);
         if news.partition().is_some_and(of_transactions) {
             return self.coordinate(setup, now, out, |transactions, host| transactions.on_news(&news, host));
+        }
+        let of_shares =
+            |id| self.replicas.keeps_share_state(id) || self.replicas.is_shared(id) || self.shares.coordinates(id);
+        if news.partition().is_some_and(of_shares) {
+            return self.share(setup, now, out, |shares, ctx, replicas| shares.on_news(&news, ctx, replicas));
         }
         let (mut ctx, replicas, group) = self.parts(setup, now, out);
         group.on_news(news, replicas, &mut ctx);
@@ -190,6 +229,12 @@ impl Process {
         if channel == Channel::Transactions {
             let (mut ctx, replicas, _) = self.parts(setup, now, out);
             return replicas.on_coordinator_response(BrokerId::from(from), correlation, response, &mut ctx);
+        }
+        if channel == Channel::ShareState {
+            let from = BrokerId::from(from);
+            return self.share(setup, now, out, |shares, ctx, replicas| {
+                shares.on_response(from, correlation, response, ctx, replicas)
+            });
         }
         if channel == Channel::Markers {
             return self.coordinate(setup, now, out, |transactions, host| {
@@ -327,6 +372,7 @@ impl Process {
                 out.halt();
             }
             BrokerTimer::HighWatermarkCheckpoint => disk.write_high_watermarks(self.replicas.high_watermarks()),
+            BrokerTimer::Shares => self.share(setup, now, out, Shares::on_timer),
             BrokerTimer::Transactions => self.coordinate(setup, now, out, TransactionCoordinator::on_timer),
             _ => self.on_data_timer(setup, now, timer, out),
         }
@@ -390,12 +436,18 @@ impl Process {
     ) {
         if connection.server == setup.id.node() {
             self.requests.disconnected(connection);
+            if !self.shares.is_new() {
+                self.share(setup, now, out, |shares, ctx, replicas| shares.on_disconnect(connection, ctx, replicas));
+            }
         }
         if connection.client != setup.id.node() {
             // Nothing was asked over it.
         } else if connection.channel == Channel::Transactions {
             let (mut ctx, replicas, _) = self.parts(setup, now, out);
             replicas.on_coordinator_disconnect(BrokerId::from(peer), &mut ctx);
+        } else if connection.channel == Channel::ShareState {
+            let peer = BrokerId::from(peer);
+            self.share(setup, now, out, |shares, ctx, replicas| shares.on_coordinator_disconnect(peer, ctx, replicas));
         } else if connection.channel == Channel::Markers {
             let peer = BrokerId::from(peer);
             self.coordinate(setup, now, out, |transactions, host| transactions.on_markers_disconnect(peer, host));

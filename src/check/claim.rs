@@ -46,6 +46,8 @@ pub enum Reason {
     CommitsOutsideTransaction(Rc<str>, (&'static str, &'static str)),
     /// All of the above is right.
     Transactional,
+    /// The consumer reads in a share group: whoever does not acknowledge in time, somebody else does it again.
+    InShareGroup(Rc<str>),
 }
 
 /// What the settings claim.
@@ -77,7 +79,10 @@ pub fn claim(
         if app.commit == CommitMode::Before {
             reasons.weak.push(Reason::CommitsBeforeProcessing(app.name.clone()));
         }
-        reasons.reads(&app.name, &app.config);
+        match app.share {
+            Some(_) => reasons.middling.push(Reason::InShareGroup(app.name.clone())),
+            None => reasons.reads(&app.name, &app.config),
+        }
     }
     for app in processors {
         reasons.writes(&app.name, &app.producer);

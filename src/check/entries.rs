@@ -59,6 +59,9 @@ impl Ledger {
             | Event::TransactionEnding { .. }
             | Event::TransactionEnded { .. }
             | Event::ProducerFailed { .. } => self.enter_transaction(it),
+            Event::Acknowledged { .. } | Event::RecordsAcknowledged { .. } | Event::AcquisitionLockExpired { .. } => {
+                self.enter_shared(it);
+            }
             Event::Delivered { .. } | Event::Processing { .. } | Event::Processed { .. } => self.enter_reading(it),
             _ => self.enter_log(it),
         }
@@ -190,7 +193,7 @@ impl Ledger {
         });
     }
 
-    fn change(&mut self, record: RecordId, change: impl FnOnce(&mut Life)) {
+    pub(super) fn change(&mut self, record: RecordId, change: impl FnOnce(&mut Life)) {
         if record.0 >= self.total {
             return;
         }

@@ -153,6 +153,15 @@ impl Flow {
         self.readings.iter().position(is).and_then(|at| u16::try_from(at).ok())
     }
 
+    /// What a group of consumers reads when it reads that topic.
+    pub(super) fn reading_of(&self, group: &str, topic: TopicId) -> Option<u16> {
+        let is = |reading: &Reading| {
+            let readers = &self.readers[usize::from(reading.readers)];
+            &*readers.name == group && reading.topic == topic
+        };
+        self.readings.iter().position(is).and_then(|at| u16::try_from(at).ok())
+    }
+
     /// Whether a consumer reads there what it sent there itself.
     pub(super) fn is_retry(&self, topic: TopicId) -> bool {
         self.retry.contains(&topic)

@@ -6,7 +6,7 @@
 //! ignorance is told in the story but does not count. Markers in the log tell what became of transactions.
 
 use super::flow::{End, Flow, Readers};
-use super::life::{Life, StoryStep};
+use super::life::{Life, ShareEnd, StoryStep};
 use super::picture::{Fate, LogPicture};
 use crate::base::{NodeId, Offset, RecordId, SortedMap, Time, TopicId, TopicPartition, Vector};
 use crate::client::payload::record_id_of;
@@ -172,6 +172,22 @@ impl Ledger {
     /// Whether a consumer has put it into its dead letter topic.
     pub fn is_dead_lettered(&self, life: &Life) -> bool {
         life.places.iter().any(|(partition, _)| self.flow.is_dead_letter(partition.topic))
+    }
+
+    /// Whether a share group's program rejected it, so that nobody waits for its effect.
+    pub fn is_rejected(&self, life: &Life) -> bool {
+        self.share_ends(life).any(|end| end == ShareEnd::Rejected)
+    }
+
+    /// Whether a share group gave it up because it was delivered too often, and nobody has processed it.
+    pub fn is_exhausted(&self, life: &Life) -> bool {
+        self.share_ends(life).any(|end| end != ShareEnd::Rejected)
+    }
+
+    /// Why share groups gave it up that have not processed it.
+    fn share_ends<'a>(&self, life: &'a Life) -> impl Iterator<Item = ShareEnd> + 'a {
+        let unprocessed = |(reading, _): &&(u16, ShareEnd)| life.processed.of(*reading) == 0;
+        life.share_ends().iter().filter(unprocessed).map(|(_, end)| *end)
     }
 
     /// How often effects happened, everywhere.

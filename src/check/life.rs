@@ -2,7 +2,7 @@
 
 use crate::base::{BrokerId, NodeId, Offset, Time, TopicId, TopicPartition};
 use crate::node::ClientError;
-use crate::protocol::ErrorCode;
+use crate::protocol::{AcknowledgeType, ErrorCode};
 use smallvec::SmallVec;
 use std::hash::{Hash, Hasher};
 
@@ -115,6 +115,25 @@ pub enum StoryKind {
     },
     /// Its handler threw an exception.
     HandlerFailed(Box<ClientError>),
+    /// The program of a share consumer said so of it.
+    Acknowledged(AcknowledgeType),
+    /// The leader has noted for a share group that it is processed.
+    Accepted,
+    /// The leader has noted that it can be delivered again, after so many deliveries.
+    Released(i16),
+    /// So long nobody acknowledged it that its lock ended, in the delivery of that number.
+    LockExpired(i16),
+    /// It is not delivered to its share group any more.
+    Archived(ShareEnd),
+}
+
+/// Why a share group gives up a record that it has not processed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ShareEnd {
+    /// Its program rejected it.
+    Rejected,
+    /// It was delivered as often as `group.share.delivery.count.limit` allows.
+    Exhausted(i16),
 }
 
 /// Longest story told: of a record that is retried for ever, the beginning says enough.
@@ -164,6 +183,15 @@ pub struct Transactional {
     pub early: SmallVec<[(TopicPartition, Offset); 1]>,
 }
 
+/// What is known of a record that share groups read.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Shared {
+    /// What a program said of it last.
+    pub said: Option<AcknowledgeType>,
+    /// Why it was given up, by reading.
+    pub ends: SmallVec<[(u16, ShareEnd); 1]>,
+}
+
 /// Everything that is known of one record.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Life {
@@ -189,6 +217,8 @@ pub struct Life {
     pub aborted_read: bool,
     /// What is known of its transactions.
     transactional: Option<Box<Transactional>>,
+    /// What is known of it in share groups.
+    shared: Option<Box<Shared>>,
     /// The recorded event with which its story begins.
     pub first_event: u64,
     /// What happened to it, in order.
@@ -204,6 +234,9 @@ impl Hash for Life {
         if let Some(transactional) = &self.transactional {
             transactional.hash(state);
         }
+        if let Some(shared) = &self.shared {
+            shared.hash(state);
+        }
     }
 }
 
@@ -215,6 +248,19 @@ impl Life {
 
     pub(super) fn transactional_mut(&mut self) -> &mut Transactional {
         self.transactional.get_or_insert_default()
+    }
+
+    /// Why share groups gave it up, by reading, where they did.
+    pub fn share_ends(&self) -> &[(u16, ShareEnd)] {
+        self.shared.as_ref().map_or(&[], |it| &it.ends)
+    }
+
+    pub(super) fn said(&self) -> Option<AcknowledgeType> {
+        self.shared.as_ref()?.said
+    }
+
+    pub(super) fn shared_mut(&mut self) -> &mut Shared {
+        self.shared.get_or_insert_default()
     }
 
     /// Whether its producer was told that it is stored for good: by the callback, or of a transaction by its commit.

@@ -42,7 +42,7 @@ pub fn liveness(world: &World) -> Vec<Violation> {
     for (node, app) in world.consumers().filter(|(node, app)| world.is_alive(*node) && app.is_done()) {
         // An exception out of poll() or commitSync() is an end, too.
         let failed = matches!(app.activity(), ConsumerActivity::Failed(_));
-        if !failed && !world.has_read_all(app.client(), &app.setup().topics) {
+        if !failed && !world.has_had_all(app) {
             report(Invariant::ConsumersCatchUp, None, format!("{} has not read everything", world.name(node)));
         }
     }

@@ -4,6 +4,7 @@ use super::claim::{Claim, claim};
 use super::invariants::{Invariant, Invariants, Violation};
 use super::ledger::Ledger;
 use super::liveness::liveness;
+use super::ownership::Ownership;
 use super::settling::settling;
 use super::verdict::Verdict;
 use crate::app::{ConsumerActivity, ConsumerApp, ProcessorApp};
@@ -23,6 +24,8 @@ pub struct Run {
     pub invariants: Invariants,
     /// What the settings claim.
     pub claim: Claim,
+    /// Who owned which partition when.
+    pub ownership: Ownership,
 }
 
 impl Run {
@@ -33,6 +36,7 @@ impl Run {
             ledger: Ledger::new(setup),
             invariants: Invariants::new(setup),
             claim: claim(&setup.producers, &setup.consumers, &setup.processors),
+            ownership: Ownership::new(&world),
             world,
         }
     }
@@ -57,6 +61,7 @@ impl Run {
         }
         self.ledger.apply(events);
         for it in events {
+            self.ownership.apply(it);
             let (Event::BecameLeader { partition, .. } | Event::Compacted { partition, .. }) = it.event else {
                 continue;
             };

@@ -2,8 +2,11 @@
 //! left that it has not read and committed.
 //!
 //! A program whose loop an exception has ended is no member any more, and what it did not commit somebody else does. Lag is
-//! counted in records that stand: markers and what was aborted are never delivered, so that nobody commits behind them. An
-//! asynchronous commit that fails is not repeated: then the lag may stay.
+//! counted in records that stand: markers and what was aborted are never delivered, so that nobody commits behind them.
+//!
+//! Two lags may stay. An asynchronous commit that fails is not repeated. And `commitSync()` leaves out partitions whose
+//! position is being validated because another broker leads them (`SubscriptionState.allConsumed`): they are committed with the
+//! next records, if any come; automatic commits repeat themselves.
 
 use super::invariants::{Invariant, Violation, client_of, group_shard};
 use super::ledger::Ledger;
@@ -11,8 +14,7 @@ use crate::app::{CommitMode, ConsumerActivity};
 use crate::base::{NodeId, TopicPartition};
 use crate::client::consumer::Consumer;
 use crate::coordinator::group::GroupShard;
-use crate::coordinator::group::classic::ClassicGroupState;
-use crate::coordinator::group::consumer::ConsumerGroupState;
+use crate::protocol::GroupState;
 use crate::sim::{AnyNode, World};
 use std::rc::Rc;
 
@@ -21,8 +23,19 @@ struct Members<'a> {
     group: &'a Rc<str>,
     clients: Vec<(NodeId, &'a Consumer)>,
     topics: &'a [Rc<str>],
-    /// Sooner or later they commit whatever they have read.
-    commits_all: bool,
+    /// How surely they commit whatever they have read.
+    commits: Commits,
+}
+
+/// How surely what was read is committed, the least sure first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Commits {
+    /// An attempt may fail, and that is it.
+    Perhaps,
+    /// In the end, where the leader is still the first one.
+    UnlessLeadersChange,
+    /// In the end.
+    Surely,
 }
 
 /// What is not so.
@@ -45,10 +58,8 @@ pub(super) fn settling(world: &World, ledger: &Ledger) -> Vec<Violation> {
                 report(Invariant::GroupsSettle, None, format!("{} is no member of {group}", world.name(*node)));
             }
         }
-        if members.commits_all {
-            for (partition, detail) in lags(world, ledger, shard, &members) {
-                report(Invariant::LagEnds, Some(partition), detail);
-            }
+        for (partition, detail) in lags(world, ledger, shard, &members) {
+            report(Invariant::LagEnds, Some(partition), detail);
         }
     }
     found
@@ -58,12 +69,17 @@ pub(super) fn settling(world: &World, ledger: &Ledger) -> Vec<Violation> {
 fn groups(world: &World) -> Vec<Members<'_>> {
     let mut groups: Vec<Members<'_>> = Vec::new();
     for (node, it) in world.nodes().filter(|(node, _)| world.is_alive(*node)) {
-        let (failed, topics, commits_all) = match it {
+        let (failed, topics, commits) = match it {
             AnyNode::Consumer(app) => {
                 let failed = matches!(app.activity(), ConsumerActivity::Failed(_));
-                (failed, &app.setup().topics, app.setup().commit != CommitMode::AfterAsync)
+                let commits = match app.setup().commit {
+                    CommitMode::AfterAsync => Commits::Perhaps,
+                    CommitMode::Before | CommitMode::AfterSync => Commits::UnlessLeadersChange,
+                    CommitMode::Auto => Commits::Surely,
+                };
+                (failed, &app.setup().topics, commits)
             }
-            AnyNode::Processor(app) => (app.has_failed(), &app.setup().from, true),
+            AnyNode::Processor(app) => (app.has_failed(), &app.setup().from, Commits::UnlessLeadersChange),
             _ => continue,
         };
         let is_member = |client: &&Consumer| !failed && client.subscription().subscribed().is_auto_assigned();
@@ -72,9 +88,9 @@ fn groups(world: &World) -> Vec<Members<'_>> {
         match groups.iter_mut().find(|known| known.group == group) {
             Some(known) => {
                 known.clients.push((node, client));
-                known.commits_all &= commits_all;
+                known.commits = known.commits.min(commits);
             }
-            None => groups.push(Members { group, clients: vec![(node, client)], topics, commits_all }),
+            None => groups.push(Members { group, clients: vec![(node, client)], topics, commits }),
         }
     }
     groups
@@ -82,13 +98,9 @@ fn groups(world: &World) -> Vec<Members<'_>> {
 
 /// What its coordinator says, if that is not that it is stable.
 fn unsettled(shard: &GroupShard, group: &Rc<str>) -> Option<String> {
-    if let Some(found) = shard.consumers.group(group) {
-        let state = found.state();
-        return (state != ConsumerGroupState::Stable).then(|| format!("{group} is {}", state.name()));
-    }
-    let state = shard.groups.group(group).map(|found| found.state());
-    let name = state.map_or("unknown", ClassicGroupState::name);
-    (state != Some(ClassicGroupState::Stable)).then(|| format!("{group} is {name}"))
+    let state = shard.outline(group).map(|(state, ..)| state);
+    let name = state.map_or("unknown", GroupState::name);
+    (state != Some(GroupState::Stable)).then(|| format!("{group} is {name}"))
 }
 
 /// Partitions in which records stand that the group has not committed.
@@ -98,6 +110,11 @@ fn lags(world: &World, ledger: &Ledger, shard: &GroupShard, members: &Members<'_
     let mut found = Vec::new();
     for (topic, name) in members.topics.iter().filter_map(|name| Some((world.topic_id(name)?, name))) {
         for (partition, log) in ledger.logs().filter(|(partition, _)| partition.topic == topic) {
+            match members.commits {
+                Commits::Surely => {}
+                Commits::UnlessLeadersChange if log.leader_epoch == 0 => {}
+                Commits::UnlessLeadersChange | Commits::Perhaps => continue,
+            }
             let offset = committed.iter().find(|(key, _)| key.topic == *name && key.partition == partition.partition);
             let offset = offset.map_or(0, |(_, offset)| offset.offset);
             let left =

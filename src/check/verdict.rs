@@ -51,6 +51,10 @@ pub struct Verdict {
     pub aborted_read: Vec<RecordId>,
     /// Their effect never happened, but they are not lost: a consumer gave them up and put them into its dead letter topic.
     pub dead_lettered: Vec<RecordId>,
+    /// Their effect never happened, but they are not lost: a share consumer rejected them.
+    pub rejected: Vec<RecordId>,
+    /// Those of the lost that a share group gave up because it had them delivered too often.
+    pub exhausted: Vec<RecordId>,
 }
 
 impl Ledger {
@@ -76,6 +80,8 @@ impl Ledger {
             reordered: self.reordered(),
             aborted_read: Vec::new(),
             dead_lettered: Vec::new(),
+            rejected: Vec::new(),
+            exhausted: Vec::new(),
         };
         for (record, life) in self.lives() {
             self.count(&mut verdict, life);
@@ -125,8 +131,13 @@ impl Ledger {
         let wanted = life.sent_at.is_some() && !superseded && !life.is_withdrawn();
         if wanted && fewest == 0 && self.is_dead_lettered(life) {
             verdict.dead_lettered.push(record);
-        } else if wanted && fewest == 0 && (ended || is_given_up(life)) {
+        } else if wanted && fewest == 0 && self.is_rejected(life) {
+            verdict.rejected.push(record);
+        } else if wanted && fewest == 0 && (ended || is_given_up(life) || self.is_exhausted(life)) {
             verdict.lost.push(record);
+            if self.is_exhausted(life) {
+                verdict.exhausted.push(record);
+            }
             if life.is_promised() {
                 verdict.acked_lost.push(record);
             }

@@ -1,6 +1,6 @@
 //! Records of coordinators as `kafka-dump-log.sh --offsets-decoder` and `--transaction-log-decoder` print them.
 //!
-//! Departures from Kafka: records of share and streams groups (KIP-932, KIP-1071) count as unknown; what is
+//! Departures from Kafka: records of streams groups (KIP-1071) count as unknown; what is
 //! wrong with bytes that cannot be read is said in our own words.
 //!
 //! In Kafka: `DumpLogSegments.OffsetsMessageParser`, `TransactionLogMessageParser`, the generated `…JsonConverter.write`.
@@ -27,7 +27,7 @@ pub fn transaction_record_json(record: &RawRecord<'_>) -> Printed {
     printed(record, transaction_key, |_, bytes| transaction_value(bytes))
 }
 
-fn printed(
+pub(super) fn printed(
     record: &RawRecord<'_>,
     read_key: impl Fn(i16, &[u8]) -> Result<Option<String>, WireError>,
     read_value: impl Fn(i16, &[u8]) -> Result<String, WireError>,

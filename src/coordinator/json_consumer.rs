@@ -1,4 +1,4 @@
-//! Records of groups of the consumer protocol (KIP-848), types 3 and 5 to 8, as `kafka-dump-log.sh --offsets-decoder` prints
+//! Records of groups of the consumer protocol (KIP-848), types 3, 5 to 8 and 16, as `kafka-dump-log.sh --offsets-decoder` prints
 //! them. They are read anew, since a topic's id need not be one of ours; members of the classic protocol are not printed.
 
 use super::group::consumer::ConsumerGroupKey;
@@ -9,8 +9,9 @@ use std::fmt::Write;
 /// The key, if it is one of these.
 pub(super) fn key(bytes: &[u8]) -> Result<Option<String>, WireError> {
     Ok(ConsumerGroupKey::decode(bytes)?.map(|key| {
-        let member = key.member().map_or_else(String::new, |member| format!(",\"memberId\":{}", text(member)));
-        format!("{{\"groupId\":{}{member}}}", text(key.group()))
+        let name = if matches!(key, ConsumerGroupKey::Regex(..)) { "regularExpression" } else { "memberId" };
+        let part = key.part().map_or_else(String::new, |part| format!(",\"{name}\":{}", text(part)));
+        format!("{{\"groupId\":{}{part}}}", text(key.group()))
     }))
 }
 
@@ -29,6 +30,10 @@ pub(super) fn value(kind: i16, bytes: &[u8]) -> Result<String, WireError> {
             let json = format!("{{\"memberEpoch\":{},\"previousMemberEpoch\":{}", r.i32()?, r.i32()?);
             let json = format!("{json},\"state\":{},\"assignedPartitions\":{}", r.i8()?, list(&mut r, topic)?);
             format!("{json},\"partitionsPendingRevocation\":{}", list(&mut r, topic)?)
+        }
+        16 => {
+            let topics = list(&mut r, |r| Ok(text(&r.compact_string()?)))?;
+            format!("{{\"topics\":{topics},\"version\":{},\"timestamp\":{}", r.i64()?, r.i64()?)
         }
         _ => return Err(WireError::Invalid("of this type there are only tombstones")),
     };

@@ -248,7 +248,7 @@ impl<R: Replay> History<R> {
         (first.map_or(0, R::position), last.map_or(self.head(), R::position))
     }
 
-    /// The state at the first of [`Self::positions_around`].
+    /// The last state that is kept from before that time: that at the first of [`Self::positions_around`].
     pub fn checkpoint_before(&self, from: Time) -> Option<&R> {
         let checkpoints = &self.checkpoints[self.current];
         checkpoints.last_where(|run| run.now() < from).or_else(|| checkpoints.first())

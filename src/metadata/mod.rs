@@ -45,10 +45,12 @@ pub const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";
 pub const CONSUMER_OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// Where transaction coordinators keep transactions.
 pub const TRANSACTION_STATE_TOPIC: &str = "__transaction_state";
+/// Where share coordinators keep what share groups have done.
+pub const SHARE_GROUP_STATE_TOPIC: &str = "__share_group_state";
 
 /// Whether brokers keep their own affairs in this topic.
 pub fn is_internal_topic(name: &str) -> bool {
-    name == CONSUMER_OFFSETS_TOPIC || name == TRANSACTION_STATE_TOPIC
+    matches!(name, CONSUMER_OFFSETS_TOPIC | TRANSACTION_STATE_TOPIC | SHARE_GROUP_STATE_TOPIC)
 }
 
 /// Which of `partitions` partitions coordinates a group or a transactional id: Java's `String.hashCode`, made positive as

@@ -6,7 +6,7 @@ use crate::base::{
     BrokerId, Duration, Generation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Time,
     TopicPartition,
 };
-use crate::protocol::{ApiKey, ErrorCode, TransactionState};
+use crate::protocol::{AcknowledgeType, AcquiredRecords, ApiKey, ErrorCode, GroupState, StateBatch, TransactionState};
 use crate::record::RecordBatch;
 use std::rc::Rc;
 
@@ -178,6 +178,39 @@ pub enum Event {
     // ---- handlers of consumers ----
     /// A record's handler threw an exception.
     HandlerFailed { record: RecordId, partition: TopicPartition, offset: Offset, error: ClientError },
+    /// A share consumer's program said of a record what became of it (`acknowledge()`); the leader hears it later.
+    Acknowledged { record: RecordId, partition: TopicPartition, offset: Offset, kind: AcknowledgeType },
+
+    // ---- group coordinators ----
+    /// A group's state, or its generation (classic) or epoch (the newer protocols), is another one.
+    GroupChanged { group: Rc<str>, state: GroupState, epoch: Generation },
+    /// The coordinator has one more member.
+    MemberJoined { group: Rc<str>, member_id: Rc<str> },
+    /// The coordinator has one less.
+    MemberRemoved { group: Rc<str>, member_id: Rc<str>, reason: RemovalReason },
+
+    // ---- share groups, on the leaders of partitions ----
+    /// A member of a share group was given records, which are locked for it.
+    RecordsAcquired { group: Rc<str>, member_id: Rc<str>, partition: TopicPartition, records: Rc<[AcquiredRecords]> },
+    /// What became of acquired records (acknowledged, archived, or available again) is written by the share coordinator.
+    RecordsAcknowledged { group: Rc<str>, partition: TopicPartition, batches: Rc<[StateBatch]> },
+    /// Locks ended before their records were acknowledged: these are available to others, or archived.
+    AcquisitionLockExpired { group: Rc<str>, partition: TopicPartition, batches: Rc<[StateBatch]> },
+}
+
+/// Why a group's coordinator removes a member.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum RemovalReason {
+    /// It said that it leaves, or an administrator said so.
+    Left,
+    /// It was silent for longer than its session timeout.
+    SessionTimeout,
+    /// It did not join again, sync, or give up its partitions within its rebalance timeout.
+    RebalanceTimeout,
+    /// Its instance (`group.instance.id`) came back as another member.
+    Replaced,
+    /// The group was full when it wanted to join again.
+    GroupFull,
 }
 
 /// What a controller is in its quorum (KIP-595, KIP-996).

@@ -33,6 +33,8 @@ pub enum Channel {
     Transactions,
     /// A transaction coordinator's to a partition's leader (`TransactionMarkerChannelManager`).
     Markers,
+    /// A broker's to a share coordinator (`PersisterStateManager`).
+    ShareState,
 }
 
 /// A TCP connection: who opened it, to whom, for what, and the how-manieth time.

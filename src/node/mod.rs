@@ -8,7 +8,7 @@ mod message;
 mod outbox;
 mod timer;
 
-pub use event::{ClientError, Event, FaultMark, MessageSummary, QuorumRole};
+pub use event::{ClientError, Event, FaultMark, MessageSummary, QuorumRole, RemovalReason};
 pub use message::{Body, Channel, ConnectionId, Message, MessageId, RequestContext};
 pub use outbox::{Effect, Outbox};
 pub use timer::{BrokerTimer, ConsumerTimer, ControllerTimer, LoopTimer, ProducerTimer, Timer};

@@ -43,6 +43,8 @@ pub enum BrokerTimer {
     /// The transaction coordinator: answers that waited too long, markers to be sent again, transactions past their timeout,
     /// transactional ids nobody uses.
     Transactions,
+    /// Share groups: locks that end, fetches that have waited long enough, share coordinators that went unanswered.
+    Shares,
 }
 
 /// A controller's timers.

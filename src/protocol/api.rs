@@ -92,6 +92,11 @@ apis! {
     LeaveGroup = 13, LeaveGroupRequest, LeaveGroupResponse;
     SyncGroup = 14, SyncGroupRequest, SyncGroupResponse;
     ConsumerGroupHeartbeat = 68, Box<ConsumerGroupHeartbeatRequest>, ConsumerGroupHeartbeatResponse;
+    DescribeGroups = 15, DescribeGroupsRequest, DescribeGroupsResponse;
+    ListGroups = 16, ListGroupsRequest, ListGroupsResponse;
+    DeleteGroups = 42, DeleteGroupsRequest, DeleteGroupsResponse;
+    OffsetDelete = 47, OffsetDeleteRequest, OffsetDeleteResponse;
+    ConsumerGroupDescribe = 69, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse;
     ShareGroupHeartbeat = 76, ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse;
     ShareGroupDescribe = 77, ShareGroupDescribeRequest, ShareGroupDescribeResponse;
     ShareFetch = 78, Box<ShareFetchRequest>, ShareFetchResponse;
@@ -152,6 +157,11 @@ impl Response {
             Response::LeaveGroup(r) => first(std::iter::once(r.error).chain(r.members.iter().map(|it| it.1))),
             Response::SyncGroup(r) => r.error,
             Response::ConsumerGroupHeartbeat(r) => r.error,
+            Response::DescribeGroups(r) => first(r.groups.iter().map(|it| it.error)),
+            Response::ListGroups(r) => r.error,
+            Response::DeleteGroups(r) => first(r.groups.iter().map(|it| it.1)),
+            Response::OffsetDelete(r) => first(std::iter::once(r.error).chain(r.partitions.iter().map(|it| it.1))),
+            Response::ConsumerGroupDescribe(r) => first(r.groups.iter().map(|it| it.error)),
             Response::ShareGroupHeartbeat(r) => r.error,
             Response::ShareGroupDescribe(r) => first(r.groups.iter().map(|it| it.error)),
             Response::ShareFetch(r) => {

@@ -11,6 +11,8 @@ pub enum CoordinatorType {
     Group,
     /// Of a transactional id.
     Transaction,
+    /// Of a share-partition: `group:topicId:partition`.
+    Share,
 }
 
 /// Which broker coordinates this key?

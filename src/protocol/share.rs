@@ -4,7 +4,7 @@
 //! A share session is known by group and member, and lives on one connection to one broker.
 
 use super::{CurrentLeader, ErrorCode, MemberEpoch};
-use crate::base::config::ShareAcquireMode;
+pub use crate::base::config::ShareAcquireMode;
 use crate::base::{Duration, Offset, TopicPartition};
 use crate::record::RecordBatch;
 use std::rc::Rc;
@@ -113,6 +113,19 @@ pub enum AcknowledgeType {
     Reject = 3,
     /// It is still being processed: extend the acquisition lock (KIP-1222).
     Renew = 4,
+}
+
+impl AcknowledgeType {
+    /// As Kafka spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            AcknowledgeType::Gap => "gap",
+            AcknowledgeType::Accept => "accept",
+            AcknowledgeType::Release => "release",
+            AcknowledgeType::Reject => "reject",
+            AcknowledgeType::Renew => "renew",
+        }
+    }
 }
 
 /// Offsets `first ..= last` and what became of them.

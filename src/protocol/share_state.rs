@@ -19,6 +19,15 @@ pub struct StateBatch {
     pub delivery_count: i16,
 }
 
+impl StateBatch {
+    /// The delivery state of what can be delivered again.
+    pub const AVAILABLE: i8 = 0;
+    /// Of what is processed.
+    pub const ACKNOWLEDGED: i8 = 2;
+    /// Of what is given up.
+    pub const ARCHIVED: i8 = 4;
+}
+
 /// A group begins to read these partitions.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InitializeShareGroupStateRequest {

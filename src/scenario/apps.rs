@@ -3,7 +3,7 @@
 use super::build::{Names, checked, known_topic};
 use super::format::{self, Commit, Key, Offsets, Scenario};
 use super::reader::Mistakes;
-use super::sink;
+use super::{share, sink};
 use crate::app::{
     self, CommitMode, ConsumerAppSetup, HandOver, KeyMode, OffsetsMode, OnFailure, ProcessorAppSetup, ProducerAppSetup,
     SinkSetup, TransactionPlan,
@@ -92,9 +92,11 @@ impl Apps<'_> {
         if let Some(group) = &consumer.group {
             properties.insert("group.id".to_owned(), group.to_string());
         }
-        let config = checked(&format!("{place}.config"), ConsumerConfig::parse(&properties), self.mistakes);
-        let commit =
-            consumer.commit.unwrap_or(if config.enable_auto_commit { Commit::Auto } else { Commit::AfterSync });
+        let parsed = if consumer.share { ConsumerConfig::parse_share } else { ConsumerConfig::parse }(&properties);
+        let config = checked(&format!("{place}.config"), parsed, self.mistakes);
+        share::check(consumer, &config, place, self.mistakes);
+        let by_itself = consumer.share || config.enable_auto_commit;
+        let commit = consumer.commit.unwrap_or(if by_itself { Commit::Auto } else { Commit::AfterSync });
         let (pattern, mut topics) = self.topics(consumer, place);
         let on_failure = self.on_failure(consumer, &topics, pattern.as_ref(), place);
         topics.extend(on_failure.retry_topic.iter().filter(|_| pattern.is_none()).cloned());
@@ -119,6 +121,7 @@ impl Apps<'_> {
             batch: consumer.batch,
             sink: sink::setup(&consumer.sink),
             on_failure,
+            share: share::refusal(consumer),
             config,
             start: consumer.start.map(|after| Time::ORIGIN + after),
             brokers: Rc::clone(&self.brokers),

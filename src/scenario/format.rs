@@ -44,8 +44,8 @@ pub struct About {
     pub question: Text,
     /// What to look at.
     pub watch: Text,
-    /// What to change next: a setting that cures (or breaks) it, as `name.key=value`.
-    pub try_next: Option<Rc<str>>,
+    /// What to change next: a setting that cures (or breaks) it, as `name.key=value`; or several, each a sibling of this one.
+    pub try_next: Vec<Rc<str>>,
 }
 
 /// The same in English and Korean.
@@ -161,6 +161,10 @@ pub struct Consumer {
     pub producer_config: Properties,
     /// How long after the beginning it starts; none: it is there already.
     pub start: Option<Duration>,
+    /// It reads in a share group.
+    pub share: bool,
+    /// What it acknowledges when its handler throws; none: it releases the record.
+    pub refusal: Option<Refusal>,
     /// Consumer settings.
     pub config: Properties,
 }
@@ -293,6 +297,16 @@ words! {
         Inline = "inline",
         /// A worker thread, while polling goes on.
         Worker = "worker",
+    }
+}
+
+words! {
+    /// What a share consumer acknowledges when its handler throws.
+    Refusal {
+        /// Somebody shall try again.
+        Release = "release",
+        /// Nobody shall.
+        Reject = "reject",
     }
 }
 

@@ -12,6 +12,7 @@ mod members;
 mod parse;
 mod reader;
 mod set;
+mod share;
 mod sink;
 mod trial;
 mod write;

@@ -160,6 +160,8 @@ fn read_consumer(r: &mut Reader<'_>) -> Consumer {
         retries: r.number("retries", 0, 0, 1_000) as u32,
         retry_topic: r.text("retry.topic"),
         dead_letter_topic: r.text("dead.letter.topic"),
+        share: r.flag("share", false),
+        refusal: r.optional_word("on.failure", Refusal::WORDS),
         producer_config: r.properties("producer.config"),
         start: r.millis("start.at.ms"),
         config: r.properties("config"),
@@ -196,7 +198,7 @@ fn read_about(r: &mut Reader<'_>) -> About {
         title: r.object("title", text).unwrap_or_default(),
         question: r.object("question", text).unwrap_or_default(),
         watch: r.object("watch", text).unwrap_or_default(),
-        try_next: r.text("try"),
+        try_next: r.one_or_more("try"),
     }
 }
 

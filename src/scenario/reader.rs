@@ -125,6 +125,12 @@ impl<'a> Reader<'a> {
         self.text(key).unwrap_or_else(|| Rc::from("?"))
     }
 
+    /// A text, or a list of texts.
+    pub fn one_or_more(&mut self, key: &'static str) -> Vec<Rc<str>> {
+        let many = self.fields.get(key).is_some_and(Value::is_array);
+        if many { self.texts(key) } else { self.text(key).into_iter().collect() }
+    }
+
     pub fn texts(&mut self, key: &'static str) -> Vec<Rc<str>> {
         let Some(value) = self.take(key) else { return Vec::new() };
         let texts = value.as_array().and_then(|items| items.iter().map(|item| item.as_str().map(Rc::from)).collect());

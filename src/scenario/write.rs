@@ -121,6 +121,8 @@ fn consumer(consumer: &Consumer) -> Value {
     insert(&mut out, "retries", (consumer.retries > 0).then(|| json!(consumer.retries)));
     insert(&mut out, "retry.topic", consumer.retry_topic.as_deref().map(Value::from));
     insert(&mut out, "dead.letter.topic", consumer.dead_letter_topic.as_deref().map(Value::from));
+    insert(&mut out, "share", consumer.share.then_some(json!(true)));
+    insert(&mut out, "on.failure", consumer.refusal.map(|refusal| json!(refusal.word())));
     settings(&mut out, "producer.config", &consumer.producer_config);
     insert(&mut out, "start.at.ms", consumer.start.map(millis));
     settings(&mut out, "config", &consumer.config);
@@ -249,6 +251,10 @@ fn about(about: &About) -> Value {
     out.insert("title".into(), text(&about.title));
     out.insert("question".into(), text(&about.question));
     out.insert("watch".into(), text(&about.watch));
-    insert(&mut out, "try", about.try_next.as_deref().map(Value::from));
+    match about.try_next.as_slice() {
+        [] => {}
+        [one] => drop(out.insert("try".into(), json!(one))),
+        many => drop(out.insert("try".into(), json!(many))),
+    }
     Value::Object(out)
 }

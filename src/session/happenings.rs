@@ -1,7 +1,7 @@
 //! What happened: event lists, stories, and the lanes of the timeline, from the window that history keeps.
 
-use super::owners::Owners;
 use super::swim::Swim;
+use super::turns::Turns;
 use super::{EventView, Session};
 use crate::base::{Duration, NodeId, RecordId, SortedMap, Time};
 use crate::check::StoryKind;
@@ -9,7 +9,8 @@ use crate::history::Replay;
 use crate::node::Event;
 use crate::sim::{Recorded, records_of};
 use crate::view::{
-    ArrowView, LostMessage, MarkKind, MarkView, Recent, TimelineView, partition_name, readers, transactions, writers,
+    ArrowView, LostMessage, MarkKind, MarkView, Recent, TimelineView, owner_lanes, partition_name, transactions,
+    writers,
 };
 use std::rc::Rc;
 
@@ -43,10 +44,12 @@ impl Session {
         let first = life.first_event;
         let ends: Vec<(Time, NodeId)> =
             life.story.iter().filter(|it| ends(&it.kind)).map(|it| (it.at, it.node)).collect();
+        let turns = Turns::of(life);
         let mut found = Vec::new();
         self.look_back(|recorded| {
+            let turned = turns.as_ref().is_some_and(|it| it.tells(recorded));
             let ended = is_end(&recorded.event) && ends.contains(&(recorded.at, recorded.node));
-            if ended || concerns(&recorded.event, record, last_topic) {
+            if ended || turned || concerns(&recorded.event, record, last_topic) {
                 found.push(Rc::new(event_view(recorded)));
             }
             recorded.id > first
@@ -79,8 +82,11 @@ impl Session {
         let known = transactions(&self.trial().run.world);
         let mut swim = Swim::new(writers(&self.trial().run.world), &known);
         let since = Time(from.0.saturating_sub(LONGEST_FLIGHT.0));
-        let checkpoint = self.history.checkpoint_before(since);
-        let mut owners = Owners::new(checkpoint.map_or_else(Vec::new, |it| readers(&it.trial().run.world)), from);
+        // The latest state that is known has seen most of it.
+        let latest =
+            self.history.checkpoint_before(Time::MAX).filter(|it| it.position() > self.history.cursor().position());
+        let latest = latest.unwrap_or(self.history.cursor());
+        let (mut ownership, seen) = (latest.trial().run.ownership.clone(), latest.last_event());
         let mut last_us = from_us;
         for recorded in self.entries_around(since, to).iter().flat_map(|c| c.iter()) {
             if recorded.at > to {
@@ -88,7 +94,9 @@ impl Session {
                 break;
             }
             last_us = last_us.max(recorded.at.us_since_origin());
-            owners.add(recorded);
+            if recorded.id > seen {
+                ownership.apply(recorded);
+            }
             if recorded.at >= since {
                 lanes.add(recorded, from);
                 swim.add(recorded, recorded.at >= from);
@@ -99,8 +107,8 @@ impl Session {
         let transactions = swim.lanes(from_us, until, &known, |partition| partition_name(world, partition));
         let arrows = lanes.arrows.into_values();
         let arrows = arrows.filter(|arrow| arrow.ends_us.is_none_or(|end| end >= from_us)).collect();
-        let groups = owners.lanes(until, |partition| partition_name(world, partition));
-        Rc::new(TimelineView { from_us, to_us, arrows, marks: lanes.marks, transactions, groups })
+        let groups = owner_lanes(&ownership, from, to, |partition| partition_name(world, partition));
+        Rc::new(TimelineView { from_us, to_us, until_us: until, arrows, marks: lanes.marks, transactions, groups })
     }
 
     /// What happened from a checkpoint before a span on.
@@ -150,16 +158,20 @@ fn is_traffic(event: &Event) -> bool {
     matches!(event, Event::MessageSent { .. } | Event::MessageDelivered { .. } | Event::MessageLost { .. })
 }
 
-/// Does a step tell how the record's transaction ended?
+/// Does a step tell how the record's transaction or a delivery to a share group ended?
 fn ends(kind: &StoryKind) -> bool {
-    matches!(kind, StoryKind::TransactionCommitted(_) | StoryKind::TransactionAborted(_) | StoryKind::TakenBack { .. })
+    use StoryKind::{Accepted, Archived, LockExpired, Released, TakenBack, TransactionAborted, TransactionCommitted};
+    let transaction = matches!(kind, TransactionCommitted(_) | TransactionAborted(_) | TakenBack { .. });
+    transaction || matches!(kind, Accepted | Released(_) | LockExpired(_) | Archived(_))
 }
 
 /// Is it such an end?
 fn is_end(event: &Event) -> bool {
     match event {
         Event::Appended { leader: true, batch, .. } => batch.is_control() && batch.is_transactional(),
-        Event::TransactionEnding { .. } => true,
+        Event::TransactionEnding { .. } | Event::RecordsAcknowledged { .. } | Event::AcquisitionLockExpired { .. } => {
+            true
+        }
         _ => false,
     }
 }
@@ -173,7 +185,8 @@ fn concerns(event: &Event, record: RecordId, last_topic: u32) -> bool {
         | Event::Delivered { record: it, .. }
         | Event::Processing { record: it, .. }
         | Event::Processed { record: it, .. }
-        | Event::HandlerFailed { record: it, .. } => *it == record,
+        | Event::HandlerFailed { record: it, .. }
+        | Event::Acknowledged { record: it, .. } => *it == record,
         Event::BatchSent { records, .. } | Event::Retry { records, .. } => records.contains(&record),
         Event::Appended { partition, batch, .. } | Event::DuplicateIgnored { partition, batch, .. } => {
             partition.topic.0 <= last_topic && records_of(batch).any(|it| it == record)

@@ -2,7 +2,7 @@
 
 use crate::base::{BrokerId, SortedMap, Time, TopicId, TopicPartition};
 use crate::broker::Partition;
-use crate::check::{StoryKind, Verdict};
+use crate::check::{ShareEnd, StoryKind, Verdict};
 use crate::scenario::{Scenario, Trial};
 use crate::sim::World;
 use serde::Serialize;
@@ -85,6 +85,12 @@ pub struct LedgerReport {
     /// Given up by a consumer: they lie in its dead letter topic, and their effect did not happen.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dead_lettered: Vec<u32>,
+    /// Rejected by a share consumer: nobody waits for their effect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<u32>,
+    /// Those of the lost that a share group gave up because they were delivered too often.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exhausted: Vec<u32>,
 }
 
 /// A partition at the end.
@@ -177,6 +183,8 @@ impl Report {
             ("reordered", &ledger.reordered),
             ("aborted, yet read", &ledger.aborted_read),
             ("in the dead letter topic", &ledger.dead_lettered),
+            ("rejected", &ledger.rejected),
+            ("delivered too often and given up", &ledger.exhausted),
         ];
         for (name, records) in lists.into_iter().filter(|(_, records)| !records.is_empty()) {
             let _ = writeln!(out, "  {name}: {}", joined(records));
@@ -219,6 +227,8 @@ impl LedgerReport {
             reordered: ids(&verdict.reordered),
             aborted_read: ids(&verdict.aborted_read),
             dead_lettered: ids(&verdict.dead_lettered),
+            rejected: ids(&verdict.rejected),
+            exhausted: ids(&verdict.exhausted),
         }
     }
 }
@@ -286,6 +296,7 @@ fn stories(trial: &Trial, verdict: &Verdict) -> Vec<(u32, Vec<String>)> {
         &verdict.duplicated,
         &verdict.aborted_read,
         &verdict.dead_lettered,
+        &verdict.rejected,
         &verdict.log_duplicated,
         &verdict.reordered,
     ];
@@ -337,6 +348,12 @@ fn sentence(kind: &StoryKind) -> String {
         StoryKind::TransactionAborted(offset) => format!("a marker aborts its transaction (offset {offset})"),
         StoryKind::ReadUncommitted(offset) => format!("poll() returned it uncommitted (offset {offset})"),
         StoryKind::HandlerFailed(error) => format!("its handler threw {}", error.name()),
+        StoryKind::Acknowledged(kind) => format!("acknowledges it: {}", kind.name()),
+        StoryKind::Accepted => "noted as processed".to_owned(),
+        StoryKind::Released(count) => format!("available again after {count} deliveries"),
+        StoryKind::LockExpired(count) => format!("its lock ended in delivery {count}"),
+        StoryKind::Archived(ShareEnd::Rejected) => "archived: rejected".to_owned(),
+        StoryKind::Archived(ShareEnd::Exhausted(count)) => format!("archived after {count} deliveries"),
         StoryKind::TakenBack { on_purpose: true } => "aborts its transaction on purpose".to_owned(),
         StoryKind::TakenBack { on_purpose: false } => "aborts its transaction, in which something failed".to_owned(),
     }

@@ -3,6 +3,7 @@
 use super::fault::{Action, Fault, MessageKind, Trigger};
 use super::task::AdminTask;
 use super::world::{World, WorldSetup};
+use crate::base::config::GroupProtocol;
 use crate::base::{BrokerId, Duration, NodeId, Prng, Time};
 use crate::protocol::{ApiKey, ElectionType};
 use std::rc::Rc;
@@ -243,6 +244,15 @@ impl Chaos<'_> {
         consumers.map(|app| (app.node, &*app.topics)).chain(processors.map(|app| (app.node, &*app.from)))
     }
 
+    /// A static member that led its classic group and comes back takes the topics for as large as they are now: partitions that
+    /// were added while it was away are assigned in the next rebalance only, if there is one (KIP-814,
+    /// `ConsumerCoordinator.onLeaderElected` with `skipAssignment`).
+    fn has_static_leaders(&self) -> bool {
+        let consumers = self.setup.consumers.iter().map(|app| &app.config);
+        let mut configs = consumers.chain(self.setup.processors.iter().map(|app| &app.consumer));
+        configs.any(|config| config.group_protocol == GroupProtocol::Classic && config.group_instance_id.is_some())
+    }
+
     /// A member is away for a while, a topic grows under its readers, or a word between member and coordinator comes late or never.
     fn strike_group(&mut self, at: Time, long: Duration) {
         let count = self.members().count() as u64;
@@ -259,7 +269,7 @@ impl Chaos<'_> {
             1 | 2 => Action::Pause { node, duration },
             // Longer than many sessions and poll intervals: its partitions are somebody else's, and it does not know it.
             3 => Action::Pause { node, duration: Some(Duration(self.horizon.0 / 3)) },
-            4 if !topics.is_empty() => {
+            4 if !topics.is_empty() && !self.has_static_leaders() => {
                 let topic = topics[self.random.below(topics.len() as u64) as usize].clone();
                 let partitions = self.setup.topics.iter().find(|it| it.name == topic).map_or(1, |it| it.partitions);
                 let count = partitions.max(1) as u32 + self.random.between(1, 2) as u32;

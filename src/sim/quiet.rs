@@ -2,10 +2,11 @@
 
 use super::engine::Process;
 use super::world::World;
-use crate::app::ProcessorAppSetup;
+use crate::app::{ConsumerApp, ProcessorAppSetup};
 use crate::base::{Offset, TopicId, TopicPartition};
-use crate::broker::Partition;
+use crate::broker::{Broker, Partition};
 use crate::client::consumer::Consumer;
+use crate::metadata::MetadataImage;
 use std::rc::Rc;
 
 /// Nobody waits for anything: no fault, start, resumption or healing is planned, no shutdown or move is under way; every
@@ -15,9 +16,7 @@ pub(super) fn is_quiet(world: &World) -> bool {
     let runs = |node| world.process(node) == Process::Running;
     world.pending() == 0
         && world.producers().all(|(node, app)| app.is_done() || !runs(node))
-        && world
-            .consumers()
-            .all(|(node, app)| !runs(node) || app.is_done() && has_read_all(world, app.client(), &app.setup().topics))
+        && world.consumers().all(|(node, app)| !runs(node) || app.is_done() && has_had_all(world, app))
         && world.processors().all(|(node, app)| {
             let reads_on = || !app.has_failed() && !has_read_all(world, app.consumer(), &app.setup().from);
             !runs(node) || app.is_done() && !reads_on()
@@ -42,6 +41,38 @@ fn has_open_transactions(world: &World) -> bool {
     })
 }
 
+/// Whether a consumer, or the group it is in, has done with everything that is there.
+pub(super) fn has_had_all(world: &World, app: &ConsumerApp) -> bool {
+    let topics = &app.setup().topics;
+    match (&app.setup().group, app.setup().share) {
+        // Whoever lives goes on; whoever has failed does not.
+        (Some(group), Some(_)) => app.has_failed() || has_delivered_all(world, group, topics),
+        _ => has_read_all(world, app.client(), topics),
+    }
+}
+
+/// The share group has nothing to deliver any more: of every partition that has a leader, it is done with all records.
+fn has_delivered_all(world: &World, group: &Rc<str>, topics: &[Rc<str>]) -> bool {
+    let Some(image) = world.image() else { return false };
+    let done_up_to = |partition: TopicPartition, end| {
+        let leader = image.partition(partition).and_then(|decided| world.broker(decided.leader));
+        let mut known = leader.and_then(Broker::shares).into_iter().flat_map(|shares| shares.manager().partitions());
+        let known = known.find(|(key, _)| key.0 == *group && key.1 == partition);
+        known.is_some_and(|(_, share)| share.start_offset() >= end)
+    };
+    partitions(image, topics).all(|partition| match last_word(world, partition) {
+        LastWord::Nobody => true,
+        LastWord::NotYet => false,
+        LastWord::End(end) => done_up_to(partition, end),
+    })
+}
+
+/// Every partition of these topics.
+fn partitions<'a>(image: &'a MetadataImage, topics: &'a [Rc<str>]) -> impl Iterator<Item = TopicPartition> + 'a {
+    let topics = topics.iter().filter_map(|name| image.topic_id(name));
+    topics.flat_map(|topic| (0..image.partition_count(topic)).map(move |index| TopicPartition::new(topic, index)))
+}
+
 /// Its positions, or if it is a member those of its whole group, are at the end of every partition of these topics that has
 /// a leader.
 pub(super) fn has_read_all(world: &World, reader: Option<&Consumer>, topics: &[Rc<str>]) -> bool {
@@ -54,14 +85,10 @@ pub(super) fn has_read_all(world: &World, reader: Option<&Consumer>, topics: &[R
     };
     let read_up_to =
         |partition, end| readers.iter().any(|reader| reader.positions().any(|position| position == (partition, end)));
-    topics.iter().filter_map(|name| image.topic_id(name)).all(|topic| {
-        (0..image.partition_count(topic)).map(|index| TopicPartition::new(topic, index)).all(
-            |partition| match last_word(world, partition) {
-                LastWord::Nobody => true,
-                LastWord::NotYet => false,
-                LastWord::End(end) => read_up_to(partition, end),
-            },
-        )
+    partitions(image, topics).all(|partition| match last_word(world, partition) {
+        LastWord::Nobody => true,
+        LastWord::NotYet => false,
+        LastWord::End(end) => read_up_to(partition, end),
     })
 }
 

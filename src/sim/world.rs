@@ -275,6 +275,11 @@ impl World {
         super::quiet::is_quiet(self)
     }
 
+    /// Whether a consumer, or the share group it is in, has done with all that there is in its topics.
+    pub fn has_had_all(&self, app: &ConsumerApp) -> bool {
+        super::quiet::has_had_all(self, app)
+    }
+
     /// Whether a reader's positions are at the end of all that can be read in these topics.
     pub fn has_read_all(&self, reader: Option<&Consumer>, topics: &[Rc<str>]) -> bool {
         super::quiet::has_read_all(self, reader, topics)

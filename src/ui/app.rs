@@ -55,6 +55,8 @@ fn boot() -> Boot {
         help: false,
         filter: None,
         touched: false,
+        ended: None,
+        runs: Rc::default(),
     };
     Boot { lab, state }
 }
@@ -120,7 +122,8 @@ pub fn App() -> Html {
                 }
                 <StageBox view={view.clone()} clock_us={state.clock_us} traffic={state.traffic}
                     selection={state.selection.clone()} />
-                <Verdict view={view.clone()} filter={state.filter} {story} reason={state.rest.reason.clone()} />
+                <Verdict view={view.clone()} scenario={state.scenario.clone()} written={state.written.clone()}
+                    runs={Same(state.runs.clone())} filter={state.filter} {story} reason={state.rest.reason.clone()} />
             </main>
             <Time view={view.clone()} clock_us={state.clock_us} end_us={state.end_us} playing={state.playing}
                 speed={state.speed} timeline={Same(state.rest.timeline.clone())} branches={Same(state.rest.branches.clone())}
@@ -131,7 +134,7 @@ pub fn App() -> Html {
                     if state.tab == Tab::Events {
                         <EventsTab lines={Same(state.rest.lines.clone())} traffic={state.traffic} />
                     } else {
-                        <Inspector view={view.clone()} selection={state.selection.clone()} clock_us={state.clock_us} />
+                        <Inspector view={view.clone()} selection={state.selection.clone()} end_us={state.end_us} />
                     }
                 </section>
             }

@@ -8,7 +8,7 @@ use delivery_lab::base::config::{
     BrokerConfig, ConfigException, ConfigKey, ConfigNote, ConsumerConfig, ProducerConfig, Properties, TopicConfig,
     broker_keys, consumer_keys, producer_keys, topic_keys,
 };
-use delivery_lab::scenario::format::{Commit, Dedupe, HandOver, Key, Offsets};
+use delivery_lab::scenario::format::{Commit, Consumer, Dedupe, HandOver, Key, Offsets};
 use delivery_lab::scenario::{Scenario, set};
 
 /// What settings belong to.
@@ -306,6 +306,10 @@ pub fn guarantee(scenario: &Scenario, which: Guarantee) -> Scenario {
         }
     }
     for consumer in &mut new.consumers {
+        if consumer.share {
+            guarantee_sharing(consumer, which);
+            continue;
+        }
         let config = &mut consumer.config;
         config.insert("enable.auto.commit".into(), "false".into());
         guarantee_reading(config, which);
@@ -352,6 +356,17 @@ fn guarantee_reading(config: &mut Properties, which: Guarantee) {
         config.insert("isolation.level".into(), "read_committed".into());
     } else {
         config.remove("isolation.level");
+    }
+}
+
+/// A share consumer acknowledges what it processed, unless it shall say so before.
+fn guarantee_sharing(consumer: &mut Consumer, which: Guarantee) {
+    if which == Guarantee::AtMostOnce {
+        consumer.commit = Some(Commit::Before);
+        consumer.config.remove("share.acknowledgement.mode");
+        consumer.refusal = None;
+    } else if consumer.commit == Some(Commit::Before) {
+        consumer.commit = None;
     }
 }
 
@@ -412,9 +427,8 @@ mod tests {
     fn every_hint_of_the_library_can_be_applied() {
         for id in library::ids() {
             let scenario = library::get(id).expect("it is listed");
-            let hint = scenario.about.as_ref().and_then(|about| about.try_next.clone());
-            if let Some(hint) = hint {
-                let changed = apply(&scenario, &hint).unwrap_or_else(|| panic!("{id}: {hint}"));
+            for hint in scenario.about.iter().flat_map(|about| about.try_next.iter()) {
+                let changed = apply(&scenario, hint).unwrap_or_else(|| panic!("{id}: {hint}"));
                 assert_eq!(changes(&scenario, &changed).len(), 1, "{id}: {hint}");
             }
         }

@@ -14,14 +14,14 @@ use delivery_lab::base::sort_short;
 use delivery_lab::scenario::format::What;
 use delivery_lab::scenario::{Mistake, Scenario};
 use delivery_lab::view::{BranchView, ClusterView, LedgerRow, TimelineView};
-use session::{BatchView, Command, Session};
+use session::{BatchView, Command, RecordView, Session};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use yew::prelude::UseReducerDispatcher;
 
 /// The door.
 pub mod session {
-    pub use delivery_lab::session::{BatchView, Command, EventView, Session};
+    pub use delivery_lab::session::{BatchView, Command, EventView, RecordView, Session};
 }
 
 /// How many events the list holds.
@@ -257,6 +257,11 @@ impl Lab {
     /// The batch that holds an offset.
     pub fn batch(&self, broker: u16, partition: &str, offset: i64) -> Option<BatchView> {
         self.0.session.borrow().batch(broker, partition, offset)
+    }
+
+    /// The last records of a coordinator's log, perhaps of one group only.
+    pub fn coordinator_records(&self, node: u16, partition: &str, group: Option<&str>, most: usize) -> Vec<RecordView> {
+        self.0.session.borrow().coordinator_records(node, partition, group, most)
     }
 
     /// Lets the browser save one file of a partition, or all of them in an archive.

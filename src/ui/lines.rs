@@ -70,6 +70,10 @@ fn partition_of(event: &Event) -> Option<TopicPartition> {
         | Event::Processing { partition, .. }
         | Event::Processed { partition, .. }
         | Event::HandlerFailed { partition, .. }
+        | Event::Acknowledged { partition, .. }
+        | Event::RecordsAcquired { partition, .. }
+        | Event::RecordsAcknowledged { partition, .. }
+        | Event::AcquisitionLockExpired { partition, .. }
         | Event::OffsetsCommitted { partition, .. }
         | Event::PositionSet { partition, .. }
         | Event::Appended { partition, .. }
@@ -102,7 +106,8 @@ fn records_of(event: &Event) -> Vec<u32> {
         | Event::Delivered { record, .. }
         | Event::Processing { record, .. }
         | Event::Processed { record, .. }
-        | Event::HandlerFailed { record, .. } => vec![record.0],
+        | Event::HandlerFailed { record, .. }
+        | Event::Acknowledged { record, .. } => vec![record.0],
         Event::BatchSent { records, .. } | Event::Retry { records, .. } => records.iter().map(|it| it.0).collect(),
         Event::MessageSent { summary, .. } => summary.records.iter().map(|it| it.0).collect(),
         Event::Truncated { records, .. } => records.iter().map(|(_, it)| it.0).collect(),

@@ -179,6 +179,10 @@ pub struct State {
     pub filter: Option<Filter>,
     /// Something was played already: the invitation has done its work.
     pub touched: bool,
+    /// The end of the present run, once it was seen.
+    pub ended: Option<Rc<ClusterView>>,
+    /// Earlier runs of this scenario to the end, with other settings.
+    pub runs: Rc<Vec<(Rc<Scenario>, Rc<ClusterView>)>>,
 }
 
 /// A list of the ledger.
@@ -251,6 +255,9 @@ impl State {
     fn show(&mut self, shot: Shot) {
         self.touched |= shot.playing || shot.clock_us > 0;
         self.view = shot.view;
+        if self.view.finished {
+            self.ended = Some(self.view.clone());
+        }
         self.clock_us = shot.clock_us;
         self.end_us = shot.end_us;
         self.playing = shot.playing;
@@ -261,7 +268,14 @@ impl State {
     }
 
     fn loaded(&mut self, scenario: Rc<Scenario>, written: Option<Rc<Scenario>>) {
+        let runs = Rc::make_mut(&mut self.runs);
+        runs.retain(|(other, _)| *other != scenario);
+        if let Some(ended) = self.ended.take().filter(|_| self.scenario != scenario) {
+            runs.retain(|(other, _)| *other != self.scenario);
+            runs.push((self.scenario.clone(), ended));
+        }
         if let Some(written) = written {
+            runs.clear();
             self.written = written;
             self.touched = false;
             self.notices = Rc::default();

@@ -6,8 +6,8 @@ use super::lab::Lab;
 use super::lab::session::Command;
 use super::same::Same;
 use super::state::Selection;
-use super::why::Why;
-use delivery_lab::scenario::{library, parse, set};
+use super::why::{Handover, Why};
+use delivery_lab::scenario::{Scenario, library, parse, set};
 use delivery_lab::view::{ClusterView, NodeBody, ReplicaRole};
 use std::rc::Rc;
 use yew::prelude::*;
@@ -27,7 +27,7 @@ fn Page(props: &PageProps) -> Html {
         <ContextProvider<Lab> context={props.lab.clone()}>
         <ContextProvider<Lang> context={props.lang}>
             <StageBox view={view.clone()} clock_us={view.time_us} traffic=false selection={Selection::None} />
-            <Verdict view={view.clone()} filter={None} story={None} reason={None} />
+            <Verdict scenario={Rc::new(props.lab.scenario())} written={Rc::new(props.lab.scenario())} runs={Same(Rc::default())} view={view.clone()} filter={None} story={None} reason={None} />
         </ContextProvider<Lang>>
         </ContextProvider<Lab>>
     }
@@ -157,7 +157,11 @@ fn a_leaders_log_shows_how_far_its_readers_are() {
 
 /// What the page gives as the reason, at the end of a scenario.
 fn reason(id: &str) -> Option<Why> {
-    let lab = Lab::new(library::get(id).expect("it is in the library")).expect("a valid scenario");
+    reason_of(library::get(id).expect("it is in the library"))
+}
+
+fn reason_of(scenario: Scenario) -> Option<Why> {
+    let lab = Lab::new(scenario).expect("a valid scenario");
     lab.go(Command::SeekTime(60_000_000));
     lab.shot(true).rest.and_then(|rest| rest.reason)
 }
@@ -184,4 +188,49 @@ fn the_reason_given_is_the_one_that_the_scenario_is_about() {
 fn a_long_transactional_id_leaves_room_for_its_name() {
     let html = page("bad-transactional-id", &[], Some(4_000_000), Lang::En);
     assert!(html.contains(">txn id<") && html.contains(">till-") && !html.contains(">…<"), "{html}");
+}
+
+/// Two members that share four partitions, and what is said of them.
+fn group(of_each: &str, more: &str) -> Scenario {
+    let text = r#"{ "version": 1, "seed": 11, "topics": [ { "name": "orders", "partitions": 4 } ],
+        "producers": [ { "name": "shop", "topic": "orders", "records": 80, "rate.per.second": 20, "key": "record" } ],
+        "consumers": [ { "name": "mailer", "members": 2, "group": "mail", "topics": ["orders"], "commit": "after-sync", EACH } ] MORE }"#;
+    parse(&text.replace("EACH", of_each).replace("MORE", more)).expect("a scenario")
+}
+
+#[test]
+fn who_takes_a_partition_over_repeats_what_was_not_committed_and_the_page_says_why() {
+    let slow = r#""processing.ms": 300, "config": { "enable.auto.commit": "false", "auto.offset.reset": "earliest", "max.poll.interval.ms": "1000", "session.timeout.ms": "6000" }"#;
+    let why = reason_of(group(slow, ""));
+    assert!(matches!(&why, Some(Why::ReadElsewhere { how: Handover::TooSlow, .. })), "{why:?}");
+    let quick = r#""processing.ms": 40, "config": { "enable.auto.commit": "false", "auto.offset.reset": "earliest", "session.timeout.ms": "6000" }"#;
+    let crash = r#", "faults": [ { "on": { "event": "processed", "node": "mailer-1", "nth": 9 }, "do": "crash", "node": "mailer-1" } ]"#;
+    let why = reason_of(group(quick, crash));
+    assert!(
+        matches!(&why, Some(Why::ReadElsewhere { how: Handover::Died, first, second }) if first == "mailer-1" && second == "mailer-2"),
+        "{why:?}"
+    );
+}
+
+#[test]
+fn what_stood_there_before_the_first_reader_is_lost_for_want_of_a_committed_offset() {
+    let latest = r#""processing.ms": 1, "config": { "enable.auto.commit": "false", "auto.offset.reset": "latest", "metadata.max.age.ms": "5000" }"#;
+    let grows = r#", "faults": [ { "at.ms": 1000, "do": "create_partitions", "topic": "orders", "count": 6 } ]"#;
+    let mut scenario = group(latest, grows);
+    set(&mut scenario, "shop.metadata.max.age.ms=200").expect("a setting");
+    let why = reason_of(scenario);
+    assert!(matches!(&why, Some(Why::BeganBehind { position, .. }) if *position > 0), "{why:?}");
+}
+
+#[test]
+fn the_verdict_says_what_rebalances_cost() {
+    let quick = r#""processing.ms": 5, "config": { "enable.auto.commit": "false", "auto.offset.reset": "earliest", "session.timeout.ms": "6000" }"#;
+    let crash = r#", "faults": [ { "at.ms": 2000, "do": "crash", "node": "mailer-1" } ]"#;
+    let html = page_of(Lab::new(group(quick, crash)).expect("valid"), None, Lang::En);
+    let pauses = &html[html.find("data-pauses=\"mail\"").expect("a line for the group")..];
+    assert!(pauses.contains("1 pause · longest ") && pauses.contains(" in all"), "{}", &pauses[..300]);
+    assert!(
+        !page("lost-ack", &[], None, Lang::En).contains("data-pauses"),
+        "one member of one partition shares nothing"
+    );
 }

@@ -3,7 +3,8 @@
 //! Only what the events say is used; where they do not tell, nothing is claimed.
 
 use super::lines::Line;
-use delivery_lab::node::Event;
+use delivery_lab::node::{Event, FaultMark};
+use delivery_lab::protocol::StateBatch;
 use delivery_lab::record::ControlRecord;
 use delivery_lab::view::{ClusterView, LedgerRow, RowStatus};
 use std::rc::Rc;
@@ -27,8 +28,18 @@ pub enum Why {
     TakenBack,
     /// One log entry was processed several times: the offset had not been committed.
     ReadAgain { offset: i64, times: usize },
+    /// A member of a group processed it, and then whoever got its partition next: another one, or itself again.
+    ReadElsewhere { first: String, second: String, how: Handover },
+    /// A share group had it delivered again: nobody had acknowledged it while it was locked.
+    DeliveredAgain { times: usize },
+    /// A share group had it delivered as often as it may, and nobody could process it.
+    Exhausted { deliveries: i16 },
+    /// A share consumer rejected it.
+    Rejected,
     /// Delivered, its offset committed, never processed.
     CommittedFirst,
+    /// When its partition was read for the first time nobody had committed an offset, and reading began behind it.
+    BeganBehind { partition: Rc<str>, position: i64 },
     /// A broker had it and cut it off.
     CutOff,
     /// It stands in an aborted transaction, and nowhere else.
@@ -43,6 +54,19 @@ pub enum Why {
     ToldFailed { error: String },
     /// The broker knew the batch already.
     Recognised,
+}
+
+/// Why a partition went from one member to another before its offset was committed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Handover {
+    /// It did not call `poll()` within `max.poll.interval.ms`, and left.
+    TooSlow,
+    /// It was silent for too long, and was thrown out.
+    ThrownOut,
+    /// Its process died.
+    Died,
+    /// A rebalance took it away.
+    Rebalanced,
 }
 
 /// How records broke.
@@ -79,6 +103,7 @@ pub fn why(row: &LedgerRow, story: &[Line]) -> Option<Why> {
         RowStatus::AbortedRead if story.iter().any(commits) => Some(Why::CommittedAnyway),
         RowStatus::AbortedRead => Some(Why::AbortedRead),
         RowStatus::TakenBack => Some(Why::TakenBack),
+        RowStatus::Rejected => Some(Why::Rejected),
         RowStatus::Lost | RowStatus::AckedLost => lost(row, story),
         RowStatus::Refused => told_failed(story),
         _ if story.iter().any(|line| matches!(line.event.event, Event::DuplicateIgnored { .. })) => {
@@ -149,9 +174,46 @@ fn read_again(story: &[Line]) -> Option<Why> {
         Event::Processed { offset, .. } => Some(offset),
         _ => None,
     };
-    let offset = story.iter().find_map(done)?;
+    let first = story.iter().position(|line| done(line).is_some())?;
+    let offset = done(&story[first])?;
+    let again = story[first + 1..].iter().position(|line| done(line) == Some(offset));
+    let second = &story[first + 1 + again?];
     let times = story.iter().filter(|line| done(line) == Some(offset)).count();
+    let of_share_group =
+        |event: &Event| matches!(event, Event::RecordsAcknowledged { .. } | Event::AcquisitionLockExpired { .. });
+    let shared = story.iter().any(|line| of_share_group(&line.event.event));
+    if shared {
+        return Some(Why::DeliveredAgain { times });
+    }
+    let (one, other) = (story[first].event.node, second.event.node);
+    // What happened to the first until the second was done: it may learn of its end after that.
+    let until = second.event.at_us;
+    let turns = || story.iter().filter(move |line| line.event.node == one && line.event.at_us <= until);
+    let has = |wanted: fn(&Event) -> bool| turns().any(|line| wanted(&line.event.event));
+    let late = |event: &Event| matches!(event, Event::MemberLeft { reason, .. } if reason.contains("poll timeout"));
+    let how = match () {
+        () if has(|event| matches!(event, Event::Fault(FaultMark::Crashed | FaultMark::PowerLost))) => Handover::Died,
+        () if has(late) => Handover::TooSlow,
+        () if has(|event| matches!(event, Event::PartitionsRevoked { .. } | Event::MemberLeft { .. })) => {
+            Handover::Rebalanced
+        }
+        () => Handover::ThrownOut,
+    };
+    let thrown_out = has(|event| matches!(event, Event::PartitionsLost { .. }));
+    let came_back =
+        matches!(how, Handover::TooSlow | Handover::Rebalanced) || (how == Handover::ThrownOut && thrown_out);
+    if one != other || came_back {
+        return Some(Why::ReadElsewhere { first: story[first].name(one), second: second.name(other), how });
+    }
     (times > 1).then_some(Why::ReadAgain { offset, times })
+}
+
+/// After how many deliveries a share group gave it up.
+fn archived(event: &Event) -> Option<i16> {
+    let (Event::RecordsAcknowledged { batches, .. } | Event::AcquisitionLockExpired { batches, .. }) = event else {
+        return None;
+    };
+    batches.iter().find(|batch| batch.delivery_state == StateBatch::ARCHIVED).map(|batch| batch.delivery_count)
 }
 
 fn lost(row: &LedgerRow, story: &[Line]) -> Option<Why> {
@@ -170,8 +232,18 @@ fn lost(row: &LedgerRow, story: &[Line]) -> Option<Why> {
     {
         return Some(Why::NobodyAsked);
     }
+    if let Some(deliveries) = story.iter().find_map(|line| archived(&line.event.event)) {
+        return Some(Why::Exhausted { deliveries });
+    }
     if has(|event| matches!(event, Event::Delivered { .. })) && !has(|event| matches!(event, Event::Processed { .. })) {
         return Some(Why::CommittedFirst);
+    }
+    // Not from a commit: nobody had read there.
+    let began = story.iter().find(|line| matches!(line.event.event, Event::PositionSet { from_commit: false, .. }));
+    if let Some((line, Event::PositionSet { offset, .. })) = began.map(|line| (line, &line.event.event))
+        && !has(|event| matches!(event, Event::Delivered { .. }))
+    {
+        return Some(Why::BeganBehind { partition: line.partition.clone(), position: *offset });
     }
     if row.appended == 0
         && has(|event| matches!(event, Event::Acked { .. }))

@@ -7,13 +7,14 @@ pub fn clock(us: u64) -> String {
     format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
 }
 
-/// `12 ms`, `1.5 ms`, `3.2 s`: a span, short.
+/// `12 ms`, `1.5 ms`, `3.25 s`: a span, short.
 pub fn span(us: u64) -> String {
     match us {
         0..=999 => format!("{us} µs"),
         _ if us.is_multiple_of(1_000_000) => format!("{} s", us / 1_000_000),
         1_000..=9_999 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
-        10_000..=9_999_999 => format!("{} ms", us / 1_000),
+        10_000..=999_999 => format!("{} ms", us / 1_000),
+        1_000_000..=9_999_999 => format!("{}.{:02} s", us / 1_000_000, us % 1_000_000 / 10_000),
         _ => format!("{}.{} s", us / 1_000_000, us % 1_000_000 / 100_000),
     }
 }
@@ -134,9 +135,10 @@ pub fn lines(text: &str, px: f64, width: f64, most: usize) -> Vec<String> {
     found
 }
 
-/// The part of a member id by which people tell members apart: the beginning of its UUID.
+/// The part of a member id by which people tell members apart: the beginning of what follows `<client.id>-`.
 pub fn short_member(id: &str) -> &str {
-    // `<client.id>-<UUID>`, and a UUID has 36 characters.
-    let uuid = id.len().checked_sub(36).and_then(|at| id.get(at..)).unwrap_or(id);
-    uuid.get(..8).unwrap_or(uuid)
+    // A UUID of the classic protocol has 36 characters, with dashes among them.
+    let uuid = id.len().checked_sub(36).and_then(|at| id.get(at..)).filter(|uuid| uuid.as_bytes()[8] == b'-');
+    let key = uuid.unwrap_or_else(|| id.rsplit_once('-').map_or(id, |(_, key)| key));
+    key.get(..8).unwrap_or(key)
 }

@@ -1,11 +1,11 @@
 //! Applications, projected.
 
-use super::groups;
 use super::project::partition_name;
 use super::transactions::{is_fence, manager, writers};
 use super::{
     Activity, ConsumerView, InFlightView, ManagerView, NodeBody, PositionView, ProducerView, SinkRow, SinkView,
 };
+use super::{groups, share};
 use crate::app::{
     CommitMode, ConsumerActivity, ConsumerApp, ConsumerAppSetup, Dedupe, ProducerActivity, ProducerApp, Sink,
 };
@@ -152,7 +152,7 @@ pub(super) fn consumer(run: &Run, app: &ConsumerApp) -> (Activity, NodeBody) {
     let queued = worker.into_iter().flat_map(|worker| worker.queue());
     let view = ConsumerView {
         group: setup.group.clone(),
-        membership: groups::membership(app.client()),
+        membership: groups::membership(app.client()).or_else(|| share::membership(app.share_client()?)),
         settings: consumer_settings(world, setup),
         positions: positions(world, app.client(), setup.config.isolation_level),
         pending: app.batch().filter_map(|record| Some(record.id?.0)).collect(),
@@ -184,13 +184,11 @@ pub(super) fn positions(world: &World, client: Option<&Consumer>, isolation: Iso
 }
 
 fn consumer_settings(world: &World, setup: &ConsumerAppSetup) -> Vec<(Rc<str>, Rc<str>, bool)> {
+    if setup.share.is_some() {
+        return share::settings(setup);
+    }
     let default = ConsumerConfig::default();
-    let commit = match setup.commit {
-        CommitMode::Before => "before",
-        CommitMode::AfterSync => "after-sync",
-        CommitMode::AfterAsync => "after-async",
-        CommitMode::Auto => "auto",
-    };
+    let commit = commit_name(setup.commit);
     let auto = if setup.config.enable_auto_commit { "true" } else { "false" };
     let mut settings = vec![
         setting("enable.auto.commit", auto, setup.config.enable_auto_commit == default.enable_auto_commit),
@@ -203,6 +201,15 @@ fn consumer_settings(world: &World, setup: &ConsumerAppSetup) -> Vec<(Rc<str>, R
         settings.push(setting("isolation.level", isolation_name(isolation), is_default));
     }
     settings
+}
+
+pub(super) fn commit_name(commit: CommitMode) -> &'static str {
+    match commit {
+        CommitMode::Before => "before",
+        CommitMode::AfterSync => "after-sync",
+        CommitMode::AfterAsync => "after-async",
+        CommitMode::Auto => "auto",
+    }
 }
 
 pub(super) fn isolation_name(level: IsolationLevel) -> &'static str {

@@ -1,11 +1,12 @@
-//! What eyes see of consumer groups: what coordinators know, what members know, and who owned what while.
+//! What eyes see of consumer groups: what coordinators know, and what members know.
 
 use super::project::partition_name;
-use crate::base::{Generation, NodeId, SortedSet, TopicId, TopicPartition, sort_long};
+use crate::base::{Generation, SortedSet, TopicPartition, sort_long};
 use crate::broker::Broker;
 use crate::client::consumer::{Consumer, MemberState};
 use crate::coordinator::group::classic::ClassicGroup;
-use crate::protocol::{ConsumerAssignment, ConsumerSubscription};
+use crate::coordinator::group::consumer::{ConsumerGroup, MemberEpochs};
+use crate::protocol::{ConsumerAssignment, ConsumerSubscription, MemberEpoch};
 use crate::sim::{AnyNode, World};
 use serde::Serialize;
 use std::rc::Rc;
@@ -21,9 +22,11 @@ pub struct GroupView {
     pub state: &'static str,
     /// `classic` or `consumer`.
     pub protocol: &'static str,
-    /// Generation (classic), or epoch.
+    /// Generation (classic), or group epoch.
     pub generation: Generation,
-    /// The assignor that was chosen.
+    /// The epoch for which the target assignment was computed; none in the classic protocol.
+    pub assignment_epoch: Option<MemberEpoch>,
+    /// The assignor that was chosen; on the server in the consumer protocol.
     pub assignor: Option<Rc<str>>,
     /// The member that assigns.
     pub leader: Option<Rc<str>>,
@@ -46,6 +49,21 @@ pub struct GroupMemberView {
     pub client_id: Rc<str>,
     /// Its partitions.
     pub assigned: Vec<Rc<str>>,
+    /// How far it is on its way to its target; none in the classic protocol.
+    pub reconciling: Option<ReconcilingView>,
+}
+
+/// How far a member is on its way to what it shall have (KIP-848).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ReconcilingView {
+    /// The epoch it has reached.
+    pub epoch: MemberEpoch,
+    /// By Kafka's name: `STABLE`, `UNREVOKED_PARTITIONS`, …
+    pub state: &'static str,
+    /// What it shall have.
+    pub target: Vec<Rc<str>>,
+    /// What it must give up, and has not yet.
+    pub revoking: Vec<Rc<str>>,
 }
 
 /// A member as it knows itself.
@@ -59,15 +77,20 @@ pub struct MembershipView {
     pub state: &'static str,
     /// It assigned the partitions of this generation.
     pub leader: bool,
+    /// It speaks the consumer protocol: what counts is its epoch.
+    pub by_epochs: bool,
 }
 
 /// The groups that a broker coordinates. One that only stores offsets is Empty, as Kafka has it.
 pub(super) fn coordinated(world: &World, broker: &Broker) -> Vec<GroupView> {
-    let mut found: Vec<GroupView> = broker.groups().map(|(home, group)| group_view(world, *home, group)).collect();
-    for (home, shard) in broker.group_offsets() {
-        for (key, offset) in shard.offsets() {
-            let at = found.iter().position(|it| it.group == key.group).unwrap_or_else(|| {
-                found.push(empty(Rc::clone(&key.group), partition_name(world, *home)));
+    let mut found = Vec::new();
+    for (home, shard) in broker.group_shards() {
+        let home = partition_name(world, *home);
+        found.extend(shard.groups.iter().map(|it| classic(&home, it)));
+        found.extend(shard.consumers.iter().map(|it| consumer(world, broker, &home, it)));
+        for (key, offset) in shard.offsets.offsets() {
+            let at = found.iter().position(|it: &GroupView| it.group == key.group).unwrap_or_else(|| {
+                found.push(empty(Rc::clone(&key.group), Rc::clone(&home)));
                 found.len() - 1
             });
             let group = &mut found[at];
@@ -87,6 +110,7 @@ fn empty(group: Rc<str>, home: Rc<str>) -> GroupView {
         state: "Empty",
         protocol: "classic",
         generation: 0,
+        assignment_epoch: None,
         assignor: None,
         leader: None,
         members: Vec::new(),
@@ -95,7 +119,7 @@ fn empty(group: Rc<str>, home: Rc<str>) -> GroupView {
     }
 }
 
-fn group_view(world: &World, home: TopicPartition, group: &ClassicGroup) -> GroupView {
+fn classic(home: &Rc<str>, group: &ClassicGroup) -> GroupView {
     let mut topics = SortedSet::new();
     let members = group.members().map(|it| {
         // Bytes that are no subscription say nothing.
@@ -111,6 +135,7 @@ fn group_view(world: &World, home: TopicPartition, group: &ClassicGroup) -> Grou
             instance_id: it.instance_id.clone(),
             client_id: Rc::clone(&it.client_id),
             assigned,
+            reconciling: None,
         }
     });
     let members = members.collect();
@@ -121,7 +146,39 @@ fn group_view(world: &World, home: TopicPartition, group: &ClassicGroup) -> Grou
         leader: group.leader().cloned(),
         members,
         topics: topics.into_iter().collect(),
-        ..empty(Rc::clone(group.id()), partition_name(world, home))
+        ..empty(Rc::clone(group.id()), Rc::clone(home))
+    }
+}
+
+fn consumer(world: &World, broker: &Broker, home: &Rc<str>, group: &ConsumerGroup) -> GroupView {
+    let of_epochs =
+        |it: &MemberEpochs| it.keys().map(|partition| partition_name(world, *partition)).collect::<Vec<_>>();
+    let members = group.members().map(|it| {
+        let target = group.target(&it.member_id).into_iter().flat_map(|target| target.iter());
+        let target =
+            target.flat_map(|(topic, indexes)| indexes.iter().map(|index| TopicPartition::new(*topic, *index)));
+        GroupMemberView {
+            member_id: Rc::clone(&it.member_id),
+            instance_id: it.instance_id.clone(),
+            client_id: Rc::clone(&it.client_id),
+            assigned: of_epochs(&it.assigned),
+            reconciling: Some(ReconcilingView {
+                epoch: it.member_epoch,
+                state: it.state.name(),
+                target: target.map(|partition| partition_name(world, partition)).collect(),
+                revoking: of_epochs(&it.pending_revocation),
+            }),
+        }
+    });
+    GroupView {
+        state: group.state().name(),
+        protocol: "consumer",
+        generation: group.epoch(),
+        assignment_epoch: Some(group.target_epoch()),
+        assignor: Some(Rc::from(group.assignor(&broker.config().group_consumer_assignors).name())),
+        members: members.collect(),
+        topics: group.subscribed_topics().into_iter().collect(),
+        ..empty(Rc::clone(group.id()), Rc::clone(home))
     }
 }
 
@@ -132,7 +189,20 @@ fn named(topic: &str, partition: u32) -> Rc<str> {
 /// What a client knows of its membership; none if it assigns partitions to itself, or does not run.
 pub(super) fn membership(client: Option<&Consumer>) -> Option<MembershipView> {
     let client = client.filter(|it| it.subscription().subscribed().is_auto_assigned())?;
-    let member = client.coordinator()?.member();
+    let coordinator = client.coordinator()?;
+    if let Some(member) = coordinator.epoch_member() {
+        let (member_id, generation) = (Rc::clone(member.member_id()), member.epoch());
+        // Before it has an epoch it is in none.
+        let generation = if generation == 0 { -1 } else { generation };
+        return Some(MembershipView {
+            member_id,
+            generation,
+            state: member.state().name(),
+            leader: false,
+            by_epochs: true,
+        });
+    }
+    let member = coordinator.member();
     let state = match member.state() {
         MemberState::Unjoined => "UNJOINED",
         MemberState::PreparingRebalance => "PREPARING_REBALANCE",
@@ -140,7 +210,8 @@ pub(super) fn membership(client: Option<&Consumer>) -> Option<MembershipView> {
         MemberState::Stable => "STABLE",
     };
     let it = member.generation();
-    Some(MembershipView { member_id: Rc::clone(&it.member_id), generation: it.id, state, leader: member.is_leader() })
+    let (member_id, leader) = (Rc::clone(&it.member_id), member.is_leader());
+    Some(MembershipView { member_id, generation: it.id, state, leader, by_epochs: false })
 }
 
 /// Where somebody is in a partition.
@@ -178,94 +249,4 @@ pub(super) fn read_flags(world: &World, id: TopicPartition, name: &str) -> Vec<R
         }
     }
     flags
-}
-
-/// An application that is, or will be, a member of a group.
-pub struct Reader {
-    /// Which.
-    pub node: NodeId,
-    /// `group.id`.
-    pub group: Rc<str>,
-    /// All partitions of what it subscribes to.
-    pub partitions: Vec<TopicPartition>,
-    /// Those that it owns now.
-    pub owned: Vec<TopicPartition>,
-}
-
-/// All that are members by their settings.
-pub fn readers(world: &World) -> Vec<Reader> {
-    let all = world.nodes().filter_map(|(node, it)| {
-        let (group, topics, client) = match it {
-            AnyNode::Consumer(app) if !app.setup().assign => {
-                (app.setup().group.clone()?, &app.setup().topics, app.client())
-            }
-            AnyNode::Processor(app) if !app.setup().assign => {
-                (Rc::clone(&app.setup().group), &app.setup().from, app.consumer())
-            }
-            _ => return None,
-        };
-        let known = world.setup().topics.iter().enumerate().filter(|(_, it)| topics.contains(&it.name));
-        let partitions = known.flat_map(|(at, it)| {
-            (0..it.partitions.max(1) as u32).map(move |index| TopicPartition::new(TopicId(at as u32 + 1), index))
-        });
-        let owned = client.into_iter().flat_map(|it| it.subscription().iter()).map(|(partition, _)| partition);
-        Some(Reader { node, group, partitions: partitions.collect(), owned: owned.collect() })
-    });
-    all.collect()
-}
-
-/// One group in a span of time.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct GroupLane {
-    /// Which.
-    pub group: Rc<str>,
-    /// One for each partition.
-    pub rows: Vec<OwnerRow>,
-    /// Points worth a mark.
-    pub marks: Vec<GroupMark>,
-}
-
-/// Who owned a partition when.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct OwnerRow {
-    /// `orders-0`.
-    pub partition: Rc<str>,
-    /// One after the other, without a gap.
-    pub bands: Vec<OwnerBand>,
-}
-
-/// Owners while they were the same.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct OwnerBand {
-    /// From here, or from before the span,
-    pub from_us: u64,
-    /// to here, or to the end of what has been run.
-    pub to_us: u64,
-    /// None: nobody reads. More than one: a member that does not know yet that it was thrown out.
-    pub owners: Vec<u16>,
-}
-
-/// A point on the lane of a group.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct GroupMark {
-    /// When.
-    pub at_us: u64,
-    /// Which member.
-    pub node: u16,
-    /// What.
-    pub kind: GroupMarkKind,
-    /// Which generation it joined; 0 where there is none.
-    pub generation: Generation,
-}
-
-/// What a mark on such a lane says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum GroupMarkKind {
-    /// It is in a generation.
-    Joined,
-    /// It found that it was thrown out.
-    Lost,
-    /// It left.
-    Left,
 }

@@ -10,6 +10,8 @@ pub struct TimelineView {
     pub from_us: u64,
     /// to here.
     pub to_us: u64,
+    /// It has been run up to here, perhaps not so far.
+    pub until_us: u64,
     /// Messages that were on their way in the span.
     pub arrows: Vec<ArrowView>,
     /// Points worth a mark.

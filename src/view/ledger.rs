@@ -107,6 +107,9 @@ fn status(run: &Run, record: RecordId, life: &Life, marks: &Marks) -> RowStatus 
     if fewest == 0 && run.ledger.is_dead_lettered(life) {
         return RowStatus::DeadLettered;
     }
+    if fewest == 0 && run.ledger.is_rejected(life) {
+        return RowStatus::Rejected;
+    }
     match () {
         () if life.is_aborted_read() => RowStatus::AbortedRead,
         () if most > 1 => RowStatus::Duplicated,
@@ -141,6 +144,7 @@ fn because(claim: &Claim) -> Vec<(Rc<str>, Rc<str>, Rc<str>)> {
         Reason::NotTransactional(node) => setting("transactional.id", "unset", node),
         Reason::ReadsUncommitted(node) => setting("isolation.level", "read_uncommitted", node),
         Reason::CommitsOutsideTransaction(node, how) => setting(how.0, how.1, node),
+        Reason::InShareGroup(node) => setting("share", "true", node),
         Reason::Transactional => setting("transactional.id", "set", &Rc::from("")),
     });
     all.collect()

@@ -4,8 +4,8 @@
 //! own `Rc` and is the *same* `Rc` as before when nothing in it changed, so that a page can skip it by pointer.
 
 use super::{
-    AbortedView, CellKind, GroupView, LedgerView, ManagerView, MembershipView, ProcessorView, ProducerStateView,
-    ReadFlag, TransactionView, VerdictView,
+    AbortedView, CellKind, GroupLane, GroupView, LedgerView, ManagerView, MembershipView, ProcessorView,
+    ProducerStateView, ReadFlag, TransactionView, VerdictView,
 };
 use serde::Serialize;
 use std::rc::Rc;
@@ -29,6 +29,8 @@ pub struct ClusterView {
     pub ledger: Rc<LedgerView>,
     /// Claim against observation.
     pub verdict: Rc<VerdictView>,
+    /// Of each group that shares something: who owned what from the beginning on.
+    pub groups: Rc<Vec<GroupLane>>,
 }
 
 /// One node.

@@ -3,8 +3,8 @@
 //! Invariant: what equals the section shown before *is* the section shown before, so that a page skips it by pointer.
 
 use super::{
-    ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, Trouble, application, ledger, processor,
-    quorum, server,
+    ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, Trouble, application, ledger, owners,
+    processor, quorum, server,
 };
 use crate::base::{Duration, NodeId, Offset, RecordId, Time, TopicId, TopicPartition, sort_short};
 use crate::check::Run;
@@ -49,6 +49,8 @@ pub fn project(run: &Run, events: u64, finished: bool, recent: &Recent, before: 
         reuse(node_view(run, id, node, recent, old.map(|view| &**view)), old)
     });
     let (ledger_view, verdict) = ledger::project(run, finished, before);
+    let groups =
+        owners::owner_lanes(&run.ownership, Time::ORIGIN, world.now(), |partition| partition_name(world, partition));
     ClusterView {
         time_us: world.now().us_since_origin(),
         events,
@@ -58,6 +60,7 @@ pub fn project(run: &Run, events: u64, finished: bool, recent: &Recent, before: 
         links: reuse(links(world), before.map(|view| &view.links)),
         ledger: reuse(ledger_view, before.map(|view| &view.ledger)),
         verdict: reuse(verdict, before.map(|view| &view.verdict)),
+        groups: reuse(groups, before.map(|view| &view.groups)),
     }
 }
 

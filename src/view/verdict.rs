@@ -72,6 +72,8 @@ pub enum RowStatus {
     TakenBack,
     /// Its handler failed for good; it lies in the dead letter topic.
     DeadLettered,
+    /// A share consumer rejected it.
+    Rejected,
     /// In the log twice, not yet processed twice.
     LogDuplicated,
     /// Its effect happened more than once.

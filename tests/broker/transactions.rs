@@ -4,12 +4,11 @@ use crate::cluster::Cluster;
 use crate::transaction_coordinator;
 use bytes::Bytes;
 use delivery_lab::base::{Duration, TopicPartition};
-use delivery_lab::coordinator::group::classic::ClassicGroupState;
 use delivery_lab::node::Crash;
 use delivery_lab::protocol::{
-    AddOffsetsToTxnRequest, ErrorCode, HeartbeatRequest, JoinGroupProtocol, JoinGroupRequest, OffsetCommitPartition,
-    OffsetFetchRequest, Request, Response, SyncGroupRequest, TransactionState, TxnMarker, TxnOffsetCommitRequest,
-    WriteTxnMarkersRequest,
+    AddOffsetsToTxnRequest, ErrorCode, GroupState, HeartbeatRequest, JoinGroupProtocol, JoinGroupRequest,
+    OffsetCommitPartition, OffsetFetchRequest, Request, Response, SyncGroupRequest, TransactionState, TxnMarker,
+    TxnOffsetCommitRequest, WriteTxnMarkersRequest,
 };
 use std::rc::Rc;
 
@@ -191,5 +190,5 @@ fn a_group_survives_its_coordinator_and_fences_who_is_no_member() {
     cluster.run_for(46_000);
     assert_eq!(heartbeat(&mut cluster, second, &member), ErrorCode::UnknownMemberId, "its session ended");
     let (_, group) = cluster.broker(second).groups().next().expect("a group");
-    assert_eq!((group.state(), group.generation()), (ClassicGroupState::Empty, 2));
+    assert_eq!((group.state(), group.generation()), (GroupState::Empty, 2));
 }

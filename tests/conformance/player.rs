@@ -19,39 +19,39 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A step is over after this.
 const PATIENCE_MS: u64 = 120_000;
 /// For requests that nobody waits for: each its own connection.
-const LANES: &[Channel] = &[Channel::Consumer, Channel::Coordinator, Channel::Replication, Channel::Quorum];
+pub const LANES: &[Channel] = &[
+    Channel::Consumer,
+    Channel::Coordinator,
+    Channel::Replication,
+    Channel::Quorum,
+    Channel::Lifecycle,
+    Channel::AlterPartition,
+    Channel::Forwarding,
+    Channel::Metadata,
+];
 
-struct Play {
+/// A sequence being run.
+pub struct Play {
     cluster: Cluster,
     words: Words,
     names: Names,
     running: BTreeSet<i32>,
-    parked: BTreeMap<String, (u32, Send)>,
-    lanes: usize,
+    /// By name: lane, correlation, request.
+    parked: BTreeMap<String, (Channel, u32, Send)>,
 }
 
 /// What the engine answers to a sequence.
 pub fn play(sequence: &Sequence) -> Vec<Answer> {
+    let mut play = Play::new(sequence);
+    sequence.steps.iter().filter_map(|step| play.answer(sequence, step)).collect()
+}
+
+fn start_cluster(sequence: &Sequence) -> Cluster {
     let levels: Vec<_> = sequence.features.iter().map(|(name, level)| (name.as_str(), level.to_string())).collect();
     let levels = levels.iter().map(|(name, level)| (*name, level.as_str()));
     let own = sequence.settings.iter().chain(&sequence.boot).map(|(key, value)| (key.as_str(), value.as_str()));
     let settings: Vec<(&str, &str)> = SETTINGS.iter().copied().chain(levels).chain(own).collect();
-    let mut cluster = Cluster::start_in_racks(BROKERS, &settings, |id| Some(rack(id.0).into()));
-    let first = sequence.topics.iter().filter(|topic| !topic.later);
-    let names = Names::new(first.map(|topic| (topic.name.clone(), create(&mut cluster, topic))));
-    let words = Words::new(cluster.now.wall_clock_ms());
-    let running = (0..BROKERS).collect();
-    let mut play = Play { cluster, words, names, running, parked: BTreeMap::new(), lanes: 0 };
-    let answers = sequence.steps.iter().filter_map(|step| {
-        if let Step::Add(name) = step {
-            let id = create(&mut play.cluster, sequence.topic(name));
-            play.names.learn(name, id);
-        }
-        let mut answer = play.step(step)?;
-        golden::in_order(&mut answer);
-        Some(Answer { step: step.label(), response: answer })
-    });
-    answers.collect()
+    Cluster::start_in_racks(BROKERS, &settings, |id| Some(rack(id.0).into()))
 }
 
 /// Kafka's own name for the cluster in scripts is `ours`.
@@ -73,16 +73,41 @@ fn create(cluster: &mut Cluster, topic: &Topic) -> delivery_lab::base::TopicId {
 }
 
 impl Play {
+    /// The cluster, with the topics that are there from the beginning.
+    pub fn new(sequence: &Sequence) -> Play {
+        let mut cluster = start_cluster(sequence);
+        let first = sequence.topics.iter().filter(|topic| !topic.later);
+        let names = Names::new(first.map(|topic| (topic.name.clone(), create(&mut cluster, topic))));
+        let words = Words::new(cluster.now.wall_clock_ms());
+        Play { cluster, words, names, running: (0..BROKERS).collect(), parked: BTreeMap::new() }
+    }
+
+    /// What a step of the sequence brings.
+    pub fn answer(&mut self, sequence: &Sequence, step: &Step) -> Option<Answer> {
+        if let Step::Add(name) = step {
+            let id = create(&mut self.cluster, sequence.topic(name));
+            self.names.learn(name, id);
+        }
+        let mut response = self.step(step)?;
+        golden::in_order(&mut response);
+        Some(Answer { step: step.label(), response })
+    }
+
+    /// Whether a request that nobody waited for has an answer.
+    pub fn is_answered(&self, name: &str) -> bool {
+        self.cluster.answers.contains_key(&self.parked[name].1)
+    }
+
     fn step(&mut self, step: &Step) -> Option<Value> {
         match step {
             Step::Send(send) => return self.send(send),
             Step::Wait(name) => {
-                let (correlation, send) = self.parked.remove(name).expect("it was sent");
+                let (_, correlation, send) = self.parked.remove(name).expect("it was sent");
                 return Some(self.await_answer(correlation, &send));
             }
             Step::Quiet(name, ms) => {
                 self.cluster.run_for(*ms);
-                let (correlation, _) = self.parked[name];
+                let (_, correlation, _) = self.parked[name];
                 return Some(json!({ "answered": self.cluster.answers.contains_key(&correlation) }));
             }
             Step::Kill(id) => self.kill(*id),
@@ -137,11 +162,11 @@ impl Play {
                 Err(Refusal(why)) => return Some(json!({ "refused": why })),
             };
             if let Some(name) = &send.name {
-                let lane = LANES[self.lanes % LANES.len()];
-                self.lanes += 1;
+                let is_free = |lane: &&Channel| self.parked.values().all(|(taken, ..)| taken != *lane);
+                let lane = *LANES.iter().find(is_free).expect("fewer requests wait than there are lanes");
                 let correlation = self.cluster.send_request(broker, lane, request);
                 self.cluster.run_for(5);
-                self.parked.insert(name.clone(), (correlation, send.clone()));
+                self.parked.insert(name.clone(), (lane, correlation, send.clone()));
                 return None;
             }
             let correlation = self.cluster.send_request(broker, Channel::Producer, request);

@@ -7,7 +7,7 @@
 //! "topics": { "t": { "replicas": [[0, 1, 2]], "config": { "min.insync.replicas": "2" } } }
 //! ```
 //!
-//! `replicas` has one list for each partition; a topic with `"later": true` is created by the step `{"add": "t"}`. `features`, such as
+//! `replicas` has one list for each partition; a topic with `"later": true` is created by the step `{"new": "t"}`. `features`, such as
 //! `{"transaction.version": 1}`, are finalised at that level before; `settings` are those of all brokers that differ from `settings.rs`,
 //! and can be changed while they run; for those in `boot` they are restarted. The steps:
 //!
@@ -23,7 +23,7 @@
 //! * `{"kill": 0}`, `{"stop": 0}`, `{"start": 0}`: a broker's process (SIGKILL, SIGTERM). Recorded is nothing. `{"kill": {"transaction":
 //!   "x"}}`: who coordinates that; `{"start": "all"}`: those that do not run.
 //! * `{"until": {"leader": 1, "isr": [1, 2], "partition": 0}}`: waits until every running broker says so of the first topic.
-//! * `{"sleep": 1000}`: milliseconds. `{"add": "u"}`: creates a topic.
+//! * `{"sleep": 1000}`: milliseconds. `{"new": "u"}`: creates a topic.
 //!
 //! Numbers may be written as text: `"T"`, `"T+5"` are milliseconds of the sequence's own time, a day before it began, and
 //! `"now"`, `"now+7200000"` of the present. Session ids, producer ids and member ids are named as they appear: `"S1"`, `"P1"`,
@@ -162,7 +162,8 @@ fn family(path: &Path) -> Vec<Sequence> {
     json.iter().map(|(name, it)| sequence(name, it)).collect()
 }
 
-fn sequence(name: &str, json: &Value) -> Sequence {
+/// Reads one sequence.
+pub fn sequence(name: &str, json: &Value) -> Sequence {
     only(name, json, &["about", "topics", "features", "settings", "boot", "steps"]);
     let topics = json["topics"].as_object().into_iter().flatten().map(|(name, it)| {
         only(name, it, &["replicas", "config", "later"]);
@@ -200,7 +201,8 @@ fn coordinator(json: &Value) -> Option<(i8, String)> {
     kinds.iter().find_map(|(kind, word)| Some((*kind, key(word)?)))
 }
 
-fn step(of: &str, json: &Value) -> Step {
+/// Reads one step of a sequence.
+pub fn step(of: &str, json: &Value) -> Step {
     let json = &crate::shorthand::expand(json);
     let number = |key: &str| json[key].as_i64().and_then(|id| i32::try_from(id).ok());
     let text = |key: &str| json[key].as_str().map(str::to_string);
@@ -230,7 +232,7 @@ fn step(of: &str, json: &Value) -> Step {
     if let Some(name) = text("quiet") {
         return Step::Quiet(name, ms("ms"));
     }
-    if let Some(topic) = text("add") {
+    if let Some(topic) = text("new") {
         return Step::Add(topic);
     }
     if let Some(until) = json.get("until") {

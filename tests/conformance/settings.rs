@@ -13,6 +13,7 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("broker.heartbeat.interval.ms", "1000"),
     ("offsets.topic.num.partitions", "3"),
     ("transaction.state.log.num.partitions", "3"),
+    ("share.coordinator.state.topic.num.partitions", "3"),
     ("group.initial.rebalance.delay.ms", "0"),
     // Consumers are sent to a replica in their rack.
     ("replica.selector.class", "org.apache.kafka.common.replica.RackAwareReplicaSelector"),

@@ -11,7 +11,7 @@
 //! * To the controller: `isr` (with `by`, a broker). Through broker 0, as an administrator: `create`, `elect`, `grow`, `move`,
 //!   `moves`, `configure`.
 //!
-//! * Transactions and groups have more of them: `shorthand_transactions.rs`, `shorthand_groups.rs`.
+//! * Transactions, groups and share groups have more of them: `shorthand_transactions.rs`, `shorthand_groups.rs`, `shorthand_share.rs`.
 //!
 //! The first five ask broker 0 (`to`) about partition 0 (`partition`) of the topic `t` (`topic`), in Kafka 4.3's newest version
 //! (`version`). `with` holds more fields of the request, `part` of the partition.
@@ -22,7 +22,8 @@ const SHORT: &[&str] = &["produce", "fetch", "list", "epochEnd", "delete"];
 
 /// The step that is meant.
 pub fn expand(step: &Value) -> Value {
-    let step = &crate::shorthand_transactions::expand(&crate::shorthand_groups::expand(step));
+    let step = &crate::shorthand_share::expand(&crate::shorthand_groups::expand(step));
+    let step = &crate::shorthand_transactions::expand(step);
     let Some(word) = SHORT.iter().find(|word| step.get(**word).is_some()) else { return coordinated(step) };
     let subject = step[*word].clone();
     let given = |key: &str, default: Value| step.get(key).cloned().unwrap_or(default);

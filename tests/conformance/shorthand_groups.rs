@@ -7,9 +7,6 @@
 //!   `{"t": [0], "u": [1]}`, `"rebalance": 1000`, `"instance": "i"`, `"assignor": "range"`.
 //! * `commit`: `"offsets": {"0": 5, "1": 7}` by partition; from version 10 on topics are named by id. `committed`: `"stable": true`, and
 //!   `"id"`, `"epoch"` of the member that asks.
-//! * Share groups: `shareEnter`, `shareMember` like those of consumers; `{"shareFetch": "g", "id": "U1", "epoch": 0}` and
-//!   `{"acknowledge": …}` of partition 0 (`partitions`) of the topic `t`, with `"acks": [[0, 2, [1]]]`: from, to, and how (0 gap,
-//!   1 accept, 2 release, 3 reject, 4 renew). `{"shareState": "g", "read": …}`
 
 use serde_json::{Map, Value, json};
 
@@ -107,6 +104,7 @@ fn owned(json: Value) -> Value {
             let one = |(topic, list): (&String, &Value)| json!({ "topicId": topic, "partitions": list });
             topics.iter().map(one).collect()
         }
+        list if list == json!([]) => list,
         list => json!([{ "topicId": "t", "partitions": list }]),
     }
 }

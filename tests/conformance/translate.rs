@@ -2,6 +2,7 @@
 
 use crate::batch;
 use crate::script::Send;
+use crate::translate_admin;
 use crate::translate_control;
 use crate::translate_groups;
 use crate::translate_transactions;
@@ -155,6 +156,7 @@ pub fn request(send: &Send, names: &mut Names, words: &Words, now_ms: i64) -> An
         })),
         api => translate_transactions::request(send, names, &reader).unwrap_or_else(|| {
             let group = translate_groups::request(send, names, &reader);
+            let group = group.or_else(|| translate_admin::request(send, names, &reader));
             let control = group.or_else(|| translate_control::request(api, body, names, &reader));
             control.ok_or(Refusal("the engine has no such API yet"))
         }),
@@ -281,7 +283,8 @@ pub fn response(response: &Response, send: &Send, names: &Names, words: &mut Wor
         }),
         other => {
             let json = translate_transactions::response(other, send, names, words, now_ms);
-            if let Some(json) = json.or_else(|| translate_groups::response(other, names, words)) {
+            let json = json.or_else(|| translate_groups::response(other, names, words));
+            if let Some(json) = json.or_else(|| translate_admin::response(other, version, names, words)) {
                 return json;
             }
             let reader = Reader { words, now_ms };

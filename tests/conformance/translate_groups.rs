@@ -1,5 +1,6 @@
 //! Between Kafka's JSON and the engine's requests of members of groups, in both protocols.
 
+use crate::consumer_bytes;
 use crate::script::Send;
 use crate::translate::{Names, Reader, grouped, list};
 use crate::translate_transactions::bare;
@@ -18,7 +19,7 @@ fn optional(json: &Value, key: &str) -> Option<Rc<str>> {
 }
 
 fn bytes(json: &Value, key: &str) -> Bytes {
-    Bytes::from(json[key].as_str().unwrap_or_default().to_string())
+    consumer_bytes::build(&json[key], &str::to_string)
 }
 
 /// A member id, which may be a name.
@@ -93,7 +94,7 @@ pub fn request(send: &Send, names: &mut Names, reader: &Reader<'_>) -> Option<Re
 
 /// The engine's response, as a golden would have it.
 pub fn response(response: &Response, names: &Names, words: &mut Words) -> Option<Value> {
-    let shown = |bytes: &Bytes| bytes.escape_ascii().to_string();
+    let assigned = |bytes: &Bytes| consumer_bytes::show(bytes, true, &str::to_string);
     Some(match response {
         Response::JoinGroup(it) => {
             let (leader, id) = (words.member(&it.leader), words.member(&it.member_id));
@@ -101,7 +102,7 @@ pub fn response(response: &Response, names: &Names, words: &mut Words) -> Option
                 json!({
                     "memberId": words.member(&of.member_id),
                     "groupInstanceId": of.instance_id.as_deref(),
-                    "metadata": shown(&of.metadata),
+                    "metadata": consumer_bytes::show(&of.metadata, false, &str::to_string),
                 })
             };
             let members: Value = it.members.iter().map(one).collect();
@@ -120,7 +121,7 @@ pub fn response(response: &Response, names: &Names, words: &mut Words) -> Option
             "errorCode": it.error.name(),
             "protocolType": it.protocol_type.as_deref(),
             "protocolName": it.protocol_name.as_deref(),
-            "assignment": shown(&it.assignment),
+            "assignment": assigned(&it.assignment),
         }),
         Response::Heartbeat(it) => json!({ "errorCode": it.error.name() }),
         Response::LeaveGroup(it) => {

@@ -6,6 +6,7 @@
 
 use crate::batch;
 use crate::client::Call;
+use crate::consumer_bytes;
 use crate::kafka::CLUSTER_ID;
 use crate::schema::{Field, Schema, Type};
 use crate::words::Words;
@@ -141,19 +142,21 @@ impl<'a> Translation<'a> {
 
     fn text(&self, field: &Field, text: &str) -> String {
         match field.entity.as_str() {
-            "topicName" => {
-                let topic = self.topics.iter().find(|(name, ..)| name == text);
-                topic.map_or(text, |(_, real, _)| real).to_string()
-            }
+            "topicName" => self.topic(text),
             _ if field.name == "clusterId" && text == "ours" => CLUSTER_ID.to_string(),
-            _ if field.name == "resourceName" => {
-                let topic = self.topics.iter().find(|(name, ..)| name == text);
-                topic.map_or(text, |(_, real, _)| real).to_string()
-            }
+            _ if field.name == "resourceName" && text.starts_with("group:") => format!("{}{}", self.prefix, &text[6..]),
+            _ if field.name == "resourceName" => self.topic(text),
             _ if field.name == "subscribedTopicRegex" && !text.is_empty() => format!("{}{text}", self.prefix),
             "groupId" | "transactionalId" if !text.is_empty() => format!("{}{text}", self.prefix),
+            _ if field.name == "groupId" && !text.is_empty() => format!("{}{text}", self.prefix),
             _ => self.words.text(text).to_string(),
         }
+    }
+
+    /// A topic's name in the cluster.
+    fn topic(&self, text: &str) -> String {
+        let topic = self.topics.iter().find(|(name, ..)| name == text);
+        topic.map_or(text, |(_, real, _)| real).to_string()
     }
 
     fn topic_id(&self, name: &str) -> [u8; 16] {
@@ -171,6 +174,9 @@ impl<'a> Translation<'a> {
             Value::String(text) => Some(text.as_bytes().to_vec()),
             Value::Array(batches) => {
                 Some(batches.iter().flat_map(|json| batch::build(json, self.words, self.now_ms)).collect())
+            }
+            other if other.get("records").is_none() => {
+                Some(consumer_bytes::build(other, &|name| self.topic(name)).to_vec())
             }
             other => Some(batch::build(other, self.words, self.now_ms)),
         }
@@ -234,7 +240,15 @@ impl<'a> Translation<'a> {
             }
             Type::Bytes => {
                 let Some(length) = self.read_length(input, false) else { return Value::Null };
-                Value::from(take(input, length).escape_ascii().to_string())
+                let bytes = take(input, length);
+                if !matches!(field.name.as_str(), "metadata" | "assignment" | "memberMetadata" | "memberAssignment") {
+                    return Value::from(bytes.escape_ascii().to_string());
+                }
+                let short = |text: &str| {
+                    let topic = self.topics.iter().find(|(_, real, _)| real == text);
+                    topic.map_or(text, |(name, ..)| name).to_string()
+                };
+                consumer_bytes::show(bytes, field.name.to_lowercase().ends_with("assignment"), &short)
             }
             Type::Records => {
                 let Some(length) = self.read_length(input, false) else { return Value::Null };
@@ -249,7 +263,11 @@ impl<'a> Translation<'a> {
             Type::Array(element) => {
                 let Some(length) = self.read_length(input, false) else { return Value::Null };
                 let plain = Field { nullable: crate::schema::Versions::NONE, ..field.clone() };
-                Value::from((0..length).map(|_| self.read(input, &plain, element)).collect::<Vec<_>>())
+                // In a list of groups, those of other sequences have kept their prefix.
+                let all = self.message != "ListGroups";
+                let is_ours = |it: &Value| all || !it["groupId"].as_str().is_some_and(|id| id.contains('.'));
+                let list = (0..length).map(|_| self.read(input, &plain, element));
+                Value::from(list.filter(is_ours).collect::<Vec<_>>())
             }
         }
     }
@@ -281,8 +299,9 @@ impl<'a> Translation<'a> {
         if matches!(field.name.as_str(), "memberId" | "leader") && self.message != "Metadata" {
             return self.words.member(text);
         }
-        // Messages name topics, too.
+        // Messages name topics, too, and members.
         let text = if self.prefix.is_empty() { text.to_string() } else { text.replace(self.prefix, "") };
+        let text = self.words.without_made_up(text);
         let text = self.topics.iter().fold(text, |text, (name, real, _)| text.replace(real, name));
         Value::from(Words::message(&text))
     }

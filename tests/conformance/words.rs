@@ -91,6 +91,11 @@ impl Words {
         }
     }
 
+    /// A message that names members.
+    pub fn without_made_up(&self, text: String) -> String {
+        MADE_UP.iter().fold(text, |text, (name, id)| text.replace(id, name))
+    }
+
     /// A message for people, without the timestamps in it.
     pub fn message(text: &str) -> String {
         let mut out = String::new();

@@ -8,6 +8,7 @@ use crate::client::consumer::fake::{BROKER, CLIENT, Fake, TP, batch};
 use crate::protocol::ApiKey;
 
 mod handler;
+mod share;
 
 type Lab = Fake<ConsumerApp>;
 
@@ -35,6 +36,7 @@ fn setup(commit: CommitMode, settings: &[(&str, &str)]) -> ConsumerAppSetup {
         batch: false,
         sink: Dedupe::None.into(),
         on_failure: OnFailure::default(),
+        share: None,
         config: config(settings),
         start: None,
         brokers: [BROKER].into(),

@@ -2,15 +2,15 @@
 //! `ServerConfigs`, `ServerLogConfigs`, `ReplicationConfigs`, `CleanerConfig`, `KRaftConfigs`, `QuorumConfig`,
 //! `GroupCoordinatorConfig`, `ShareGroupConfig`, `Transaction*Config`, and `validateValues` of `KafkaConfig`.
 
-use super::definition::Check::{Any, AtLeast, Between, NonEmpty, Require};
+use super::definition::Check::{Any, AtLeast, Between, NonEmpty, OffsetReset, Require};
 use super::definition::{
     BOOL, ConfigKey, ConfigKind, INT, INT_HOURS, INT_MINUTES, INT_MS, Importance, LONG, LONG_MS, LONG_SECONDS, RATIO,
-    SHORT,
+    SHORT, TEXT,
 };
 use super::reader::{Reader, settings};
 use super::{
-    BrokerCompressionType, CleanupPolicy, ConfigException, ConfigNote, NoteKind, Properties, ReplicaSelector,
-    ServerAssignor, TimestampType,
+    AutoOffsetReset, BrokerCompressionType, CleanupPolicy, ConfigException, ConfigNote, IsolationLevel, NoteKind,
+    Properties, ReplicaSelector, ServerAssignor, TimestampType,
 };
 use crate::base::{Duration, Ratio};
 
@@ -269,6 +269,28 @@ settings! {
             "After how long without a record a partition forgets a producer and its sequence numbers.";
         producer_id_expiration_check_interval_ms: Duration = "600000", INT_MS, AtLeast(1), Low,
             "How often such producers are looked for.";
+
+        @later
+        share_auto_offset_reset: AutoOffsetReset = "latest", TEXT, OffsetReset, Medium,
+            "Where a share group begins to read a partition: latest, earliest or by_duration:PT1H. Of every share group here; in Kafka each has its own.";
+        share_isolation_level: IsolationLevel = "read_uncommitted", ConfigKind::Choice(IsolationLevel::NAMES), Any, Medium,
+            "Whether share groups deliver records of open and aborted transactions. Of every share group here; in Kafka each has its own.";
+        group_share_assignment_interval_ms: Duration = "1000", INT_MS, Between(0, 15_000), Medium,
+            "The least time between two assignments of a share group.";
+        group_share_max_share_sessions: u32 = "2000", INT, AtLeast(1), Medium,
+            "How many share sessions a broker keeps.";
+        share_coordinator_state_topic_num_partitions: u32 = "50", INT, AtLeast(1), High,
+            "How many partitions the state of share groups is spread over.";
+        share_coordinator_state_topic_replication_factor: u32 = "3", SHORT, AtLeast(1), High,
+            "How many replicas the state of share groups has.";
+        share_coordinator_state_topic_min_isr: u32 = "2", SHORT, AtLeast(1), High,
+            "How many of those must be in sync.";
+        share_coordinator_state_topic_segment_bytes: u32 = "104857600", INT, AtLeast(1), High,
+            "The segment size of the log of share groups.";
+        share_coordinator_snapshot_update_records_per_snapshot: u32 = "500", INT, Between(0, 500), Medium,
+            "After how many updates of a share-partition its whole state is written.";
+        share_coordinator_write_timeout_ms: Duration = "5000", INT_MS, AtLeast(1), High,
+            "How long the share coordinator waits for the replicas of a write.";
     }
 }
 
@@ -361,6 +383,10 @@ impl BrokerConfig {
         config.check_replication(&mut reader);
         config.check_group_ranges(&mut reader);
         config.check_share_group_ranges(&mut reader);
+        let reset = config.share_auto_offset_reset;
+        reader.require(reset != AutoOffsetReset::None, "share.auto.offset.reset", "none", || {
+            "Invalid value none for configuration share.auto.offset.reset".to_owned()
+        });
         let session = config.broker_session_timeout_ms;
         if config.broker_heartbeat_interval_ms * 2 > session {
             reader.note("broker.heartbeat.interval.ms", NoteKind::HeartbeatTooRare { session });
@@ -387,94 +413,8 @@ impl BrokerConfig {
             "requirement failed: log.retention.ms must be unlimited (-1) or, greater than or equal to 1".to_owned()
         });
     }
-
-    fn check_replication(&self, reader: &mut Reader<'_>) {
-        let wait = self.replica_fetch_wait_max_ms;
-        let key = "replica.fetch.wait.max.ms";
-        reader.require(wait <= self.replica_socket_timeout_ms, key, wait.as_millis(), || {
-            "requirement failed: replica.socket.timeout.ms should always be at least replica.fetch.wait.max.ms to \
-             prevent unnecessary socket timeouts"
-                .to_owned()
-        });
-        reader.require(wait <= self.replica_lag_time_max_ms, key, wait.as_millis(), || {
-            "requirement failed: replica.fetch.wait.max.ms should always be less than or equal to \
-             replica.lag.time.max.ms to prevent frequent changes in ISR"
-                .to_owned()
-        });
-    }
-
-    fn check_group_ranges(&self, reader: &mut Reader<'_>) {
-        let heartbeat = [
-            self.group_consumer_min_heartbeat_interval_ms,
-            self.group_consumer_heartbeat_interval_ms,
-            self.group_consumer_max_heartbeat_interval_ms,
-        ];
-        let session = [
-            self.group_consumer_min_session_timeout_ms,
-            self.group_consumer_session_timeout_ms,
-            self.group_consumer_max_session_timeout_ms,
-        ];
-        let assignment = [
-            self.group_consumer_min_assignment_interval_ms,
-            self.group_consumer_assignment_interval_ms,
-            self.group_consumer_max_assignment_interval_ms,
-        ];
-        check_range(reader, "group.consumer", "heartbeat.interval.ms", heartbeat.map(Duration::as_millis));
-        check_range(reader, "group.consumer", "session.timeout.ms", session.map(Duration::as_millis));
-        check_heartbeat(reader, "group.consumer", heartbeat[1], session[1]);
-        check_range(reader, "group.consumer", "assignment.interval.ms", assignment.map(Duration::as_millis));
-    }
-
-    fn check_share_group_ranges(&self, reader: &mut Reader<'_>) {
-        let heartbeat = [
-            self.group_share_min_heartbeat_interval_ms,
-            self.group_share_heartbeat_interval_ms,
-            self.group_share_max_heartbeat_interval_ms,
-        ];
-        let session = [
-            self.group_share_min_session_timeout_ms,
-            self.group_share_session_timeout_ms,
-            self.group_share_max_session_timeout_ms,
-        ];
-        let lock = [
-            self.group_share_min_record_lock_duration_ms,
-            self.group_share_record_lock_duration_ms,
-            self.group_share_max_record_lock_duration_ms,
-        ];
-        let deliveries = [
-            self.group_share_min_delivery_count_limit,
-            self.group_share_delivery_count_limit,
-            self.group_share_max_delivery_count_limit,
-        ];
-        let locks = [
-            self.group_share_min_partition_max_record_locks,
-            self.group_share_partition_max_record_locks,
-            self.group_share_max_partition_max_record_locks,
-        ];
-        check_range(reader, "group.share", "heartbeat.interval.ms", heartbeat.map(Duration::as_millis));
-        check_range(reader, "group.share", "session.timeout.ms", session.map(Duration::as_millis));
-        check_heartbeat(reader, "group.share", heartbeat[1], session[1]);
-        check_range(reader, "group.share", "record.lock.duration.ms", lock.map(Duration::as_millis));
-        check_range(reader, "group.share", "delivery.count.limit", deliveries.map(u64::from));
-        check_range(reader, "group.share", "partition.max.record.locks", locks.map(u64::from));
-    }
 }
 
-/// Some settings have a smallest and a largest value that are settings themselves.
-fn check_range(reader: &mut Reader<'_>, prefix: &str, suffix: &str, [least, value, most]: [u64; 3]) {
-    let (min_key, key, max_key) =
-        (format!("{prefix}.min.{suffix}"), format!("{prefix}.{suffix}"), format!("{prefix}.max.{suffix}"));
-    reader.require(most >= least, &max_key, most, || format!("{max_key} must be greater than or equal to {min_key}"));
-    reader.require(value >= least, &key, value, || format!("{key} must be greater than or equal to {min_key}"));
-    reader.require(value <= most, &key, value, || format!("{key} must be less than or equal to {max_key}"));
-}
-
-fn check_heartbeat(reader: &mut Reader<'_>, prefix: &str, heartbeat: Duration, session: Duration) {
-    let key = format!("{prefix}.heartbeat.interval.ms");
-    reader.require(heartbeat < session, &key, heartbeat.as_millis(), || {
-        format!("{key} must be less than {prefix}.session.timeout.ms")
-    });
-}
-
+mod checks;
 #[cfg(test)]
 mod tests;

@@ -116,7 +116,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The value of a setting nobody set.
-fn default_of<T: Setting>(key: &ConfigKey) -> T {
+pub(super) fn default_of<T: Setting>(key: &ConfigKey) -> T {
     if key.default.is_empty() {
         return T::from_value(key, &Value::Unset);
     }
@@ -127,16 +127,15 @@ fn default_of<T: Setting>(key: &ConfigKey) -> T {
 }
 
 /// Turns a table of settings into `KEYS` and a struct with a field for each. A row is
-/// `field: Type = default, kind, check, importance, "help"`; the key is the field with underscores turned to dots.
+/// `field: Type = default, kind, check, importance, "help"`; the key is the field with underscores turned to dots. Rows after
+/// `@later` came when there were runs already: they are in the state hash only where they are not at their default.
 macro_rules! settings {
     (@text unset) => { "" };
     (@text $default:literal) => { $default };
     (@help unset, $doc:literal) => { concat!($doc, " Not set by default.") };
     (@help $default:literal, $doc:literal) => { concat!($doc, " Default: `", $default, "`.") };
-    ($(#[$meta:meta])* $name:ident {
-        $($field:ident: $type:ty = $default:tt, $kind:expr, $check:expr, $importance:ident, $doc:literal;)+
-    }) => {
-        pub(super) const KEYS: &[ConfigKey] = &[$(ConfigKey {
+    (@key $field:ident, $default:tt, $kind:expr, $check:expr, $importance:ident, $doc:literal) => {
+        ConfigKey {
             name: {
                 const FIELD: &str = stringify!($field);
                 const NAME: [u8; FIELD.len()] = $crate::base::config::reader::dotted(FIELD);
@@ -150,18 +149,46 @@ macro_rules! settings {
             check: $check,
             importance: Importance::$importance,
             doc: $doc,
-        },)+];
+        }
+    };
+    ($(#[$meta:meta])* $name:ident {
+        $($field:ident: $type:ty = $default:tt, $kind:expr, $check:expr, $importance:ident, $doc:literal;)+
+        $(@later $($field2:ident: $type2:ty = $default2:tt, $kind2:expr, $check2:expr, $importance2:ident, $doc2:literal;)+)?
+    }) => {
+        pub(super) const KEYS: &[ConfigKey] = &[
+            $(settings!(@key $field, $default, $kind, $check, $importance, $doc),)+
+            $($(settings!(@key $field2, $default2, $kind2, $check2, $importance2, $doc2),)+)?
+        ];
 
         $(#[$meta])*
-        #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-        pub struct $name { $(#[doc = settings!(@help $default, $doc)] pub $field: $type,)+ }
+        #[derive(Clone, PartialEq, Eq, Debug)]
+        pub struct $name {
+            $(#[doc = settings!(@help $default, $doc)] pub $field: $type,)+
+            $($(#[doc = settings!(@help $default2, $doc2)] pub $field2: $type2,)+)?
+        }
+
+        impl std::hash::Hash for $name {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                $(self.$field.hash(state);)+
+                $($(
+                    // The default adds nothing.
+                    let default = settings!(@key $field2, $default2, $kind2, $check2, $importance2, $doc2);
+                    if self.$field2 != $crate::base::config::reader::default_of::<$type2>(&default) {
+                        (default.name, &self.$field2).hash(state);
+                    }
+                )+)?
+            }
+        }
 
         impl $name {
             /// The fields as the table and the properties have them, what is not set taken from `inherited`.
             fn read(reader: &mut Reader<'_>, inherited: Option<&Self>) -> Self {
                 let mut keys = KEYS.iter();
                 let mut next = move || keys.next().expect("invariant: the table has a row for each field");
-                $name { $($field: reader.field(next(), inherited.map(|config| config.$field.clone())),)+ }
+                $name {
+                    $($field: reader.field(next(), inherited.map(|config| config.$field.clone())),)+
+                    $($($field2: reader.field(next(), inherited.map(|config| config.$field2.clone())),)+)?
+                }
             }
         }
 

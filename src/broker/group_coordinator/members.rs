@@ -5,14 +5,14 @@ use super::{GroupCoordinator, respond};
 use crate::base::TopicPartition;
 use crate::broker::context::Context;
 use crate::broker::replica_manager::ReplicaManager;
-use crate::coordinator::batch_of;
 use crate::coordinator::group::GroupShard;
 use crate::coordinator::group::classic::{AfterWrite, Work};
-use crate::coordinator::group::consumer::Surroundings;
-use crate::node::RequestContext;
+use crate::coordinator::group::consumer::{Expired, Handled, Surroundings};
+use crate::coordinator::{CoordinatorRecord, batch_of};
+use crate::node::{RemovalReason, RequestContext};
 use crate::protocol::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, HeartbeatRequest, HeartbeatResponse,
-    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, Response, SyncGroupRequest,
+    JOIN_EPOCH, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, Response, SyncGroupRequest,
     SyncGroupResponse,
 };
 use std::rc::Rc;
@@ -28,7 +28,8 @@ impl GroupCoordinator {
     ) {
         match self.shard_of(&request.group, ctx) {
             Ok((id, _)) => {
-                self.with_members(id, replicas, ctx, |group, work| group.join(context, request, work));
+                let watched = (&request.group, RemovalReason::Replaced);
+                self.with_members((id, Some(watched)), replicas, ctx, |group, work| group.join(context, request, work));
             }
             Err(error) => {
                 let known = if error == ErrorCode::InvalidGroupId { request.member_id.clone() } else { Rc::from("") };
@@ -47,7 +48,10 @@ impl GroupCoordinator {
     ) {
         match self.shard_of(&request.group, ctx) {
             Ok((id, _)) => {
-                self.with_members(id, replicas, ctx, |group, work| group.groups.sync(context, request, work));
+                let watched = (&request.group, RemovalReason::Left);
+                self.with_members((id, Some(watched)), replicas, ctx, |group, work| {
+                    group.groups.sync(context, request, work);
+                });
             }
             Err(error) => respond(context, Response::SyncGroup(SyncGroupResponse::failed(error)), ctx),
         }
@@ -81,7 +85,9 @@ impl GroupCoordinator {
     ) {
         match self.shard_of(&request.group, ctx) {
             Ok((id, _)) => {
-                let left = self.with_members(id, replicas, ctx, |group, work| group.groups.leave(request, work));
+                let watched = (&request.group, RemovalReason::Left);
+                let left = self
+                    .with_members((id, Some(watched)), replicas, ctx, |group, work| group.groups.leave(request, work));
                 if let Some(response) = left {
                     let answer = Answer::Ready(context, Response::LeaveGroup(response));
                     self.write(id, None, answer, replicas, ctx);
@@ -110,12 +116,19 @@ impl GroupCoordinator {
                 return respond(context, Response::ConsumerGroupHeartbeat(response), ctx);
             }
         };
-        let (records, response) = shard.group.consumer_heartbeat(request, surroundings(ctx));
+        let Handled { records, response, resolve } = shard.group.consumer_heartbeat(request, surroundings(ctx));
         if let Some(deadline) = shard.group.deadline() {
             self.arm(deadline, ctx);
         }
-        let batch = (!records.is_empty()).then(|| (batch_of(&records, ctx.now.wall_clock_ms()), None));
-        self.write(id, batch, Answer::Ready(context, Response::ConsumerGroupHeartbeat(response)), replicas, ctx);
+        let leaves = request.member_epoch < JOIN_EPOCH;
+        let reason = if leaves { RemovalReason::Left } else { RemovalReason::Replaced };
+        let answer = Answer::Ready(context, Response::ConsumerGroupHeartbeat(response));
+        self.write_watched((id, &request.group, reason), &records, answer, replicas, ctx);
+        if let Some(shard) = self.shards.get_mut(&id).map(Rc::make_mut).filter(|_| resolve) {
+            let records = shard.group.consumers.resolve(&request.group, surroundings(ctx));
+            let answer = Answer::Written(AfterWrite::Emptied);
+            self.write_watched((id, &request.group, reason), &records, answer, replicas, ctx);
+        }
     }
 
     /// Removes members of the consumer protocol that are silent, or do not give up what they must.
@@ -126,25 +139,49 @@ impl GroupCoordinator {
         ctx: &mut Context<'_, '_>,
     ) {
         while let Some(shard) = self.shards.get_mut(&id).map(Rc::make_mut)
-            && let Some(records) = shard.group.consumers.expire_one(surroundings(ctx))
+            && let Some(Expired { group, reason, records }) = shard.group.consumers.expire_one(surroundings(ctx))
         {
-            let batch = batch_of(&records, ctx.now.wall_clock_ms());
-            self.write(id, Some((batch, None)), Answer::Written(AfterWrite::Emptied), replicas, ctx);
+            let answer = Answer::Written(AfterWrite::Emptied);
+            self.write_watched((id, &group, reason), &records, answer, replicas, ctx);
         }
     }
 
-    /// Lets the groups of a shard do something, and does what they want done.
+    /// Writes what changes a group, and tells what has changed.
+    pub(super) fn write_watched(
+        &mut self,
+        (id, group, reason): (TopicPartition, &Rc<str>, RemovalReason),
+        records: &[CoordinatorRecord],
+        answer: Answer,
+        replicas: &mut ReplicaManager,
+        ctx: &mut Context<'_, '_>,
+    ) {
+        if records.is_empty() {
+            return self.write(id, None, answer, replicas, ctx);
+        }
+        let before = self.outline(id, group);
+        let batch = batch_of(records, ctx.now.wall_clock_ms());
+        self.write(id, Some((batch, None)), answer, replicas, ctx);
+        self.tell(&before, reason, ctx);
+    }
+
+    /// Lets the groups of a shard do something, and does what they want done. If one is to be watched it is told what
+    /// changes, and members are removed for this reason.
     pub(super) fn with_members<R>(
         &mut self,
-        id: TopicPartition,
+        (id, watched): (TopicPartition, Option<(&Rc<str>, RemovalReason)>),
         replicas: &mut ReplicaManager,
         ctx: &mut Context<'_, '_>,
         run: impl FnOnce(&mut GroupShard, &mut Work<'_>) -> R,
     ) -> Option<R> {
+        let watched = watched.map(|(group, reason)| (self.outline(id, group), reason));
         let shard = self.shards.get_mut(&id).map(Rc::make_mut)?;
         let mut work = Work::new(ctx.now, ctx.config, ctx.out.random());
         let result = run(&mut shard.group, &mut work);
         let (answers, writes) = (work.answers, work.writes);
+        if let Some((before, reason)) = watched {
+            self.tell(&before, reason, ctx);
+        }
+        let shard = self.shards.get(&id)?;
         if let Some(deadline) = shard.group.deadline() {
             self.arm(deadline, ctx);
         }
@@ -157,6 +194,6 @@ impl GroupCoordinator {
     }
 }
 
-fn surroundings<'a>(ctx: &Context<'a, '_>) -> Surroundings<'a> {
+pub(super) fn surroundings<'a>(ctx: &Context<'a, '_>) -> Surroundings<'a> {
     Surroundings { now: ctx.now, config: ctx.config, image: ctx.image }
 }

@@ -8,22 +8,27 @@
 //!
 //! Departure: loading takes no time, so nobody meets `COORDINATOR_LOAD_IN_PROGRESS` (14).
 
+mod admin;
 mod members;
+mod observe;
 mod offsets;
+mod shares;
 mod waiting;
 
+use self::admin::Gathered;
+use self::shares::Initializations;
 use self::waiting::{Answer, Shard, Waiting};
 use super::context::Context;
 use super::replica_manager::{CoordinatorNews, PendingOffsets, ReplicaManager};
 use crate::base::config::BrokerConfig;
 use crate::base::{SortedMap, Time, TopicPartition};
 use crate::coordinator::batch_of;
-use crate::coordinator::group::classic::AfterWrite;
+use crate::coordinator::group::classic::{AfterWrite, Due};
 use crate::coordinator::group::{GroupShard, OffsetsShard};
 use crate::coordinator::partition_for;
 use crate::log::{AppendContext, AppendOrigin, VerificationGuard};
 use crate::metadata::CONSUMER_OFFSETS_TOPIC;
-use crate::node::{BrokerTimer, RequestContext, Timer};
+use crate::node::{BrokerTimer, RemovalReason, RequestContext, Timer};
 use crate::protocol::{ErrorCode, Response};
 use crate::record::RecordBatch;
 use std::rc::Rc;
@@ -34,6 +39,9 @@ pub struct GroupCoordinator {
     metadata_max_bytes: u32,
     shards: SortedMap<TopicPartition, Rc<Shard>>,
     timer: Option<Time>,
+    gathered: Gathered,
+    /// What share coordinators are to be told.
+    initializations: Initializations,
 }
 
 /// A shard that is here, and which.
@@ -43,7 +51,13 @@ impl GroupCoordinator {
     /// Coordinates nothing yet.
     pub fn new(config: &BrokerConfig) -> Self {
         let metadata_max_bytes = config.offset_metadata_max_bytes;
-        GroupCoordinator { metadata_max_bytes, shards: SortedMap::new(), timer: None }
+        GroupCoordinator {
+            metadata_max_bytes,
+            shards: SortedMap::new(),
+            timer: None,
+            gathered: Gathered::default(),
+            initializations: Initializations::default(),
+        }
     }
 
     /// The offsets of the groups of each partition led here.
@@ -128,9 +142,10 @@ impl GroupCoordinator {
                 let shard = Shard::load(GroupShard::new(self.metadata_max_bytes), partition.log(), cleanup_at);
                 self.shards.insert(id, Rc::new(shard));
                 self.arm(cleanup_at, ctx);
-                self.with_members(id, replicas, ctx, |group, work| {
+                self.with_members((id, None), replicas, ctx, |group, work| {
                     group.groups.loaded(work);
                     group.consumers.loaded(work.now, work.config);
+                    group.shares.loaded(work.now, work.config);
                 });
                 self.catch_up(id, replicas, ctx);
             }
@@ -140,7 +155,7 @@ impl GroupCoordinator {
     fn unload(&mut self, id: TopicPartition, ctx: &mut Context<'_, '_>) {
         let Some(shard) = self.shards.remove(&id) else { return };
         let answers = Rc::unwrap_or_clone(shard).unload(ErrorCode::NotCoordinator, ctx);
-        answers.into_iter().for_each(|(context, response)| respond(context, response, ctx));
+        answers.into_iter().for_each(|(context, response)| self.answer(context, response, ctx));
     }
 
     /// Replays what is committed by now, and gives the answers that waited for it.
@@ -153,13 +168,18 @@ impl GroupCoordinator {
             && let Some(waiting) = shard.waiting.pop_front_if(|waiting| waiting.required <= committed)
         {
             match waiting.answer {
-                Answer::Ready(context, response) => respond(context, response, ctx),
+                Answer::Ready(context, response) => self.answer(context, response, ctx),
+                Answer::Deferred(context, deferred) => self.undefer((id, context), &deferred, replicas, ctx),
+                Answer::Share(context, response, initialize) => {
+                    self.answer(context, Response::ShareGroupHeartbeat(response), ctx);
+                    self.initializations.push(initialize);
+                }
                 Answer::Fetch(context, request) => {
                     let response = shard.group.fetch(&request, ctx.image);
                     respond(context, Response::OffsetFetch(response), ctx);
                 }
                 Answer::Written(then) => {
-                    self.with_members(id, replicas, ctx, |group, work| group.groups.written(&then, Ok(()), work));
+                    self.written(id, &then, Ok(()), replicas, ctx);
                 }
             }
         }
@@ -174,11 +194,21 @@ impl GroupCoordinator {
         ctx: &mut Context<'_, '_>,
     ) {
         match answer {
-            Answer::Written(then) => {
-                self.with_members(id, replicas, ctx, |group, work| group.groups.written(&then, Err(error), work));
-            }
-            answer => answer.failed(error).into_iter().for_each(|(context, response)| respond(context, response, ctx)),
+            Answer::Written(then) => self.written(id, &then, Err(error), replicas, ctx),
+            answer => answer.failed(error).into_iter().for_each(|(to, response)| self.answer(to, response, ctx)),
         }
+    }
+
+    fn written(
+        &mut self,
+        id: TopicPartition,
+        then: &AfterWrite,
+        result: Result<(), ErrorCode>,
+        replicas: &mut ReplicaManager,
+        ctx: &mut Context<'_, '_>,
+    ) {
+        let watched = then.group().map(|group| (group, RemovalReason::Replaced));
+        self.with_members((id, watched), replicas, ctx, |group, work| group.groups.written(then, result, work));
     }
 
     /// Members that are silent are removed, rebalances that last too long end. Writes that were not replicated in time fail
@@ -195,12 +225,25 @@ impl GroupCoordinator {
             let due = self.shards.get(&id).and_then(|shard| shard.group.deadline());
             if due.is_some_and(|due| due <= ctx.now) {
                 self.expire_consumers(id, replicas, ctx);
-                self.with_members(id, replicas, ctx, |group, work| group.groups.expire(work));
+                self.expire_classic(id, replicas, ctx);
+                self.expire_shares(id, replicas, ctx);
             }
             self.cleanup(id, replicas, ctx);
         }
         if let Some(deadline) = self.shards.values().filter_map(|shard| shard.deadline()).min() {
             self.arm(deadline, ctx);
+        }
+    }
+
+    fn expire_classic(&mut self, id: TopicPartition, replicas: &mut ReplicaManager, ctx: &mut Context<'_, '_>) {
+        while let Some((group, due)) = self.shards.get(&id).and_then(|shard| shard.group.groups.due(ctx.now)) {
+            let reason = match due {
+                Due::Session(_) => RemovalReason::SessionTimeout,
+                Due::Join | Due::Sync => RemovalReason::RebalanceTimeout,
+            };
+            self.with_members((id, Some((&group, reason))), replicas, ctx, |shard, work| {
+                shard.groups.expire(&group, due, work);
+            });
         }
     }
 
@@ -235,7 +278,7 @@ fn partition_of(group: &str, ctx: &Context<'_, '_>) -> Option<TopicPartition> {
 
 /// How a write that failed looks to the client (§6.2, `CoordinatorOperationExceptionHelper`). A transaction's coordinator
 /// that is out of reach is worth another try at the same group coordinator.
-fn write_error(error: ErrorCode) -> ErrorCode {
+pub fn write_error(error: ErrorCode) -> ErrorCode {
     match error {
         ErrorCode::NetworkException => ErrorCode::CoordinatorLoadInProgress,
         ErrorCode::UnknownTopicOrPartition | ErrorCode::NotEnoughReplicas | ErrorCode::RequestTimedOut => {

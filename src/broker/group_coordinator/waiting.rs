@@ -1,15 +1,18 @@
 //! A shard at work: how far it has replayed its partition, and the answers that wait for more.
 
+use super::admin::Deferred;
 use crate::base::{Offset, Time};
 use crate::broker::context::Context;
 use crate::coordinator::group::GroupShard;
 use crate::coordinator::group::classic::{AfterWrite, Work};
+use crate::coordinator::group::share::Initialize;
 use crate::coordinator::records_of;
 use crate::log::UnifiedLog;
 use crate::node::RequestContext;
 use crate::protocol::{
-    ConsumerGroupHeartbeatResponse, ErrorCode, HeartbeatResponse, LeaveGroupResponse, OffsetCommitResponse,
-    OffsetCommitResult, OffsetFetchRequest, OffsetFetchResponse, Response, TxnOffsetCommitResponse,
+    ConsumerGroupHeartbeatResponse, DeleteGroupsResponse, ErrorCode, HeartbeatResponse, LeaveGroupResponse,
+    OffsetCommitResponse, OffsetCommitResult, OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, Response,
+    ShareGroupHeartbeatResponse, TxnOffsetCommitResponse,
 };
 use crate::record::RecordBatch;
 use std::collections::VecDeque;
@@ -36,10 +39,14 @@ pub(super) struct Waiting {
 #[derive(Clone, Hash, Debug)]
 pub(super) enum Answer {
     Ready(RequestContext, Response),
+    /// As is a share group's heartbeat, after which share coordinators are to be told something.
+    Share(RequestContext, ShareGroupHeartbeatResponse, Initialize),
     /// A fetch of stable offsets is answered from what is committed by then.
     Fetch(RequestContext, OffsetFetchRequest),
     /// A group waits, not a request.
     Written(AfterWrite),
+    /// What an administrator wants deleted is looked at then, too.
+    Deferred(RequestContext, Deferred),
 }
 
 impl Shard {
@@ -93,9 +100,13 @@ impl Answer {
     pub fn failed(self, error: ErrorCode) -> Option<(RequestContext, Response)> {
         match self {
             Answer::Ready(context, response) => Some((context, failed(response, error))),
+            Answer::Share(context, ..) => {
+                Some((context, Response::ShareGroupHeartbeat(ShareGroupHeartbeatResponse::failed(error))))
+            }
             Answer::Fetch(context, _) => {
                 Some((context, Response::OffsetFetch(OffsetFetchResponse { error, partitions: Vec::new() })))
             }
+            Answer::Deferred(context, deferred) => Some((context, deferred.failed(error))),
             Answer::Written(_) => None,
         }
     }
@@ -115,6 +126,12 @@ fn failed(response: Response, error: ErrorCode) -> Response {
         Response::ConsumerGroupHeartbeat(_) => {
             Response::ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse::failed(error))
         }
+        Response::DeleteGroups(response) => {
+            let groups = response.groups.into_iter().map(|(group, _)| (group, error)).collect();
+            Response::DeleteGroups(DeleteGroupsResponse { groups })
+        }
+        Response::OffsetDelete(_) => Response::OffsetDelete(OffsetDeleteResponse { error, partitions: Vec::new() }),
+        Response::ShareGroupHeartbeat(_) => Response::ShareGroupHeartbeat(ShareGroupHeartbeatResponse::failed(error)),
         Response::LeaveGroup(_) => Response::LeaveGroup(LeaveGroupResponse { error, members: Vec::new() }),
         other => other,
     }

@@ -26,7 +26,7 @@ use super::partition::Partition;
 use super::purgatory::ProducePurgatory;
 use super::replica_fetcher::ReplicaFetchers;
 use crate::base::config::BrokerConfig;
-use crate::base::{BrokerId, Offset, SortedMap, Time, TopicId, TopicPartition};
+use crate::base::{BrokerId, Offset, SortedMap, SortedSet, Time, TopicId, TopicPartition};
 use crate::log::LogDirectory;
 use crate::node::{BrokerTimer, Outbox, Timer};
 use std::hash::{Hash, Hasher};
@@ -52,18 +52,25 @@ pub struct ReplicaManager {
 }
 
 /// The topics whose progress coordinators want to hear of.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct CoordinatedTopics {
     offsets: Option<TopicId>,
     transactions: Option<TopicId>,
+    share_state: Option<TopicId>,
+    /// Partitions from which share groups read here.
+    shared: SortedSet<TopicPartition>,
 }
 
-/// Without a topic of transactions it is what it was before there were any, so that such runs keep their state hash.
+/// Without a topic of transactions, or of share groups, it is what it was before there were any, so that such runs keep their
+/// state hash.
 impl Hash for CoordinatedTopics {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.offsets.hash(state);
         if let Some(topic) = self.transactions {
             topic.hash(state);
+        }
+        if let Some(topic) = self.share_state {
+            (topic, &self.shared).hash(state);
         }
     }
 }
@@ -150,12 +157,33 @@ impl ReplicaManager {
     }
 
     fn coordinates(&self, id: TopicPartition) -> bool {
-        self.coordinated.offsets == Some(id.topic) || self.keeps_transactions(id)
+        self.coordinated.offsets == Some(id.topic)
+            || self.keeps_transactions(id)
+            || self.keeps_share_state(id)
+            || self.coordinated.shared.contains(&id)
     }
 
     /// Is it a partition of `__transaction_state`?
     pub fn keeps_transactions(&self, id: TopicPartition) -> bool {
         self.coordinated.transactions == Some(id.topic)
+    }
+
+    /// Is it a partition of `__share_group_state`?
+    pub fn keeps_share_state(&self, id: TopicPartition) -> bool {
+        self.coordinated.share_state == Some(id.topic)
+    }
+
+    /// Do share groups read from it here?
+    pub fn is_shared(&self, id: TopicPartition) -> bool {
+        self.coordinated.shared.contains(&id)
+    }
+
+    /// From now on they do, or do not.
+    pub fn set_shared(&mut self, id: TopicPartition, shared: bool) {
+        match shared {
+            true => self.coordinated.shared.insert(id),
+            false => self.coordinated.shared.remove(&id),
+        };
     }
 
     /// The same broker leads the partition in a new epoch.

@@ -6,7 +6,7 @@ use crate::base::{BrokerId, TopicId, TopicPartition};
 use crate::broker::context::Context;
 use crate::broker::partition::Partition;
 use crate::log::{Disk, LogConfig, UnifiedLog};
-use crate::metadata::{CONSUMER_OFFSETS_TOPIC, MetadataDelta, TRANSACTION_STATE_TOPIC};
+use crate::metadata::{CONSUMER_OFFSETS_TOPIC, MetadataDelta, SHARE_GROUP_STATE_TOPIC, TRANSACTION_STATE_TOPIC};
 use crate::node::Event;
 use std::rc::Rc;
 
@@ -26,6 +26,7 @@ impl ReplicaManager {
         // Not before: whoever coordinated with a topic that is gone has to hear of it.
         self.coordinated.offsets = ctx.image.topic_id(CONSUMER_OFFSETS_TOPIC);
         self.coordinated.transactions = ctx.image.topic_id(TRANSACTION_STATE_TOPIC);
+        self.coordinated.share_state = ctx.image.topic_id(SHARE_GROUP_STATE_TOPIC);
         for topic in &delta.changed_configs {
             self.reconfigure(*topic, ctx);
         }

@@ -6,10 +6,9 @@ use crate::base::Duration;
 use crate::broker::context::Context;
 use crate::broker::group_coordinator::GroupCoordinator;
 use crate::broker::replica_manager::ReplicaManager;
-use crate::coordinator::group::classic::ClassicGroupState;
-use crate::node::RequestContext;
+use crate::node::{Event, RequestContext};
 use crate::protocol::{
-    ErrorCode, HeartbeatRequest, JoinGroupProtocol, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
+    ErrorCode, GroupState, HeartbeatRequest, JoinGroupProtocol, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
     LeavingMember, OffsetCommitPartition, OffsetCommitRequest, Response, SyncGroupRequest, TxnOffsetCommitRequest,
 };
 use bytes::Bytes;
@@ -95,7 +94,7 @@ fn with_member(lab: &mut Lab) -> (Rc<str>, u32) {
     (id.clone(), sync(lab, &id, 1))
 }
 
-fn state(lab: &Lab) -> ClassicGroupState {
+fn state(lab: &Lab) -> GroupState {
     let (_, shard) = lab.group.group_shards().next().expect("coordinates");
     shard.groups.group("mail").expect("it exists").state()
 }
@@ -104,15 +103,15 @@ fn state(lab: &Lab) -> ClassicGroupState {
 fn an_assignment_is_answered_when_it_is_replicated() {
     let mut lab = Lab::new(&[1, 2], &[]);
     let (id, synced) = with_member(&mut lab);
-    assert_eq!((lab.error(synced), state(&lab)), (None, ClassicGroupState::CompletingRebalance));
+    assert_eq!((lab.error(synced), state(&lab)), (None, GroupState::CompletingRebalance));
     let beat = heartbeat(&mut lab, &id, 1);
     assert_eq!(lab.error(beat), None, "a heartbeat, too, waits for what was written before it");
     let end = lab.log_end();
     lab.replicate(end);
     assert_eq!((lab.error(synced), lab.error(beat)), (Some(ErrorCode::None), Some(ErrorCode::None)));
-    assert_eq!(state(&lab), ClassicGroupState::Stable);
+    assert_eq!(state(&lab), GroupState::Stable);
     let left = leave(&mut lab, &id);
-    assert_eq!((lab.error(left), state(&lab)), (None, ClassicGroupState::Empty));
+    assert_eq!((lab.error(left), state(&lab)), (None, GroupState::Empty));
     let end = lab.log_end();
     lab.replicate(end);
     assert_eq!(lab.error(left), Some(ErrorCode::None));
@@ -124,7 +123,7 @@ fn an_assignment_that_is_not_replicated_fails_and_the_group_rebalances() {
     let (_, synced) = with_member(&mut lab);
     later(&mut lab, 5_000);
     assert_eq!(lab.error(synced), Some(ErrorCode::CoordinatorNotAvailable));
-    assert_eq!(state(&lab), ClassicGroupState::PreparingRebalance);
+    assert_eq!(state(&lab), GroupState::PreparingRebalance);
 }
 
 #[test]
@@ -133,12 +132,12 @@ fn members_are_removed_when_their_time_is_over() {
     let (id, synced) = with_member(&mut lab);
     assert_eq!(lab.error(synced), Some(ErrorCode::None));
     later(&mut lab, 44_999);
-    assert_eq!(state(&lab), ClassicGroupState::Stable);
+    assert_eq!(state(&lab), GroupState::Stable);
     assert_eq!(commit(&mut lab, &id, 1), Some(ErrorCode::None), "a commit is a sign of life");
     later(&mut lab, 44_999);
-    assert_eq!(state(&lab), ClassicGroupState::Stable);
+    assert_eq!(state(&lab), GroupState::Stable);
     later(&mut lab, 1);
-    assert_eq!(state(&lab), ClassicGroupState::Empty);
+    assert_eq!(state(&lab), GroupState::Empty);
     let beat = heartbeat(&mut lab, &id, 1);
     assert_eq!(lab.error(beat), Some(ErrorCode::UnknownMemberId));
 }
@@ -173,7 +172,7 @@ fn a_transaction_does_not_commit_offsets_of_an_old_generation() {
     let other = join(&mut lab, "");
     let other = joined(&lab, other).expect("at once").member_id;
     join(&mut lab, &other);
-    assert_eq!(state(&lab), ClassicGroupState::PreparingRebalance);
+    assert_eq!(state(&lab), GroupState::PreparingRebalance);
     assert_eq!(commit(&mut lab, &id, 1, None), Some(ErrorCode::None), "until then it is a member");
     for _ in 0..60 {
         let beat = heartbeat(&mut lab, &id, 1);
@@ -201,7 +200,7 @@ fn who_waits_is_told_when_the_coordinator_resigns() {
     assert_eq!(lab.error(late), Some(ErrorCode::NotCoordinator));
     // Its log still has the assignment when it leads again: that generation is Stable.
     lab.lead(OFFSETS, &[1, 2], 1, 2);
-    assert_eq!((state(&lab), lab.log_end()), (ClassicGroupState::Stable, end));
+    assert_eq!((state(&lab), lab.log_end()), (GroupState::Stable, end));
     let beat = heartbeat(&mut lab, &id, 1);
     lab.replicate(end);
     assert_eq!(lab.error(beat), Some(ErrorCode::None));
@@ -220,4 +219,37 @@ fn offsets_and_groups_expire() {
     later(&mut lab, 30_000);
     assert_eq!((lab.log_end(), lab.fetch()), (end + 2, (ErrorCode::None, -1)));
     assert!(lab.group.group_shards().all(|(_, shard)| shard.groups.group("mail").is_none()));
+}
+
+/// What the coordinator tells of a classic group: comings, goings with their reason, states with their generation.
+#[test]
+fn a_groups_life_is_told() {
+    let mut lab = Lab::new(&[1], &[]);
+    let (id, _) = with_member(&mut lab);
+    let other = join(&mut lab, "");
+    let other = joined(&lab, other).expect("at once").member_id;
+    join(&mut lab, &other);
+    leave(&mut lab, &id);
+    later(&mut lab, 300_000);
+    let named = |member_id: &Rc<str>| if *member_id == id { "first" } else { "other" };
+    let told = lab.bench.events.iter().filter_map(|event| match event {
+        Event::GroupChanged { state, epoch, .. } => Some(format!("{} {epoch}", state.name())),
+        Event::MemberJoined { member_id, .. } => Some(format!("+{}", named(member_id))),
+        Event::MemberRemoved { member_id, reason, .. } => Some(format!("-{} {reason:?}", named(member_id))),
+        _ => None,
+    });
+    let told: Vec<String> = told.collect();
+    let expected = [
+        "+first",
+        "PreparingRebalance 0",
+        "CompletingRebalance 1",
+        "Stable 1",
+        "+other",
+        "PreparingRebalance 1",
+        "-first Left",
+        "CompletingRebalance 2",
+        "-other SessionTimeout",
+        "Empty 3",
+    ];
+    assert_eq!(told, expected);
 }

@@ -1,16 +1,18 @@
 //! Groups: who owns a partition, and how far the group is said to have read.
 //!
 //! "May commit" means here: its process runs, it takes itself for a member in good standing, and the coordinator that the
-//! controller wrote down would take its commit. Of commits those count that were confirmed to a member. A member may begin
-//! further back than the group's last confirmed commit only if a commit that had been given up came late: that a request outlives
-//! the connection on which it was sent is a fault of the network, and Kafka takes it. Nothing is demanded where Kafka gave up
-//! what was committed.
+//! controller wrote down would take its commit. Of commits those count that were confirmed to a member. Nothing is demanded
+//! where Kafka gave up what was committed.
+//!
+//! A commit that was given up because its connection broke may yet arrive, behind later ones: Kafka takes it if it is of the
+//! present generation. Then the group reads on from further back, but not from before that generation.
 
 use super::{Cluster, Invariant, Invariants};
 use crate::app::{ConsumerAppSetup, ProcessorAppSetup};
 use crate::base::{Generation, NodeId, Offset, SortedMap, TopicPartition};
 use crate::check::ledger::Ledger;
 use crate::node::Event;
+use crate::protocol::ErrorCode;
 use crate::sim::{Recorded, WorldSetup};
 use std::rc::Rc;
 
@@ -28,6 +30,8 @@ struct Progress {
     delivered: Offset,
     /// The last commit that was confirmed: where, to whom, in which generation.
     confirmed: Option<(Offset, NodeId, Generation)>,
+    /// The last one before that generation.
+    before: Offset,
 }
 
 /// What the invariants remember of groups.
@@ -35,11 +39,15 @@ struct Progress {
 pub(super) struct GroupWatch {
     groups: Vec<Group>,
     progress: SortedMap<(u16, TopicPartition), Progress>,
+    /// Members with a commit that was never answered, and its generation.
+    unanswered: SortedMap<NodeId, Generation>,
 }
 
 impl GroupWatch {
     pub(super) fn new(setup: &WorldSetup) -> Self {
-        let members = |app: &ConsumerAppSetup| Some((app.group.clone()?, app.node)).filter(|_| !app.assign);
+        let members = |app: &ConsumerAppSetup| {
+            Some((app.group.clone()?, app.node)).filter(|_| !app.assign && app.share.is_none())
+        };
         let processors = |app: &ProcessorAppSetup| Some((app.group.clone(), app.node)).filter(|_| !app.assign);
         let members = setup.consumers.iter().filter_map(members).chain(setup.processors.iter().filter_map(processors));
         let mut groups: Vec<Group> = Vec::new();
@@ -49,7 +57,7 @@ impl GroupWatch {
                 None => groups.push(Group { name, members: vec![node] }),
             }
         }
-        GroupWatch { groups, progress: SortedMap::new() }
+        GroupWatch { groups, progress: SortedMap::new(), unanswered: SortedMap::new() }
     }
 
     fn group_of(&self, node: NodeId) -> Option<(u16, &Group)> {
@@ -59,7 +67,7 @@ impl GroupWatch {
 
 impl Invariants {
     /// A member got partitions, or came into a generation: no other may commit for what it has.
-    pub(super) fn check_owners(&mut self, cluster: &impl Cluster, it: &Recorded) {
+    fn check_owners(&mut self, cluster: &impl Cluster, it: &Recorded) {
         let Some((_, group)) = self.groups.group_of(it.node).filter(|(_, group)| group.members.len() > 1) else {
             return;
         };
@@ -74,7 +82,7 @@ impl Invariants {
     }
 
     /// The coordinator confirmed a commit: it does not go back, and what lies before it was delivered to the group.
-    pub(super) fn check_committed(
+    fn check_committed(
         &mut self,
         cluster: &impl Cluster,
         ledger: &Ledger,
@@ -86,15 +94,17 @@ impl Invariants {
         let (name, generation) = (group.name.clone(), cluster.generation(it.node));
         let waived = self.watches.get(&partition).is_some_and(|watch| watch.waived);
         let progress = Rc::make_mut(&mut self.groups).progress.entry((index, partition)).or_default();
-        let before = progress.confirmed.replace((offset, it.node, generation));
+        let last = progress.confirmed.replace((offset, it.node, generation));
+        let goes_on = last.is_some_and(|(_, node, before)| (node, before) == (it.node, generation));
+        if let Some((last, ..)) = last.filter(|_| !goes_on) {
+            progress.before = last;
+        }
         let from = progress.delivered;
         progress.delivered = from.max(offset);
         if waived {
             return;
         }
-        if let Some((last, ..)) = before
-            .filter(|(last, node, in_generation)| offset < *last && (*node, *in_generation) == (it.node, generation))
-        {
+        if let Some((last, ..)) = last.filter(|(last, ..)| goes_on && offset < *last) {
             let detail = format!("{name}: from {last} back to {offset} in generation {generation}");
             self.report(Invariant::CommitsAdvance, it.at, partition, detail);
         }
@@ -113,9 +123,11 @@ impl Invariants {
         }
     }
 
-    /// Where a member begins to read. What it passes over on purpose (`auto.offset.reset`) counts as delivered.
-    pub(super) fn check_position(
+    /// Where a member begins to read, if the partition is still its own. What it passes over on purpose (`auto.offset.reset`)
+    /// counts as delivered.
+    fn check_position(
         &mut self,
+        cluster: &impl Cluster,
         it: &Recorded,
         partition: TopicPartition,
         offset: Offset,
@@ -124,13 +136,27 @@ impl Invariants {
         let Some((index, group)) = self.groups.group_of(it.node) else { return };
         let name = group.name.clone();
         let waived = self.any_waived();
-        let progress = Rc::make_mut(&mut self.groups).progress.entry((index, partition)).or_default();
+        let watch = Rc::make_mut(&mut self.groups);
+        let progress = watch.progress.entry((index, partition)).or_default();
         if !from_commit {
             progress.delivered = progress.delivered.max(offset);
         }
-        if let Some((confirmed, ..)) = progress.confirmed.filter(|(confirmed, ..)| offset < *confirmed && !waived) {
+        let Some((confirmed, node, generation)) = progress.confirmed.filter(|(confirmed, ..)| offset < *confirmed)
+        else {
+            return;
+        };
+        let comes_late = watch.unanswered.get(&node) == Some(&generation) && offset >= progress.before;
+        if !waived && !comes_late && cluster.owners(&name).contains(&(partition, it.node)) {
             let detail = format!("{name}: begins at {offset}, though {confirmed} was committed");
             self.report(Invariant::CommitsSurvive, it.at, partition, detail);
+        }
+    }
+
+    /// Nobody knows what became of a commit.
+    fn note_unanswered(&mut self, cluster: &impl Cluster, it: &Recorded) {
+        if self.groups.group_of(it.node).is_some() {
+            let generation = cluster.generation(it.node);
+            Rc::make_mut(&mut self.groups).unanswered.insert(it.node, generation);
         }
     }
 
@@ -141,9 +167,13 @@ impl Invariants {
                 self.check_committed(cluster, ledger, it, partition, offset)
             }
             Event::PositionSet { partition, offset, from_commit } => {
-                self.check_position(it, partition, offset, from_commit)
+                self.check_position(cluster, it, partition, offset, from_commit)
             }
-            _ => self.check_owners(cluster, it),
+            Event::RequestFailed { error: ErrorCode::NetworkException | ErrorCode::RequestTimedOut, .. } => {
+                self.note_unanswered(cluster, it);
+            }
+            Event::PartitionsAssigned { .. } | Event::GroupJoined { .. } => self.check_owners(cluster, it),
+            _ => {}
         }
     }
 }

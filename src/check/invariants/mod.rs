@@ -31,6 +31,7 @@ use crate::base::{
 use crate::log::UnifiedLog;
 use crate::metadata::{CLUSTER_METADATA, MetadataImage};
 use crate::node::{Event, FaultMark};
+use crate::protocol::ApiKey;
 use crate::sim::{Recorded, WorldSetup};
 use decisions::Decision;
 use groups::GroupWatch;
@@ -321,6 +322,7 @@ impl Invariants {
                 Event::OffsetsCommitted { .. }
                 | Event::PositionSet { .. }
                 | Event::PartitionsAssigned { .. }
+                | Event::RequestFailed { api: ApiKey::OffsetCommit, .. }
                 | Event::GroupJoined { .. } => self.check_group(cluster, ledger, it),
                 Event::TransactionsInitialized { .. }
                 | Event::TransactionBegun { .. }

@@ -90,7 +90,7 @@ impl Fake {
             broker_epochs: vec![Some(10), Some(11), Some(12)],
             leader_epoch: 0,
             invariants: Invariants::new(&setup(vec![producer(&[], 10)], vec![reader])),
-            book: Book::new(false),
+            book: Book::new(true),
             high_watermark: None,
             last_stable_offset: None,
             decision: None,

@@ -63,6 +63,7 @@ pub fn consumer(pairs: &[(&str, &str)], commit: CommitMode) -> ConsumerAppSetup 
         batch: false,
         sink: Dedupe::None.into(),
         on_failure: OnFailure::default(),
+        share: None,
         config: ConsumerConfig::parse(&properties(pairs)).expect("good settings"),
         start: None,
         brokers: Rc::new([]),

@@ -5,6 +5,7 @@ mod disks;
 mod effects;
 mod failovers;
 mod fates;
+mod groups;
 mod invariants;
 mod ledger;
 mod made;

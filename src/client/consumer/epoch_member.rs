@@ -44,6 +44,23 @@ pub enum EpochState {
     Fatal,
 }
 
+impl EpochState {
+    /// As Kafka's `MemberState` spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            EpochState::Unsubscribed => "UNSUBSCRIBED",
+            EpochState::Joining => "JOINING",
+            EpochState::Reconciling => "RECONCILING",
+            EpochState::Acknowledging => "ACKNOWLEDGING",
+            EpochState::Stable => "STABLE",
+            EpochState::Fenced => "FENCED",
+            EpochState::Stale => "STALE",
+            EpochState::Leaving => "LEAVING",
+            EpochState::Fatal => "FATAL",
+        }
+    }
+}
+
 /// What the last heartbeats said already.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(in crate::client) struct SentFields {
@@ -101,6 +118,11 @@ impl EpochMember {
             sent: SentFields::default(),
             failure: None,
         }
+    }
+
+    /// Its id; empty before the first heartbeat.
+    pub fn member_id(&self) -> &Rc<str> {
+        &self.member_id
     }
 
     /// Its epoch; 0 before it has joined, negative once it left.

@@ -1,14 +1,18 @@
 //! A world of one node and one broker, for tests: the broker answers from a list of batches.
 
 mod group;
+mod share;
 mod transactions;
 
-use crate::base::{BrokerId, NodeId, Offset, Prng, RecordId, SortedMap, SortedSet, Time, TopicId, TopicPartition};
+use crate::base::{
+    BrokerId, Duration, NodeId, Offset, Prng, RecordId, SortedMap, SortedSet, Time, TopicId, TopicPartition,
+};
 use crate::client::payload::record_value;
 use crate::node::{Body, Channel, ConnectionId, Crash, Effect, Event, Message, MessageId, Node, Outbox, Timer};
 use crate::protocol::*;
 use crate::record::{BatchBuilder, RecordBatch};
 pub use group::FakeGroup;
+pub use share::{FakeShareGroup, LOCK};
 use std::collections::VecDeque;
 use transactions::FakeTransaction;
 
@@ -53,6 +57,8 @@ pub struct FakeBroker {
     pub partitions: u32,
     /// The group.
     pub group: FakeGroup,
+    /// The share group.
+    pub share: FakeShareGroup,
     session: Vec<FetchPartition>,
     transaction: FakeTransaction,
 }
@@ -100,6 +106,7 @@ impl FakeBroker {
             errors: SortedMap::new(),
             partitions: 1,
             group: FakeGroup::default(),
+            share: FakeShareGroup::default(),
             session: Vec::new(),
             transaction: FakeTransaction::default(),
         }
@@ -118,6 +125,9 @@ impl FakeBroker {
     /// The answer, or none if a fetch has to wait for records.
     fn answer(&mut self, request: &Request) -> Option<Response> {
         let error = self.errors.get_mut(&request.api()).and_then(VecDeque::pop_front).unwrap_or(ErrorCode::None);
+        if let Some(answer) = self.answer_share(request, error) {
+            return answer;
+        }
         let special = self.answer_transactional(request, error).or_else(|| self.answer_group(request, error));
         Some(match request {
             _ if special.is_some() => return special,
@@ -310,6 +320,12 @@ impl<N: Node> Fake<N> {
         self.timers.clear();
         self.queue.retain(|_, arrival| matches!(arrival.body, Body::Request(_)));
         self.parked.clear();
+        for (_, arrival) in std::mem::take(&mut self.queue) {
+            // What was sent arrives before the connection's end.
+            let Body::Request(request) = &arrival.body else { continue };
+            self.broker.answer(request);
+        }
+        self.broker.release_share();
         let mut random = Prng::split(1, "crash");
         self.node.on_crash(self.now, Crash::Process, &mut random);
     }
@@ -403,17 +419,26 @@ impl<N: Node> Fake<N> {
         if parked_until.is_none() && request.api() != ApiKey::Metadata {
             self.requests.push(request.clone());
         }
-        match (self.broker.answer(request), request) {
-            (Some(response), _) => self.respond(arrival, response),
-            (None, Request::Fetch(fetch)) => {
-                let until = parked_until.unwrap_or(self.now + fetch.max_wait);
+        let max_wait = match request {
+            Request::Fetch(fetch) => fetch.max_wait,
+            Request::ShareFetch(fetch) => fetch.max_wait,
+            _ => Duration::ZERO,
+        };
+        match self.broker.answer(request) {
+            Some(response) => self.respond(arrival, response),
+            None => {
+                let until = parked_until.unwrap_or(self.now + max_wait);
                 self.parked.push(Parked { arrival, until });
             }
-            (None, _) => {}
         }
     }
 
     fn respond_empty(&mut self, arrival: Arrival) {
+        if let Body::Request(Request::ShareFetch(_)) = &arrival.body {
+            let (error, partitions) = (ErrorCode::None, Vec::new());
+            let empty = ShareFetchResponse { error, acquisition_lock_timeout: LOCK, partitions };
+            return self.respond(arrival, Response::ShareFetch(empty));
+        }
         let Body::Request(Request::Fetch(request)) = &arrival.body else { return };
         let closing = FetchSession { epoch: -1, ..request.session };
         let question = FetchRequest { session: closing, ..request.clone() };

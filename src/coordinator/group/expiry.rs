@@ -22,13 +22,7 @@ impl GroupShard {
     /// The records that forget what has expired.
     pub fn cleanup(&self, retention: Duration, now: Time) -> Vec<CoordinatorRecord> {
         let mut records = Vec::new();
-        let groups: SortedSet<&Rc<str>> = self
-            .offsets
-            .groups()
-            .chain(self.groups.iter().map(|it| it.id()))
-            .chain(self.consumers.iter().map(|it| it.id()))
-            .collect();
-        for id in groups.iter() {
+        for id in self.ids().iter() {
             if let Some(group) = self.consumers.group(id) {
                 let rule = ExpiryRule { since: None, subscribed: Some(group.subscribed_topics()) };
                 if self.offsets.expire(id, Some(rule), retention, now, &mut records) && group.members().len() == 0 {
@@ -50,11 +44,6 @@ impl GroupShard {
 }
 
 impl OffsetsShard {
-    /// All groups with offsets, or with some in an open transaction (those more than once).
-    fn groups(&self) -> impl Iterator<Item = &Rc<str>> {
-        self.groups.keys().chain(self.pending.iter().map(|(_, key, _)| &key.group))
-    }
-
     /// Forgets the offsets of a group that have expired; whether none is left.
     fn expire(
         &self,

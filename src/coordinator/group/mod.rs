@@ -2,6 +2,7 @@
 //!
 //! In Kafka: `GroupCoordinatorShard`, `GroupMetadataManager`, `OffsetMetadataManager`.
 
+mod admin;
 pub mod assignor;
 pub mod classic;
 pub mod consumer;
@@ -10,6 +11,7 @@ mod offset_records;
 mod offsets;
 mod pending_offsets;
 mod shard;
+pub mod share;
 
 pub use offset_records::{OffsetAndMetadata, OffsetKey, offset_commit_record, offset_tombstone};
 pub use offsets::OffsetsShard;

@@ -13,7 +13,7 @@
 
 use super::offset_records::{OffsetAndMetadata, OffsetKey, offset_commit_record, offset_tombstone};
 use super::pending_offsets::{PendingOffsets, StoredOffset};
-use crate::base::{Offset, ProducerId, SortedMap, Time, TopicId, TopicPartition};
+use crate::base::{Offset, ProducerId, SortedMap, SortedSet, Time, TopicId, TopicPartition};
 use crate::coordinator::CoordinatorRecord;
 use crate::metadata::MetadataImage;
 use crate::metadata::wire::WireError;
@@ -104,6 +104,33 @@ impl OffsetsShard {
     /// Has the group committed offsets, or would an open transaction commit some? Kafka's groups begin with either.
     pub fn knows(&self, group: &str) -> bool {
         self.groups.contains_key(group) || self.pending.iter().any(|(_, key, _)| &*key.group == group)
+    }
+
+    /// All groups with offsets, or with some in an open transaction (those more than once).
+    pub(super) fn group_ids(&self) -> impl Iterator<Item = &Rc<str>> {
+        self.groups.keys().chain(self.pending.iter().map(|(_, key, _)| &key.group))
+    }
+
+    /// Is there an offset, or would an open transaction commit one?
+    pub(super) fn has(&self, key: &OffsetKey) -> bool {
+        let committed = self
+            .groups
+            .get(&key.group)
+            .is_some_and(|offsets| offsets.contains_key(&(key.topic.clone(), key.partition)));
+        committed || self.pending.contains(key)
+    }
+
+    /// The records that forget all offsets of a group, the pending ones included (`deleteAllOffsets`).
+    pub(super) fn tombstones(&self, group: &Rc<str>) -> Vec<CoordinatorRecord> {
+        let pending = self.pending.iter().map(|(_, key, _)| key).filter(|key| key.group == *group).cloned();
+        let offsets = self.groups.get(group).into_iter().flat_map(|offsets| offsets.keys());
+        let key = |(topic, partition): &(Rc<str>, u32)| OffsetKey {
+            group: group.clone(),
+            topic: topic.clone(),
+            partition: *partition,
+        };
+        let keys: SortedSet<OffsetKey> = offsets.map(key).chain(pending).collect();
+        keys.iter().map(offset_tombstone).collect()
     }
 
     /// How far the group has read: −1 for what it never committed.

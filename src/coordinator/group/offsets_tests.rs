@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 const ORDERS: TopicPartition = TopicPartition::new(TopicId(1), 0);
 
-pub(super) fn image() -> MetadataImage {
+pub(in crate::coordinator::group) fn image() -> MetadataImage {
     let (mut image, mut delta) = (MetadataImage::default(), MetadataDelta::default());
     let registration = PartitionRegistration::new(vec![BrokerId(0)], vec![BrokerId(0)]);
     let mut records = Vec::new();

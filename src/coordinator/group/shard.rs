@@ -3,17 +3,20 @@
 //! A group that only ever committed offsets (a simple group) is known by these alone, and counts as empty.
 
 use super::classic::{AfterWrite, ClassicGroups, Work, group_tombstone};
-use super::consumer::{ConsumerGroups, Surroundings, validate};
+use super::consumer::{ConsumerGroups, Handled, Surroundings, validate};
 use super::offsets::OffsetsShard;
+use super::share::{self, ShareGroups};
 use crate::base::{Offset, Time};
 use crate::coordinator::{CoordinatorRecord, records_of};
 use crate::metadata::MetadataImage;
 use crate::node::RequestContext;
 use crate::protocol::{
-    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, JoinGroupRequest, OffsetCommitRequest,
-    OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, GroupState, JoinGroupRequest,
+    MemberEpoch, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse,
+    ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 use crate::record::{ControlRecord, RecordBatch};
+use std::rc::Rc;
 
 /// The version of OffsetCommit that Kafka 4.3's clients speak.
 const LATEST_OFFSET_COMMIT_VERSION: i16 = 10;
@@ -27,6 +30,8 @@ pub struct GroupShard {
     pub groups: ClassicGroups,
     /// Likewise, of the consumer protocol.
     pub consumers: ConsumerGroups,
+    /// Likewise, of share groups.
+    pub shares: ShareGroups,
 }
 
 impl GroupShard {
@@ -36,6 +41,7 @@ impl GroupShard {
             offsets: OffsetsShard::new(metadata_max_size),
             groups: ClassicGroups::default(),
             consumers: ConsumerGroups::default(),
+            shares: ShareGroups::default(),
         }
     }
 
@@ -117,17 +123,30 @@ impl GroupShard {
     pub fn appended(&mut self, record: &CoordinatorRecord) {
         self.groups.forget(record);
         let _ = self.consumers.replay(record);
+        let _ = self.shares.replay(record);
     }
 
     /// A record about groups is found when the partition is loaded. One that cannot be read is skipped.
     pub fn load(&mut self, record: &CoordinatorRecord) {
         let _ = self.groups.load(record);
         let _ = self.consumers.replay(record);
+        let _ = self.shares.replay(record);
+    }
+
+    /// A group as others see it: state, epoch (or generation), members; none if it is not there, or has offsets only.
+    pub fn outline(&self, group: &str) -> Option<(GroupState, MemberEpoch, Vec<Rc<str>>)> {
+        if let Some(group) = self.groups.group(group) {
+            let members = group.members().map(|member| member.member_id.clone()).collect();
+            return Some((group.state(), group.generation(), members));
+        }
+        let group = self.consumers.group(group)?;
+        let members = group.members().map(|member| member.member_id.clone()).collect();
+        Some((group.state(), group.epoch(), members))
     }
 
     /// The earliest moment at which something happens by itself.
     pub fn deadline(&self) -> Option<Time> {
-        [self.groups.deadline(), self.consumers.deadline()].into_iter().flatten().min()
+        [self.groups.deadline(), self.consumers.deadline(), self.shares.deadline()].into_iter().flatten().min()
     }
 
     /// Handles OffsetFetch.
@@ -142,29 +161,49 @@ impl GroupShard {
 
     /// Handles ConsumerGroupHeartbeat: the records, and the answer to give once they are committed. A classic group
     /// without members makes room for one of the consumer protocol.
-    pub fn consumer_heartbeat(
-        &mut self,
-        request: &ConsumerGroupHeartbeatRequest,
-        around: Surroundings<'_>,
-    ) -> (Vec<CoordinatorRecord>, ConsumerGroupHeartbeatResponse) {
-        let failed = |error| (Vec::new(), ConsumerGroupHeartbeatResponse::failed(error));
+    pub fn consumer_heartbeat(&mut self, request: &ConsumerGroupHeartbeatRequest, around: Surroundings<'_>) -> Handled {
+        let failed = |error| {
+            let response = ConsumerGroupHeartbeatResponse::failed(error);
+            Handled { records: Vec::new(), response, resolve: false }
+        };
         if let Err(error) = validate(request, around) {
             return failed(error);
         }
         let group = &request.group;
         let mut records = Vec::new();
         match self.groups.group(group) {
+            _ if self.shares.group(group).is_some() => return failed(ErrorCode::GroupIdNotFound),
             _ if self.consumers.group(group).is_some() => {}
             Some(classic) if !classic.is_empty() => return failed(ErrorCode::GroupIdNotFound),
             classic => records.extend((classic.is_some() || self.offsets.knows(group)).then(|| group_tombstone(group))),
         }
         match self.consumers.heartbeat(request, around) {
-            Ok((more, response)) => {
-                records.extend(more);
-                (records, response)
+            Ok(handled) => {
+                records.extend(handled.records);
+                Handled { records, ..handled }
             }
             Err(error) => failed(error),
         }
+    }
+
+    /// Handles ShareGroupHeartbeat: the records, the answer to give once they are committed, and what the share coordinator
+    /// is to be told then. A group of another type makes no room.
+    pub fn share_heartbeat(
+        &mut self,
+        request: &ShareGroupHeartbeatRequest,
+        around: Surroundings<'_>,
+    ) -> share::Handled {
+        let group = &request.group;
+        let is_other = || {
+            let (classic, consumer) = (self.groups.group(group).is_some(), self.consumers.group(group).is_some());
+            classic || consumer || self.offsets.knows(group)
+        };
+        let handled = match share::validate(request) {
+            Ok(()) if self.shares.group(group).is_none() && is_other() => Err(ErrorCode::GroupIdNotFound),
+            Ok(()) => self.shares.heartbeat(request, around),
+            Err(error) => Err(error),
+        };
+        handled.unwrap_or_else(|error| (Vec::new(), ShareGroupHeartbeatResponse::failed(error), None))
     }
 
     /// Handles JoinGroup.
@@ -176,6 +215,9 @@ impl GroupShard {
             }
             group.tombstones().into_iter().for_each(|record| work.write(record, AfterWrite::Emptied));
         }
+        if self.shares.group(&request.group).is_some() {
+            return work.refuse_join(context, &request.member_id, ErrorCode::InconsistentGroupProtocol);
+        }
         self.groups.join(context, request, self.offsets.knows(&request.group), work);
     }
 }
@@ -185,7 +227,7 @@ impl GroupShard {
 mod model_tests;
 #[cfg(test)]
 #[path = "offsets_tests.rs"]
-mod tests;
+pub(super) mod tests;
 #[cfg(test)]
 #[path = "transaction_tests.rs"]
 mod transaction_tests;

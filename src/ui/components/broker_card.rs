@@ -9,7 +9,7 @@ use crate::ui::i18n::Texts;
 use crate::ui::lab::Lab;
 use crate::ui::same::Same;
 use crate::ui::state::{Action, Selection, Target};
-use crate::ui::words::{ids, node_name, text_width};
+use crate::ui::words::{ids, mono_width, node_name, shorten, text_width};
 use delivery_lab::view::{
     Activity, BrokerView, ControllerView, NodeBody, NodeStatus, NodeView, PartitionView, ReplicaRole,
 };
@@ -99,6 +99,9 @@ fn broker(props: &CardProps, broker: &BrokerView, lab: &Lab, t: &Texts) -> Html 
             label = format!("{label}. {}", (t.hidden_records)(unseen));
         }
         let leads = partition.role == ReplicaRole::Leader;
+        let (epoch, sync) = ((t.epoch)(partition.leader_epoch), sync_words(partition, node.id, t));
+        let used = mono_width(&partition.name, 11.5) + text_width(&epoch, 11.0) + text_width(&sync, 11.0) + 64.0;
+        let lags = shorten(&lags(partition), 11.0, area.w - used);
         html! {
             <g key={&*partition.name} class={classes!("partition", selected.then_some("selected"))} role="button" tabindex="0"
                 aria-label={label} {onclick} {onkeydown} transform={format!("translate(0,{y:.1})")}>
@@ -108,8 +111,9 @@ fn broker(props: &CardProps, broker: &BrokerView, lab: &Lab, t: &Texts) -> Html 
                     <g transform={format!("translate({DENSE_X},2)")}>{ strip(partition, &shape, node.id, lab) }</g>
                 } else {
                     <text class="tp" x="16" y="9">{ &partition.name }
-                        <tspan class="dim" dx="8">{ (t.epoch)(partition.leader_epoch) }</tspan></text>
-                    <text class="dim end" x={(area.w - 16.0).to_string()} y="9">{ sync_words(partition, node.id, t) }</text>
+                        <tspan class="dim" dx="8">{ epoch }</tspan>
+                        if lags.chars().count() > 6 { <tspan class="dim lags" dx="10">{ lags }</tspan> }</text>
+                    <text class="dim end" x={(area.w - 16.0).to_string()} y="9">{ sync }</text>
                     <g transform="translate(16,29)">{ strip(partition, &shape, node.id, lab) }</g>
                 }
             </g>
@@ -156,6 +160,14 @@ fn role_words(broker: &BrokerView, node: &NodeView, t: &Texts) -> String {
         },
         _ => (t.activity)(&node.doing, 0),
     }
+}
+
+/// How far each group has committed, and what is still before it.
+fn lags(partition: &PartitionView) -> String {
+    let stored = partition.readers.iter().filter(|it| it.node.is_none());
+    let each =
+        stored.map(|it| format!("{} ✓{} lag {}", it.who, it.offset, (partition.high_watermark - it.offset).max(0)));
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// The ISR, as the leader has it; whether it is in sync, at a follower.

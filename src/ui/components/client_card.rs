@@ -185,7 +185,8 @@ fn member(it: &ConsumerView) -> String {
             // Here is little room: half of what the group's table shows tells members apart as well.
             let id = short_member(&it.member_id);
             let id = id.get(..4).unwrap_or(id);
-            format!("{}{id} · gen {}", if it.leader { "★ " } else { "" }, it.generation)
+            let counter = if it.by_epochs { "epoch" } else { "gen" };
+            format!("{}{id} · {counter} {}", if it.leader { "★ " } else { "" }, it.generation)
         }
         None => "–".to_owned(),
     }

@@ -1,6 +1,7 @@
 //! What is selected, in full, in Kafka's words.
 
 use super::files::{Download, Segments};
+use super::group_records::Records;
 use super::hex::Hex;
 use super::strip::kind_class;
 use super::{inspector_group, inspector_txn, messages};
@@ -22,7 +23,8 @@ use yew::prelude::*;
 pub struct InspectorProps {
     pub view: Same<ClusterView>,
     pub selection: Selection,
-    pub clock_us: u64,
+    /// How far the run has come.
+    pub end_us: u64,
 }
 
 #[component]
@@ -35,7 +37,7 @@ pub fn Inspector(props: &InspectorProps) -> Html {
         Selection::Node(id) => html! {
             if let Some(node) = node(*id) {
                 // A member is seen among the others.
-                { inspector_group::of_node(view, &node, &lab, t) }
+                { inspector_group::of_node(view, &node, props.end_us, &lab, t) }
                 <NodeBox {node} names={names(view)} />
             }
         },
@@ -43,13 +45,13 @@ pub fn Inspector(props: &InspectorProps) -> Html {
             let base = if let Selection::Batch(_, _, base) = props.selection { Some(base) } else { None };
             match node(*id).and_then(|node| partition(&node, name).map(|found| (node, found))) {
                 Some((node, partition)) => {
-                    html! { <PartitionBox broker={node.id} name={node.name.clone()} {partition} {base} /> }
+                    html! { <PartitionBox broker={node.id} name={node.name.clone()} {partition} {base} events={view.events} /> }
                 }
                 None => html! { <p class="soft pad">{ t.nothing_selected }</p> },
             }
         }
         Selection::Transaction(id) => inspector_txn::transaction(view, id, t),
-        Selection::Group(id) => inspector_group::group(view, id, &lab, t),
+        Selection::Group(id) => inspector_group::group(view, id, props.end_us, &lab, t),
         Selection::Message(id) => match view.messages.iter().find(|it| it.id == *id) {
             Some(message) => {
                 let arrives = message.arrives_us.map_or_else(|| "–".to_owned(), |us| format!("{} s", clock(us)));
@@ -294,7 +296,7 @@ pub(super) fn positions(it: &ConsumerView) -> Html {
             if let Some(it) = &it.membership {
                 { facts(vec![
                     ("member id", or_dash(Some(&*it.member_id).filter(|id| !id.is_empty()))),
-                    ("generation", it.generation.to_string()), ("member state", it.state.to_owned()),
+                    (if it.by_epochs { "member epoch" } else { "generation" }, it.generation.to_string()), ("member state", it.state.to_owned()),
                 ]) }
             }
             { table("positions", &["partition", "position", "committed", "lag"], rows.collect()) }
@@ -328,6 +330,8 @@ struct PartitionProps {
     name: Rc<str>,
     partition: Same<PartitionView>,
     base: Option<i64>,
+    /// The moment: so many events were handled.
+    events: u64,
 }
 
 #[component]
@@ -375,6 +379,7 @@ fn PartitionBox(props: &PartitionProps) -> Html {
             <p class="soft">{ t.cells_help }</p>
             <div class="cells">{ for cells }</div>
             if let Some(base) = props.base { <Hex {batch} {broker} partition={it.name.clone()} base_offset={base} /> }
+            if it.internal { <Records node={broker} partition={it.name.clone()} events={props.events} /> }
             <div class="tables">
                 if !it.followers.is_empty() { { table("followers", &["broker", "LEO", "last caught up", "in sync"], followers.collect()) } }
                 <Segments {broker} node={props.name.clone()} partition={props.partition.clone()} />

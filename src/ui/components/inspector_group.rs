@@ -3,9 +3,13 @@
 //! A band says two things at once: what the coordinator assigned, and what the member has in its hands. Where they differ, a
 //! rebalance is under way, or a member does not know yet that it is none any more.
 
+use super::group_history::History;
+use super::group_records::{Records, members};
 use super::inspector::{facts, or_dash, table, text};
 use crate::ui::i18n::Texts;
 use crate::ui::lab::Lab;
+use crate::ui::lines::names as node_names;
+use crate::ui::same::Same;
 use crate::ui::state::{Action, Selection};
 use crate::ui::words::{node_name, short_member};
 use delivery_lab::view::{ClusterView, ConsumerView, GroupMemberView, GroupView, NodeBody, NodeView, ReplicaRole};
@@ -65,27 +69,44 @@ pub fn coordinated(list: &[GroupView], lab: &Lab) -> Html {
 }
 
 /// The group of a member, above what is its own.
-pub fn of_node(view: &ClusterView, node: &NodeView, lab: &Lab, t: &Texts) -> Html {
+pub fn of_node(view: &Same<ClusterView>, node: &NodeView, end_us: u64, lab: &Lab, t: &Texts) -> Html {
     let member = reader(node).filter(|it| it.membership.is_some());
-    member.and_then(|it| it.group.as_ref()).map_or_else(Html::default, |id| group(view, id, lab, t))
+    member.and_then(|it| it.group.as_ref()).map_or_else(Html::default, |id| group(view, id, end_us, lab, t))
 }
 
-/// A group: its state, its members' partitions, and how far each is.
-pub fn group(view: &ClusterView, id: &str, lab: &Lab, t: &Texts) -> Html {
+/// A group: its state, its members' partitions, how far each is, and what it all cost.
+pub fn group(view: &Same<ClusterView>, id: &str, end_us: u64, lab: &Lab, t: &Texts) -> Html {
     let found = groups(view).find(|(_, it)| &*it.group == id);
-    let Some((node, it)) = found else {
-        return html! { <><h3>{ "⬡ " }{ id }</h3><p class="soft">{ t.no_group_coordinator }</p></> };
+    let history = view.groups.iter().any(|it| &*it.group == id);
+    let history = html! {
+        if history {
+            <History groups={Same(view.groups.clone())} group={Rc::<str>::from(id)} names={node_names(view)} now_us={view.time_us} {end_us} />
+        }
     };
-    let counter = if it.protocol == "classic" { "generation" } else { "epoch" };
+    let Some((node, it)) = found else {
+        return html! { <section class="group"><h3>{ "⬡ " }{ id }</h3><p class="soft">{ t.no_group_coordinator }</p>{ history }</section> };
+    };
+    let mut list = vec![("state", it.state.to_owned())];
+    match it.assignment_epoch {
+        Some(epoch) => {
+            list.extend([("group epoch", it.generation.to_string()), ("assignment epoch", epoch.to_string())])
+        }
+        None => list.push(("generation", it.generation.to_string())),
+    }
+    list.extend([
+        ("protocol", it.protocol.to_owned()),
+        ("assignor", or_dash(it.assignor.as_deref())),
+        ("members", it.members.len().to_string()),
+        ("kept in", it.home.to_string()),
+    ]);
     html! {
         <section class="group" aria-label={format!("group {id}")}>
             <h3>{ "⬡ " }{ id }<small>{ " group coordinator: " }{ node_name(&node.name) }</small></h3>
-            { facts(vec![
-                ("state", it.state.to_owned()), (counter, it.generation.to_string()), ("protocol", it.protocol.to_owned()),
-                ("assignor", or_dash(it.assignor.as_deref())), ("members", it.members.len().to_string()),
-                ("kept in", it.home.to_string()),
-            ]) }
+            { facts(list) }
             { matrix(view, it, lab, t) }
+            { history }
+            { members(it) }
+            <Records node={node.id} partition={it.home.clone()} group={Some(it.group.clone())} events={view.events} />
         </section>
     }
 }
@@ -102,8 +123,21 @@ impl Line<'_> {
         read.is_some_and(|it| it.membership.is_some() && it.positions.iter().any(|one| &*one.partition == partition))
     }
 
-    fn assigned(&self, partition: &str) -> bool {
-        self.member.is_some_and(|it| it.assigned.iter().any(|one| &**one == partition))
+    /// How it stands with a partition: a class, and the place of the words for it.
+    fn stands(&self, partition: &str) -> Option<(&'static str, usize)> {
+        let has = |list: &[Rc<str>]| list.iter().any(|one| &**one == partition);
+        let assigned = self.member.is_some_and(|it| has(&it.assigned));
+        let (wanted, revoking) = self
+            .member
+            .and_then(|it| it.reconciling.as_ref())
+            .map_or((assigned, false), |it| (has(&it.target), has(&it.revoking)));
+        match (self.held(partition), assigned || wanted) {
+            (held, _) if revoking || (held && assigned && !wanted) => Some(("going", 3)),
+            (true, true) => Some(("held", 0)),
+            (false, true) => Some(("due", if assigned { 1 } else { 4 })),
+            (true, false) => Some(("stale", 2)),
+            (false, false) => None,
+        }
     }
 }
 
@@ -141,9 +175,11 @@ fn matrix(view: &ClusterView, it: &GroupView, lab: &Lab, t: &Texts) -> Html {
     if ends.is_empty() {
         return html! {};
     }
+    let by_epochs = it.assignment_epoch.is_some();
     let caption = format!("{} × {}", it.group, it.topics.join(", "));
     let number = |it: Option<i64>| it.map_or_else(|| "–".to_owned(), |it| it.to_string());
     let committed = |partition: &str| it.committed.iter().find(|one| &*one.0 == partition).map(|one| one.1);
+    let lag = |partition: &str, end: i64| committed(partition).map(|at| (end - at).max(0));
     let position = |partition: &str| {
         let all = view.nodes.iter().filter_map(|node| reader(node)).filter(|one| one.group.as_ref() == Some(&it.group));
         let at = all.flat_map(|one| &one.positions).filter(|one| &*one.partition == partition);
@@ -167,11 +203,12 @@ fn matrix(view: &ClusterView, it: &GroupView, lab: &Lab, t: &Texts) -> Html {
                             if at.is_empty() { "–".to_owned() } else { at.join(" / ") }
                         }) }
                         { cells("high watermark", &|_, end| end.to_string()) }
-                        { cells("lag", &|partition, end| number(committed(partition).map(|at| (end - at).max(0)))) }
+                        { cells("lag", &|partition, end| number(lag(partition, end))) }
                     </tbody>
                 </table>
             </div>
-            <p class="soft keys">{ for ["held", "due", "stale"].iter().zip(t.owned).map(|(class, text)| html! { <span key={*class}><i class={*class} />{ text }</span> }) }</p>
+            <p class="soft">{ (t.lag_of)(&it.group, ends.iter().filter_map(|(partition, end)| lag(partition, *end)).sum()) }</p>
+            <p class="soft keys">{ for ["held", "due", "stale", "going"].iter().zip(t.owned).take(if by_epochs { 4 } else { 3 }).map(|(class, text)| html! { <span key={*class}><i class={*class} />{ text }</span> }) }</p>
         </>
     }
 }
@@ -191,18 +228,19 @@ fn row(at: usize, line: &Line<'_>, it: &GroupView, ends: &[(Rc<str>, i64)], lab:
     let said = match line.member {
         Some(member) => {
             let star = if it.leader.as_ref() == Some(&member.member_id) { " ★" } else { "" };
-            format!("{}{star}", member.instance_id.as_deref().unwrap_or(short_member(&member.member_id)))
+            let name = member.instance_id.as_deref().unwrap_or(short_member(&member.member_id));
+            let place = member.reconciling.as_ref();
+            let place = place.map_or_else(String::new, |it| format!(" · {} · {}", (t.epoch)(it.epoch), it.state));
+            format!("{name}{star}{place}")
         }
         None => t.not_member.to_owned(),
     };
-    let cells = ends.iter().map(|(partition, _)| {
-        let (class, said) = match (line.held(partition), line.assigned(partition)) {
-            (true, true) => ("held", t.owned[0]),
-            (false, true) => ("due", t.owned[1]),
-            (true, false) => ("stale", t.owned[2]),
-            (false, false) => return html! { <td /> },
-        };
-        html! { <td class={class} title={said}><i class={class} role="img" aria-label={said} /></td> }
+    let cells = ends.iter().map(|(partition, _)| match line.stands(partition) {
+        Some((class, words)) => {
+            let said = t.owned[words];
+            html! { <td class={class} title={said}><i class={class} role="img" aria-label={said} /></td> }
+        }
+        None => html! { <td /> },
     });
     html! {
         <tr key={at} class={own_class(id)}>

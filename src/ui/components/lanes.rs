@@ -1,6 +1,7 @@
 //! The lanes: one a node, arrows for messages, marks for what is worth one. The playhead is its own component, so that
 //! the arrows are drawn only when there are others.
 
+use super::owners::{self, Frame};
 use super::swim;
 use crate::ui::dom;
 use crate::ui::hooks::{use_lab, use_texts, use_width};
@@ -10,7 +11,7 @@ use crate::ui::same::Same;
 use crate::ui::state::{Action, Selection};
 use crate::ui::words::{clock, data_r, node_name, records, shorten, text_width};
 use delivery_lab::base::sort_short;
-use delivery_lab::view::{ArrowView, MarkKind, MarkView, TimelineView};
+use delivery_lab::view::{ArrowView, GroupLane, MarkKind, MarkView, TimelineView};
 use std::rc::Rc;
 use yew::prelude::*;
 
@@ -65,8 +66,7 @@ impl Scale {
 
     /// Where the lane of a group begins.
     pub fn group(&self, at: usize) -> f64 {
-        let above =
-            self.groups[..at].iter().map(|rows| swim::GROUP_HEAD + *rows as f64 * swim::row_height(*rows) + 8.0);
+        let above = self.groups[..at].iter().map(|rows| owners::height(*rows) + 8.0);
         self.swim(self.swims) - 14.0 + above.sum::<f64>()
     }
 
@@ -197,7 +197,7 @@ fn Lanes(props: &LanesProps) -> Html {
                 }
             }) }
             { swim::lanes(&timeline.transactions, scale, &props.names, t, &lab) }
-            { swim::groups(&timeline.groups, scale, &props.names, t, &lab) }
+            { for timeline.groups.iter().enumerate().map(|(at, lane)| group(lane, scale.group(at), props, t, &lab)) }
             <g clip-path="url(#in-lanes)">
                 { for arrows }
                 { for marks.into_iter().filter_map(|mark| draw_mark(mark, scale, t)) }
@@ -208,21 +208,47 @@ fn Lanes(props: &LanesProps) -> Html {
     }
 }
 
-/// Times under the lanes, at round steps.
-fn ticks(scale: &Scale) -> Html {
-    let span = (scale.to - scale.from).max(1);
+/// Round times of a span, at most so many, and how they are written.
+pub(super) fn round_times(from: u64, to: u64, most: u64) -> impl Iterator<Item = (u64, String)> {
+    let span = (to - from).max(1);
     let mut step = 1;
     for factor in [2, 5, 2].into_iter().cycle() {
-        if span / step <= 9 {
+        if span / step <= most {
             break;
         }
         step = if factor == 5 { step / 2 * 5 } else { step * 2 };
     }
-    let first = scale.from.div_ceil(step);
-    let y = scale.height();
-    (first..).map(|at| at * step).take_while(|at| *at <= scale.to).map(|at| {
-        let x = scale.x(at);
+    let first = from.div_ceil(step);
+    (first..).map(move |at| at * step).take_while(move |at| *at <= to).map(move |at| {
         let text = if step >= 1_000 { format!("{}.{:03}", at / 1_000_000, at % 1_000_000 / 1_000) } else { clock(at) };
+        (at, text)
+    })
+}
+
+/// The lane of a group: a click selects it.
+fn group(lane: &GroupLane, y: f64, props: &LanesProps, t: &Texts, lab: &crate::ui::lab::Lab) -> Html {
+    let (lab, to) = (lab.clone(), Selection::Group(lane.group.clone()));
+    let onclick = Callback::from(move |event: MouseEvent| {
+        event.stop_propagation();
+        lab.tell(Action::Select(to.clone()));
+    });
+    let (scale, timeline) = (&props.scale, &props.timeline);
+    let x = |us| scale.x(us);
+    let frame =
+        Frame { x: &x, left: LEFT, from: scale.from, to: scale.to, now: timeline.until_us, names: &props.names };
+    html! {
+        <g key={&*lane.group} class="groups" data-group={lane.group.clone()} transform={format!("translate(0,{y:.1})")} {onclick}>
+            <text class="lane head" x="12" y="12">{ "⬡ " }{ shorten(&lane.group, 10.5, LEFT - 24.0) }</text>
+            { owners::draw(lane, &frame, "url(#in-lanes)", t) }
+        </g>
+    }
+}
+
+/// Times under the lanes, at round steps.
+fn ticks(scale: &Scale) -> Html {
+    let y = scale.height();
+    round_times(scale.from, scale.to, 9).map(|(at, text)| {
+        let x = scale.x(at);
         html! {
             <g key={at} class="tick"><path d={format!("M{x:.1} {} V{}", TOP - 10.0, y - 14.0)} /><text x={format!("{x:.1}")} y={(y - 2.0).to_string()}>{ text }</text></g>
         }

@@ -130,7 +130,7 @@ fn Row(props: &RowProps) -> Html {
         RowStatus::Once => "once",
         RowStatus::LogDuplicated | RowStatus::Duplicated => "twice",
         RowStatus::AbortedRead => "dirty",
-        RowStatus::TakenBack | RowStatus::DeadLettered => "aborted",
+        RowStatus::TakenBack | RowStatus::DeadLettered | RowStatus::Rejected => "aborted",
         RowStatus::Refused => "refused",
         RowStatus::Lost | RowStatus::AckedLost => "lost",
     };

@@ -189,12 +189,14 @@ pub fn transactional(view: &ClusterView) -> bool {
     })
 }
 
-const SWATCHES: [&str; 11] = [
+const SWATCHES: [&str; 13] = [
     "buffered",
     "appended",
     "committed",
     "duplicated",
     "lost",
+    "position",
+    "stored",
     "control",
     "open",
     "veiled",
@@ -205,7 +207,7 @@ const SWATCHES: [&str; 11] = [
 
 fn legend(t: &Texts, transactional: bool) -> Html {
     let items = SWATCHES.into_iter().zip(t.legend_items).enumerate();
-    let items = items.filter(|(at, _)| *at < 5 || (*at > 5) == transactional);
+    let items = items.filter(|(at, _)| *at < 7 || (*at > 7) == transactional);
     html! {
         <ul class="swatches" aria-label={t.legend}>
             { for items.map(|(_, (class, text))| html! { <li key={class}><i class={class} aria-hidden="true"></i>{ text }</li> }) }

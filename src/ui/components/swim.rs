@@ -1,28 +1,17 @@
 //! The swim lanes of transactional ids below the nodes' lanes: a band for each state, a diamond for each marker, a mark where
 //! a producer met the fence.
 
-use super::inspector_group::own_class;
-use super::lanes::{LEFT, Scale};
+use super::lanes::Scale;
 use crate::ui::i18n::Texts;
 use crate::ui::lab::Lab;
 use crate::ui::state::{Action, Selection};
-use crate::ui::words::{node_name, shorten, span, text_width};
-use delivery_lab::view::{
-    BandView, GroupLane, GroupMarkKind, OwnerBand, TransactionLane, TransactionMark, TransactionMarkKind,
-};
+use crate::ui::words::{node_name, shorten, text_width};
+use delivery_lab::view::{BandView, TransactionLane, TransactionMark, TransactionMarkKind};
 use std::rc::Rc;
 use yew::prelude::*;
 
 /// A band's height.
 const BAND: f64 = 17.0;
-
-/// What stands above a group's partitions.
-pub const GROUP_HEAD: f64 = 17.0;
-
-/// The height of a partition among so many.
-pub fn row_height(rows: usize) -> f64 {
-    (130.0 / rows.max(1) as f64).clamp(3.0, 15.0)
-}
 
 /// How a state looks.
 fn class(state: &str) -> &'static str {
@@ -101,94 +90,6 @@ fn mark(at: usize, it: &TransactionMark, named: bool, scale: &Scale, names: &[Rc
     html! {
         <g key={format!("m{at}")} class={classes!("smark", class)} transform={format!("translate({:.1},{y})", scale.x(it.at_us))}>
             <title>{ title }</title>{ shape }
-        </g>
-    }
-}
-
-/// The lanes of groups.
-pub fn groups(list: &[GroupLane], scale: &Scale, names: &[Rc<str>], t: &Texts, lab: &Lab) -> Html {
-    let name = |node: u16| names.get(usize::from(node)).map_or_else(String::new, |name| node_name(name));
-    let lane = |(at, lane): (usize, &GroupLane)| {
-        let height = row_height(lane.rows.len());
-        let (lab, to) = (lab.clone(), Selection::Group(lane.group.clone()));
-        let onclick = Callback::from(move |event: MouseEvent| {
-            event.stop_propagation();
-            lab.tell(Action::Select(to.clone()));
-        });
-        let below = height * lane.rows.len() as f64;
-        let mut told = (f64::MIN, 0);
-        let marks = lane.marks.iter().enumerate().map(|(at, it)| {
-            let x = scale.x(it.at_us);
-            let text = match it.kind {
-                // A generation is named once.
-                GroupMarkKind::Joined if told.1 == it.generation || x < told.0 => String::new(),
-                GroupMarkKind::Joined => (t.generation)(it.generation),
-                GroupMarkKind::Lost | GroupMarkKind::Left => format!("✕ {}", name(it.node)),
-            };
-            if !text.is_empty() {
-                told = (x + text_width(&text, 10.5) + 6.0, it.generation);
-            }
-            let class = classes!("gmark", (it.kind != GroupMarkKind::Joined).then_some("gone"));
-            html! {
-                <g key={format!("g{at}")} {class} transform={format!("translate({x:.1},0)")}>
-                    <title>{ (t.group_mark)(it.kind, &name(it.node), it.generation) }</title>
-                    <path d={format!("M0 4 V{:.1}", GROUP_HEAD + below)} /><text x="3" y="12">{ text }</text>
-                </g>
-            }
-        });
-        let marks: Html = marks.collect();
-        let rows = lane.rows.iter().enumerate().map(|(at, row)| {
-            let y = GROUP_HEAD + at as f64 * height;
-            html! {
-                <g key={&*row.partition} data-owned={row.partition.clone()} transform={format!("translate(0,{y:.1})")}>
-                    if height > 9.0 { <text class="lane" x={(LEFT - 8.0).to_string()} y={(height - 4.0).to_string()}>{ shorten(&row.partition, 10.0, LEFT - 18.0) }</text> }
-                    <g clip-path="url(#in-lanes)">{ for row.bands.iter().enumerate().map(|(at, it)| owned(at, it, &row.partition, scale, height, &name, t)) }</g>
-                </g>
-            }
-        });
-        html! {
-            <g key={&*lane.group} class="groups" data-group={lane.group.clone()} transform={format!("translate(0,{:.1})", scale.group(at))} {onclick}>
-                <text class="lane head" x="12" y="12">{ "⬡ " }{ shorten(&lane.group, 10.5, LEFT - 24.0) }</text>
-                { for rows }
-                <g clip-path="url(#in-lanes)">{ marks }</g>
-            </g>
-        }
-    };
-    list.iter().enumerate().map(lane).collect()
-}
-
-/// Owners of a partition while they were the same. Two are drawn one above the other.
-fn owned(
-    at: usize,
-    it: &OwnerBand,
-    partition: &str,
-    scale: &Scale,
-    height: f64,
-    name: &dyn Fn(u16) -> String,
-    t: &Texts,
-) -> Html {
-    let (from, to) = (scale.x(it.from_us.max(scale.from)), scale.x(it.to_us.min(scale.to)));
-    let width = (to - from).max(1.0);
-    let who = it.owners.iter().map(|node| name(*node)).collect::<Vec<_>>().join(", ");
-    let lasted = span(it.to_us - it.from_us);
-    let (class, says) = match it.owners.len() {
-        0 => ("nobody", t.nobody_reads.to_owned()),
-        1 => ("one", who),
-        _ => ("both", (t.two_read)(&who)),
-    };
-    let each = (height - 2.0) / it.owners.len().max(1) as f64;
-    let bars = it.owners.iter().enumerate().map(|(at, node)| {
-        html! { <rect class={own_class(Some(*node))} x={format!("{from:.1}")} y={format!("{:.1}", 1.0 + at as f64 * each)} width={format!("{width:.1}")} height={format!("{each:.1}")} rx="2" /> }
-    });
-    let long = if it.owners.is_empty() { format!("{says} · {lasted}") } else { says.clone() };
-    let fits = |text: &&&str| height > 11.0 && text_width(text, 10.0) + 8.0 <= width;
-    let text = [long.as_str(), lasted.as_str()];
-    let text = text[..if it.owners.is_empty() { 2 } else { 1 }].iter().find(fits);
-    html! {
-        <g key={format!("o{at}")} class={classes!("hold", class)} data-owners={it.owners.len().to_string()}>
-            <title>{ format!("{partition}: {says} · {lasted}") }</title>
-            if it.owners.is_empty() { <rect x={format!("{from:.1}")} y="1" width={format!("{width:.1}")} height={format!("{:.1}", height - 2.0)} rx="2" /> } else { { for bars } }
-            if let Some(text) = text { <text x={format!("{:.1}", from + 4.0)} y={(height - 4.0).to_string()}>{ *text }</text> }
         </g>
     }
 }

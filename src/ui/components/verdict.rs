@@ -1,6 +1,7 @@
 //! The verdict: what the settings claim, what was observed, the counts, the ledger, and why.
 
 use super::ledger::Ledger;
+use super::runs::{RunSoFar, Runs};
 use super::stage::transactional;
 use crate::ui::hooks::{use_lab, use_lang, use_texts};
 use crate::ui::i18n::{Banner, Tone};
@@ -9,6 +10,7 @@ use crate::ui::same::Same;
 use crate::ui::state::{Action, Filter};
 use crate::ui::why::{Break, Why, accused, why};
 use crate::ui::words::{clock, data_r, records};
+use delivery_lab::scenario::Scenario;
 use delivery_lab::view::{ClusterView, LedgerRow, VerdictView};
 use std::rc::Rc;
 use yew::prelude::*;
@@ -16,6 +18,9 @@ use yew::prelude::*;
 #[derive(Properties, PartialEq)]
 pub struct VerdictProps {
     pub view: Same<ClusterView>,
+    pub scenario: Rc<Scenario>,
+    pub written: Rc<Scenario>,
+    pub runs: Same<Vec<RunSoFar>>,
     pub filter: Option<Filter>,
     pub story: Option<(u32, Same<Vec<Line>>)>,
     pub reason: Option<Why>,
@@ -63,6 +68,7 @@ pub fn Verdict(props: &VerdictProps) -> Html {
             <h2>{ t.verdict }</h2>
             <BannerBox {said} {records} reason={props.reason.clone()} open={row.is_some()} />
             <Claim verdict={Same(view.verdict.clone())} finished={view.finished} filter={props.filter} transactional={transactional(view)} />
+            <Runs scenario={props.scenario.clone()} written={props.written.clone()} view={view.clone()} runs={props.runs.clone()} />
             if let (Some((record, lines)), Some(row)) = (&props.story, row) {
                 <Story record={*record} lines={lines.clone()} {row} />
             }

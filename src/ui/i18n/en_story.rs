@@ -2,12 +2,31 @@
 
 use super::{MessageWords, Sentence, Tone};
 use crate::ui::lines::Line;
-use crate::ui::why::Why;
+use crate::ui::why::{Handover, Why};
 use crate::ui::words::{clock, node_name, records, span};
 use delivery_lab::base::{Duration, NodeId};
-use delivery_lab::node::{Event, FaultMark};
+use delivery_lab::node::{Event, FaultMark, RemovalReason};
+use delivery_lab::protocol::StateBatch;
 use delivery_lab::scenario::format::{What, When};
 use delivery_lab::view::{Activity, is_fence};
+
+fn offsets(ranges: impl Iterator<Item = (i64, i64)>) -> String {
+    let ranges: Vec<String> = ranges.map(super::range).collect();
+    format!("offsets {}", ranges.join(", "))
+}
+
+/// Offsets by what became of them.
+fn deliveries(batches: &[StateBatch]) -> String {
+    let one = |it: &StateBatch| {
+        let (range, count) = (super::range((it.first_offset, it.last_offset)), it.delivery_count);
+        match it.delivery_state {
+            StateBatch::AVAILABLE => format!("{range} available again (delivery {count} is over)"),
+            StateBatch::ACKNOWLEDGED => format!("{range} acknowledged"),
+            _ => format!("{range} archived (delivery {count} was the last)"),
+        }
+    };
+    batches.iter().map(one).collect::<Vec<_>>().join(", ")
+}
 
 fn ordinal(nth: u32) -> String {
     let suffix = match (nth % 100, nth % 10) {
@@ -192,6 +211,28 @@ pub fn why(it: &Why) -> String {
         Why::ReadAgain { offset, times } => {
             format!("It stands in the log once, at offset {offset}, and was processed {times} times: the consumer stopped before this offset was committed, and then began again at the last committed one.")
         }
+        Why::ReadElsewhere { first, second, how } => {
+            let how = match how {
+                Handover::TooSlow => format!("{first} processed it, but did not call poll() again within max.poll.interval.ms: it counted as dead and had to leave the group before its offset was committed."),
+                Handover::ThrownOut => format!("{first} processed it, but the coordinator did not hear of it for too long and threw it out of the group before its offset was committed."),
+                Handover::Died => format!("{first} processed it, and died before its offset was committed."),
+                Handover::Rebalanced => format!("{first} processed it, but a rebalance took its partition away before its offset was committed."),
+            };
+            if first == second {
+                return format!("{how} Later it got the partition back, began at the last committed offset and processed it again.");
+            }
+            format!("{how} The partition went to {second}, which began at the last committed offset and processed it again.")
+        }
+        Why::BeganBehind { partition, position } => {
+            format!("When {partition} was read for the first time its group had no committed offset there, and auto.offset.reset put the position to {position}, behind this record: nobody ever read it.")
+        }
+        Why::DeliveredAgain { times } => {
+            format!("It was processed {times} times. Whoever had it first did not acknowledge it while it was locked for that member, so the share group delivered it again.")
+        }
+        Why::Exhausted { deliveries } => {
+            format!("It was delivered {deliveries} times, and nobody could process it: the share group gave it up (group.share.delivery.count.limit), and archived it.")
+        }
+        Why::Rejected => "A consumer rejected it: the share group archives it, and nobody gets it again.".to_owned(),
         Why::CommittedFirst => "It was delivered and its offset committed before it was processed. The consumer stopped in between, and later went on behind it.".to_owned(),
         Why::CutOff => "A broker had stored it, but the next leader had not: the log was cut back to what the new leader has.".to_owned(),
         Why::Undone => "Its producer never committed: the transaction was aborted. It stays in the log, but read_committed leaves it out.".to_owned(),
@@ -227,6 +268,20 @@ pub fn event(line: &Line) -> Sentence {
         Event::Processing { .. } => (format!("began to process {rec}"), Tone::Plain),
         Event::HandlerFailed { error, .. } => {
             (format!("the handler of {rec} threw an exception: {}", error.name()), Tone::Bad)
+        }
+        Event::Acknowledged { kind, .. } => (format!("acknowledges {rec}: {}", kind.name()), Tone::Plain),
+        Event::RecordsAcquired { group, records, .. } => (
+            format!(
+                "locked {} of {tp} for a member of {group}",
+                offsets(records.iter().map(|it| (it.first_offset, it.last_offset)))
+            ),
+            Tone::Plain,
+        ),
+        Event::RecordsAcknowledged { group, batches, .. } => {
+            (format!("noted for {group} of {tp}: {}", deliveries(batches)), Tone::Plain)
+        }
+        Event::AcquisitionLockExpired { group, batches, .. } => {
+            (format!("a lock of {group} ended, {tp}: {}", deliveries(batches)), Tone::Odd)
         }
         Event::Processed { offset, .. } => (format!("processed {rec} (offset {offset})"), Tone::Plain),
         Event::OffsetsCommitted { offset, .. } => (format!("committed offset {offset} of {tp}"), Tone::Plain),
@@ -353,8 +408,25 @@ pub fn event(line: &Line) -> Sentence {
         Event::PartitionsRevoked { partitions } => (format!("gives up {tp}{}", and_more(partitions.len())), Tone::Odd),
         Event::PartitionsLost { partitions } => (format!("lost {tp}{}", and_more(partitions.len())), Tone::Bad),
         Event::MemberLeft { group, reason } => (format!("left group {group}: {reason}"), Tone::Odd),
+        Event::GroupChanged { group, state, epoch } => {
+            (format!("group {group} is {}, epoch {epoch}", state.name()), Tone::Plain)
+        }
+        Event::MemberJoined { group, member_id } => (format!("{member_id} is a member of group {group}"), Tone::Plain),
+        Event::MemberRemoved { group, member_id, reason } => {
+            (format!("{member_id} is no member of group {group} any more: {}", removal(*reason)), Tone::Odd)
+        }
     };
     Sentence { text, tone }
+}
+
+fn removal(reason: RemovalReason) -> &'static str {
+    match reason {
+        RemovalReason::Left => "it left",
+        RemovalReason::SessionTimeout => "no heartbeat within its session timeout",
+        RemovalReason::RebalanceTimeout => "it did not keep up with the rebalance",
+        RemovalReason::Replaced => "its instance came back",
+        RemovalReason::GroupFull => "the group is full",
+    }
 }
 
 fn and_more(count: usize) -> String {

@@ -2,12 +2,26 @@
 
 use super::{MessageWords, Sentence, Tone, ends_in_consonant};
 use crate::ui::lines::Line;
-use crate::ui::why::Why;
+use crate::ui::why::{Handover, Why};
 use crate::ui::words::{clock, node_name, records, span};
 use delivery_lab::base::{Duration, NodeId};
-use delivery_lab::node::{Event, FaultMark};
+use delivery_lab::node::{Event, FaultMark, RemovalReason};
+use delivery_lab::protocol::StateBatch;
 use delivery_lab::scenario::format::{What, When};
 use delivery_lab::view::{Activity, is_fence};
+
+/// Offsets by what became of them.
+fn deliveries(batches: &[StateBatch]) -> String {
+    let one = |it: &StateBatch| {
+        let (range, count) = (super::range((it.first_offset, it.last_offset)), it.delivery_count);
+        match it.delivery_state {
+            StateBatch::AVAILABLE => format!("오프셋 {range} 다시 전달 가능({count}번째 전달 끝)"),
+            StateBatch::ACKNOWLEDGED => format!("오프셋 {range} 처리 확인"),
+            _ => format!("오프셋 {range} 보관 처리({count}번째 전달이 마지막)"),
+        }
+    };
+    batches.iter().map(one).collect::<Vec<_>>().join(", ")
+}
 
 /// The word with the object particle.
 fn object(word: &str) -> String {
@@ -186,6 +200,28 @@ pub fn why(it: &Why) -> String {
         Why::ReadAgain { offset, times } => {
             format!("로그에는 오프셋 {offset}에 한 번만 있지만 {times}번 처리되었습니다. 이 오프셋이 커밋되기 전에 컨슈머가 멈췄고, 마지막 커밋부터 다시 읽었기 때문입니다.")
         }
+        Why::ReadElsewhere { first, second, how } => {
+            let how = match how {
+                Handover::TooSlow => format!("{first}이(가) 처리했지만 max.poll.interval.ms 안에 poll()을 다시 부르지 않아, 오프셋을 커밋하기 전에 그룹에서 나가야 했습니다."),
+                Handover::ThrownOut => format!("{first}이(가) 처리했지만 코디네이터가 너무 오래 소식을 듣지 못해, 오프셋을 커밋하기 전에 그룹에서 제외되었습니다."),
+                Handover::Died => format!("{first}이(가) 처리했지만 오프셋을 커밋하기 전에 죽었습니다."),
+                Handover::Rebalanced => format!("{first}이(가) 처리했지만 오프셋을 커밋하기 전에 리밸런스로 파티션을 넘겨주었습니다."),
+            };
+            if first == second {
+                return format!("{how} 나중에 파티션을 되찾아 마지막으로 커밋된 오프셋부터 읽어 다시 처리했습니다.");
+            }
+            format!("{how} 파티션을 넘겨받은 {second}이(가) 마지막으로 커밋된 오프셋부터 읽어 다시 처리했습니다.")
+        }
+        Why::BeganBehind { partition, position } => {
+            format!("{partition} 파티션을 처음 읽을 때 그룹이 커밋한 오프셋이 없었고, auto.offset.reset에 따라 이 레코드보다 뒤인 오프셋 {position}부터 읽기 시작했습니다. 그래서 아무도 읽지 못했습니다.")
+        }
+        Why::DeliveredAgain { times } => {
+            format!("{times}번 처리되었습니다. 레코드를 가진 멤버가 잠금이 유지되는 동안 확인 응답을 하지 않아, 공유 그룹이 다시 전달했기 때문입니다.")
+        }
+        Why::Exhausted { deliveries } => {
+            format!("{deliveries}번 전달되었지만 아무도 처리하지 못했습니다. 공유 그룹이 한도(group.share.delivery.count.limit)에 따라 포기하고 보관 처리(ARCHIVED)했습니다.")
+        }
+        Why::Rejected => "컨슈머가 거부(REJECT)했습니다. 공유 그룹은 이 레코드를 보관 처리(ARCHIVED)하고 다시 전달하지 않습니다.".to_owned(),
         Why::CommittedFirst => "전달되고 처리되기 전에 오프셋이 먼저 커밋되었습니다. 그 사이에 컨슈머가 멈췄고, 다시 시작한 뒤에는 그다음부터 읽었습니다.".to_owned(),
         Why::CutOff => "한 브로커는 저장했지만 다음 리더에는 없었습니다. 로그는 새 리더가 가진 곳까지 잘렸습니다.".to_owned(),
         Why::Undone => "프로듀서가 커밋하지 못해 트랜잭션이 중단되었습니다. 로그에는 남아 있지만 read_committed는 건너뜁니다.".to_owned(),
@@ -222,6 +258,17 @@ pub fn event(line: &Line) -> Sentence {
         }
         Event::Processing { .. } => (format!("{rec} 처리 시작"), Tone::Plain),
         Event::HandlerFailed { error, .. } => (format!("{rec} 처리 중 예외: {}", error.name()), Tone::Bad),
+        Event::Acknowledged { kind, .. } => (format!("{rec} 확인 응답: {}", kind.name()), Tone::Plain),
+        Event::RecordsAcquired { group, records, .. } => {
+            let ranges: Vec<_> = records.iter().map(|it| super::range((it.first_offset, it.last_offset))).collect();
+            (format!("{tp} 오프셋 {}: {group} 멤버에게 잠금", ranges.join(", ")), Tone::Plain)
+        }
+        Event::RecordsAcknowledged { group, batches, .. } => {
+            (format!("{group}, {tp}: {}", deliveries(batches)), Tone::Plain)
+        }
+        Event::AcquisitionLockExpired { group, batches, .. } => {
+            (format!("{group}의 잠금 만료, {tp}: {}", deliveries(batches)), Tone::Odd)
+        }
         Event::Processed { offset, .. } => (format!("{rec} 처리 완료(오프셋 {offset})"), Tone::Plain),
         Event::OffsetsCommitted { offset, .. } => (format!("{tp} 오프셋 {offset} 커밋"), Tone::Plain),
         Event::PositionSet { offset, from_commit: true, .. } => {
@@ -342,8 +389,25 @@ pub fn event(line: &Line) -> Sentence {
         Event::PartitionsRevoked { partitions } => (format!("{tp}{} 반납", and_more(partitions.len())), Tone::Odd),
         Event::PartitionsLost { partitions } => (format!("{tp}{} 잃음", and_more(partitions.len())), Tone::Bad),
         Event::MemberLeft { group, reason } => (format!("그룹 {group} 탈퇴: {reason}"), Tone::Odd),
+        Event::GroupChanged { group, state, epoch } => {
+            (format!("그룹 {group}: {}, epoch {epoch}", state.name()), Tone::Plain)
+        }
+        Event::MemberJoined { group, member_id } => (format!("그룹 {group} 멤버 추가: {member_id}"), Tone::Plain),
+        Event::MemberRemoved { group, member_id, reason } => {
+            (format!("그룹 {group} 멤버 제거: {member_id} ({})", removal(*reason)), Tone::Odd)
+        }
     };
     Sentence { text, tone }
+}
+
+fn removal(reason: RemovalReason) -> &'static str {
+    match reason {
+        RemovalReason::Left => "탈퇴",
+        RemovalReason::SessionTimeout => "session timeout 안에 하트비트가 없음",
+        RemovalReason::RebalanceTimeout => "리밸런스를 제때 따라가지 못함",
+        RemovalReason::Replaced => "같은 인스턴스가 다시 들어옴",
+        RemovalReason::GroupFull => "그룹이 가득 참",
+    }
 }
 
 fn and_more(count: usize) -> String {

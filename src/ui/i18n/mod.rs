@@ -127,6 +127,8 @@ texts! {
     invite: &'static str,
     try_setting: fn(&str, &str, &str) -> String,
     run_again: &'static str,
+    compare: &'static str,
+    as_written: &'static str,
     // Notices
     refused: fn(&str) -> String,
     changed: &'static str,
@@ -216,8 +218,8 @@ texts! {
     partition_label: fn(&str, &str, i64, i64) -> String,
     internal_hidden: fn(usize) -> String,
     legend: &'static str,
-    /// The first five always, then either the sixth, or, where there are transactions, the last five.
-    legend_items: [&'static str; 11],
+    /// The first seven always, then either the eighth, or, where there are transactions, the last five.
+    legend_items: [&'static str; 13],
     hidden_records: fn(i64) -> String,
     show_traffic: &'static str,
     // Popovers
@@ -315,14 +317,30 @@ texts! {
     message_over: &'static str,
     no_coordinator: &'static str,
     no_group_coordinator: &'static str,
-    /// How a member's partitions are drawn: held, assigned and not yet held, held and no longer assigned.
-    owned: [&'static str; 3],
+    /// How a member's partitions are drawn: held, assigned and not yet held, held and no longer assigned; in the consumer
+    /// protocol also to be given up, and meant for it.
+    owned: [&'static str; 5],
     nobody_reads: &'static str,
     generation: fn(i32) -> String,
     two_read: fn(&str) -> String,
     member: &'static str,
     not_member: &'static str,
-    group_mark: fn(GroupMarkKind, &str, i32) -> String,
+    /// Which member, and into what it came (`generation 2`, `epoch 3`).
+    group_mark: fn(GroupMarkKind, &str, &str) -> String,
+    /// So many partitions of so many are not read for so long.
+    stop_of: fn(usize, usize, &str) -> String,
+    /// How often that was so, the longest time, and all of them for all partitions.
+    stops: fn(usize, &str, &str) -> String,
+    no_stops: &'static str,
+    stops_help: &'static str,
+    pauses: &'static str,
+    longest: &'static str,
+    in_all: &'static str,
+    now: &'static str,
+    runs_so_far: &'static str,
+    lag_of: fn(&str, i64) -> String,
+    records_about: fn(&str, &str) -> String,
+    records_in: fn(&str) -> String,
     fenced_by_newer: &'static str,
     machine: fn(&str, &str) -> String,
     machine_pending: fn(&str) -> String,
@@ -394,6 +412,11 @@ fn tone(state: TransactionState) -> Tone {
 /// Whether a marker commits.
 fn commits(marker: &RecordBatch) -> bool {
     matches!(ControlRecord::of_batch(marker), Ok(Some(ControlRecord::Commit { .. })))
+}
+
+/// Offsets from the first to the last.
+fn range((first, last): (Offset, Offset)) -> String {
+    if first == last { first.to_string() } else { format!("{first}–{last}") }
 }
 
 /// The first of some offsets, and how many there are beside it.

@@ -36,8 +36,8 @@ impl SharePartition {
     }
 
     fn begin(&mut self) -> Transition {
-        self.next_write = self.next_write.wrapping_add(1);
-        Transition { write: self.next_write, batches: Vec::new(), complete: 0 }
+        self.last_write = self.last_write.wrapping_add(1);
+        Transition { write: self.last_write, batches: Vec::new(), complete: 0 }
     }
 
     /// Where the batches in flight begin that a batch of acknowledgements is about.

@@ -9,7 +9,7 @@ use crate::record::RecordBatch;
 use std::rc::Rc;
 
 /// Who wants how much.
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub struct Acquirer {
     /// The member.
     pub member: Rc<str>,

@@ -48,7 +48,7 @@ pub struct SharePartition {
     gap: Option<GapWindow>,
     /// Offsets from the start offset on that are done with (KIP-1226).
     delivery_complete_count: i32,
-    next_write: u32,
+    last_write: u32,
 }
 
 /// What was read from the share coordinator has gaps: offsets that a former leader delivered and heard nothing of.
@@ -76,11 +76,13 @@ pub struct StateWrite {
 pub struct InvalidState;
 
 impl SharePartition {
-    /// As the share coordinator knows it. The start offset is found already, if it was not known.
+    /// As the share coordinator knows it. The start offset is found already, if it was not known; writes are numbered from
+    /// `last_write` on.
     pub fn load(
         leader_epoch: LeaderEpoch,
         read: &ReadStatePartition,
         start_offset: Offset,
+        last_write: u32,
     ) -> Result<SharePartition, InvalidState> {
         let mut partition = SharePartition {
             leader_epoch,
@@ -91,7 +93,7 @@ impl SharePartition {
             find_next_fetch_offset: false,
             gap: None,
             delivery_complete_count: 0,
-            next_write: 0,
+            last_write,
         };
         let (mut gap, mut next) = (None, start_offset);
         for batch in &read.state_batches {
@@ -120,6 +122,11 @@ impl SharePartition {
     /// In whose epoch it was loaded.
     pub fn leader_epoch(&self) -> LeaderEpoch {
         self.leader_epoch
+    }
+
+    /// The number of its last write.
+    pub fn last_write(&self) -> u32 {
+        self.last_write
     }
 
     /// As it was read.

@@ -34,7 +34,7 @@ fn loaded(start: Offset, batches: &[(Offset, Offset, RecordState, i16)]) -> Shar
     let partition = TopicPartition::new(TopicId(0), 0);
     let read =
         ReadStatePartition { partition, error: ErrorCode::None, state_epoch: 3, start_offset: start, state_batches };
-    SharePartition::load(0, &read, start).expect("valid")
+    SharePartition::load(0, &read, start, 0).expect("valid")
 }
 
 pub(super) fn fresh() -> SharePartition {

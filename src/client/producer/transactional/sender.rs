@@ -111,7 +111,7 @@ impl Producer {
         let half = manager.half();
         let node = match request.coordinator_type() {
             Some(CoordinatorType::Transaction) => half.coordinator,
-            Some(CoordinatorType::Group) => half.group_coordinator,
+            Some(CoordinatorType::Group | CoordinatorType::Share) => half.group_coordinator,
             None => {
                 let Some(node) = self.network.least_loaded_node(Channel::Producer, now, out.random()) else {
                     manager.retry(request);
@@ -251,7 +251,7 @@ impl TransactionManager {
     /// The same, after a look for the coordinator if one answers it.
     pub(super) fn look_up_and_retry(&mut self, request: TxnRequest) {
         match request.coordinator_type() {
-            Some(CoordinatorType::Group) => {
+            Some(CoordinatorType::Group | CoordinatorType::Share) => {
                 if let Some(group) = request.group() {
                     self.look_up_group(Rc::clone(group));
                 }

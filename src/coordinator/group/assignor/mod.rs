@@ -9,8 +9,11 @@
 //! than an error (the coordinator never passes them); names are compared by their bytes.
 
 mod range;
+mod simple;
 mod uniform_heterogeneous;
 mod uniform_homogeneous;
+
+pub use simple::assign_shared;
 
 use crate::base::config::ServerAssignor;
 use crate::base::{JavaMap, SortedMap, SortedSet, TopicId};

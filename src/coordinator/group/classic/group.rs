@@ -1,9 +1,10 @@
 //! What is known of one classic group, and questions about it.
 
-use super::ClassicGroupState::{self, CompletingRebalance, Empty, PreparingRebalance, Stable};
 use super::member::ClassicGroupMember;
+use super::state::may_follow;
 use crate::base::{Duration, Generation, SortedMap, SortedSet, Time};
 use crate::coordinator::group::expiry::ExpiryRule;
+use crate::protocol::GroupState::{self, CompletingRebalance, Empty, PreparingRebalance, Stable};
 use crate::protocol::{ConsumerSubscription, ErrorCode, JoinGroupMember, JoinGroupProtocol, JoinGroupResponse};
 use std::rc::Rc;
 
@@ -17,8 +18,8 @@ const CONSUMER_PROTOCOL_TYPE: &str = "consumer";
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ClassicGroup {
     pub(super) id: Rc<str>,
-    pub(super) state: ClassicGroupState,
-    pub(super) previous_state: ClassicGroupState,
+    pub(super) state: GroupState,
+    pub(super) previous_state: GroupState,
     /// Wall clock of the last change of state, milliseconds.
     pub(super) state_since: Option<i64>,
     pub(super) generation: Generation,
@@ -74,13 +75,18 @@ impl ClassicGroup {
     }
 
     /// Where it is between two generations.
-    pub fn state(&self) -> ClassicGroupState {
+    pub fn state(&self) -> GroupState {
         self.state
     }
 
     /// Counts its rebalances.
     pub fn generation(&self) -> Generation {
         self.generation
+    }
+
+    /// `consumer`; none if it never had members.
+    pub fn protocol_type(&self) -> Option<&Rc<str>> {
+        self.protocol_type.as_ref()
     }
 
     /// The chosen protocol (a consumer group's: the assignor).
@@ -118,7 +124,7 @@ impl ClassicGroup {
     }
 
     /// What its members read, if all of them say so in a way that can be read.
-    fn subscribed_topics(&self) -> Option<SortedSet<Rc<str>>> {
+    pub(in crate::coordinator::group) fn subscribed_topics(&self) -> Option<SortedSet<Rc<str>>> {
         let mut topics = SortedSet::new();
         for member in self.members.values() {
             let metadata = member.metadata(self.protocol_name.as_deref()?)?;
@@ -127,7 +133,7 @@ impl ClassicGroup {
         Some(topics)
     }
 
-    pub(super) fn is_in(&self, states: &[ClassicGroupState]) -> bool {
+    pub(super) fn is_in(&self, states: &[GroupState]) -> bool {
         states.contains(&self.state)
     }
 
@@ -135,15 +141,15 @@ impl ClassicGroup {
         self.leader.as_deref() == Some(member_id)
     }
 
-    pub(super) fn transition_to(&mut self, state: ClassicGroupState, now: Time) {
-        assert!(state.may_follow(self.state), "invariant: a group's states follow each other as Kafka's do");
+    pub(super) fn transition_to(&mut self, state: GroupState, now: Time) {
+        assert!(may_follow(self.state, state), "invariant: a group's states follow each other as Kafka's do");
         self.previous_state = self.state;
         self.state = state;
         self.state_since = Some(now.wall_clock_ms());
     }
 
     pub(super) fn may_rebalance(&self) -> bool {
-        PreparingRebalance.may_follow(self.state)
+        may_follow(self.state, PreparingRebalance)
     }
 
     pub(super) fn all_have_joined(&self) -> bool {

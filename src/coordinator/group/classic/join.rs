@@ -1,11 +1,11 @@
 //! JoinGroup.
 
-use super::ClassicGroupState::{CompletingRebalance, Dead, Empty, PreparingRebalance, Stable};
 use super::member::ClassicGroupMember;
 use super::record::group_metadata_record;
 use super::{AfterWrite, ClassicGroup, ClassicGroups, Replaced, Work};
 use crate::base::{Duration, Prng, SortedMap};
 use crate::node::RequestContext;
+use crate::protocol::GroupState::{CompletingRebalance, Empty, PreparingRebalance, Stable};
 use crate::protocol::{ErrorCode, JoinGroupRequest, Response, SyncGroupResponse};
 use bytes::Bytes;
 use std::fmt::Write;
@@ -73,12 +73,12 @@ impl ClassicGroup {
     fn has_room_for(&self, member_id: &str, most: u32) -> bool {
         let known = self.members.get(member_id);
         match self.state {
-            Empty | Dead => true,
             PreparingRebalance => {
                 let joined = self.members.values().filter(|member| member.is_awaiting_join()).count();
                 known.is_some_and(ClassicGroupMember::is_awaiting_join) || joined < most as usize
             }
             CompletingRebalance | Stable => known.is_some() || self.members.len() < most as usize,
+            _ => true,
         }
     }
 
@@ -104,7 +104,7 @@ impl ClassicGroup {
             CompletingRebalance => changed,
             // The leader knows of changes that members do not tell (topics have more partitions).
             Stable => changed || self.is_leader(member_id),
-            Empty | Dead => return refuse(context, member_id, ErrorCode::UnknownMemberId, work),
+            _ => return refuse(context, member_id, ErrorCode::UnknownMemberId, work),
         };
         if rebalance {
             self.update(context, request, member_id);

@@ -1,10 +1,10 @@
 //! SyncGroup, Heartbeat, LeaveGroup.
 
-use super::ClassicGroupState::{CompletingRebalance, Dead, Empty, PreparingRebalance, Stable};
 use super::record::group_metadata_record;
 use super::{AfterWrite, ClassicGroup, ClassicGroups, Work};
 use crate::base::{SortedMap, Time};
 use crate::node::RequestContext;
+use crate::protocol::GroupState::{CompletingRebalance, Empty, PreparingRebalance, Stable};
 use crate::protocol::{
     ErrorCode, HeartbeatRequest, LeaveGroupRequest, LeaveGroupResponse, LeavingMember, Response, SyncGroupRequest,
     SyncGroupResponse,
@@ -35,9 +35,9 @@ impl ClassicGroups {
         }
         group.refresh_session(&request.member_id, now);
         match group.state {
-            Empty | Dead => ErrorCode::UnknownMemberId,
             PreparingRebalance => ErrorCode::RebalanceInProgress,
             CompletingRebalance | Stable => ErrorCode::None,
+            _ => ErrorCode::UnknownMemberId,
         }
     }
 
@@ -67,7 +67,7 @@ impl ClassicGroups {
             match group.state {
                 Stable | CompletingRebalance => group.rebalance_or_complete_join(work),
                 PreparingRebalance => group.maybe_complete_join(work),
-                Empty | Dead => {}
+                _ => {}
             }
         }
         LeaveGroupResponse { error: ErrorCode::None, members }
@@ -112,7 +112,7 @@ impl ClassicGroup {
                 };
                 work.answer(context, Response::SyncGroup(response));
             }
-            Empty | Dead => return Err(ErrorCode::UnknownMemberId),
+            _ => return Err(ErrorCode::UnknownMemberId),
         }
         Ok(())
     }

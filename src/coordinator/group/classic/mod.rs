@@ -22,9 +22,9 @@ mod tests;
 
 pub use group::ClassicGroup;
 pub use member::ClassicGroupMember;
+pub use rebalance::Due;
 pub(super) use record::group_tombstone;
 pub use record::{GroupMetadata, GroupMetadataKey, MemberMetadata};
-pub use state::ClassicGroupState;
 
 use crate::base::config::BrokerConfig;
 use crate::base::{Generation, Prng, SortedMap, Time};
@@ -96,6 +96,15 @@ pub struct Replaced {
 }
 
 impl AfterWrite {
+    /// The group that waits for it.
+    pub fn group(&self) -> Option<&Rc<str>> {
+        match self {
+            AfterWrite::NewGroup(group) | AfterWrite::Assigned { group, .. } => Some(group),
+            AfterWrite::Emptied => None,
+            AfterWrite::Replaced(replaced) => Some(&replaced.group),
+        }
+    }
+
     /// Does it not matter when the record is replicated? A group whose record is late exists: the record stands in the log.
     /// (Kafka then fails the member's JoinGroup, and yet counts the member as waiting.)
     pub fn may_be_late(&self) -> bool {

@@ -1,17 +1,17 @@
 //! From one generation to the next: members join (again), the leader assigns, and what happens when they do not.
 
-use super::ClassicGroupState::{CompletingRebalance, Empty, PreparingRebalance, Stable};
 use super::group::JoinTimer;
 use super::record::{group_metadata_record, new_group_record};
 use super::{AfterWrite, ClassicGroup, ClassicGroupMember, ClassicGroups, Work};
 use crate::base::{Duration, SortedMap, Time};
+use crate::protocol::GroupState::{CompletingRebalance, Empty, PreparingRebalance, Stable};
 use crate::protocol::{ErrorCode, JoinGroupResponse, Response, SyncGroupResponse};
 use bytes::Bytes;
 use std::rc::Rc;
 
-/// What is due.
+/// What happens by itself.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Due {
+pub enum Due {
     /// A member's session ends.
     Session(Rc<str>),
     /// Joining ends.
@@ -195,18 +195,21 @@ fn answer_sync(
 }
 
 impl ClassicGroups {
-    /// Does what is due by now.
-    pub fn expire(&mut self, work: &mut Work<'_>) {
-        for group in self.groups.values_mut() {
-            while let Some((due, what)) = group.next_due().filter(|(due, _)| *due <= work.now) {
-                debug_assert!(due <= work.now);
-                let group = Rc::make_mut(group);
-                match what {
-                    Due::Session(member_id) => group.on_session_end(&member_id, work),
-                    Due::Join => group.on_join_timer(work),
-                    Due::Sync => group.on_sync_timer(work),
-                }
-            }
+    /// What is due by now in one of the groups.
+    pub fn due(&self, now: Time) -> Option<(Rc<str>, Due)> {
+        self.groups.values().find_map(|group| {
+            let (_, due) = group.next_due().filter(|(due, _)| *due <= now)?;
+            Some((group.id.clone(), due))
+        })
+    }
+
+    /// Does it.
+    pub fn expire(&mut self, id: &str, due: Due, work: &mut Work<'_>) {
+        let Some(group) = self.group_mut(id) else { return };
+        match due {
+            Due::Session(member_id) => group.on_session_end(&member_id, work),
+            Due::Join => group.on_join_timer(work),
+            Due::Sync => group.on_sync_timer(work),
         }
     }
 

@@ -3,11 +3,11 @@
 //! The key's first two bytes are the type (2). Values are written at version 3 and read from version 0 on.
 
 use super::ClassicGroup;
-use super::ClassicGroupState::{Empty, Stable};
 use super::member::ClassicGroupMember;
 use crate::base::{Duration, Generation, SortedMap, Time};
 use crate::coordinator::CoordinatorRecord;
 use crate::metadata::wire::{Reader, WireError, Writer};
+use crate::protocol::GroupState::{Empty, Stable};
 use crate::protocol::JoinGroupProtocol;
 use bytes::Bytes;
 use std::rc::Rc;

@@ -5,8 +5,8 @@ use crate::base::config::Properties;
 use crate::base::{Duration, NodeId};
 use crate::node::{Channel, ConnectionId, MessageId};
 use crate::protocol::{
-    HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeavingMember, SyncGroupRequest,
-    SyncGroupResponse,
+    GroupState, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeavingMember,
+    SyncGroupRequest, SyncGroupResponse,
 };
 
 mod cases;
@@ -82,7 +82,9 @@ impl Lab {
         let end = self.now + Duration::from_millis(millis);
         while let Some(due) = self.groups.deadline().filter(|due| *due <= end) {
             self.now = due.max(self.now);
-            self.work(|groups, work| groups.expire(work));
+            while let Some((group, due)) = self.groups.due(self.now) {
+                self.work(|groups, work| groups.expire(&group, due, work));
+            }
         }
         self.now = end;
     }
@@ -143,7 +145,7 @@ impl Lab {
         self.groups.group("mail").expect("it exists")
     }
 
-    fn state(&self) -> ClassicGroupState {
+    fn state(&self) -> GroupState {
         self.group().state()
     }
 
@@ -163,7 +165,7 @@ impl Lab {
             self.advance(1_000);
         }
         joins.iter().for_each(|join| assert_eq!(self.error(*join), Some(NONE)));
-        assert_eq!(self.state(), ClassicGroupState::CompletingRebalance);
+        assert_eq!(self.state(), GroupState::CompletingRebalance);
         self.leader_first(ids)
     }
 
@@ -185,7 +187,7 @@ impl Lab {
         for id in ids.iter().rev() {
             self.sync(&assign(id, generation, ids));
         }
-        assert_eq!(self.state(), ClassicGroupState::Stable);
+        assert_eq!(self.state(), GroupState::Stable);
     }
 }
 

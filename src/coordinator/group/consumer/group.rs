@@ -1,42 +1,17 @@
 //! What is known of one group, and questions about it (`ConsumerGroup`).
 
+use super::TargetAssignment;
 use super::member::{ConsumerGroupMember, MemberState};
 use super::record::{ConsumerGroupKey as Key, CurrentValue, GroupValue, TargetValue};
-use super::{TargetAssignment, metadata_hash};
+use super::regex::{ResolvedRegexes, topic_names};
 use crate::base::config::ServerAssignor;
-use crate::base::{Duration, JavaMap, Offset, SortedMap, SortedSet, Time, TopicId, TopicPartition};
+use crate::base::{Duration, Offset, SortedMap, SortedSet, Time, TopicPartition};
 use crate::coordinator::CoordinatorRecord;
-use crate::metadata::MetadataImage;
-use crate::protocol::{ErrorCode, LEAVE_EPOCH, MemberEpoch};
+use crate::protocol::{ErrorCode, GroupState, LEAVE_EPOCH, MemberEpoch};
 use std::rc::Rc;
 
 /// Before anything is known.
 const FIRST_EPOCH: MemberEpoch = 1;
-
-/// Where a group is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum ConsumerGroupState {
-    /// It has no members.
-    Empty,
-    /// A target for its epoch is yet to be computed.
-    Assigning,
-    /// Members are on their way to the target.
-    Reconciling,
-    /// All are there.
-    Stable,
-}
-
-impl ConsumerGroupState {
-    /// As `kafka-consumer-groups.sh` spells it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            ConsumerGroupState::Empty => "Empty",
-            ConsumerGroupState::Assigning => "Assigning",
-            ConsumerGroupState::Reconciling => "Reconciling",
-            ConsumerGroupState::Stable => "Stable",
-        }
-    }
-}
 
 /// A group.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -46,6 +21,7 @@ pub struct ConsumerGroup {
     pub(super) target_epoch: TargetValue,
     pub(super) members: SortedMap<Rc<str>, ConsumerGroupMember>,
     pub(super) target: SortedMap<Rc<str>, TargetAssignment>,
+    pub(super) regexes: ResolvedRegexes,
     /// Its topics were compared with this version of the metadata, when the group's epoch was that.
     pub(super) metadata_seen: Option<(Offset, MemberEpoch)>,
 }
@@ -58,6 +34,7 @@ impl ConsumerGroup {
             target_epoch: TargetValue { epoch: FIRST_EPOCH, timestamp: 0 },
             members: SortedMap::new(),
             target: SortedMap::new(),
+            regexes: Rc::default(),
             metadata_seen: None,
         }
     }
@@ -93,15 +70,15 @@ impl ConsumerGroup {
     }
 
     /// Where it is.
-    pub fn state(&self) -> ConsumerGroupState {
+    pub fn state(&self) -> GroupState {
         if self.members.is_empty() {
-            ConsumerGroupState::Empty
+            GroupState::Empty
         } else if self.epoch.epoch > self.target_epoch.epoch {
-            ConsumerGroupState::Assigning
+            GroupState::Assigning
         } else if self.members.values().any(|member| !member.is_reconciled_to(self.target_epoch.epoch)) {
-            ConsumerGroupState::Reconciling
+            GroupState::Reconciling
         } else {
-            ConsumerGroupState::Stable
+            GroupState::Stable
         }
     }
 
@@ -121,28 +98,44 @@ impl ConsumerGroup {
         self.members.values().any(holds)
     }
 
-    /// All topics that members subscribe to.
-    pub(in crate::coordinator::group) fn subscribed_topics(&self) -> SortedSet<Rc<str>> {
-        subscribed_topics(self.members.values())
+    /// Who computes its target: what most members ask for, of those that the brokers have.
+    pub fn assignor(&self, configured: &[ServerAssignor]) -> ServerAssignor {
+        self.preferred_assignor(None, None, configured)
     }
 
-    /// What most members ask for; the first of `group.consumer.assignors` if none asks for any.
-    pub(super) fn preferred_assignor(
-        members: &SortedMap<Rc<str>, &ConsumerGroupMember>,
+    /// All topics that members subscribe to, those that patterns match among them.
+    pub fn subscribed_topics(&self) -> SortedSet<Rc<str>> {
+        topic_names(self.members.values(), &self.regexes)
+    }
+
+    /// What most members ask for, once one of them (if any) is as it will be; the first of `group.consumer.assignors` if none asks for any.
+    ///
+    /// Of two that have as many votes Kafka takes the one that comes first in a hash map, which is `uniform`; but it takes back the
+    /// vote of that member and counts it anew, and a name that is new there comes first.
+    pub(in crate::coordinator::group) fn preferred_assignor(
+        &self,
+        before: Option<&ConsumerGroupMember>,
+        after: Option<&ConsumerGroupMember>,
         configured: &[ServerAssignor],
     ) -> ServerAssignor {
-        let mut counts: JavaMap<&str, usize> = JavaMap::default();
-        for name in members.values().filter_map(|member| member.server_assignor.as_deref()) {
-            let count = counts.get(&name).copied().unwrap_or(0);
-            counts.insert(name, count + 1);
+        fn vote(member: &ConsumerGroupMember) -> Option<&str> {
+            member.server_assignor.as_deref()
         }
-        let mut preferred: Option<(&str, usize)> = None;
-        for (name, count) in counts.iter() {
-            if preferred.is_none_or(|(_, most)| *count > most) {
-                preferred = Some((name, *count));
+        let count = |name: &&'static str| self.members.values().filter(|member| vote(member) == Some(*name)).count();
+        let mut votes: Vec<(&str, usize)> = ["uniform", "range"].iter().map(|name| (*name, count(name))).collect();
+        if let Some(old) = before.and_then(vote) {
+            votes.iter_mut().filter(|(name, _)| *name == old).for_each(|(_, count)| *count -= 1);
+        }
+        votes.retain(|(_, count)| *count > 0);
+        if let Some(new) = after.and_then(vote) {
+            match votes.iter_mut().find(|(name, _)| *name == new) {
+                Some((_, count)) => *count += 1,
+                None => votes.insert(0, (new, 1)),
             }
         }
-        let named = preferred.and_then(|(name, _)| configured.iter().find(|it| it.name() == name));
+        let most = votes.iter().map(|(_, count)| *count).max();
+        let preferred = votes.iter().find(|(_, count)| Some(*count) == most);
+        let named = preferred.and_then(|(name, _)| configured.iter().find(|it| it.name() == *name));
         named.or(configured.first()).copied().unwrap_or(ServerAssignor::Uniform)
     }
 
@@ -187,19 +180,10 @@ impl ConsumerGroup {
         keys.extend(members().map(|(group, member)| Key::TargetOfMember(group, member)));
         keys.push(Key::Target(self.id.clone()));
         keys.extend(members().map(|(group, member)| Key::Member(group, member)));
+        keys.extend(self.regexes.keys().map(|regex| Key::Regex(self.id.clone(), regex.clone())));
         keys.extend([Key::PartitionMetadata(self.id.clone()), Key::Group(self.id.clone())]);
         keys.iter().map(Key::tombstone).collect()
     }
-}
-
-/// All topics that these members subscribe to.
-pub(super) fn subscribed_topics<'a>(members: impl Iterator<Item = &'a ConsumerGroupMember>) -> SortedSet<Rc<str>> {
-    members.flat_map(|member| member.subscribed_topics.iter().cloned()).collect()
-}
-
-/// The hash of what these members subscribe to.
-pub(super) fn hash_of<'a>(members: impl Iterator<Item = &'a ConsumerGroupMember>, image: &MetadataImage) -> i64 {
-    metadata_hash::metadata_hash(subscribed_topics(members).iter(), image)
 }
 
 impl ConsumerGroupMember {
@@ -219,10 +203,5 @@ impl ConsumerGroupMember {
     pub(super) fn revocation_deadline(&self, now: Time) -> Option<(Time, MemberEpoch)> {
         let timeout = Duration::from_millis(self.rebalance_timeout.max(0) as u64);
         (self.state == MemberState::UnrevokedPartitions).then(|| (now + timeout, self.member_epoch))
-    }
-
-    /// The topics of its subscription that exist.
-    pub(super) fn topic_ids(&self, image: &MetadataImage) -> SortedSet<TopicId> {
-        self.subscribed_topics.iter().filter_map(|name| image.topic_id(name)).collect()
     }
 }

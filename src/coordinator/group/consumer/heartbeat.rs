@@ -1,19 +1,40 @@
 //! ConsumerGroupHeartbeat, and who is removed (`GroupMetadataManager.consumerGroupHeartbeat`).
 
-use super::group::{ConsumerGroup, hash_of};
+use super::group::ConsumerGroup;
 use super::reconcile::Reconciliation;
 use super::record::target_member_record;
 use super::record::{ConsumerGroupKey as Key, GroupValue, current_record, group_record, member_record};
+use super::regex::RegexUpdate;
 use super::{ConsumerGroupMember, ConsumerGroups, Surroundings, Timers};
 use crate::base::Duration;
 use crate::coordinator::CoordinatorRecord;
+use crate::node::RemovalReason;
 use crate::protocol::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, JOIN_EPOCH, LEAVE_EPOCH,
     LEAVE_STATIC_EPOCH, MemberEpoch,
 };
 use std::rc::Rc;
 
-type Handled = (Vec<CoordinatorRecord>, ConsumerGroupHeartbeatResponse);
+/// A member whose time is up.
+pub struct Expired {
+    /// Its group.
+    pub group: Rc<str>,
+    /// Which time.
+    pub reason: RemovalReason,
+    /// The records that remove it.
+    pub records: Vec<CoordinatorRecord>,
+}
+
+/// What comes of a heartbeat.
+#[derive(Debug)]
+pub struct Handled {
+    /// To be written.
+    pub records: Vec<CoordinatorRecord>,
+    /// To be given when they are committed.
+    pub response: ConsumerGroupHeartbeatResponse,
+    /// Once they are written the group's patterns are to be resolved, see [`ConsumerGroups::resolve`].
+    pub resolve: bool,
+}
 
 /// Whether a request is complete (`throwIfConsumerGroupHeartbeatRequestIsInvalid`).
 pub(in crate::coordinator::group) fn validate(
@@ -67,16 +88,19 @@ impl ConsumerGroups {
         if updated != member {
             records.push(member_record(id, &updated));
         }
+        let regex = group.update_regex(&member, &updated, &mut records)?;
         let topics_changed = updated.subscribed_topics != member.subscribed_topics;
-        let subscription_changed = topics_changed || updated.subscribed_regex != member.subscribed_regex;
-        let epoch = self.update_epoch(&group, &updated, topics_changed, around, &mut records);
+        let subscription_changed = topics_changed || regex != RegexUpdate::Unchanged;
+        let resolve = self.wants_resolution(&group, &updated, around);
+        let moved = topics_changed || regex == RegexUpdate::Resolved;
+        let epoch = self.update_epoch(&group, &updated, moved, around, &mut records);
         let (target_epoch, target) = group.target_for(epoch, &updated, around, &mut records);
         if subscription_changed || !updated.is_reconciled_to(target_epoch) {
             let step = Reconciliation {
                 group: &group,
                 target_epoch,
                 target: &target,
-                subscribed: updated.topic_ids(around.image),
+                subscribed: group.topic_ids(&updated, around.image),
                 subscription_changed,
                 owned: request.topic_partitions.as_deref(),
             };
@@ -100,7 +124,7 @@ impl ConsumerGroups {
             heartbeat_interval: around.config.group_consumer_heartbeat_interval_ms,
             assignment: tell.then(|| updated.assigned.keys().copied().collect()),
         };
-        Ok((records, response))
+        Ok(Handled { records, response, resolve })
     }
 
     /// The group's epoch, one more if subscriptions or topics have changed. Topics are looked at when the metadata have
@@ -118,7 +142,7 @@ impl ConsumerGroups {
         if !changed && group.metadata_seen.is_some_and(fresh) {
             return epoch;
         }
-        let metadata_hash = hash_of(group.members_with(updated).into_values(), around.image);
+        let metadata_hash = group.hash_of(group.members_with(updated).into_values(), around.image);
         if changed || metadata_hash != group.epoch.metadata_hash {
             epoch += 1;
             records.push(group_record(&group.id, GroupValue { epoch, metadata_hash }));
@@ -160,7 +184,7 @@ impl ConsumerGroups {
             heartbeat_interval: Duration::ZERO,
             assignment: None,
         };
-        Ok((records, response))
+        Ok(Handled { records, response, resolve: false })
     }
 
     /// The records that remove a member; the group's epoch moves on.
@@ -171,14 +195,16 @@ impl ConsumerGroups {
         around: Surroundings<'_>,
     ) -> Vec<CoordinatorRecord> {
         let mut records = removal(&group.id, member_id).to_vec();
-        let metadata_hash = hash_of(group.members.values().filter(|it| it.member_id != *member_id), around.image);
+        records.extend(group.forget_regex_of(&[member_id.clone()]));
+        let others = group.members.values().filter(|it| it.member_id != *member_id);
+        let metadata_hash = group.hash_of(others, around.image);
         records.push(group_record(&group.id, GroupValue { epoch: group.epoch.epoch + 1, metadata_hash }));
         self.timers.remove(&(group.id.clone(), member_id.clone()));
         records
     }
 
     /// Removes one member whose time is up, if there is any; the records take effect before the next is asked for.
-    pub fn expire_one(&mut self, around: Surroundings<'_>) -> Option<Vec<CoordinatorRecord>> {
+    pub fn expire_one(&mut self, around: Surroundings<'_>) -> Option<Expired> {
         loop {
             let due = |(_, timers): &(&(Rc<str>, Rc<str>), &Timers)| timers.deadline() <= around.now;
             let ((group, member), timers) = self.timers.iter().find(due).map(|(id, it)| (id.clone(), it.clone()))?;
@@ -190,7 +216,9 @@ impl ConsumerGroups {
             };
             let late = timers.rebalance.is_some_and(|(due, at)| due <= around.now && member.member_epoch == at);
             if late || timers.session <= around.now {
-                return Some(self.fence(&group, &member.member_id, around));
+                let reason = if late { RemovalReason::RebalanceTimeout } else { RemovalReason::SessionTimeout };
+                let records = self.fence(&group, &member.member_id, around);
+                return Some(Expired { group: group.id.clone(), reason, records });
             }
             if let Some(timers) = self.timers.get_mut(&(group.id.clone(), member.member_id)) {
                 timers.rebalance = None;
@@ -221,7 +249,8 @@ impl ConsumerGroup {
     ) -> Result<ConsumerGroupMember, ErrorCode> {
         let ConsumerGroupHeartbeatRequest { member_id, member_epoch, instance_id, .. } = request;
         let place = instance_id.as_deref().and_then(|instance| self.static_member(instance));
-        if place.is_none() && self.members.len() >= max_size as usize && !self.members.contains_key(member_id) {
+        // (A static member that comes back with another id is not let in either; that changed after 4.3.1.)
+        if self.members.len() >= max_size as usize && !self.members.contains_key(member_id) {
             return Err(ErrorCode::GroupMaxSizeReached);
         }
         let joins = *member_epoch == JOIN_EPOCH;
@@ -281,10 +310,6 @@ impl ConsumerGroupMember {
         } else {
             Err(ErrorCode::FencedMemberEpoch)
         }
-    }
-
-    pub(super) fn has_regex(&self) -> bool {
-        self.subscribed_regex.as_deref().is_some_and(|regex| !regex.is_empty())
     }
 }
 

@@ -11,7 +11,10 @@ use xxhash_rust::xxh3::xxh3_64;
 const MAGIC: u8 = 0;
 
 /// The hash of these topics, given by name in ascending order; 0 if none of them exists.
-pub(super) fn metadata_hash<'a>(topics: impl Iterator<Item = &'a Rc<str>>, image: &MetadataImage) -> i64 {
+pub(in crate::coordinator::group) fn metadata_hash<'a>(
+    topics: impl Iterator<Item = &'a Rc<str>>,
+    image: &MetadataImage,
+) -> i64 {
     let known = topics.filter_map(|name| Some((name, image.topic_id(name)?)));
     let hashes: Vec<u8> = known.flat_map(|(name, topic)| topic_hash(name, topic, image).to_le_bytes()).collect();
     if hashes.is_empty() { 0 } else { xxh3_64(&hashes) as i64 }

@@ -9,7 +9,7 @@
 //! the replay of the records up to the end of the log, and handlers change nothing else but timers.
 //!
 //! Departures: groups do not change their protocol while they have members (as with `group.consumer.migration.policy`
-//! `disabled`); patterns that the coordinator would have to evaluate match no topic.
+//! `disabled`).
 //!
 //! In Kafka: `ConsumerGroup`, and the part of `GroupMetadataManager` whose methods begin with `consumerGroup`.
 
@@ -19,14 +19,19 @@ mod member;
 mod metadata_hash;
 mod reconcile;
 mod record;
+mod regex;
 mod target;
 #[cfg(test)]
 mod tests;
 
-pub use group::{ConsumerGroup, ConsumerGroupState};
+pub use group::ConsumerGroup;
 pub(super) use heartbeat::validate;
+pub use heartbeat::{Expired, Handled};
 pub use member::{ConsumerGroupMember, MemberState};
+pub(super) use metadata_hash::metadata_hash;
 pub use record::{ConsumerGroupKey, CurrentValue, GroupValue, TargetValue, read_target};
+pub(super) use record::{put_tagged_i64, put_target};
+pub use regex::ResolvedRegex;
 
 use super::assignor::MemberAssignment;
 use crate::base::config::BrokerConfig;
@@ -49,6 +54,7 @@ pub struct ConsumerGroups {
     groups: SortedMap<Rc<str>, Rc<ConsumerGroup>>,
     /// By group and member id.
     timers: SortedMap<(Rc<str>, Rc<str>), Timers>,
+    new_topics: regex::NewTopics,
 }
 
 /// When a member is removed.
@@ -63,7 +69,7 @@ struct Timers {
 impl Hash for ConsumerGroups {
     fn hash<H: Hasher>(&self, state: &mut H) {
         if !self.groups.is_empty() || !self.timers.is_empty() {
-            (&self.groups, &self.timers).hash(state);
+            (&self.groups, &self.timers, &self.new_topics).hash(state);
         }
     }
 }
@@ -109,6 +115,9 @@ impl ConsumerGroups {
                 group.target.insert(member.clone(), read_target(value)?);
             }
             ConsumerGroupKey::Current(_, member) => group.member_mut(member).set(CurrentValue::decode(value)?),
+            ConsumerGroupKey::Regex(_, regex) => {
+                Rc::make_mut(&mut group.regexes).insert(regex.clone(), ResolvedRegex::decode(value)?);
+            }
             ConsumerGroupKey::PartitionMetadata(_) => {}
         }
         Ok(())
@@ -131,6 +140,9 @@ impl ConsumerGroups {
                 if group.members.contains_key(member) {
                     group.member_mut(member).clear();
                 }
+            }
+            ConsumerGroupKey::Regex(_, regex) => {
+                Rc::make_mut(&mut group.regexes).remove(regex);
             }
             ConsumerGroupKey::PartitionMetadata(_) => {}
         }

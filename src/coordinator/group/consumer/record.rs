@@ -1,10 +1,11 @@
-//! The records of the consumer protocol, byte for byte: types 3 to 8 of `__consumer_offsets`.
+//! The records of the consumer protocol, byte for byte: types 3 to 8 and 16 of `__consumer_offsets`.
 //!
 //! Keys are a type, a group and most of them a member; values are version 0, flexible. Topics and partitions stand in the
 //! order of Java's hash maps, as Kafka writes them. Type 4 (ConsumerGroupPartitionMetadata) is only ever a tombstone since
-//! 4.1 (KIP-1101); type 16 (resolved regular expressions) is left alone.
+//! 4.1 (KIP-1101).
 
 use super::member::{ConsumerGroupMember, MemberState};
+use super::regex::ResolvedRegex;
 use super::{MemberEpochs, TargetAssignment};
 use crate::base::{JavaMap, SortedMap, SortedSet, TopicPartition};
 use crate::coordinator::CoordinatorRecord;
@@ -21,6 +22,7 @@ const MEMBER: i16 = 5;
 const TARGET: i16 = 6;
 const TARGET_OF_MEMBER: i16 = 7;
 const CURRENT: i16 = 8;
+const REGEX: i16 = 16;
 
 /// What a record is about.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -37,6 +39,8 @@ pub enum ConsumerGroupKey {
     TargetOfMember(Rc<str>, Rc<str>),
     /// ConsumerGroupCurrentMemberAssignment
     Current(Rc<str>, Rc<str>),
+    /// ConsumerGroupRegularExpression; not a member but a pattern
+    Regex(Rc<str>, Rc<str>),
 }
 
 use ConsumerGroupKey as Key;
@@ -79,15 +83,19 @@ impl ConsumerGroupKey {
     pub fn group(&self) -> &Rc<str> {
         match self {
             Key::Group(group) | Key::PartitionMetadata(group) | Key::Target(group) => group,
-            Key::Member(group, _) | Key::TargetOfMember(group, _) | Key::Current(group, _) => group,
+            Key::Member(group, _) | Key::TargetOfMember(group, _) | Key::Current(group, _) | Key::Regex(group, _) => {
+                group
+            }
         }
     }
 
-    /// The member, if it is about one.
-    pub fn member(&self) -> Option<&Rc<str>> {
+    /// The member, if it is about one; the pattern, if about that.
+    pub fn part(&self) -> Option<&Rc<str>> {
         match self {
             Key::Group(_) | Key::PartitionMetadata(_) | Key::Target(_) => None,
-            Key::Member(_, member) | Key::TargetOfMember(_, member) | Key::Current(_, member) => Some(member),
+            Key::Member(_, part) | Key::TargetOfMember(_, part) | Key::Current(_, part) | Key::Regex(_, part) => {
+                Some(part)
+            }
         }
     }
 
@@ -100,11 +108,12 @@ impl ConsumerGroupKey {
             Key::Target(_) => TARGET,
             Key::TargetOfMember(..) => TARGET_OF_MEMBER,
             Key::Current(..) => CURRENT,
+            Key::Regex(..) => REGEX,
         };
         let mut w = Writer::default();
         w.i16(kind);
         w.string(self.group());
-        self.member().into_iter().for_each(|member| w.string(member));
+        self.part().into_iter().for_each(|part| w.string(part));
         Bytes::from(w.into_bytes())
     }
 
@@ -112,7 +121,7 @@ impl ConsumerGroupKey {
     pub fn decode(bytes: &[u8]) -> Result<Option<ConsumerGroupKey>, WireError> {
         let mut r = Reader::new(bytes);
         let kind = r.i16()?;
-        if !(GROUP..=CURRENT).contains(&kind) {
+        if !(GROUP..=CURRENT).contains(&kind) && kind != REGEX {
             return Ok(None);
         }
         let group = r.string()?;
@@ -122,7 +131,8 @@ impl ConsumerGroupKey {
             MEMBER => Key::Member(group, r.string()?),
             TARGET => Key::Target(group),
             TARGET_OF_MEMBER => Key::TargetOfMember(group, r.string()?),
-            _ => Key::Current(group, r.string()?),
+            CURRENT => Key::Current(group, r.string()?),
+            _ => Key::Regex(group, r.string()?),
         };
         r.finish()?;
         Ok(Some(key))
@@ -145,7 +155,7 @@ impl ConsumerGroupKey {
 pub(super) fn group_record(group: &Rc<str>, value: GroupValue) -> CoordinatorRecord {
     Key::Group(group.clone()).record(|w| {
         w.i32(value.epoch);
-        tagged_i64(w, value.metadata_hash);
+        put_tagged_i64(w, value.metadata_hash);
     })
 }
 
@@ -153,7 +163,7 @@ pub(super) fn group_record(group: &Rc<str>, value: GroupValue) -> CoordinatorRec
 pub(super) fn target_record(group: &Rc<str>, value: TargetValue) -> CoordinatorRecord {
     Key::Target(group.clone()).record(|w| {
         w.i32(value.epoch);
-        tagged_i64(w, value.timestamp);
+        put_tagged_i64(w, value.timestamp);
     })
 }
 
@@ -175,18 +185,21 @@ pub(super) fn member_record(group: &Rc<str>, member: &ConsumerGroupMember) -> Co
 
 /// Remembers what a member shall have.
 pub(super) fn target_member_record(group: &Rc<str>, member: &Rc<str>, target: &MemberAssignment) -> CoordinatorRecord {
-    Key::TargetOfMember(group.clone(), member.clone()).record(|w| {
-        let topics: JavaMap<Uuid, &SortedSet<u32>> =
-            target.iter().map(|(topic, partitions)| (Uuid::of_topic(*topic), partitions)).collect();
-        w.compact_len(topics.len());
-        for (topic, partitions) in topics.iter() {
-            w.uuid(*topic);
-            w.compact_len(partitions.len());
-            partitions.iter().for_each(|partition| w.i32(*partition as i32));
-            w.no_tagged_fields();
-        }
+    Key::TargetOfMember(group.clone(), member.clone()).record(|w| put_target(w, target))
+}
+
+/// Partitions by topic, to the end of a value.
+pub(in crate::coordinator::group) fn put_target(w: &mut Writer, target: &MemberAssignment) {
+    let topics: JavaMap<Uuid, &SortedSet<u32>> =
+        target.iter().map(|(topic, partitions)| (Uuid::of_topic(*topic), partitions)).collect();
+    w.compact_len(topics.len());
+    for (topic, partitions) in topics.iter() {
+        w.uuid(*topic);
+        w.compact_len(partitions.len());
+        partitions.iter().for_each(|partition| w.i32(*partition as i32));
         w.no_tagged_fields();
-    })
+    }
+    w.no_tagged_fields();
 }
 
 /// Remembers what a member has.
@@ -201,7 +214,19 @@ pub(super) fn current_record(group: &Rc<str>, member: &ConsumerGroupMember) -> C
     })
 }
 
-fn tagged_i64(w: &mut Writer, value: i64) {
+/// Remembers what a pattern matches.
+pub(super) fn regex_record(group: &Rc<str>, regex: &Rc<str>, resolved: &ResolvedRegex) -> CoordinatorRecord {
+    Key::Regex(group.clone(), regex.clone()).record(|w| {
+        w.compact_len(resolved.topics.len());
+        resolved.topics.iter().for_each(|topic| w.compact_string(topic));
+        w.i64(resolved.version);
+        w.i64(resolved.timestamp);
+        w.no_tagged_fields();
+    })
+}
+
+/// A number that is left out where it is zero, to the end of a value.
+pub(in crate::coordinator::group) fn put_tagged_i64(w: &mut Writer, value: i64) {
     let mut tagged = TaggedFields::default();
     tagged.maybe(0, Some(value).filter(|value| *value != 0), |w, value| w.i64(value));
     w.tagged_fields(&tagged);
@@ -306,6 +331,18 @@ impl CurrentValue {
         r.skip_tagged_fields()?;
         r.finish()?;
         Ok(CurrentValue { epoch, previous_epoch, state, assigned, pending_revocation })
+    }
+}
+
+impl ResolvedRegex {
+    /// Reads a record's value.
+    pub fn decode(bytes: &[u8]) -> Result<ResolvedRegex, WireError> {
+        let mut r = value(bytes)?;
+        let topics = r.array_of(|r| r.compact_string())?.into_iter().collect();
+        let (version, timestamp) = (r.i64()?, r.i64()?);
+        r.skip_tagged_fields()?;
+        r.finish()?;
+        Ok(ResolvedRegex { topics, version, timestamp })
     }
 }
 

@@ -50,23 +50,28 @@ impl ConsumerGroup {
 
     /// What a member shall have so far; who takes a place has what was meant for it.
     fn last_target(&self, member: &ConsumerGroupMember) -> Option<&TargetAssignment> {
-        let before = member.instance_id.as_deref().and_then(|instance| self.static_member(instance));
-        self.target.get(before.map_or(&member.member_id, |before| &before.member_id))
+        self.target.get(self.before(member).map_or(&member.member_id, |before| &before.member_id))
+    }
+
+    /// The member as it is, or who had its place.
+    fn before(&self, member: &ConsumerGroupMember) -> Option<&ConsumerGroupMember> {
+        let place = member.instance_id.as_deref().and_then(|instance| self.static_member(instance));
+        place.or_else(|| self.members.get(&member.member_id))
     }
 
     fn compute(&self, updated: &ConsumerGroupMember, around: Surroundings<'_>) -> SortedMap<Rc<str>, MemberAssignment> {
         let members = self.members_with(updated);
-        let subscription_type = if members.values().any(|it| it.has_regex()) {
-            SubscriptionType::Heterogeneous
-        } else {
-            SubscriptionType::of(members.values().map(|member| &member.subscribed_topics))
-        };
+        let mixed = members.values().any(|it| it.regex().is_some() && !it.subscribed_topics.is_empty());
+        let subscriptions: Vec<_> = members.values().map(|it| (it.regex(), &it.subscribed_topics)).collect();
+        let subscription_type =
+            if mixed { SubscriptionType::Heterogeneous } else { SubscriptionType::of(subscriptions.iter()) };
         let spec = |member: &ConsumerGroupMember| MemberSpec {
             instance_id: member.instance_id.clone(),
-            topics: member.topic_ids(around.image),
+            topics: self.topic_ids(member, around.image),
             assignment: self.last_target(member).map(|target| (**target).clone()).unwrap_or_default(),
         };
-        let assignor = ConsumerGroup::preferred_assignor(&members, &around.config.group_consumer_assignors);
+        let configured = &around.config.group_consumer_assignors;
+        let assignor = self.preferred_assignor(self.before(updated), Some(updated), configured);
         let specs: SortedMap<Rc<str>, MemberSpec> =
             members.into_iter().map(|(id, member)| (id, spec(member))).collect();
         let topics = specs.values().flat_map(|spec| spec.topics.iter());

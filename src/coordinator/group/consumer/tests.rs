@@ -5,10 +5,12 @@ use crate::base::{BrokerId, Duration, TopicId};
 use crate::coordinator::group::GroupShard;
 use crate::metadata::{MetadataDelta, MetadataRecord, PartitionRegistration};
 use crate::protocol::{
-    ConsumerGroupHeartbeatRequest, ErrorCode, OffsetCommitPartition, OffsetCommitRequest, OffsetFetchRequest,
+    ConsumerGroupHeartbeatRequest, ErrorCode, GroupState, OffsetCommitPartition, OffsetCommitRequest,
+    OffsetFetchRequest,
 };
 
 mod lifetimes;
+mod patterns;
 
 const T: TopicId = TopicId(1);
 const U: TopicId = TopicId(2);
@@ -59,12 +61,10 @@ impl Lab {
 
     fn later(&mut self, millis: u64) {
         self.now += Duration::from_millis(millis);
-        let mut expired = Vec::new();
         loop {
             let around = Surroundings { now: self.now, config: &self.config, image: &self.image };
-            let Some(records) = self.shard.consumers.expire_one(around) else { break };
-            self.append(records.clone());
-            expired.push(records);
+            let Some(expired) = self.shard.consumers.expire_one(around) else { break };
+            self.append(expired.records);
         }
     }
 
@@ -97,8 +97,13 @@ impl Lab {
 
     fn send(&mut self, request: &ConsumerGroupHeartbeatRequest) -> Answer {
         let around = Surroundings { now: self.now, config: &self.config, image: &self.image };
-        let (records, response) = self.shard.consumer_heartbeat(request, around);
+        let Handled { records, response, resolve } = self.shard.consumer_heartbeat(request, around);
         self.append(records);
+        if resolve {
+            let around = Surroundings { now: self.now, config: &self.config, image: &self.image };
+            let records = self.shard.consumers.resolve("g", around);
+            self.append(records);
+        }
         let pairs = |parts: Vec<TopicPartition>| parts.into_iter().map(|it| (it.topic, it.partition)).collect();
         (response.error, response.member_epoch, response.assignment.map(pairs))
     }
@@ -181,7 +186,7 @@ fn consumer_protocol_alone() {
     }
     assert_eq!(lab.beat("a", -1, None), (ErrorCode::None, -1, None));
     assert_eq!(lab.beat("a", 2, None), no(ErrorCode::UnknownMemberId));
-    assert_eq!(lab.group().state(), ConsumerGroupState::Empty);
+    assert_eq!(lab.group().state(), GroupState::Empty);
     assert_eq!(lab.commit("", -1, (T, 0)), ErrorCode::None);
 }
 
@@ -191,7 +196,7 @@ fn consumer_protocol_two_members() {
     lab.join("a", &["t"]);
     lab.beat("a", 2, Some(T01));
     assert_eq!(lab.join("b", &["t"]), ok(2, Some(&[])), "the last assignment is not a second old");
-    assert_eq!(lab.group().state(), ConsumerGroupState::Assigning);
+    assert_eq!(lab.group().state(), GroupState::Assigning);
     lab.later(3_000);
     assert_eq!(lab.beat("b", 2, None), ok(3, None));
     assert_eq!(lab.group().member("b").map(|it| it.state), Some(MemberState::UnreleasedPartitions));
@@ -205,7 +210,7 @@ fn consumer_protocol_two_members() {
     assert_eq!(lab.commit("a", 2, (T, 1)), ErrorCode::StaleMemberEpoch);
     assert_eq!(lab.beat("a", 3, None), ok(3, None));
     assert_eq!(lab.beat("b", 3, None), ok(3, Some(T1)));
-    assert_eq!(lab.group().state(), ConsumerGroupState::Stable);
+    assert_eq!(lab.group().state(), GroupState::Stable);
     assert_eq!(lab.commit("b", 2, (T, 1)), ErrorCode::StaleMemberEpoch, "it got that later");
     assert_eq!(lab.beat("b", 3, Some(T1)), ok(3, None));
     assert_eq!(lab.beat("a", -1, None), (ErrorCode::None, -1, None));

@@ -1,7 +1,7 @@
 //! Kafka's cases of section G.
 
 use super::*;
-use ClassicGroupState::{CompletingRebalance, Empty, PreparingRebalance, Stable};
+use GroupState::{CompletingRebalance, Empty, PreparingRebalance, Stable};
 
 #[test]
 fn g1_heartbeat_during_preparing_rebalance() {

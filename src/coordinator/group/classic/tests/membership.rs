@@ -1,7 +1,7 @@
 //! Joining, leaving, dying; taking over a partition.
 
 use super::*;
-use ClassicGroupState::{CompletingRebalance, Empty, PreparingRebalance, Stable};
+use GroupState::{CompletingRebalance, Empty, PreparingRebalance, Stable};
 
 #[test]
 fn a_dynamic_member_gets_its_id_first() {

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::base::SortedSet;
-use ClassicGroupState::{CompletingRebalance, Empty, PreparingRebalance, Stable};
+use GroupState::{CompletingRebalance, Empty, PreparingRebalance, Stable};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Static members (KIP-345).
 
 use super::*;
-use ClassicGroupState::{PreparingRebalance, Stable};
+use GroupState::{PreparingRebalance, Stable};
 
 fn of_instance(member_id: &str, instance_id: &str) -> JoinGroupRequest {
     JoinGroupRequest { instance_id: Some(instance_id.into()), ..join(member_id) }

@@ -56,7 +56,7 @@ fn a_static_member_that_stays_away_is_removed() {
     lab.later(44_999);
     assert_eq!(lab.group().members().len(), 1);
     lab.later(1);
-    assert_eq!(lab.group().state(), ConsumerGroupState::Empty);
+    assert_eq!(lab.group().state(), GroupState::Empty);
     assert_eq!(lab.send(&with_instance(joining("b", &["t"]))).0, ErrorCode::None);
 }
 
@@ -150,7 +150,7 @@ fn what_is_loaded_has_to_send_heartbeats() {
     assert_eq!(lab.group().members().len(), 1, "it was revoking");
     assert_eq!(lab.beat("b", 3, None), ok(4, Some(T01)));
     lab.later(45_000);
-    assert_eq!(lab.group().state(), ConsumerGroupState::Empty);
+    assert_eq!(lab.group().state(), GroupState::Empty);
 }
 
 #[test]
