@@ -6,64 +6,37 @@
 //!
 //! Invariants: one thread, so it polls, processes, commits or hands over, never two of them; a step ends after `poll()`
 //! returned, after each effect and before each commit, so that a crash can fall between any two; an effect happens at
-//! the end of a record's processing ([`handler`]). The sink survives a crash; all else is one struct that the crash drops.
+//! the end of a record's processing ([`handler`]), here or in its sink's node. All but a sink in the program is one struct that
+//! a crash drops.
 //! SIGTERM ends the loop after the batch at hand: the program closes its consumer and exits ([`shutdown`]).
 //! An exception out of `poll()`, `commitSync()` or the handler ends the loop; out of a worker's handler it ends its task
 //! only, and nobody hears of it (`ExecutorService.submit`).
 
+mod activity;
 mod client;
 mod commits;
 mod handler;
+mod listener;
 mod shutdown;
 
+use super::sink_client::SinkClient;
 use super::worker::Worker;
-use super::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Refusal, Sink};
-use crate::base::{NodeId, Prng, RecordId, Time};
+use super::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Refusal, Sink, SinkError};
+use crate::base::{Generation, NodeId, Prng, Time};
 use crate::client::Producer;
-use crate::client::consumer::{Consumer, ConsumerRecord, Polled, RebalanceCallback, WaitsFor};
+use crate::client::consumer::{Consumer, ConsumerRecord, Polled};
 use crate::client::share_consumer::ShareConsumer;
 use crate::node::{Channel, ClientError, ConnectionId, Crash, Event, LoopTimer, Message, Node, Outbox, Timer};
 use crate::protocol::AcknowledgeType;
+pub use activity::ConsumerActivity;
 use client::Client;
 pub(super) use commits::is_rebalance;
+pub(super) use handler::write_of;
 use handler::{Attempt, Next, in_hand};
+use listener::Listener;
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
-
-/// What the program is doing now.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum ConsumerActivity {
-    /// The process is not running.
-    Stopped,
-    /// Inside `poll()`: learns which partitions there are.
-    WaitingForMetadata,
-    /// Inside `poll()`: looks for its group's coordinator.
-    WaitingForCoordinator,
-    /// Inside `poll()`: joins its group.
-    WaitingForGroup,
-    /// Inside `poll()`: asks where to start.
-    WaitingForPosition,
-    /// Inside `poll()`: waits for records.
-    Fetching,
-    /// A record's handler runs.
-    Processing {
-        /// Which; none if no generator made it.
-        record: Option<RecordId>,
-        /// Until when.
-        until: Time,
-    },
-    /// Between two steps of the loop.
-    Returning,
-    /// Waits for room in the worker's queue.
-    HandingOver,
-    /// Inside `commitSync()`.
-    Committing,
-    /// An exception ended the loop.
-    Failed(ClientError),
-    /// Inside `close()`, on its way out.
-    Closing,
-}
 
 /// Where the loop stands.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -91,12 +64,16 @@ struct Running {
     /// What `poll()` returned and is not processed, the record in processing first.
     batch: VecDeque<ConsumerRecord>,
     worker: Worker,
-    /// Positions were taken over from the sink ([`Dedupe::OffsetWithOutput`]).
-    restored: bool,
+    /// What it does when partitions come and go.
+    listener: Listener,
     /// The handler's present try, by this thread or the worker.
     attempt: Attempt,
     /// Sends away what cannot be handled.
     producer: Option<Producer>,
+    /// Its sink, if that is a node of its own.
+    sink: Option<SinkClient>,
+    /// The generation in which the last records were read.
+    generation: Generation,
     /// It was asked to end.
     stopping: bool,
     /// A rebalance kept it from committing what it has processed.
@@ -106,9 +83,12 @@ struct Running {
 /// A handler that never waits for its sink adds nothing.
 impl Hash for Running {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.client, &self.doing, &self.batch, &self.worker, self.restored).hash(state);
+        (&self.client, &self.doing, &self.batch, &self.worker, self.listener.is_done()).hash(state);
         if self.producer.is_some() || self.attempt != Attempt::default() {
             (&self.attempt, &self.producer).hash(state);
+        }
+        if let Some(sink) = &self.sink {
+            (sink, &self.listener, self.generation).hash(state);
         }
         if self.stopping || self.owes_commit {
             (self.stopping, self.owes_commit).hash(state);
@@ -128,6 +108,8 @@ pub struct ConsumerApp {
 impl ConsumerApp {
     /// Not started yet.
     pub fn new(setup: ConsumerAppSetup) -> Self {
+        let plain = setup.sink_node.is_some() || setup.sink.is_plain();
+        assert!(plain, "invariant: what can be told of a sink needs a node");
         ConsumerApp { sink: Sink::new(setup.sink), setup: Rc::new(setup), lives: 0, running: None }
     }
 
@@ -138,9 +120,9 @@ impl ConsumerApp {
         &self.setup
     }
 
-    /// Where its effects happen.
-    pub fn sink(&self) -> &Sink {
-        &self.sink
+    /// Where its effects happen, if that is no node of its own.
+    pub fn sink(&self) -> Option<&Sink> {
+        self.setup.sink_node.is_none().then_some(&self.sink)
     }
 
     /// How often it was started.
@@ -176,7 +158,8 @@ impl ConsumerApp {
             Doing::Failed(_) => true,
             Doing::Polling => {
                 let client = &running.client;
-                !client.has_records() && !client.is_committing_news() && !running.owes_commit
+                let waits = running.owes_commit || running.listener.is_busy();
+                !client.has_records() && !client.is_committing_news() && !waits
             }
             _ => false,
         };
@@ -186,31 +169,6 @@ impl ConsumerApp {
     /// An exception ended its loop.
     pub fn has_failed(&self) -> bool {
         matches!(self.running.as_ref().map(|running| &running.doing), Some(Doing::Failed(_)))
-    }
-
-    /// What its polling thread is doing now; see [`Self::worker`] for the other one.
-    pub fn activity(&self) -> ConsumerActivity {
-        let Some(running) = &self.running else { return ConsumerActivity::Stopped };
-        match &running.doing {
-            Doing::Polling => match running.client.waits_for() {
-                WaitsFor::Metadata => ConsumerActivity::WaitingForMetadata,
-                WaitsFor::Coordinator => ConsumerActivity::WaitingForCoordinator,
-                WaitsFor::Group => ConsumerActivity::WaitingForGroup,
-                WaitsFor::CommittedOffsets | WaitsFor::OffsetReset | WaitsFor::Validation => {
-                    ConsumerActivity::WaitingForPosition
-                }
-                WaitsFor::Records => ConsumerActivity::Fetching,
-            },
-            Doing::Processing(until) => {
-                let record = running.batch.front().and_then(|record| record.id);
-                ConsumerActivity::Processing { record, until: *until }
-            }
-            Doing::Returned | Doing::BatchDone => ConsumerActivity::Returning,
-            Doing::HandingOver => ConsumerActivity::HandingOver,
-            Doing::CommittingBefore | Doing::CommittingAfter => ConsumerActivity::Committing,
-            Doing::Failed(error) => ConsumerActivity::Failed(error.clone()),
-            Doing::Closing => ConsumerActivity::Closing,
-        }
     }
 
     // ---- the loop ----
@@ -228,8 +186,9 @@ impl ConsumerApp {
             Doing::Polling => self.poll(now, out),
             Doing::CommittingBefore | Doing::CommittingAfter => self.await_commit(now, out),
             Doing::HandingOver => self.hand_over(now, out),
-            Doing::Closing => self.exit_if_closed(out),
-            Doing::Returned | Doing::Processing(_) | Doing::BatchDone | Doing::Failed(_) => {}
+            Doing::Failed(_) => running.let_go(now, out),
+            Doing::Closing => self.await_close(now, out),
+            Doing::Returned | Doing::Processing(_) | Doing::BatchDone => {}
         }
     }
 
@@ -239,17 +198,22 @@ impl ConsumerApp {
             return self.close(now, out);
         }
         running.doing = Doing::Polling;
+        if running.listener.is_busy() {
+            return;
+        }
         let mut polled = running.client.poll(now, out);
-        if self.setup.sink.dedupe == Dedupe::OffsetWithOutput {
-            while running.go_to_output(&self.sink, now, out) {
-                polled = running.client.poll(now, out);
+        while running.listen(now, out) {
+            if running.listener.is_busy() {
+                return;
             }
+            polled = running.client.poll(now, out);
         }
         match polled {
             Polled::Waiting if running.owes_commit && !running.is_rejoining() => self.commit_after(now, out),
             Polled::Waiting => {}
             Polled::Records(records) => {
                 running.batch = records.into();
+                running.generation = running.client.generation();
                 running.pause(Doing::Returned, now, out);
             }
             Polled::Failed(error) => running.fail(error, now, out),
@@ -301,6 +265,10 @@ impl ConsumerApp {
 
     fn finish_record(&mut self, now: Time, out: &mut Outbox<'_>) {
         let next = self.handle(now, out);
+        self.after_record(next, now, out);
+    }
+
+    fn after_record(&mut self, next: Next, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         match next {
             Next::Done => self.end_record(AcknowledgeType::Accept, now, out),
@@ -315,6 +283,11 @@ impl ConsumerApp {
                 self.end_record(kind, now, out);
             }
             Next::Throws(error) => running.fail(error, now, out),
+            Next::Fenced(error) => {
+                out.emit(Event::ConsumerFailed { error });
+                running.batch.clear();
+                self.poll(now, out);
+            }
         }
     }
 
@@ -360,6 +333,10 @@ impl ConsumerApp {
 
     fn finish_work(&mut self, now: Time, out: &mut Outbox<'_>) {
         let next = self.handle(now, out);
+        self.after_work(next, now, out);
+    }
+
+    fn after_work(&mut self, next: Next, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         match next {
             Next::At(until) => {
@@ -367,11 +344,21 @@ impl ConsumerApp {
                 return out.set_timer(Timer::Loop(LoopTimer::Worker), until);
             }
             Next::Blocked => return,
-            Next::Done | Next::Throws(_) => running.worker.finish(),
+            Next::Done | Next::Throws(_) | Next::Fenced(_) => running.worker.finish(),
         }
         self.work(now, out);
         if matches!(self.running.as_ref().map(|running| &running.doing), Some(Doing::HandingOver)) {
             self.hand_over(now, out);
+        }
+    }
+
+    /// How the handler's call of the sink ended, if it did.
+    fn hear_sink(&mut self, result: Option<Result<(), SinkError>>, now: Time, out: &mut Outbox<'_>) {
+        let Some(result) = result else { return };
+        let next = self.hear(result, now, out);
+        match self.setup.hand_over {
+            HandOver::Inline => self.after_record(next, now, out),
+            HandOver::Worker => self.after_work(next, now, out),
         }
     }
 }
@@ -388,6 +375,7 @@ impl Running {
         out.emit(Event::ConsumerFailed { error: error.clone() });
         if self.client.is_member() {
             self.client.close(now, out);
+            self.let_go(now, out);
         }
         self.doing = Doing::Failed(error);
     }
@@ -395,29 +383,6 @@ impl Running {
     /// Its group has not come to an end of a rebalance.
     fn is_rejoining(&self) -> bool {
         self.client.plain().and_then(Consumer::coordinator).is_some_and(|it| it.is_rejoining())
-    }
-
-    /// As soon as partitions are assigned: goes to where the sink's own offsets point. True if `poll()` goes on now.
-    fn go_to_output(&mut self, sink: &Sink, now: Time, out: &mut Outbox<'_>) -> bool {
-        let Some(client) = self.client.plain_mut() else { return false };
-        if client.subscription().subscribed().is_auto_assigned() {
-            let Some(callback) = client.rebalance_callback().cloned() else { return false };
-            if let RebalanceCallback::Assigned(partitions) = callback {
-                for (partition, offset) in sink.offsets().iter().filter(|(tp, _)| partitions.contains(tp)) {
-                    client.seek(*partition, *offset, out);
-                }
-            }
-            client.rebalance_callback_done(now, out);
-            return true;
-        }
-        if self.restored || client.subscription().is_empty() {
-            return false;
-        }
-        self.restored = true;
-        for (partition, offset) in sink.offsets() {
-            client.seek(*partition, *offset, out);
-        }
-        !sink.offsets().is_empty()
     }
 }
 
@@ -432,9 +397,9 @@ impl Node for ConsumerApp {
     fn on_start(&mut self, now: Time, out: &mut Outbox<'_>) {
         let setup = &self.setup;
         let mut client = Client::new(setup, now);
-        if setup.sink.dedupe == Dedupe::OffsetWithOutput
-            && let Some(client) = client.plain_mut()
-        {
+        let restores = setup.sink.dedupe == Dedupe::OffsetWithOutput;
+        let listener = Listener::new(setup.sink_node.filter(|_| restores), &setup.sink);
+        if let Some(client) = client.plain_mut().filter(|_| listener.is_needed()) {
             client.listen();
         }
         let producer = setup.on_failure.producer.clone().map(|config| {
@@ -450,9 +415,11 @@ impl Node for ConsumerApp {
             doing: Doing::Polling,
             batch,
             worker,
-            restored: false,
+            listener,
             attempt,
             producer,
+            sink: setup.sink_node.map(|node| SinkClient::for_writes(node, &setup.sink)),
+            generation: -1,
             stopping: false,
             owes_commit: false,
         });
@@ -462,6 +429,11 @@ impl Node for ConsumerApp {
     fn on_message(&mut self, now: Time, _from: NodeId, message: Message, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         match (message.connection.channel, &mut running.producer) {
+            (Channel::Sink, _) => {
+                let ended = running.sink.as_mut().and_then(|sink| sink.on_response(now, message, out));
+                return self.hear_sink(ended.map(|it| it.map(drop)), now, out);
+            }
+            (Channel::SinkOffsets, _) => running.hear_offsets(now, message, out),
             (Channel::Producer, Some(producer)) => producer.on_response(now, message, out),
             _ => running.client.on_message(now, message, out),
         }
@@ -471,6 +443,11 @@ impl Node for ConsumerApp {
     fn on_disconnect(&mut self, now: Time, _peer: NodeId, connection: ConnectionId, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         match (connection.channel, &mut running.producer) {
+            (Channel::Sink, _) => {
+                let error = running.sink.as_mut().and_then(|sink| sink.on_disconnect(out));
+                return self.hear_sink(error.map(Err), now, out);
+            }
+            (Channel::SinkOffsets, _) => running.listener.on_disconnect(now, out),
             (Channel::Producer, Some(producer)) => producer.on_disconnect(now, connection, out),
             _ => running.client.on_disconnect(now, connection, out),
         }
@@ -492,6 +469,11 @@ impl Node for ConsumerApp {
             }
             Timer::Loop(LoopTimer::Poll) => self.step(now, out),
             Timer::Loop(LoopTimer::Worker) => self.finish_work(now, out),
+            Timer::Loop(LoopTimer::Sink) => {
+                let error = running.sink.as_mut().and_then(|sink| sink.on_timer(now, out));
+                self.hear_sink(error.map(Err), now, out);
+            }
+            Timer::Loop(LoopTimer::SinkOffsets) => running.listener.on_timer(now, out),
             other => unreachable!("invariant: a consumer application sets no {other:?}"),
         }
     }

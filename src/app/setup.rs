@@ -137,6 +137,17 @@ pub enum Writes {
     IdentityFirst,
 }
 
+/// What keeps a member that was thrown out of its group from writing, with [`Dedupe::OffsetWithOutput`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Fencing {
+    /// Nothing: whoever comes last is believed, and the stored offset goes back.
+    None,
+    /// What is below the stored offset is refused: each record has its effect once, but who writes it nobody knows.
+    Offset,
+    /// And who writes for an older generation than the sink has heard of is refused altogether.
+    Generation,
+}
+
 /// The external system on which an application acts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SinkSetup {
@@ -148,8 +159,12 @@ pub struct SinkSetup {
     pub window: Option<Duration>,
     /// Of a store of processed ids or offsets. (A unique key or a version is part of the row itself.)
     pub writes: Writes,
+    /// Of stored offsets.
+    pub fencing: Fencing,
     /// How long a reply takes.
     pub latency: Duration,
+    /// How long an application waits for one.
+    pub timeout: Duration,
     /// Every how-manieth request it refuses; 0 for none.
     pub fail_every: u32,
     /// The reply to every how-manieth request gets lost; 0 for none.
@@ -165,7 +180,9 @@ impl From<Dedupe> for SinkSetup {
             window_records: None,
             window: None,
             writes: Writes::Together,
+            fencing: Fencing::Offset,
             latency: Duration(0),
+            timeout: SinkSetup::TIMEOUT,
             fail_every: 0,
             lose_reply_every: 0,
             poison_every: 0,
@@ -174,6 +191,14 @@ impl From<Dedupe> for SinkSetup {
 }
 
 impl SinkSetup {
+    /// How long applications wait for a reply if nothing else is said.
+    pub const TIMEOUT: Duration = Duration(1_000_000);
+
+    /// Nothing can be told of it but what happened: then it needs no node of its own.
+    pub fn is_plain(&self) -> bool {
+        *self == SinkSetup::from(Dedupe::None)
+    }
+
     /// How it really writes: only what is kept apart from the effect can be written apart.
     pub fn writes(&self) -> Writes {
         match self.dedupe {
@@ -194,7 +219,7 @@ impl Hash for SinkSetup {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.dedupe.hash(state);
         if *self != SinkSetup::from(self.dedupe) {
-            (self.window_records, self.window, self.writes, self.latency).hash(state);
+            (self.window_records, self.window, self.writes, self.fencing, self.latency, self.timeout).hash(state);
             (self.fail_every, self.lose_reply_every, self.poison_every).hash(state);
         }
     }
@@ -219,11 +244,24 @@ impl Refusal {
     }
 }
 
+/// An external system with a node of its own.
+#[derive(Clone, PartialEq, Hash, Debug)]
+pub struct SinkNodeSetup {
+    /// Where it runs.
+    pub node: NodeId,
+    /// Its name.
+    pub name: Rc<str>,
+    /// What it does.
+    pub sink: SinkSetup,
+}
+
 /// What a program does with a record whose handler threw.
 #[derive(Clone, PartialEq, Hash, Debug, Default)]
 pub struct OnFailure {
     /// How often it tries again in place.
     pub retries: u32,
+    /// How long it waits before each of these.
+    pub backoff: Duration,
     /// Where it sends the record then, once.
     pub retry_topic: Option<Rc<str>>,
     /// Where it sends the record then. Without a topic the exception ends the loop.
@@ -257,6 +295,8 @@ pub struct ConsumerAppSetup {
     pub batch: bool,
     /// Where its effects happen.
     pub sink: SinkSetup,
+    /// The node that does it; none: they happen in the program itself, at once.
+    pub sink_node: Option<NodeId>,
     /// When its handler throws.
     pub on_failure: OnFailure,
     /// It is a share consumer, and this becomes of records that it cannot handle.
@@ -289,6 +329,9 @@ impl Hash for ConsumerAppSetup {
         if self.share.is_some() {
             self.share.hash(state);
         }
+        if let Some(node) = self.sink_node {
+            node.hash(state);
+        }
     }
 }
 
@@ -304,7 +347,7 @@ pub enum OffsetsMode {
 }
 
 /// A program that reads, processes, and writes what came of it to other topics.
-#[derive(Clone, PartialEq, Hash, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct ProcessorAppSetup {
     /// Where it runs.
     pub node: NodeId,
@@ -324,6 +367,8 @@ pub struct ProcessorAppSetup {
     pub offsets: OffsetsMode,
     /// The external system that it acts on, if there is one.
     pub sink: Option<SinkSetup>,
+    /// The node that is it; none: what happens there happens in the program itself, at once.
+    pub sink_node: Option<NodeId>,
     /// Settings of its Kafka clients.
     pub producer: ProducerConfig,
     /// Settings of its Kafka clients.
@@ -334,6 +379,18 @@ pub struct ProcessorAppSetup {
     pub start: Option<Time>,
     /// Bootstrap servers.
     pub brokers: Rc<[NodeId]>,
+}
+
+/// As for [`ProducerAppSetup`].
+impl Hash for ProcessorAppSetup {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.node, &self.name, &self.group, &self.from, self.assign, &self.to).hash(state);
+        (self.processing, self.offsets, self.sink).hash(state);
+        (&self.producer, &self.consumer, self.transaction_version, self.start, &self.brokers).hash(state);
+        if let Some(node) = self.sink_node {
+            node.hash(state);
+        }
+    }
 }
 
 impl ProcessorAppSetup {

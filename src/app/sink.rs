@@ -1,17 +1,20 @@
-//! The external system on which a consumer's effects happen: a mail server, a database. It knows nothing of Kafka, and
-//! survives the consumer's crash.
+//! What an external system holds: the effects, and what it keeps in order to recognise repetitions. It knows nothing of
+//! Kafka but what it is told, and survives every crash, as a database does.
 //!
 //! Invariants: what one request asks for happens together or not at all; a repetition is looked for in the same request
 //! that does the first write. Whether an effect and the sink's own bookkeeping of it are one request or two is
 //! [`SinkSetup::writes`]: between two, a crash leaves one without the other.
 //!
-//! A request reaches the sink at once; its reply takes [`SinkSetup::latency`] (see the consumer's handler). So the effect has
-//! happened while the program waits, and if it dies there it never learns so.
+//! Who was thrown out of the group while it had records in hand may still write, after the next owner has read the stored
+//! offsets. What the `KafkaConsumer` documentation tells people to do ("Storing Offsets Outside Kafka") does not help there: see
+//! [`Fencing`].
 
-use super::{Dedupe, SinkSetup, Writes};
-use crate::base::{Offset, RecordId, SortedMap, Time, TopicPartition, Vector};
+use super::{Dedupe, Fencing, SinkSetup, Writes};
+use crate::base::{Generation, Offset, RecordId, SortedMap, Time, TopicPartition, Vector};
+use crate::protocol::{
+    ErrorCode, SinkAsk, SinkOffsetsRequest, SinkOffsetsResponse, SinkWrite, SinkWriteRequest, SinkWriteResponse,
+};
 use bytes::Bytes;
-use smallvec::SmallVec;
 use std::hash::{Hash, Hasher};
 
 /// What happened in the sink because of one record.
@@ -31,53 +34,6 @@ impl SinkRow {
     }
 }
 
-/// One record of a request to the sink.
-#[derive(Clone, Copy, Debug)]
-pub struct SinkWrite<'a> {
-    /// The record's identity.
-    pub record: RecordId,
-    /// Where it was read.
-    pub partition: TopicPartition,
-    /// Where it was read.
-    pub offset: Offset,
-    /// The entity it is about, if it names one.
-    pub key: Option<&'a Bytes>,
-}
-
-/// Why a request failed, as far as the program can tell.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum SinkError {
-    /// The sink refused it: nothing happened.
-    Unavailable,
-    /// The sink takes this record never.
-    Poison,
-    /// No reply came: what was asked for has happened, but the program cannot know.
-    ReplyLost,
-}
-
-impl SinkError {
-    /// The exception that the handler throws.
-    pub const fn message(self) -> &'static str {
-        match self {
-            SinkError::Unavailable => "SinkException: the sink is unavailable",
-            SinkError::Poison => "SinkException: the sink refuses this record",
-            SinkError::ReplyLost => "SinkException: timed out waiting for the sink's reply",
-        }
-    }
-}
-
-/// Which of the two writes a request is for; the only one if they are one.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Ask {
-    /// Look for repetitions, then write.
-    First,
-    /// Write the rest.
-    Second,
-}
-
-/// Of the records of a first request, in order: which were no repetitions.
-pub(super) type Fresh = SmallVec<[bool; 4]>;
-
 /// When a record's id was put into the store of processed ids; 0 for never.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 struct Stored {
@@ -86,7 +42,7 @@ struct Stored {
     at: Time,
 }
 
-/// The sink of one consumer application.
+/// What a sink holds.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Sink {
     setup: SinkSetup,
@@ -100,12 +56,15 @@ pub struct Sink {
     stored: u32,
     /// How many requests came, where every nth of them fails.
     requests: u32,
+    /// The generation that owns a partition, where that counts.
+    owners: SortedMap<TopicPartition, Generation>,
 }
 
 impl Sink {
     pub(super) fn new(setup: SinkSetup) -> Self {
         let (versions, offsets) = (SortedMap::new(), SortedMap::new());
-        Sink { setup, rows: Vector::new(), versions, offsets, ids: Vector::new(), stored: 0, requests: 0 }
+        let (rows, ids, owners) = (Vector::new(), Vector::new(), SortedMap::new());
+        Sink { setup, rows, versions, offsets, ids, stored: 0, requests: 0, owners }
     }
 
     /// What it was told.
@@ -143,75 +102,94 @@ impl Sink {
         within && self.setup.window.is_none_or(|window| now < stored.at + window)
     }
 
-    /// Does what is asked for, and calls `effect` for each effect that happened. On [`SinkError::ReplyLost`] it happened, too.
-    /// A first request fills `fresh`, which the second is given.
+    /// An effect happens.
+    pub(super) fn happens(&mut self, record: RecordId) {
+        self.row_mut(record).effects += 1;
+    }
+
+    /// Does what is asked for, and tells of each first write whether its effect happened; none if the reply gets lost.
     pub(super) fn request(
         &mut self,
         now: Time,
-        ask: Ask,
-        writes: &[SinkWrite<'_>],
-        fresh: &mut Fresh,
-        mut effect: impl FnMut(&SinkWrite<'_>),
-    ) -> Result<(), SinkError> {
-        let lost = self.admit(writes)?;
-        for (place, write) in writes.iter().enumerate() {
-            match ask {
-                Ask::First => fresh.push(self.look(now, write)),
-                Ask::Second => {}
-            }
-            if !fresh[place] {
-                continue;
-            }
-            let (acts, remembers) = match (self.setup.writes(), ask) {
-                (Writes::Together, _) => (true, true),
-                (Writes::EffectFirst, Ask::First) | (Writes::IdentityFirst, Ask::Second) => (true, false),
-                (Writes::EffectFirst, Ask::Second) | (Writes::IdentityFirst, Ask::First) => (false, true),
-            };
-            if remembers {
+        request: &SinkWriteRequest,
+        mut tell: impl FnMut(&SinkWrite, bool),
+    ) -> Option<SinkWriteResponse> {
+        let lost = match self.admit(request) {
+            Ok(lost) => lost,
+            Err(error) => return Some(SinkWriteResponse { error, fresh: Vec::new() }),
+        };
+        let (acts, remembers) = match (self.setup.writes(), request.ask) {
+            (Writes::Together, _) => (true, true),
+            (Writes::EffectFirst, SinkAsk::First) | (Writes::IdentityFirst, SinkAsk::Second) => (true, false),
+            (Writes::EffectFirst, SinkAsk::Second) | (Writes::IdentityFirst, SinkAsk::First) => (false, true),
+        };
+        let mut fresh = Vec::with_capacity(request.writes.len());
+        for write in &request.writes {
+            let is_fresh = request.ask == SinkAsk::Second || self.look(now, write);
+            fresh.push(is_fresh);
+            if is_fresh && remembers {
                 self.remember(now, write);
             }
-            if acts {
+            if is_fresh && acts {
                 self.row_mut(write.record).effects += 1;
-                effect(write);
+            }
+            if acts || !is_fresh {
+                tell(write, is_fresh);
             }
         }
-        if lost { Err(SinkError::ReplyLost) } else { Ok(()) }
+        (!lost).then_some(SinkWriteResponse { error: ErrorCode::None, fresh })
     }
 
-    /// [`Self::request`] of one record, where both writes are one and nothing fails.
-    pub(super) fn apply(&mut self, now: Time, write: &SinkWrite<'_>) -> bool {
-        let mut happened = false;
-        // Whoever calls this was given a sink that does not fail.
-        let _ = self.request(now, Ask::First, std::slice::from_ref(write), &mut Fresh::new(), |_| happened = true);
-        happened
+    /// Which offsets are stored of these partitions. Who asks owns them from now on.
+    pub(super) fn read_offsets(&mut self, request: &SinkOffsetsRequest) -> SinkOffsetsResponse {
+        let error = self.fence(request.generation, request.partitions.iter().copied());
+        let stored = |partition: &TopicPartition| Some((*partition, *self.offsets.get(partition)?));
+        let offsets = request.partitions.iter().filter(|_| !error.is_error()).filter_map(stored).collect();
+        SinkOffsetsResponse { error, offsets }
     }
 
     /// Whether the reply gets lost, or why the sink refuses.
-    fn admit(&mut self, writes: &[SinkWrite<'_>]) -> Result<bool, SinkError> {
+    fn admit(&mut self, request: &SinkWriteRequest) -> Result<bool, ErrorCode> {
         let setup = self.setup;
         if setup.fail_every > 0 || setup.lose_reply_every > 0 {
             self.requests += 1;
         }
         let every = |nth: u32, count: u32| nth > 0 && count.is_multiple_of(nth);
-        if writes.iter().any(|write| every(setup.poison_every, write.record.0.saturating_add(1))) {
-            return Err(SinkError::Poison);
+        if request.writes.iter().any(|write| every(setup.poison_every, write.record.0.saturating_add(1))) {
+            return Err(ErrorCode::InvalidRecord);
         }
         if every(setup.fail_every, self.requests) {
-            return Err(SinkError::Unavailable);
+            return Err(ErrorCode::UnknownServerError);
         }
-        Ok(every(setup.lose_reply_every, self.requests))
+        let fenced = self.fence(request.generation, request.writes.iter().map(|write| write.partition));
+        if fenced.is_error() { Err(fenced) } else { Ok(every(setup.lose_reply_every, self.requests)) }
+    }
+
+    /// With [`Fencing::Generation`]: remembers who owns these partitions, unless somebody newer does.
+    fn fence(&mut self, generation: Generation, partitions: impl Iterator<Item = TopicPartition> + Clone) -> ErrorCode {
+        if self.setup.dedupe != Dedupe::OffsetWithOutput || self.setup.fencing != Fencing::Generation {
+            return ErrorCode::None;
+        }
+        let newer = |partition| self.owners.get(&partition).is_some_and(|owner| *owner > generation);
+        if partitions.clone().any(newer) {
+            return ErrorCode::IllegalGeneration;
+        }
+        self.owners.extend(partitions.map(|partition| (partition, generation)));
+        ErrorCode::None
     }
 
     /// Whether it is no repetition; one is counted.
-    fn look(&mut self, now: Time, write: &SinkWrite<'_>) -> bool {
+    fn look(&mut self, now: Time, write: &SinkWrite) -> bool {
         let untouched = || self.row(write.record).is_none_or(|row| row.effects == 0);
-        let fresh = match (self.setup.dedupe, write.key) {
+        let fresh = match (self.setup.dedupe, &write.key) {
             (Dedupe::None, _) => true,
             (Dedupe::UniqueKey, _) => untouched(),
             (Dedupe::ProcessedIds, _) => !self.remembers(now, write.record),
             // The record's number is its version. A record without a key is an entity of its own.
             (Dedupe::Version, None) => untouched(),
             (Dedupe::Version, Some(key)) => self.versions.get(key).is_none_or(|known| *known < write.record),
+            // A plain `UPDATE`: whoever comes last is believed.
+            (Dedupe::OffsetWithOutput, _) if self.setup.fencing == Fencing::None => true,
             (Dedupe::OffsetWithOutput, _) => {
                 self.offsets.get(&write.partition).is_none_or(|next| write.offset >= *next)
             }
@@ -222,8 +200,8 @@ impl Sink {
         fresh
     }
 
-    fn remember(&mut self, now: Time, write: &SinkWrite<'_>) {
-        match (self.setup.dedupe, write.key) {
+    fn remember(&mut self, now: Time, write: &SinkWrite) {
+        match (self.setup.dedupe, &write.key) {
             // The row itself is what is remembered.
             (Dedupe::None | Dedupe::UniqueKey, _) | (Dedupe::Version, None) => {}
             (Dedupe::Version, Some(key)) => drop(self.versions.insert(key.clone(), write.record)),
@@ -260,114 +238,11 @@ impl Hash for Sink {
         if self.stored > 0 || self.requests > 0 {
             (&self.ids, self.stored, self.requests).hash(state);
         }
+        if !self.owners.is_empty() {
+            self.owners.hash(state);
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::{Duration, TopicId};
-
-    fn write(record: u32, offset: Offset, key: Option<&Bytes>) -> SinkWrite<'_> {
-        SinkWrite { record: RecordId(record), partition: TopicPartition::new(TopicId(1), 0), offset, key }
-    }
-
-    fn sink(dedupe: Dedupe) -> Sink {
-        Sink::new(dedupe.into())
-    }
-
-    fn at(ms: u64) -> Time {
-        Time::ORIGIN + Duration::from_millis(ms)
-    }
-
-    fn split(dedupe: Dedupe, writes: Writes) -> Sink {
-        Sink::new(SinkSetup { writes, ..dedupe.into() })
-    }
-
-    #[test]
-    fn without_help_a_sink_repeats() {
-        let mut sink = sink(Dedupe::None);
-        for record in [3, 1, 3] {
-            assert!(sink.apply(at(0), &write(record, 0, None)));
-        }
-        let rows: Vec<(u32, u32)> = sink.rows().map(|row| (row.record.0, row.effects)).collect();
-        assert_eq!(rows, [(1, 1), (3, 2)]);
-    }
-
-    #[test]
-    fn identities_are_refused_the_second_time() {
-        for dedupe in [Dedupe::UniqueKey, Dedupe::ProcessedIds, Dedupe::Version] {
-            let mut sink = sink(dedupe);
-            assert!(sink.apply(at(0), &write(3, 0, None)));
-            assert!(!sink.apply(at(0), &write(3, 0, None)), "{dedupe:?}");
-            assert_eq!(sink.row(RecordId(3)), Some(&SinkRow { record: RecordId(3), effects: 1, refused: 1 }));
-        }
-    }
-
-    #[test]
-    fn an_older_version_is_refused_even_if_it_is_new() {
-        let (mut sink, key) = (sink(Dedupe::Version), Bytes::from_static(b"entity-0"));
-        assert!(sink.apply(at(0), &write(5, 0, Some(&key))));
-        assert!(!sink.apply(at(0), &write(4, 1, Some(&key))));
-        assert!(sink.apply(at(0), &write(6, 2, Some(&key))));
-    }
-
-    #[test]
-    fn an_offset_stored_with_the_output_refuses_what_is_below() {
-        let mut sink = sink(Dedupe::OffsetWithOutput);
-        assert!(sink.apply(at(0), &write(0, 7, None)));
-        assert!(!sink.apply(at(0), &write(0, 7, None)));
-        assert_eq!(sink.offsets().values().copied().collect::<Vec<_>>(), [8]);
-    }
-
-    #[test]
-    fn a_store_forgets_the_oldest_id_when_it_is_full() {
-        let mut sink = Sink::new(SinkSetup { window_records: Some(2), ..Dedupe::ProcessedIds.into() });
-        for record in [0, 1, 2] {
-            assert!(sink.apply(at(0), &write(record, 0, None)));
-        }
-        assert!(!sink.apply(at(0), &write(1, 0, None)), "one of the last two");
-        assert!(!sink.apply(at(0), &write(2, 0, None)), "a refused id takes no room");
-        assert!(sink.apply(at(0), &write(0, 0, None)), "forgotten: a duplicate");
-    }
-
-    #[test]
-    fn an_id_expires_so_long_after_it_was_stored() {
-        let mut sink = Sink::new(SinkSetup { window: Some(Duration::from_millis(50)), ..Dedupe::ProcessedIds.into() });
-        assert!(sink.apply(at(10), &write(0, 0, None)));
-        assert!(!sink.apply(at(59), &write(0, 0, None)));
-        assert!(sink.apply(at(60), &write(0, 0, None)), "forgotten: a duplicate");
-    }
-
-    /// The effects after a crash between both writes and all over again.
-    fn crash_between(dedupe: Dedupe, writes: Writes) -> u32 {
-        let (mut sink, write, mut fresh) = (split(dedupe, writes), write(0, 0, None), Fresh::new());
-        let done = sink.request(at(0), Ask::First, &[write], &mut fresh, |_| {});
-        assert_eq!(done, Ok(()));
-        let mut fresh = Fresh::new();
-        for ask in [Ask::First, Ask::Second] {
-            let done = sink.request(at(1), ask, &[write], &mut fresh, |_| {});
-            assert_eq!(done, Ok(()));
-        }
-        sink.row(RecordId(0)).map_or(0, |row| row.effects)
-    }
-
-    #[test]
-    fn two_writes_repeat_or_lose_by_their_order() {
-        for dedupe in [Dedupe::ProcessedIds, Dedupe::OffsetWithOutput] {
-            assert_eq!(crash_between(dedupe, Writes::EffectFirst), 2, "{dedupe:?}");
-            assert_eq!(crash_between(dedupe, Writes::IdentityFirst), 0, "{dedupe:?}");
-        }
-        assert_eq!(crash_between(Dedupe::UniqueKey, Writes::EffectFirst), 1, "a row cannot be apart from its key");
-    }
-
-    #[test]
-    fn a_refusal_changes_nothing_and_a_lost_reply_does() {
-        let setup = SinkSetup { fail_every: 2, lose_reply_every: 3, poison_every: 10, ..Dedupe::None.into() };
-        let mut sink = Sink::new(setup);
-        let mut ask = |record| sink.request(at(0), Ask::First, &[write(record, 0, None)], &mut Fresh::new(), |_| {});
-        let replies = [ask(0), ask(1), ask(2), ask(9)];
-        assert_eq!(replies, [Ok(()), Err(SinkError::Unavailable), Err(SinkError::ReplyLost), Err(SinkError::Poison)]);
-        assert_eq!(sink.rows().map(|row| row.record.0).collect::<Vec<_>>(), [0, 2]);
-    }
-}
+mod tests;

@@ -107,7 +107,9 @@ impl Process {
             | Request::FetchSnapshot(_)
             | Request::BrokerRegistration(_)
             | Request::BrokerHeartbeat(_)
-            | Request::AllocateProducerIds(_) => return self.requests.close(context, out),
+            | Request::AllocateProducerIds(_)
+            | Request::SinkWrite(_)
+            | Request::SinkOffsets(_) => return self.requests.close(context, out),
         };
         self.requests.respond(context, response, out);
     }

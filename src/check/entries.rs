@@ -62,7 +62,10 @@ impl Ledger {
             Event::Acknowledged { .. } | Event::RecordsAcknowledged { .. } | Event::AcquisitionLockExpired { .. } => {
                 self.enter_shared(it);
             }
-            Event::Delivered { .. } | Event::Processing { .. } | Event::Processed { .. } => self.enter_reading(it),
+            Event::Delivered { .. }
+            | Event::Processing { .. }
+            | Event::Processed { .. }
+            | Event::SinkRefused { .. } => self.enter_reading(it),
             _ => self.enter_log(it),
         }
     }
@@ -127,14 +130,18 @@ impl Ledger {
     fn enter_reading(&mut self, it: &Recorded) {
         let (Event::Delivered { record, partition, offset }
         | Event::Processing { record, partition, offset }
-        | Event::Processed { record, partition, offset }) = it.event
+        | Event::Processed { record, partition, offset, .. }
+        | Event::SinkRefused { record, partition, offset, .. }) = it.event
         else {
             return;
         };
+        // What happens in a sink counts where its program reads.
+        let reader =
+            if let Event::Processed { by, .. } | Event::SinkRefused { by, .. } = it.event { by } else { it.node };
         // Whatever comes of a record in a retry topic counts where it came from.
         let first = self.life(record).filter(|_| self.flow.is_retry(partition.topic)).and_then(|life| life.partition);
         let topic = first.map_or(partition.topic, |first| first.topic);
-        let Some(reading) = self.flow.reading(it.node, topic) else { return };
+        let Some(reading) = self.flow.reading(reader, topic) else { return };
         let fate = self.fate((partition, offset));
         match it.event {
             Event::Delivered { .. } => {
@@ -144,6 +151,7 @@ impl Ledger {
                 });
             }
             Event::Processing { .. } => self.tell(record, it, partition.topic, StoryKind::Processing, |_| {}),
+            Event::SinkRefused { .. } => self.tell(record, it, partition.topic, StoryKind::Refused, |_| {}),
             _ => self.enter_effect(it, record, reading, (partition, offset), fate),
         }
     }

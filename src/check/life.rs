@@ -125,6 +125,8 @@ pub enum StoryKind {
     LockExpired(i16),
     /// It is not delivered to its share group any more.
     Archived(ShareEnd),
+    /// A sink recognised a repetition: no effect.
+    Refused,
 }
 
 /// Why a share group gives up a record that it has not processed.

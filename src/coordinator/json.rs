@@ -69,6 +69,7 @@ fn offsets_key(kind: i16, bytes: &[u8]) -> Result<Option<String>, WireError> {
             format!("{{\"group\":{group},\"topic\":{topic},\"partition\":{}}}", key.partition)
         })),
         2 => Ok(GroupMetadataKey::decode(bytes)?.map(|key| format!("{{\"group\":{}}}", text(&key.group)))),
+        10..=15 => super::json_share::key(bytes),
         _ => super::json_consumer::key(bytes),
     }
 }
@@ -77,6 +78,7 @@ fn offsets_value(kind: i16, bytes: &[u8]) -> Result<String, WireError> {
     match kind {
         0 | 1 => offset_value(bytes),
         2 => Ok(group_value(&GroupMetadata::decode(bytes)?)),
+        10..=15 => super::json_share::value(kind, bytes),
         _ => super::json_consumer::value(kind, bytes),
     }
 }

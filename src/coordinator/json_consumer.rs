@@ -45,7 +45,7 @@ pub(super) fn value(kind: i16, bytes: &[u8]) -> Result<String, WireError> {
 }
 
 /// An epoch and a tagged number, which is printed where it is not zero.
-fn epoch(epoch: &str, tagged: &str, r: &mut Reader<'_>) -> Result<String, WireError> {
+pub(super) fn epoch(epoch: &str, tagged: &str, r: &mut Reader<'_>) -> Result<String, WireError> {
     let mut json = format!("{{\"{epoch}\":{}", r.i32()?);
     r.tagged_fields(|tag, field| {
         if tag == 0 {
@@ -70,7 +70,7 @@ fn member(r: &mut Reader<'_>) -> Result<String, WireError> {
 }
 
 /// Partitions of a topic; of current assignments with the epochs in which they were assigned.
-fn topic(r: &mut Reader<'_>) -> Result<String, WireError> {
+pub(super) fn topic(r: &mut Reader<'_>) -> Result<String, WireError> {
     let (id, partitions) = (r.uuid()?, list(r, |r| Ok(r.i32()?.to_string()))?);
     let mut json = format!("{{\"topicId\":\"{id}\",\"partitions\":{partitions}");
     r.tagged_fields(|tag, field| {
@@ -82,6 +82,9 @@ fn topic(r: &mut Reader<'_>) -> Result<String, WireError> {
     Ok(json + "}")
 }
 
-fn list(r: &mut Reader<'_>, one: impl Fn(&mut Reader<'_>) -> Result<String, WireError>) -> Result<String, WireError> {
+pub(super) fn list(
+    r: &mut Reader<'_>,
+    one: impl Fn(&mut Reader<'_>) -> Result<String, WireError>,
+) -> Result<String, WireError> {
     Ok(format!("[{}]", r.array_of(|r| one(r))?.join(",")))
 }

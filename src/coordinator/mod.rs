@@ -9,6 +9,7 @@
 pub mod group;
 mod json;
 mod json_consumer;
+mod json_share;
 mod record;
 pub mod share;
 pub mod transaction;

@@ -53,8 +53,8 @@ pub enum Event {
     Delivered { record: RecordId, partition: TopicPartition, offset: Offset },
     /// The application's handler began.
     Processing { record: RecordId, partition: TopicPartition, offset: Offset },
-    /// The effect happened in the sink.
-    Processed { record: RecordId, partition: TopicPartition, offset: Offset },
+    /// The effect happened in the sink, as that application had asked: the same node, unless the sink is one of its own.
+    Processed { record: RecordId, partition: TopicPartition, offset: Offset, by: NodeId },
     /// The coordinator confirmed a commit.
     OffsetsCommitted { partition: TopicPartition, offset: Offset },
     /// Where reading starts, and why.
@@ -196,6 +196,13 @@ pub enum Event {
     RecordsAcknowledged { group: Rc<str>, partition: TopicPartition, batches: Rc<[StateBatch]> },
     /// Locks ended before their records were acknowledged: these are available to others, or archived.
     AcquisitionLockExpired { group: Rc<str>, partition: TopicPartition, batches: Rc<[StateBatch]> },
+    /// The leader has read from the share coordinator what a share group has done with a partition: it begins there, and
+    /// nothing is locked.
+    SharePartitionLoaded { group: Rc<str>, partition: TopicPartition, start_offset: Offset },
+
+    // ---- sinks ----
+    /// It recognised a repetition (or an older version) in what that application asked for: no effect.
+    SinkRefused { record: RecordId, partition: TopicPartition, offset: Offset, by: NodeId },
 }
 
 /// Why a group's coordinator removes a member.

@@ -35,6 +35,10 @@ pub enum Channel {
     Markers,
     /// A broker's to a share coordinator (`PersisterStateManager`).
     ShareState,
+    /// An application's to the external system on which it acts: what its handler asks.
+    Sink,
+    /// The same: what its rebalance listener asks.
+    SinkOffsets,
 }
 
 /// A TCP connection: who opened it, to whom, for what, and the how-manieth time.

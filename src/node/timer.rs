@@ -89,4 +89,10 @@ pub enum LoopTimer {
     Poll,
     /// The worker thread finishes a record.
     Worker,
+    /// A call of a sink went unanswered.
+    Sink,
+    /// The rebalance listener's call of a sink went unanswered, or is to be repeated.
+    SinkOffsets,
+    /// A sink's next reply is due.
+    Reply,
 }

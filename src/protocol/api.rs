@@ -4,7 +4,7 @@ use super::*;
 
 macro_rules! apis {
     ($($name:ident = $key:literal, $request:ty, $response:ty;)*) => {
-        /// Kafka's API keys.
+        /// Kafka's API keys, and from 1000 on those of external systems (see [`super::sink`]).
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[allow(missing_docs)]
         pub enum ApiKey { $($name = $key,)* }
@@ -106,6 +106,8 @@ apis! {
     WriteShareGroupState = 85, WriteShareGroupStateRequest, ShareGroupStateResponse;
     DeleteShareGroupState = 86, DeleteShareGroupStateRequest, ShareGroupStateResponse;
     ReadShareGroupStateSummary = 87, ReadShareGroupStateRequest, ReadShareGroupStateSummaryResponse;
+    SinkWrite = 1000, SinkWriteRequest, SinkWriteResponse;
+    SinkOffsets = 1001, SinkOffsetsRequest, SinkOffsetsResponse;
 }
 
 impl Response {
@@ -176,6 +178,8 @@ impl Response {
             | Response::DeleteShareGroupState(r) => first(r.partitions.iter().map(|it| it.1)),
             Response::ReadShareGroupState(r) => first(r.partitions.iter().map(|p| p.error)),
             Response::ReadShareGroupStateSummary(r) => first(r.partitions.iter().map(|p| p.error)),
+            Response::SinkWrite(r) => r.error,
+            Response::SinkOffsets(r) => r.error,
         }
     }
 }

@@ -20,6 +20,7 @@ mod produce;
 mod quorum;
 mod share;
 mod share_state;
+mod sink;
 mod transactions;
 
 pub use admin::*;
@@ -39,4 +40,5 @@ pub use produce::*;
 pub use quorum::*;
 pub use share::*;
 pub use share_state::*;
+pub use sink::*;
 pub use transactions::*;

@@ -120,6 +120,7 @@ impl Apps<'_> {
             },
             batch: consumer.batch,
             sink: sink::setup(&consumer.sink),
+            sink_node: self.sink_node(consumer.group.as_ref().unwrap_or(&consumer.name), &consumer.sink),
             on_failure,
             share: share::refusal(consumer),
             config,
@@ -194,6 +195,7 @@ impl Apps<'_> {
         }
         OnFailure {
             retries: consumer.retries,
+            backoff: consumer.retry_backoff,
             retry_topic: retry.clone(),
             dead_letter_topic: dead.clone(),
             producer: (retry.is_some() || dead.is_some()).then_some(producer),
@@ -245,6 +247,7 @@ impl Apps<'_> {
                 Offsets::Before => OffsetsMode::Before,
             },
             sink: self.sink_of(processor, place),
+            sink_node: processor.sink.as_ref().and_then(|sink| self.sink_node(&processor.group, sink)),
             producer,
             consumer,
             transaction_version: self.transaction_version,
@@ -253,16 +256,18 @@ impl Apps<'_> {
         }
     }
 
-    /// A processor's sink answers at once and never fails: what a transaction does then is a story of its own.
+    fn sink_node(&self, group: &str, sink: &format::Sink) -> Option<NodeId> {
+        self.names.id(&sink::node_name(group, sink)?)
+    }
+
+    /// What a processor's sink refuses is undone and read again: what it refuses for ever would be read for ever.
     fn sink_of(&mut self, processor: &format::Processor, place: &str) -> Option<SinkSetup> {
         let setup = sink::setup(processor.sink.as_ref()?);
-        let (dedupe, window_records, window) = (setup.dedupe, setup.window_records, setup.window);
-        let able = SinkSetup { window_records, window, ..dedupe.into() };
-        if setup != able {
-            let problem = "a processor's sink has \"dedupe\", \"window.records\" and \"window.ms\" only; a consumer's has the rest";
-            self.mistakes.add(format!("{place}.sink"), problem);
+        if setup.poison_every > 0 {
+            let problem = "a processor would read it again for ever; a consumer can give it up (\"dead.letter.topic\")";
+            self.mistakes.add(format!("{place}.sink.poison.every"), problem);
         }
-        Some(able)
+        Some(setup)
     }
 }
 
@@ -337,7 +342,7 @@ mod tests {
             (r#", "producer.config": { "transactional": "x" }"#, "did you mean 'transactional.id'?"),
             (r#", "producer.config": { "transactional.id": "b", "acks": "1" }"#, "without also enabling idempotence"),
             (r#", "name": "mailer""#, "\"mailer\" is taken"),
-            (r#", "sink": { "latency.ms": 5 }"#, "a consumer's has the rest"),
+            (r#", "sink": { "poison.every": 5 }"#, "a processor would read it again for ever"),
         ];
         for (fields, told) in cases {
             let mistakes = mistakes(fields);

@@ -3,6 +3,8 @@
 use super::apps::Apps;
 use super::format::{self, EventWord, Scenario, What, When};
 use super::reader::{Mistake, Mistakes};
+use super::sink;
+use crate::app::SinkNodeSetup;
 use crate::base::config::{BrokerConfig, ConfigException, TopicConfig, suggest};
 use crate::base::{NodeId, SortedMap};
 use crate::metadata::is_internal_topic;
@@ -10,7 +12,7 @@ use crate::protocol::NewTopic;
 use crate::sim::{Action, AdminTask, EventKind, Fault, MessageKind, NetworkSetup, Trigger, WorldSetup};
 use std::rc::Rc;
 
-/// Ids for names: brokers first, then controllers, then applications in the order of the scenario.
+/// Ids for names: brokers first, then controllers, then applications in the order of the scenario, then sinks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Names {
     ids: SortedMap<Rc<str>, NodeId>,
@@ -18,7 +20,7 @@ pub struct Names {
 }
 
 impl Names {
-    fn of(scenario: &Scenario, mistakes: &mut Mistakes) -> Names {
+    fn of(scenario: &Scenario, sinks: &[SinkNodeSetup], mistakes: &mut Mistakes) -> Names {
         let servers = (0..scenario.cluster.brokers).map(|i| Rc::from(format!("broker-{i}")));
         let mut out = Names { ids: SortedMap::new(), names: Vec::new() };
         let controllers = (0..scenario.cluster.controllers).map(|i| Rc::from(format!("controller-{i}")));
@@ -35,6 +37,12 @@ impl Names {
         for (place, name) in producers.chain(consumers).chain(processors) {
             if !out.add(Rc::clone(&name)) {
                 mistakes.add(place, format!("\"{name}\" is taken; every node needs its own name"));
+            }
+        }
+        for sink in sinks {
+            if !out.add(Rc::clone(&sink.name)) {
+                let problem = format!("\"{}\" is taken; give the sink a \"name\" of its own", sink.name);
+                mistakes.add("sink", problem);
             }
         }
         out
@@ -72,7 +80,8 @@ impl Names {
 /// Checks a scenario and turns it into the setup of a world.
 pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
     let mut mistakes = Mistakes::default();
-    let names = Names::of(scenario, &mut mistakes);
+    let sinks = sink::nodes(scenario, &mut mistakes);
+    let names = Names::of(scenario, &sinks, &mut mistakes);
     let broker_config = checked("cluster.config", BrokerConfig::parse(&scenario.cluster.config), &mut mistakes);
     if !matches!(scenario.cluster.controllers, 1 | 3) {
         mistakes.add("cluster.controllers", "1 or 3: two agree only while both are there, as one does");
@@ -113,6 +122,7 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
         producers,
         consumers,
         processors,
+        sinks,
         faults,
     };
     Ok((setup, names))

@@ -153,6 +153,8 @@ pub struct Consumer {
     pub sink: Sink,
     /// How often it tries a record again in place when its handler throws.
     pub retries: u32,
+    /// How long it waits before each of these.
+    pub retry_backoff: Duration,
     /// Where it sends a record then, once; it reads there, too.
     pub retry_topic: Option<Rc<str>>,
     /// Where it sends a record that failed for good. Without a topic the exception ends its loop.
@@ -196,46 +198,6 @@ pub struct Processor {
     pub consumer_config: Properties,
 }
 
-/// The external system on which an application acts.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Sink {
-    /// What it does with repetitions.
-    pub dedupe: Dedupe,
-    /// How many ids a store of processed ids remembers; none (0 in a file): all.
-    pub window_records: Option<u32>,
-    /// For how long it remembers them; none (0 in a file): for ever.
-    pub window: Option<Duration>,
-    /// Whether an id (or an offset) is written in one transaction with the effect.
-    pub atomic: bool,
-    /// What is written first, if they are two.
-    pub first: First,
-    /// How long its reply takes.
-    pub latency: Duration,
-    /// Every how-manieth request it refuses; 0 for none.
-    pub fail_every: u32,
-    /// The reply to every how-manieth request gets lost: the effect happened, the program does not know; 0 for none.
-    pub lose_reply_every: u32,
-    /// Every how-manieth record it never takes; 0 for none.
-    pub poison_every: u32,
-}
-
-impl Default for Sink {
-    /// Quick and reliable, and it knows of no repetitions.
-    fn default() -> Self {
-        Sink {
-            dedupe: Dedupe::None,
-            window_records: None,
-            window: None,
-            atomic: true,
-            first: First::Effect,
-            latency: Duration(0),
-            fail_every: 0,
-            lose_reply_every: 0,
-            poison_every: 0,
-        }
-    }
-}
-
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
@@ -253,6 +215,10 @@ macro_rules! words {
         }
     };
 }
+
+mod sink;
+
+pub use sink::{Dedupe, Fencing, First, Sink};
 
 words! {
     /// What a producing program sends again after a restart.
@@ -307,32 +273,6 @@ words! {
         Release = "release",
         /// Nobody shall.
         Reject = "reject",
-    }
-}
-
-words! {
-    /// What a sink does with a record it has seen.
-    Dedupe {
-        /// The effect happens again.
-        None = "none",
-        /// A unique key refuses the second insert.
-        UniqueKey = "unique-key",
-        /// An older or equal version is ignored.
-        Version = "version",
-        /// A store of processed ids is asked first.
-        ProcessedIds = "processed-ids",
-        /// The offset is stored with the output, and what is below it is refused; a consumer starts from there.
-        OffsetWithOutput = "offset-with-output",
-    }
-}
-
-words! {
-    /// What a sink writes first, where effect and identity are written one after the other.
-    First {
-        /// The effect: a crash in between repeats it.
-        Effect = "effect",
-        /// The id, or the offset: a crash in between loses the effect.
-        Id = "id",
     }
 }
 

@@ -158,6 +158,7 @@ fn read_consumer(r: &mut Reader<'_>) -> Consumer {
         batch: r.flag("batch", false),
         sink: r.object("sink", sink::read).unwrap_or_default(),
         retries: r.number("retries", 0, 0, 1_000) as u32,
+        retry_backoff: r.millis("retry.backoff.ms").unwrap_or(Duration(0)),
         retry_topic: r.text("retry.topic"),
         dead_letter_topic: r.text("dead.letter.topic"),
         share: r.flag("share", false),

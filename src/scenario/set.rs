@@ -88,7 +88,7 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
 fn set_of_consumer(scenario: &mut Scenario, i: usize, place: &str, key: &str, value: &str) -> Result<(), Mistake> {
     match key {
         "processing.ms" | "commit" | "hand.over" | "group" | "members" | "assign" | "start.at.ms" | "batch"
-        | "retries" | "retry.topic" | "dead.letter.topic" | "share" | "on.failure" => {
+        | "retries" | "retry.backoff.ms" | "retry.topic" | "dead.letter.topic" | "share" | "on.failure" => {
             return set_field(scenario, place, |json| json["consumers"][i][key] = plain(value));
         }
         // One stands for the other.

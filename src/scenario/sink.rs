@@ -1,17 +1,24 @@
-//! The `sink` of an application: reading, writing, and what the application is told.
+//! The `sink` of an application: reading, writing, what the application is told, and which node is it.
+//!
+//! The applications of a group act on one sink. It is a node of its own, unless nothing could be told of it (no dedupe, never slow,
+//! never fails, no name): then effects happen in the program itself.
 
-use super::format::{Dedupe, First, Sink};
-use super::reader::Reader;
+use super::format::{Dedupe, Fencing, First, Scenario, Sink};
+use super::reader::{Mistakes, Reader};
 use super::write::{insert, millis};
-use crate::app::{self, SinkSetup, Writes};
-use crate::base::Duration;
+use crate::app::{self, SinkNodeSetup, SinkSetup, Writes};
+use crate::base::{Duration, NodeId};
 use serde_json::{Map, Value, json};
+use std::rc::Rc;
 
 const MOST: u64 = 1_000_000;
 
 pub(super) fn read(r: &mut Reader<'_>) -> Sink {
     let window_records = r.number("window.records", 0, 0, MOST) as u32;
     Sink {
+        name: r.text("name"),
+        fencing: r.word("fencing", Fencing::WORDS, Fencing::Offset),
+        timeout: r.millis("timeout.ms").unwrap_or(SinkSetup::TIMEOUT),
         dedupe: r.word("dedupe", Dedupe::WORDS, Dedupe::None),
         window_records: (window_records > 0).then_some(window_records),
         window: r.millis("window.ms").filter(|window| *window > Duration(0)),
@@ -26,7 +33,10 @@ pub(super) fn read(r: &mut Reader<'_>) -> Sink {
 
 pub(super) fn write(sink: &Sink) -> Value {
     let mut out = Map::new();
+    insert(&mut out, "name", sink.name.as_deref().map(Value::from));
     out.insert("dedupe".into(), json!(sink.dedupe.word()));
+    insert(&mut out, "fencing", (sink.fencing != Fencing::Offset).then(|| json!(sink.fencing.word())));
+    insert(&mut out, "timeout.ms", (sink.timeout != SinkSetup::TIMEOUT).then(|| millis(sink.timeout)));
     insert(&mut out, "window.records", sink.window_records.map(Value::from));
     insert(&mut out, "window.ms", sink.window.map(millis));
     insert(&mut out, "atomic", (!sink.atomic).then_some(Value::Bool(false)));
@@ -59,11 +69,80 @@ pub(super) fn setup(sink: &Sink) -> SinkSetup {
             (false, First::Effect) => Writes::EffectFirst,
             (false, First::Id) => Writes::IdentityFirst,
         },
+        fencing: match sink.fencing {
+            Fencing::None => app::Fencing::None,
+            Fencing::Offset => app::Fencing::Offset,
+            Fencing::Generation => app::Fencing::Generation,
+        },
         latency: sink.latency,
+        timeout: sink.timeout,
         fail_every: sink.fail_every,
         lose_reply_every: sink.lose_reply_every,
         poison_every: sink.poison_every,
     }
+}
+
+/// A group, or an application without one: who acts together on one sink.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Owner {
+    processors: bool,
+    group: Rc<str>,
+}
+
+/// The sink of one application.
+struct Use<'a> {
+    place: String,
+    owner: Owner,
+    /// Of its node, if it has one.
+    name: Option<Rc<str>>,
+    sink: &'a Sink,
+}
+
+fn uses(scenario: &Scenario) -> impl Iterator<Item = Use<'_>> {
+    let consumers = scenario.consumers.iter().enumerate().map(|(i, it)| {
+        let group = it.group.as_ref().unwrap_or(&it.name);
+        used(format!("consumers[{i}].sink"), false, group, &it.sink)
+    });
+    let processors = scenario.processors.iter().enumerate();
+    let processors = processors
+        .filter_map(|(i, it)| Some(used(format!("processors[{i}].sink"), true, &it.group, it.sink.as_ref()?)));
+    consumers.chain(processors)
+}
+
+fn used<'a>(place: String, processors: bool, group: &Rc<str>, sink: &'a Sink) -> Use<'a> {
+    Use { place, owner: Owner { processors, group: Rc::clone(group) }, name: node_name(group, sink), sink }
+}
+
+/// The name of the node that is the sink of this group; none if it needs no node.
+pub(super) fn node_name(group: &str, sink: &Sink) -> Option<Rc<str>> {
+    let own = || (!setup(sink).is_plain()).then(|| Rc::from(format!("{group}-sink")));
+    sink.name.clone().or_else(own)
+}
+
+/// The nodes, and what is wrong where two say different things of one.
+pub(super) fn nodes(scenario: &Scenario, mistakes: &mut Mistakes) -> Vec<SinkNodeSetup> {
+    let mut out: Vec<SinkNodeSetup> = Vec::new();
+    let mut seen: Vec<Use<'_>> = Vec::new();
+    for it in uses(scenario) {
+        let unlike = seen.iter().find(|other| {
+            let (same_name, same_owner) = (other.name == it.name, other.owner == it.owner);
+            let unnamed = other.sink.name.is_none() && it.sink.name.is_none();
+            let one = same_owner && unnamed || same_name && it.name.is_some();
+            one && (!same_owner || other.sink != it.sink)
+        });
+        if let Some(other) = unlike {
+            let problem = match other.owner == it.owner {
+                true => "a group acts on one sink, and its settings are others in",
+                false => "another group acts on a sink of that name, in",
+            };
+            mistakes.add(&*it.place, format!("{problem} {}; give this one a \"name\" of its own", other.place));
+        }
+        if let Some(name) = it.name.clone().filter(|name| out.iter().all(|known| known.name != *name)) {
+            out.push(SinkNodeSetup { node: NodeId(0), name, sink: setup(it.sink) });
+        }
+        seen.push(it);
+    }
+    out
 }
 
 #[cfg(test)]

@@ -119,6 +119,8 @@ fn consumer(consumer: &Consumer) -> Value {
     }
     insert(&mut out, "batch", consumer.batch.then_some(Value::Bool(true)));
     insert(&mut out, "retries", (consumer.retries > 0).then(|| json!(consumer.retries)));
+    let backoff = consumer.retry_backoff;
+    insert(&mut out, "retry.backoff.ms", (backoff > Duration(0)).then(|| millis(backoff)));
     insert(&mut out, "retry.topic", consumer.retry_topic.as_deref().map(Value::from));
     insert(&mut out, "dead.letter.topic", consumer.dead_letter_topic.as_deref().map(Value::from));
     insert(&mut out, "share", consumer.share.then_some(json!(true)));

@@ -185,6 +185,7 @@ fn concerns(event: &Event, record: RecordId, last_topic: u32) -> bool {
         | Event::Delivered { record: it, .. }
         | Event::Processing { record: it, .. }
         | Event::Processed { record: it, .. }
+        | Event::SinkRefused { record: it, .. }
         | Event::HandlerFailed { record: it, .. }
         | Event::Acknowledged { record: it, .. } => *it == record,
         Event::BatchSent { records, .. } | Event::Retry { records, .. } => records.contains(&record),

@@ -347,6 +347,7 @@ fn sentence(kind: &StoryKind) -> String {
         StoryKind::TransactionCommitted(offset) => format!("a marker commits its transaction (offset {offset})"),
         StoryKind::TransactionAborted(offset) => format!("a marker aborts its transaction (offset {offset})"),
         StoryKind::ReadUncommitted(offset) => format!("poll() returned it uncommitted (offset {offset})"),
+        StoryKind::Refused => "recognised a repetition: no effect".to_owned(),
         StoryKind::HandlerFailed(error) => format!("its handler threw {}", error.name()),
         StoryKind::Acknowledged(kind) => format!("acknowledges it: {}", kind.name()),
         StoryKind::Accepted => "noted as processed".to_owned(),

@@ -4,7 +4,7 @@
 use super::admin::Admin;
 use super::engine::Machine;
 use super::task::AdminTask;
-use crate::app::{ConsumerApp, ProcessorApp, ProducerApp};
+use crate::app::{ConsumerApp, ProcessorApp, ProducerApp, SinkNode};
 use crate::base::{NodeId, Offset, Prng, Time, TopicPartition};
 use crate::broker::Broker;
 use crate::controller::Controller;
@@ -27,6 +27,8 @@ pub enum AnyNode {
     Admin(Rc<Admin>),
     /// An application that reads, processes and produces.
     Processor(Rc<ProcessorApp>),
+    /// An external system on which applications act.
+    Sink(Rc<SinkNode>),
 }
 
 macro_rules! each {
@@ -53,6 +55,10 @@ macro_rules! each {
                 $call
             }
             AnyNode::Processor(it) => {
+                let $node = Rc::make_mut(it);
+                $call
+            }
+            AnyNode::Sink(it) => {
                 let $node = Rc::make_mut(it);
                 $call
             }

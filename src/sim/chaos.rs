@@ -1,5 +1,7 @@
 //! Random faults for the search: many, of every kind, all over before the horizon. Then the cluster must come to rest.
 
+mod sinks;
+
 use super::fault::{Action, Fault, MessageKind, Trigger};
 use super::task::AdminTask;
 use super::world::{World, WorldSetup};
@@ -121,6 +123,9 @@ impl Chaos<'_> {
         }
         if self.members().next().is_some() && self.random.below(3) == 0 {
             return self.strike_group(at, long);
+        }
+        if !self.setup.sinks.is_empty() && self.random.below(3) == 0 {
+            return self.strike_sinks(at, long);
         }
         let action = match self.random.below(26) {
             0..=2 => Action::Crash { node: self.broker(), restart_after: duration },
@@ -318,9 +323,13 @@ impl Chaos<'_> {
         self.pick(self.setup.brokers, self.setup.controllers)
     }
 
+    fn applications(&self) -> u16 {
+        (self.setup.producers.len() + self.setup.consumers.len() + self.setup.processors.len()) as u16
+    }
+
     fn application(&mut self) -> NodeId {
         let first = self.setup.brokers + self.setup.controllers;
-        let count = (self.setup.producers.len() + self.setup.consumers.len() + self.setup.processors.len()) as u16;
+        let count = self.applications();
         if count == 0 { self.broker() } else { self.pick(first, count) }
     }
 

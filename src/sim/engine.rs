@@ -375,9 +375,11 @@ impl<N: Machine> Engine<N> {
 
     fn emit(&mut self, node: NodeId, cause: u64, event: Event) {
         let kind = if self.counting && self.plan.waits_for_events() { self.trigger_kind(&event) } else { None };
+        // An effect that happens in a sink is also its program's.
+        let by = if let Event::Processed { by, .. } = event { by } else { node };
         let id = self.record(node, cause, event);
         if let Some(kind) = kind {
-            for action in self.plan.on_event(kind, node) {
+            for action in self.plan.on_event(kind, [node, by]) {
                 self.strike(&action, None, id);
             }
         }

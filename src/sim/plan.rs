@@ -72,11 +72,11 @@ impl Plan {
         Self::collect(&mut self.faults, &mut self.on_message, hit)
     }
 
-    /// An event happened at `node`: what happens because of it.
-    pub fn on_event(&mut self, kind: EventKind, node: NodeId) -> Vec<Action> {
+    /// An event happened at the first of these nodes, because of the second: what happens because of it.
+    pub fn on_event(&mut self, kind: EventKind, nodes: [NodeId; 2]) -> Vec<Action> {
         let hit = |planned: &mut Planned| match planned.fault.trigger {
             Trigger::OnEvent { kind: wanted, node: place, nth } => {
-                wanted == kind && place.is_none_or(|place| place == node) && planned.sees(nth)
+                wanted == kind && place.is_none_or(|place| nodes.contains(&place)) && planned.sees(nth)
             }
             _ => false,
         };

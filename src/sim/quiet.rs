@@ -1,5 +1,6 @@
 //! When a run is over.
 
+use super::any_node::AnyNode;
 use super::engine::Process;
 use super::world::World;
 use crate::app::{ConsumerApp, ProcessorAppSetup};
@@ -7,22 +8,35 @@ use crate::base::{Offset, TopicId, TopicPartition};
 use crate::broker::{Broker, Partition};
 use crate::client::consumer::Consumer;
 use crate::metadata::MetadataImage;
+use crate::node::Body;
+use crate::protocol::Request;
 use std::rc::Rc;
 
 /// Nobody waits for anything: no fault, start, resumption or healing is planned, no shutdown or move is under way; every
-/// application that runs is done; whoever reads has read all that its partitions' leaders hold; and no transaction is open, for its
-/// coordinator is going to abort it. Dead applications do not count.
+/// application that runs is done; whoever reads, and was not stopped by an exception, has read all that its partitions' leaders
+/// hold; and no transaction is open, for its coordinator is going to abort it. Dead applications do not count.
 pub(super) fn is_quiet(world: &World) -> bool {
     let runs = |node| world.process(node) == Process::Running;
     world.pending() == 0
         && world.producers().all(|(node, app)| app.is_done() || !runs(node))
-        && world.consumers().all(|(node, app)| !runs(node) || app.is_done() && has_had_all(world, app))
+        && world
+            .consumers()
+            .all(|(node, app)| !runs(node) || app.is_done() && (app.has_failed() || has_had_all(world, app)))
         && world.processors().all(|(node, app)| {
             let reads_on = || !app.has_failed() && !has_read_all(world, app.consumer(), &app.setup().from);
             !runs(node) || app.is_done() && !reads_on()
         })
         && !has_open_transactions(world)
         && world.is_settled()
+        && !acts_yet(world)
+}
+
+/// A request is on its way to a sink that runs: nobody may wait for it any more, but its effect will happen.
+fn acts_yet(world: &World) -> bool {
+    let awaits = |to| matches!(world.node(to), AnyNode::Sink(_)) && world.process(to) == Process::Running;
+    let requests = |body: &Body| matches!(body, Body::Request(Request::SinkWrite(_)));
+    !world.setup().sinks.is_empty()
+        && world.in_flight().any(|it| !it.held && requests(&it.message.body) && awaits(it.to))
 }
 
 /// A leader of the scenario's topics knows of a transaction that has not ended.

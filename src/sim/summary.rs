@@ -3,11 +3,14 @@
 use crate::base::{NodeId, Offset, RecordId, SortedMap, SortedSet, TopicPartition};
 use crate::client::payload::record_id_of;
 use crate::node::{Body, Channel, ConnectionId, Message, MessageId, MessageSummary};
-use crate::protocol::{ApiKey, ErrorCode, FetchResponse, InitProducerIdRequest, ProduceRequest, Request, Response};
+use crate::protocol::{
+    ApiKey, ErrorCode, FetchResponse, InitProducerIdRequest, ProduceRequest, Request, Response,
+    SharePartitionAcknowledgements,
+};
 use crate::record::RecordBatch;
 use std::rc::Rc;
 
-/// Produce requests whose records are remembered for their responses, at most.
+/// Such requests whose records are remembered for their responses, at most.
 const REMEMBERED: usize = 4_096;
 
 /// Records and where they stand.
@@ -17,7 +20,7 @@ type Fetched = Vec<(Offset, RecordId)>;
 #[derive(Clone, Debug)]
 pub(super) struct Tracer {
     pub enabled: bool,
-    /// The records of Produce requests that are not answered yet.
+    /// The records of Produce requests, and those to sinks, that are not answered yet.
     produced: SortedMap<MessageId, Rc<[RecordId]>>,
     /// What clients with a transactional id have fetched and not yet committed, by offset.
     fetched: SortedMap<(NodeId, TopicPartition), Rc<Fetched>>,
@@ -69,15 +72,24 @@ impl Tracer {
         if let Request::TxnOffsetCommit(commit) = request {
             return commit.offsets.iter().flat_map(|it| self.take_fetched(client, it.partition, it.offset)).collect();
         }
+        if let Request::SinkWrite(request) = request {
+            let records: Rc<[RecordId]> = request.writes.iter().map(|write| write.record).collect();
+            self.remember(id, &records);
+            return records;
+        }
         let Request::Produce(ProduceRequest { acks, partitions, .. }) = request else { return self.nothing.clone() };
         let records: Rc<[RecordId]> = partitions.iter().flat_map(|it| records_of(&it.batch)).collect();
         if *acks != 0 {
-            self.produced.insert(id, records.clone());
-            if self.produced.len() > REMEMBERED {
-                self.produced.pop_first();
-            }
+            self.remember(id, &records);
         }
         records
+    }
+
+    fn remember(&mut self, id: MessageId, records: &Rc<[RecordId]>) {
+        self.produced.insert(id, Rc::clone(records));
+        if self.produced.len() > REMEMBERED {
+            self.produced.pop_first();
+        }
     }
 
     fn of_response(
@@ -87,11 +99,14 @@ impl Tracer {
         answers: Option<MessageId>,
     ) -> Rc<[RecordId]> {
         match response {
-            Response::Produce(_) => answers.and_then(|request| self.produced.remove(&request)),
+            Response::Produce(_) | Response::SinkWrite(_) => answers.and_then(|request| self.produced.remove(&request)),
             Response::Fetch(fetch) if connection.channel == Channel::Consumer => {
                 if self.transactional.contains(&connection.client) {
                     self.note_fetched(connection.client, fetch);
                 }
+                Some(fetch.partitions.iter().flat_map(|it| &it.records).flat_map(records_of).collect())
+            }
+            Response::ShareFetch(fetch) => {
                 Some(fetch.partitions.iter().flat_map(|it| &it.records).flat_map(records_of).collect())
             }
             _ => None,
@@ -123,15 +138,20 @@ impl Tracer {
 
 /// A fetch shows when it brings something; until then it is one of many.
 fn request_is_quiet(request: &Request) -> bool {
-    matches!(request.api(), ApiKey::Fetch | ApiKey::Metadata | ApiKey::BrokerHeartbeat | ApiKey::Heartbeat)
+    let acknowledges = |it: &SharePartitionAcknowledgements| !it.batches.is_empty();
+    match request {
+        Request::Fetch(_) => true,
+        Request::ShareFetch(fetch) => !fetch.partitions.iter().any(acknowledges),
+        other => is_routine(other.api()),
+    }
 }
 
 fn response_is_quiet(api: ApiKey, records: &[RecordId]) -> bool {
-    match api {
-        ApiKey::Fetch => records.is_empty(),
-        ApiKey::Metadata | ApiKey::BrokerHeartbeat | ApiKey::Heartbeat => true,
-        _ => false,
-    }
+    is_routine(api) || (matches!(api, ApiKey::Fetch | ApiKey::ShareFetch) && records.is_empty())
+}
+
+fn is_routine(api: ApiKey) -> bool {
+    matches!(api, ApiKey::Metadata | ApiKey::BrokerHeartbeat | ApiKey::Heartbeat | ApiKey::ShareGroupHeartbeat)
 }
 
 /// The generated records of a batch, read from its bytes.

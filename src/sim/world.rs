@@ -9,7 +9,10 @@ use super::engine::{Engine, Process, Recorded};
 use super::fault::Fault;
 use super::network::{Link, NetworkSetup};
 use super::post::{Content, HELD};
-use crate::app::{ConsumerApp, ConsumerAppSetup, ProcessorApp, ProcessorAppSetup, ProducerApp, ProducerAppSetup};
+use crate::app::{
+    ConsumerApp, ConsumerAppSetup, ProcessorApp, ProcessorAppSetup, ProducerApp, ProducerAppSetup, SinkNode,
+    SinkNodeSetup,
+};
 use crate::base::config::BrokerConfig;
 use crate::base::{BrokerId, Duration, NodeId, StateHash, Time, TopicId};
 use crate::broker::{Broker, BrokerSetup};
@@ -47,6 +50,8 @@ pub struct WorldSetup {
     pub consumers: Vec<ConsumerAppSetup>,
     /// The nodes after the consumers. `node` and `brokers` are filled in by [`World::new`].
     pub processors: Vec<ProcessorAppSetup>,
+    /// The nodes after the processors. `node` is filled in by [`World::new`].
+    pub sinks: Vec<SinkNodeSetup>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
 }
@@ -59,7 +64,8 @@ impl WorldSetup {
         let producers = self.producers.iter().map(|app| app.name.clone());
         let consumers = self.consumers.iter().map(|app| app.name.clone());
         let processors = self.processors.iter().map(|app| app.name.clone());
-        brokers.chain(controllers).chain(producers).chain(consumers).chain(processors).collect()
+        let sinks = self.sinks.iter().map(|sink| sink.name.clone());
+        brokers.chain(controllers).chain(producers).chain(consumers).chain(processors).chain(sinks).collect()
     }
 
     /// The node of that name.
@@ -78,7 +84,7 @@ fn starts(node: &AnyNode) -> Time {
         AnyNode::Producer(app) => app.setup().start.unwrap_or(Time::ORIGIN),
         AnyNode::Consumer(app) => app.setup().start.unwrap_or(CONSUMERS_START),
         AnyNode::Processor(app) => app.setup().start.unwrap_or(CONSUMERS_START),
-        AnyNode::Broker(_) | AnyNode::Controller(_) | AnyNode::Admin(_) => Time::ZERO,
+        AnyNode::Broker(_) | AnyNode::Controller(_) | AnyNode::Admin(_) | AnyNode::Sink(_) => Time::ZERO,
     }
 }
 
@@ -154,10 +160,15 @@ impl World {
             *own = NodeId(node);
             *cluster = brokers.clone();
         }
+        let apps = setup.producers.len() + setup.consumers.len() + setup.processors.len();
+        for (node, sink) in (first + apps as u16..).zip(&mut setup.sinks) {
+            sink.node = NodeId(node);
+        }
         let mut nodes = Self::cluster(&setup, &brokers, &controllers);
         nodes.extend(setup.producers.iter().map(|app| AnyNode::Producer(Rc::new(ProducerApp::new(app.clone())))));
         nodes.extend(setup.consumers.iter().map(|app| AnyNode::Consumer(Rc::new(ConsumerApp::new(app.clone())))));
         nodes.extend(setup.processors.iter().map(|app| AnyNode::Processor(Rc::new(ProcessorApp::new(app.clone())))));
+        nodes.extend(setup.sinks.iter().map(|sink| AnyNode::Sink(Rc::new(SinkNode::new(sink.clone())))));
         nodes.push(AnyNode::Admin(Rc::new(Admin::new(brokers, controllers, &setup.topics))));
         names.push(Rc::from("admin"));
 
@@ -429,6 +440,14 @@ impl World {
     pub fn processors(&self) -> impl Iterator<Item = (NodeId, &ProcessorApp)> {
         self.nodes().filter_map(|(node, it)| match it {
             AnyNode::Processor(app) => Some((node, &**app)),
+            _ => None,
+        })
+    }
+
+    /// All external systems that are nodes of their own.
+    pub fn sinks(&self) -> impl Iterator<Item = (NodeId, &SinkNode)> {
+        self.nodes().filter_map(|(node, it)| match it {
+            AnyNode::Sink(sink) => Some((node, &**sink)),
             _ => None,
         })
     }

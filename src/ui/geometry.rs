@@ -19,7 +19,7 @@ pub const HEAD: f64 = 34.0;
 pub const DENSE_LABEL: f64 = 118.0;
 
 const MARGIN: f64 = 10.0;
-const GAP: f64 = 14.0;
+pub const GAP: f64 = 14.0;
 const SIDE: f64 = 186.0;
 const GUTTER: f64 = 36.0;
 
@@ -70,6 +70,7 @@ enum Column {
     Consumers,
     Controllers,
     Processors,
+    Sinks,
 }
 
 fn column(node: &NodeView) -> Column {
@@ -79,6 +80,7 @@ fn column(node: &NodeView) -> Column {
         NodeBody::Producer(_) => Column::Producers,
         NodeBody::Consumer(_) => Column::Consumers,
         NodeBody::Processor(_) => Column::Processors,
+        NodeBody::Sink(_) => Column::Sinks,
     }
 }
 
@@ -140,8 +142,9 @@ fn height(node: &NodeView, dense: bool) -> f64 {
             let transactional = if it.manager.is_some() { 2.0 * 18.0 + 12.0 } else { 0.0 };
             110.0 + 18.0 * (it.settings.len().min(6) as f64 + 2.0) + transactional
         }
-        NodeBody::Consumer(it) => consumer_height(it) + GAP + SINK_HEIGHT,
+        NodeBody::Consumer(it) => consumer_height(it) + if it.sink.is_some() { GAP + SINK_HEIGHT } else { 0.0 },
         NodeBody::Processor(it) => processor_height(it) + if it.sink.is_some() { GAP + SINK_HEIGHT } else { 0.0 },
+        NodeBody::Sink(_) => SINK_HEIGHT + 26.0,
         NodeBody::Controller(_) => 34.0,
         NodeBody::Broker(it) => {
             let strips = shown(it).count().max(1) as f64;
@@ -179,7 +182,7 @@ pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage
             beside(&mut areas, nodes, dense, ids(Column::Producers), Area { x: MARGIN, y: MARGIN, w: full, h: 0.0 });
         let mut y = stack(&mut areas, Column::Brokers, MARGIN + GUTTER, inner, top + 30.0) + GAP;
         y = stack(&mut areas, Column::Controllers, MARGIN + GUTTER, inner, y) + 30.0;
-        let readers = ids(Column::Processors).chain(ids(Column::Consumers));
+        let readers = ids(Column::Processors).chain(ids(Column::Consumers)).chain(ids(Column::Sinks));
         beside(&mut areas, nodes, dense, readers, Area { x: MARGIN, y, w: full, h: 0.0 }) + MARGIN
     } else {
         let gap = ((width - 660.0) * 0.12 + 56.0).clamp(56.0, 120.0);
@@ -193,6 +196,16 @@ pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage
         for id in ids(Column::Processors) {
             let h = height(&nodes[id], dense);
             let (side, x) = if left <= right { (&mut left, MARGIN) } else { (&mut right, width - MARGIN - SIDE) };
+            areas[id] = Area { x, y: *side + GAP, w: SIDE, h };
+            *side += GAP + h;
+        }
+        // A sink stands below who acts on it.
+        for id in ids(Column::Sinks) {
+            let (x, h) = (
+                users(&nodes[id]).first().map_or(width - MARGIN - SIDE, |user| areas[*user].x),
+                height(&nodes[id], dense),
+            );
+            let side = if x > MARGIN { &mut right } else { &mut left };
             areas[id] = Area { x, y: *side + GAP, w: SIDE, h };
             *side += GAP + h;
         }
@@ -262,12 +275,30 @@ fn wires(nodes: &[Rc<NodeView>], cards: &[CardShape], narrow: bool) -> Vec<Wire>
                 (Column::Brokers, Column::Controllers) if in_row(nodes, cards, b) => (quorum_wire(one, other), true),
                 (Column::Brokers, Column::Brokers | Column::Controllers) => (inner_wire(one, other, b - a), true),
                 (Column::Controllers, Column::Controllers) => (below(one, other), true),
+                (_, Column::Sinks) if users(&nodes[b]).contains(&a) => (sink_wire(one, other), false),
                 _ => continue,
             };
             wires.push(Wire { a: a as u16, b: b as u16, curve, inner });
         }
     }
     wires
+}
+
+/// The applications that act on a sink.
+fn users(node: &NodeView) -> Vec<usize> {
+    let users = if let NodeBody::Sink(it) = &node.body { it.users.as_slice() } else { &[] };
+    users.iter().map(|user| usize::from(*user)).collect()
+}
+
+/// Straight down to a sink that stands right below, else around what is between.
+fn sink_wire(app: Area, sink: Area) -> [(f64, f64); 4] {
+    let (end, bottom) = ((sink.x + sink.w * 0.5, sink.y), app.y + app.h);
+    if app.x != sink.x || sink.y - bottom <= GAP + 1.0 {
+        let start = (app.x + app.w * 0.5, bottom);
+        return [start, (start.0, start.1 + 12.0), (end.0, end.1 - 12.0), end];
+    }
+    let (start, end) = ((app.x, bottom - 24.0), (sink.x, sink.y + 18.0));
+    [start, (start.0 - 26.0, start.1 + 20.0), (end.0 - 26.0, end.1 - 20.0), end]
 }
 
 fn flip(curve: [(f64, f64); 4]) -> [(f64, f64); 4] {

@@ -69,11 +69,13 @@ fn partition_of(event: &Event) -> Option<TopicPartition> {
         | Event::Delivered { partition, .. }
         | Event::Processing { partition, .. }
         | Event::Processed { partition, .. }
+        | Event::SinkRefused { partition, .. }
         | Event::HandlerFailed { partition, .. }
         | Event::Acknowledged { partition, .. }
         | Event::RecordsAcquired { partition, .. }
         | Event::RecordsAcknowledged { partition, .. }
         | Event::AcquisitionLockExpired { partition, .. }
+        | Event::SharePartitionLoaded { partition, .. }
         | Event::OffsetsCommitted { partition, .. }
         | Event::PositionSet { partition, .. }
         | Event::Appended { partition, .. }
@@ -106,6 +108,7 @@ fn records_of(event: &Event) -> Vec<u32> {
         | Event::Delivered { record, .. }
         | Event::Processing { record, .. }
         | Event::Processed { record, .. }
+        | Event::SinkRefused { record, .. }
         | Event::HandlerFailed { record, .. }
         | Event::Acknowledged { record, .. } => vec![record.0],
         Event::BatchSent { records, .. } | Event::Retry { records, .. } => records.iter().map(|it| it.0).collect(),

@@ -28,14 +28,14 @@ pub enum Why {
     TakenBack,
     /// One log entry was processed several times: the offset had not been committed.
     ReadAgain { offset: i64, times: usize },
-    /// A member of a group processed it, and then whoever got its partition next: another one, or itself again.
-    ReadElsewhere { first: String, second: String, how: Handover },
     /// A share group had it delivered again: nobody had acknowledged it while it was locked.
     DeliveredAgain { times: usize },
     /// A share group had it delivered as often as it may, and nobody could process it.
     Exhausted { deliveries: i16 },
     /// A share consumer rejected it.
     Rejected,
+    /// A member of a group processed it, and then whoever got its partition next: another one, or itself again.
+    ReadElsewhere { first: String, second: String, how: Handover },
     /// Delivered, its offset committed, never processed.
     CommittedFirst,
     /// When its partition was read for the first time nobody had committed an offset, and reading began behind it.
@@ -178,11 +178,10 @@ fn read_again(story: &[Line]) -> Option<Why> {
     let offset = done(&story[first])?;
     let again = story[first + 1..].iter().position(|line| done(line) == Some(offset));
     let second = &story[first + 1 + again?];
-    let times = story.iter().filter(|line| done(line) == Some(offset)).count();
     let of_share_group =
         |event: &Event| matches!(event, Event::RecordsAcknowledged { .. } | Event::AcquisitionLockExpired { .. });
-    let shared = story.iter().any(|line| of_share_group(&line.event.event));
-    if shared {
+    if story.iter().any(|line| of_share_group(&line.event.event)) {
+        let times = story.iter().filter(|line| done(line) == Some(offset)).count();
         return Some(Why::DeliveredAgain { times });
     }
     let (one, other) = (story[first].event.node, second.event.node);
@@ -205,6 +204,7 @@ fn read_again(story: &[Line]) -> Option<Why> {
     if one != other || came_back {
         return Some(Why::ReadElsewhere { first: story[first].name(one), second: second.name(other), how });
     }
+    let times = story.iter().filter(|line| done(line) == Some(offset)).count();
     (times > 1).then_some(Why::ReadAgain { offset, times })
 }
 

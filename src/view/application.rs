@@ -2,13 +2,9 @@
 
 use super::project::partition_name;
 use super::transactions::{is_fence, manager, writers};
-use super::{
-    Activity, ConsumerView, InFlightView, ManagerView, NodeBody, PositionView, ProducerView, SinkRow, SinkView,
-};
-use super::{groups, share};
-use crate::app::{
-    CommitMode, ConsumerActivity, ConsumerApp, ConsumerAppSetup, Dedupe, ProducerActivity, ProducerApp, Sink,
-};
+use super::{Activity, ConsumerView, InFlightView, ManagerView, NodeBody, PositionView, ProducerView};
+use super::{groups, share, sink};
+use crate::app::{CommitMode, ConsumerActivity, ConsumerApp, ConsumerAppSetup, ProducerActivity, ProducerApp};
 use crate::base::config::{Acks, ConsumerConfig, IsolationLevel, ProducerConfig};
 use crate::base::{RecordId, Time, sort_short};
 use crate::check::Run;
@@ -16,9 +12,6 @@ use crate::client::consumer::Consumer;
 use crate::client::producer::{Operation, Producer, ProducerActivity as Client, State};
 use crate::sim::World;
 use std::rc::Rc;
-
-/// How many rows of a sink are shown.
-const SINK_ROWS: usize = 64;
 
 fn ids(records: &[RecordId]) -> Vec<u32> {
     records.iter().map(|record| record.0).collect()
@@ -157,7 +150,7 @@ pub(super) fn consumer(run: &Run, app: &ConsumerApp) -> (Activity, NodeBody) {
         positions: positions(world, app.client(), setup.config.isolation_level),
         pending: app.batch().filter_map(|record| Some(record.id?.0)).collect(),
         worker: current.into_iter().chain(queued).filter_map(|record| Some(record.id?.0)).collect(),
-        sink: sink(app.sink()),
+        sink: app.sink().map(sink::sink),
     };
     (consumer_activity(app), NodeBody::Consumer(view))
 }
@@ -219,29 +212,6 @@ pub(super) fn isolation_name(level: IsolationLevel) -> &'static str {
     }
 }
 
-pub(super) fn sink(sink: &Sink) -> SinkView {
-    let dedupe = match sink.dedupe() {
-        Dedupe::None => "none",
-        Dedupe::UniqueKey => "unique-key",
-        Dedupe::Version => "version",
-        Dedupe::ProcessedIds => "processed-ids",
-        Dedupe::OffsetWithOutput => "offset-with-output",
-    };
-    let recent = sink.rows().rev().take(SINK_ROWS);
-    let rows = recent.map(|row| SinkRow { record: row.record.0, effects: row.effects, refused: row.refused });
-    let mut rows: Vec<_> = rows.collect();
-    rows.reverse();
-    // A store that forgets says after how much.
-    let setup = sink.setup();
-    let window = setup.has_store().then_some((setup.window_records, setup.window));
-    let dedupe = match window {
-        Some((Some(records), _)) => Rc::from(format!("{dedupe} · {records}")),
-        Some((None, Some(span))) => Rc::from(format!("{dedupe} · {} ms", span.as_millis())),
-        _ => Rc::from(dedupe),
-    };
-    SinkView { dedupe, rows }
-}
-
 fn consumer_activity(app: &ConsumerApp) -> Activity {
     let of_worker = app.worker().and_then(|worker| worker.current()).and_then(|(record, until)| {
         Some(Activity::Processing { record: record.id?.0, until_us: until.us_since_origin() })
@@ -256,6 +226,7 @@ fn consumer_activity(app: &ConsumerApp) -> Activity {
         ConsumerActivity::Processing { record: Some(record), until } => {
             Activity::Processing { record: record.0, until_us: until.us_since_origin() }
         }
+        ConsumerActivity::Acting { .. } | ConsumerActivity::Restoring => Activity::WaitingForSink,
         ConsumerActivity::Committing => Activity::Committing,
         _ => of_worker.unwrap_or(Activity::Polling),
     }

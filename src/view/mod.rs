@@ -14,6 +14,7 @@ mod project;
 mod quorum;
 mod server;
 mod share;
+mod sink;
 mod transactions;
 mod verdict;
 
@@ -25,6 +26,7 @@ pub use owners::*;
 pub use processor::ProcessorView;
 pub use project::{LostMessage, Recent, partition_name, project};
 pub use server::{stored_before, stored_from};
+pub use sink::{SinkRow, SinkView};
 pub use transactions::*;
 pub use verdict::*;
 

@@ -5,7 +5,7 @@
 
 use super::{
     AbortedView, CellKind, GroupLane, GroupView, LedgerView, ManagerView, MembershipView, ProcessorView,
-    ProducerStateView, ReadFlag, TransactionView, VerdictView,
+    ProducerStateView, ReadFlag, SinkView, TransactionView, VerdictView,
 };
 use serde::Serialize;
 use std::rc::Rc;
@@ -90,10 +90,12 @@ pub enum NodeBody {
     Controller(ControllerView),
     /// A producer application.
     Producer(ProducerView),
-    /// A consumer application with its sink.
+    /// A consumer application, with its sink where that is no node of its own.
     Consumer(ConsumerView),
     /// An application that reads, processes and writes.
     Processor(Box<ProcessorView>),
+    /// An external system on which applications act.
+    Sink(SinkView),
 }
 
 /// What a node does now; the page makes a sentence of it.
@@ -145,6 +147,10 @@ pub enum Activity {
     EndingTransaction { committed: bool },
     /// An exception ended its loop.
     Failed { error: Rc<str> },
+    /// It waits for what its sink replies.
+    WaitingForSink,
+    /// A sink has replies that are yet to leave.
+    Replying,
     /// A broker is known but fenced.
     Fenced,
     /// A broker is starting: recovery, registration.
@@ -407,8 +413,8 @@ pub struct ConsumerView {
     pub pending: Vec<u32>,
     /// Handed over to a worker, not yet processed.
     pub worker: Vec<u32>,
-    /// The external system behind it.
-    pub sink: SinkView,
+    /// The external system behind it, if that is no node of its own.
+    pub sink: Option<SinkView>,
 }
 
 /// How far a consumer is in a partition.
@@ -422,26 +428,6 @@ pub struct PositionView {
     pub committed: Option<i64>,
     /// Records it could read and has not.
     pub lag: i64,
-}
-
-/// A sink: where effects happen.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct SinkView {
-    /// `none`, `unique-key`, …; of a store with a window also that: `processed-ids · 3`.
-    pub dedupe: Rc<str>,
-    /// In order of first arrival.
-    pub rows: Vec<SinkRow>,
-}
-
-/// One record at a sink.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct SinkRow {
-    /// Which.
-    pub record: u32,
-    /// How often its effect happened.
-    pub effects: u32,
-    /// How often the sink refused or ignored it.
-    pub refused: u32,
 }
 
 /// A message in flight, or just lost.

@@ -20,7 +20,7 @@ pub struct ProcessorView {
     pub to: Vec<Rc<str>>,
     /// When it commits offsets: `transaction`, `after`, `before`.
     pub offsets: &'static str,
-    /// The external system that it acts on, if there is one.
+    /// The external system that it acts on, if there is one and it is no node of its own.
     pub sink: Option<SinkView>,
     /// Its reading half; its sink is [`Self::sink`].
     pub reader: ConsumerView,
@@ -32,7 +32,7 @@ pub(super) fn processor(run: &Run, app: &ProcessorApp) -> (Activity, NodeBody) {
     let setup = app.setup();
     let isolation = setup.consumer.isolation_level;
     let positions = application::positions(&run.world, app.consumer(), isolation);
-    let sink = app.sink().map(application::sink);
+    let sink = app.sink().map(super::sink::sink);
     let offsets = match setup.offsets {
         OffsetsMode::Transaction => "transaction",
         OffsetsMode::After => "after",
@@ -52,7 +52,7 @@ pub(super) fn processor(run: &Run, app: &ProcessorApp) -> (Activity, NodeBody) {
         positions,
         pending: app.batch().filter_map(|record| Some(record.id?.0)).collect(),
         worker: Vec::new(),
-        sink: sink.clone().unwrap_or_else(|| SinkView { dedupe: Rc::from("none"), rows: Vec::new() }),
+        sink: sink.clone(),
     };
     let client = app.producer();
     let manager = manager(&run.world, client, &setup.producer);
@@ -85,6 +85,7 @@ fn activity(run: &Run, app: &ProcessorApp) -> Activity {
         ProcessorActivity::Processing { record: Some(record), until } => {
             Activity::Processing { record: record.0, until_us: until.us_since_origin() }
         }
+        ProcessorActivity::Acting { .. } => Activity::WaitingForSink,
         ProcessorActivity::Sending { record } => {
             Activity::Buffering { records: record.iter().map(|record| record.0).collect() }
         }

@@ -110,6 +110,7 @@ fn node_view(run: &Run, id: NodeId, node: &AnyNode, recent: &Recent, old: Option
         AnyNode::Producer(app) => application::producer(run, app),
         AnyNode::Consumer(app) => application::consumer(run, app),
         AnyNode::Processor(app) => processor::processor(run, app),
+        AnyNode::Sink(it) => super::sink::sink_node(run, it),
         _ => unreachable!("invariant: the world's own client is not shown"),
     };
     let doing = match status {

@@ -52,6 +52,7 @@ pub fn setup(seed: u64, records: u32, settings: &[(&str, &str)]) -> WorldSetup {
         producers: vec![shop],
         consumers: Vec::new(),
         processors: Vec::new(),
+        sinks: Vec::new(),
         faults: Vec::new(),
     }
 }

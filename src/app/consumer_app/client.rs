@@ -1,7 +1,7 @@
 //! The Kafka client of a program that polls: the loop is the same for both kinds.
 
 use super::ConsumerAppSetup;
-use crate::base::Time;
+use crate::base::{Generation, Time};
 use crate::client::consumer::{Consumer, ConsumerRecord, Polled, WaitsFor};
 use crate::client::share_consumer::ShareConsumer;
 use crate::node::{ClientError, ConnectionId, ConsumerTimer, Event, Message, Outbox};
@@ -75,6 +75,11 @@ impl Client {
     /// Each record is acknowledged by its own.
     pub fn is_explicit(&self) -> bool {
         self.share().is_some_and(ShareConsumer::is_explicit)
+    }
+
+    /// The generation or epoch of its membership, −1 for none.
+    pub fn generation(&self) -> Generation {
+        self.plain().and_then(Consumer::group_metadata).map_or(-1, |group| group.generation)
     }
 
     /// There is something that it can commit to.

@@ -2,24 +2,24 @@
 //!
 //! ```text
 //! try { process; sink.write() } catch { in place again, `retries` times; then to the retry or dead letter topic; else throw }
+//! catch (fenced) { forget it }
 //! ```
 //!
 //! A record goes to the retry topic once, and from there to the dead letter topic; the loop goes on (and commits) only after
 //! the record's new place is acknowledged. Spring's `DefaultErrorHandler`, `DeadLetterPublishingRecoverer` and
 //! `@RetryableTopic` work like this.
 //!
-//! Departures: no pauses between tries; the partition in the new topic is the partitioner's choice.
+//! Departure: the partition in the new topic is the partitioner's choice.
 
 use super::{ConsumerApp, Running, tell_processing};
-use crate::app::sink::{Ask, Fresh, SinkWrite};
-use crate::app::{ConsumerAppSetup, HandOver, SinkError, Worker, Writes};
+use crate::app::{ConsumerAppSetup, HandOver, SinkError, Worker};
 use crate::base::{Duration, RecordId, Time};
 use crate::client::consumer::ConsumerRecord;
 use crate::client::producer::ProducerRecord;
 use crate::node::{ClientError, Event, Outbox};
+use crate::protocol::SinkWrite;
 use crate::record::Header;
 use bytes::Bytes;
-use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -34,10 +34,10 @@ enum Stage {
     /// It works.
     #[default]
     Working,
-    /// It asked the sink.
-    Replying(Ask),
-    /// One of two writes is done.
-    Between,
+    /// It waits for its sink.
+    Acting,
+    /// It waits before it tries again.
+    BackingOff,
     /// It sends the record to another topic.
     SendingAway,
 }
@@ -48,8 +48,7 @@ pub(super) struct Attempt {
     /// How many tries of this record failed.
     failures: u32,
     stage: Stage,
-    fresh: Fresh,
-    /// What the sink's reply will say.
+    /// Why it is sent away.
     error: Option<SinkError>,
     /// How many records of the batch are sent away.
     sent: usize,
@@ -59,6 +58,11 @@ impl Attempt {
     /// Waits for acknowledgements.
     pub fn is_sending_away(&self) -> bool {
         self.stage == Stage::SendingAway
+    }
+
+    /// Waits for the sink.
+    pub fn is_acting(&self) -> bool {
+        self.stage == Stage::Acting
     }
 }
 
@@ -72,6 +76,8 @@ pub(super) enum Next {
     Blocked,
     /// An exception leaves it.
     Throws(ClientError),
+    /// Its partition is somebody else's: what is in hand is not its business any more.
+    Fenced(ClientError),
 }
 
 impl ConsumerAppSetup {
@@ -99,48 +105,54 @@ impl ConsumerApp {
     /// Goes on with what is in hand.
     pub(super) fn handle(&mut self, now: Time, out: &mut Outbox<'_>) -> Next {
         match self.running.as_ref().map(|running| running.attempt.stage) {
-            Some(Stage::Working) => self.ask(Ask::First, now, out),
-            Some(Stage::Between) => self.ask(Ask::Second, now, out),
-            Some(Stage::Replying(ask)) => self.hear(ask, now, out),
+            Some(Stage::Working) => self.act(now, out),
+            Some(Stage::BackingOff) => self.try_again(now, out),
             Some(Stage::SendingAway) => self.send_away(now, out),
-            None => Next::Blocked,
+            Some(Stage::Acting) | None => Next::Blocked,
         }
     }
 
-    fn ask(&mut self, ask: Ask, now: Time, out: &mut Outbox<'_>) -> Next {
+    /// It is done with its own work: now the effect.
+    fn act(&mut self, now: Time, out: &mut Outbox<'_>) -> Next {
         let Some(running) = &mut self.running else { return Next::Blocked };
-        let Running { batch, worker, attempt, .. } = running;
+        let Running { batch, worker, attempt, sink, generation, .. } = running;
         // A record that no generator made has no identity that the sink could keep.
-        let writes: SmallVec<[SinkWrite<'_>; 1]> = in_hand(&self.setup, batch, worker).filter_map(write_of).collect();
+        let writes: Vec<SinkWrite> = in_hand(&self.setup, batch, worker).filter_map(write_of).collect();
         if writes.is_empty() {
             return Next::Done;
         }
-        let effect = |write: &SinkWrite<'_>| {
-            let SinkWrite { record, partition, offset, .. } = *write;
-            out.emit(Event::Processed { record, partition, offset });
-        };
-        attempt.error = self.sink.request(now, ask, &writes, &mut attempt.fresh, effect).err();
-        drop(writes);
-        attempt.stage = Stage::Replying(ask);
-        let latency = self.setup.sink.latency;
-        if latency > Duration(0) { Next::At(now + latency) } else { self.hear(ask, now, out) }
-    }
-
-    /// The sink's reply is there, or can no longer be expected.
-    fn hear(&mut self, ask: Ask, now: Time, out: &mut Outbox<'_>) -> Next {
-        let Some(running) = &mut self.running else { return Next::Blocked };
-        let attempt = &mut running.attempt;
-        if let Some(error) = attempt.error.take() {
-            return self.threw(error, now, out);
+        if let Some(sink) = sink {
+            sink.write(now, *generation, writes, out);
+            attempt.stage = Stage::Acting;
+            return Next::Blocked;
         }
-        let two = self.setup.sink.writes() != Writes::Together;
-        if two && ask == Ask::First && attempt.fresh.contains(&true) {
-            // A step of its own, so that a crash can fall between.
-            attempt.stage = Stage::Between;
-            return Next::At(now);
+        let by = self.setup.node;
+        for SinkWrite { record, partition, offset, .. } in writes {
+            self.sink.happens(record);
+            out.emit(Event::Processed { record, partition, offset, by });
         }
         *attempt = Attempt::default();
         Next::Done
+    }
+
+    /// What the sink said, or that it says nothing.
+    pub(super) fn hear(&mut self, result: Result<(), SinkError>, now: Time, out: &mut Outbox<'_>) -> Next {
+        let Some(running) = &mut self.running else { return Next::Blocked };
+        match result {
+            Ok(()) => {
+                running.attempt = Attempt::default();
+                Next::Done
+            }
+            Err(error) => self.threw(error, now, out),
+        }
+    }
+
+    fn try_again(&mut self, now: Time, out: &mut Outbox<'_>) -> Next {
+        let Some(running) = &mut self.running else { return Next::Blocked };
+        running.attempt.stage = Stage::Working;
+        let records = || in_hand(&self.setup, &running.batch, &running.worker);
+        records().for_each(|record| tell_processing(record, out));
+        Next::At(now + self.setup.work(records().count()))
     }
 
     fn threw(&mut self, error: SinkError, now: Time, out: &mut Outbox<'_>) -> Next {
@@ -157,9 +169,16 @@ impl ConsumerApp {
                 out.emit(Event::HandlerFailed { record, partition, offset, error: exception.clone() });
             }
         }
+        if error == SinkError::Fenced {
+            *attempt = Attempt::default();
+            return Next::Fenced(exception);
+        }
         if failures <= setup.on_failure.retries {
-            records().for_each(|record| tell_processing(record, out));
-            return Next::At(now + setup.work(records().count()));
+            if setup.on_failure.backoff > Duration(0) {
+                attempt.stage = Stage::BackingOff;
+                return Next::At(now + setup.on_failure.backoff);
+            }
+            return self.try_again(now, out);
         }
         if records().any(|record| destination(&setup, record).is_none()) {
             return Next::Throws(exception);
@@ -194,9 +213,10 @@ impl ConsumerApp {
     }
 }
 
-fn write_of(record: &ConsumerRecord) -> Option<SinkWrite<'_>> {
+/// None of a record that no generator made.
+pub(in crate::app) fn write_of(record: &ConsumerRecord) -> Option<SinkWrite> {
     let (partition, offset) = (record.partition, record.record.offset);
-    Some(SinkWrite { record: record.id?, partition, offset, key: record.record.key.as_ref() })
+    Some(SinkWrite { record: record.id?, partition, offset, key: record.record.key.clone() })
 }
 
 /// Where a record goes that cannot be handled: once to the retry topic, then to the dead letter topic.

@@ -1,16 +1,64 @@
 //! What a crash costs, by commit mode and hand-over, against a broker that answers from a list.
 
 use super::*;
-use crate::app::{OnFailure, SinkSetup, WORKER_QUEUE_CAPACITY, Writes};
-use crate::base::Duration;
+use crate::app::{OnFailure, SinkNode, SinkNodeSetup, SinkSetup, WORKER_QUEUE_CAPACITY, Writes};
 use crate::base::config::{ConsumerConfig, Properties};
+use crate::base::{Duration, RecordId};
 use crate::client::consumer::fake::{BROKER, CLIENT, Fake, TP, batch};
 use crate::protocol::ApiKey;
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
 
 mod handler;
 mod share;
 
-type Lab = Fake<ConsumerApp>;
+/// The program, its broker, and its sink if that is a node of its own.
+struct Lab {
+    fake: Fake<ConsumerApp>,
+    sink: Option<Rc<RefCell<SinkNode>>>,
+}
+
+impl Deref for Lab {
+    type Target = Fake<ConsumerApp>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.fake
+    }
+}
+
+impl DerefMut for Lab {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.fake
+    }
+}
+
+/// Where the sink is.
+const SINK: NodeId = NodeId(8);
+
+/// A sink that a test keeps a hand on.
+struct Held(Rc<RefCell<SinkNode>>);
+
+impl Node for Held {
+    fn on_start(&mut self, now: Time, out: &mut Outbox<'_>) {
+        self.0.borrow_mut().on_start(now, out);
+    }
+
+    fn on_message(&mut self, now: Time, from: NodeId, message: Message, out: &mut Outbox<'_>) {
+        self.0.borrow_mut().on_message(now, from, message, out);
+    }
+
+    fn on_disconnect(&mut self, now: Time, peer: NodeId, connection: ConnectionId, out: &mut Outbox<'_>) {
+        self.0.borrow_mut().on_disconnect(now, peer, connection, out);
+    }
+
+    fn on_timer(&mut self, now: Time, timer: Timer, out: &mut Outbox<'_>) {
+        self.0.borrow_mut().on_timer(now, timer, out);
+    }
+
+    fn on_crash(&mut self, now: Time, crash: Crash, random: &mut Prng) {
+        self.0.borrow_mut().on_crash(now, crash, random);
+    }
+}
 
 const RECORDS: u32 = 6;
 
@@ -35,6 +83,7 @@ fn setup(commit: CommitMode, settings: &[(&str, &str)]) -> ConsumerAppSetup {
         hand_over: HandOver::Inline,
         batch: false,
         sink: Dedupe::None.into(),
+        sink_node: None,
         on_failure: OnFailure::default(),
         share: None,
         config: config(settings),
@@ -43,11 +92,19 @@ fn setup(commit: CommitMode, settings: &[(&str, &str)]) -> ConsumerAppSetup {
     }
 }
 
-fn lab(setup: ConsumerAppSetup) -> Lab {
-    let mut lab = Fake::new(ConsumerApp::new(setup));
-    lab.broker.log = (0..RECORDS).map(|id| batch(i64::from(id), &[id])).collect();
-    lab.start();
-    lab
+fn lab(mut setup: ConsumerAppSetup) -> Lab {
+    setup.sink_node = (!setup.sink.is_plain()).then_some(SINK);
+    let sink = setup.sink_node.map(|node| {
+        let sink = SinkNodeSetup { node, name: "mail-sink".into(), sink: setup.sink };
+        Rc::new(RefCell::new(SinkNode::new(sink)))
+    });
+    let mut fake = Fake::new(ConsumerApp::new(setup));
+    fake.broker.log = (0..RECORDS).map(|id| batch(i64::from(id), &[id])).collect();
+    if let Some(sink) = &sink {
+        fake.beside(Box::new(Held(Rc::clone(sink))));
+    }
+    fake.start();
+    Lab { fake, sink }
 }
 
 /// At most two records a poll, so that there are several rounds.
@@ -61,9 +118,16 @@ fn auto(hand_over: HandOver) -> ConsumerAppSetup {
 }
 
 impl Lab {
+    /// What the sink holds.
+    fn table(&self) -> Sink {
+        let held = self.sink.as_ref().map(|sink| sink.borrow().table().clone());
+        held.or_else(|| self.node.sink().cloned()).expect("in the program or beside it")
+    }
+
     /// How often each record's effect happened.
     fn effects(&self) -> Vec<u32> {
-        (0..RECORDS).map(|id| self.node.sink().row(RecordId(id)).map_or(0, |row| row.effects)).collect()
+        let table = self.table();
+        (0..RECORDS).map(|id| table.row(RecordId(id)).map_or(0, |row| row.effects)).collect()
     }
 
     fn crash_and_restart(&mut self) {
@@ -211,7 +275,7 @@ fn offsets_in_the_sink_decide_where_a_restart_begins() {
     let mut lab = lab(setup);
     lab.run_to(|event| matches!(event, Event::Processed { record: RecordId(1), .. }));
     lab.crash_and_restart();
-    assert!(lab.node.sink().rows().all(|row| row.refused == 0));
+    assert!(lab.table().rows().all(|row| row.refused == 0));
 }
 
 #[test]
@@ -225,7 +289,7 @@ fn a_full_worker_queue_blocks_the_loop() {
     assert_eq!(lab.node.activity(), ConsumerActivity::HandingOver);
     assert_eq!(lab.node.worker().map(|worker| worker.queue().len()), Some(WORKER_QUEUE_CAPACITY));
     lab.run_ms(60_000);
-    assert!(lab.node.sink().rows().count() > 50);
+    assert!(lab.table().rows().count() > 50);
     assert_eq!(lab.node.activity(), ConsumerActivity::Fetching);
 }
 

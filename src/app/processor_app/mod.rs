@@ -20,6 +20,7 @@
 mod steps;
 mod transaction;
 
+use super::sink_client::SinkClient;
 use super::{OffsetsMode, ProcessorAppSetup, Sink, transactions};
 use crate::base::{NodeId, Offset, Prng, RecordId, SortedMap, Time, TopicPartition};
 use crate::client::Producer;
@@ -27,6 +28,7 @@ use crate::client::consumer::{Consumer, ConsumerRecord, WaitsFor};
 use crate::node::{Channel, ClientError, ConnectionId, Crash, LoopTimer, Message, Node, Outbox, Timer};
 use crate::protocol::OffsetCommitPartition;
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 /// What the program is doing now.
@@ -44,6 +46,11 @@ pub enum ProcessorActivity {
         record: Option<RecordId>,
         /// Until when.
         until: Time,
+    },
+    /// A record's handler waits for its sink.
+    Acting {
+        /// Which.
+        record: Option<RecordId>,
     },
     /// Inside `send()` or about to call it.
     Sending {
@@ -90,10 +97,11 @@ enum Doing {
     Flushed,
     CommittingAfter,
     Failed(ClientError),
+    Acting,
 }
 
 /// What a crash destroys.
-#[derive(Clone, PartialEq, Hash, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 struct Running {
     consumer: Consumer,
     producer: Producer,
@@ -109,6 +117,19 @@ struct Running {
     read: Rc<[OffsetCommitPartition]>,
     /// Why an output of this batch was not written.
     failure: Option<ClientError>,
+    /// Its sink, if that is a node of its own.
+    sink: Option<SinkClient>,
+}
+
+/// Without a sink's node as it always was.
+impl Hash for Running {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.consumer, &self.producer, &self.doing, &self.batch, self.sent).hash(state);
+        (&self.committed, &self.read, &self.failure).hash(state);
+        if let Some(sink) = &self.sink {
+            sink.hash(state);
+        }
+    }
 }
 
 /// A program that reads, processes and writes.
@@ -123,7 +144,8 @@ pub struct ProcessorApp {
 impl ProcessorApp {
     /// Not started yet.
     pub fn new(setup: ProcessorAppSetup) -> Self {
-        ProcessorApp { sink: setup.sink.map(Sink::new), setup: Rc::new(setup), lives: 0, running: None }
+        let sink = setup.sink.filter(|_| setup.sink_node.is_none()).map(Sink::new);
+        ProcessorApp { sink, setup: Rc::new(setup), lives: 0, running: None }
     }
 
     // ---- asking ----
@@ -133,7 +155,7 @@ impl ProcessorApp {
         &self.setup
     }
 
-    /// Where its effects happen, if it acts on anything but topics.
+    /// Where its effects happen, if it acts on anything but topics, and that is no node of its own.
     pub fn sink(&self) -> Option<&Sink> {
         self.sink.as_ref()
     }
@@ -184,6 +206,7 @@ impl ProcessorApp {
             Doing::Initializing => ProcessorActivity::Initializing,
             Doing::Polling => ProcessorActivity::Polling(running.consumer.waits_for()),
             Doing::Processing(until) => ProcessorActivity::Processing { record: record(), until: *until },
+            Doing::Acting => ProcessorActivity::Acting { record: record() },
             Doing::Processed | Doing::Sending => ProcessorActivity::Sending { record: record() },
             Doing::Flushing => ProcessorActivity::Flushing,
             Doing::CommittingBefore | Doing::CommittingAfter => ProcessorActivity::Committing,
@@ -209,6 +232,8 @@ impl Node for ProcessorApp {
         let producer = Producer::new(Rc::clone(name), config, Rc::clone(brokers));
         let mut producer = producer.with_completions().with_transaction_version(setup.transaction_version);
         producer.start(now, out);
+        let sink = setup.sink_node.zip(setup.sink);
+        let sink = sink.map(|(node, setup)| SinkClient::for_writes(node, &setup));
         self.lives += 1;
         self.running = Some(Running {
             consumer,
@@ -219,6 +244,7 @@ impl Node for ProcessorApp {
             committed: SortedMap::new(),
             read: Rc::new([]),
             failure: None,
+            sink,
         });
         match self.setup.is_transactional() {
             true => self.call(Doing::Initializing, now, out),
@@ -229,6 +255,10 @@ impl Node for ProcessorApp {
     fn on_message(&mut self, now: Time, _from: NodeId, message: Message, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         match message.connection.channel {
+            Channel::Sink => {
+                let ended = running.sink.as_mut().and_then(|sink| sink.on_response(now, message, out));
+                return self.hear_sink(ended.map(|it| it.map(drop)), now, out);
+            }
             Channel::Producer => running.producer.on_response(now, message, out),
             _ => running.consumer.on_message(now, message, out),
         }
@@ -238,6 +268,10 @@ impl Node for ProcessorApp {
     fn on_disconnect(&mut self, now: Time, _peer: NodeId, connection: ConnectionId, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         match connection.channel {
+            Channel::Sink => {
+                let error = running.sink.as_mut().and_then(|sink| sink.on_disconnect(out));
+                return self.hear_sink(error.map(Err), now, out);
+            }
             Channel::Producer => running.producer.on_disconnect(now, connection, out),
             _ => running.consumer.on_disconnect(now, connection, out),
         }
@@ -250,6 +284,10 @@ impl Node for ProcessorApp {
             Timer::Consumer(timer) => running.consumer.on_timer(now, timer, out),
             Timer::Producer(timer) => running.producer.on_timer(now, timer, out),
             Timer::Loop(LoopTimer::Poll) => return self.step(now, out),
+            Timer::Loop(LoopTimer::Sink) => {
+                let error = running.sink.as_mut().and_then(|sink| sink.on_timer(now, out));
+                return self.hear_sink(error.map(Err), now, out);
+            }
             other => unreachable!("invariant: a processor application sets no {other:?}"),
         }
         self.unblock(now, out);

@@ -1,14 +1,14 @@
 //! The loop: what each step does, and what comes after it.
 
 use super::{Doing, OffsetsMode, ProcessorApp, Running};
-use crate::app::consumer_app::is_rebalance;
-use crate::app::sink::SinkWrite;
-use crate::app::{Sink, transactions};
+use crate::app::consumer_app::{is_rebalance, write_of};
+use crate::app::{SinkError, transactions};
 use crate::base::Time;
-use crate::client::consumer::{ConsumerRecord, Polled};
+use crate::client::consumer::Polled;
 use crate::client::payload::record_value;
 use crate::client::producer::{ProducerRecord, SendOutcome};
 use crate::node::{ClientError, Event, LoopTimer, Outbox, Timer};
+use crate::protocol::SinkWrite;
 use std::rc::Rc;
 
 impl ProcessorApp {
@@ -132,13 +132,43 @@ impl ProcessorApp {
         out.set_timer(Timer::Loop(LoopTimer::Poll), until);
     }
 
+    /// The handler is done with a record: now its effect, if it acts on anything but topics.
     fn finish_record(&mut self, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
-        if let Some(record) = running.batch.front() {
-            take_effect(self.sink.as_mut(), now, record, out);
+        let write = running.batch.front().and_then(write_of);
+        if let (Some(sink), Some(write)) = (&mut running.sink, &write) {
+            let generation = running.consumer.group_metadata().map_or(-1, |group| group.generation);
+            sink.write(now, generation, vec![write.clone()], out);
+            running.doing = Doing::Acting;
+            return;
         }
-        running.sent = 0;
-        running.pause(Doing::Processed, now, out);
+        if let Some(SinkWrite { record, partition, offset, .. }) = write {
+            if let Some(sink) = &mut self.sink {
+                sink.happens(record);
+            }
+            out.emit(Event::Processed { record, partition, offset, by: self.setup.node });
+        }
+        running.acted(now, out);
+    }
+
+    /// How the call of the sink ended, if it did. What failed is undone and read again.
+    pub(super) fn hear_sink(&mut self, result: Option<Result<(), SinkError>>, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = self.running.as_mut().filter(|running| running.doing == Doing::Acting) else { return };
+        match result {
+            None => {}
+            Some(Ok(())) => running.acted(now, out),
+            Some(Err(error)) => {
+                let error = ClientError::Exception(Rc::from(error.message()));
+                if let Some((record, input)) = running.batch.front().and_then(|it| Some((it.id?, it))) {
+                    let (partition, offset) = (input.partition, input.record.offset);
+                    out.emit(Event::HandlerFailed { record, partition, offset, error });
+                }
+                match self.setup.is_transactional() {
+                    true => self.call(Doing::Ending(false), now, out),
+                    false => running.pause(Doing::Ended(false), now, out),
+                }
+            }
+        }
     }
 
     /// Sends the record at hand to the next topic; after the last one, begins the next record.
@@ -176,6 +206,12 @@ impl Running {
     pub(super) fn pause(&mut self, doing: Doing, now: Time, out: &mut Outbox<'_>) {
         self.doing = doing;
         out.set_timer(Timer::Loop(LoopTimer::Poll), now);
+    }
+
+    /// The effect of the record at hand has happened.
+    fn acted(&mut self, now: Time, out: &mut Outbox<'_>) {
+        self.sent = 0;
+        self.pause(Doing::Processed, now, out);
     }
 
     fn fail_reading(&mut self, error: ClientError, now: Time, out: &mut Outbox<'_>) {
@@ -230,15 +266,5 @@ impl Running {
         for (partition, offset) in &self.committed {
             self.consumer.seek(*partition, *offset, out);
         }
-    }
-}
-
-/// The handler is done with a record: its effect happens in the sink, if there is one and it does not recognise a repetition.
-fn take_effect(sink: Option<&mut Sink>, now: Time, input: &ConsumerRecord, out: &mut Outbox<'_>) {
-    let Some(record) = input.id else { return };
-    let (partition, offset) = (input.partition, input.record.offset);
-    let write = SinkWrite { record, partition, offset, key: input.record.key.as_ref() };
-    if sink.is_none_or(|sink| sink.apply(now, &write)) {
-        out.emit(Event::Processed { record, partition, offset });
     }
 }

@@ -30,6 +30,7 @@ fn setup(offsets: OffsetsMode) -> ProcessorAppSetup {
         processing: Duration::from_millis(20),
         offsets,
         sink: Some(Dedupe::None.into()),
+        sink_node: None,
         producer: ProducerConfig::parse(&Properties::new()).expect("defaults are valid"),
         consumer: ConsumerConfig::parse(&consumer).expect("valid settings"),
         transaction_version: 2,

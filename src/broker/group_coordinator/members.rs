@@ -38,7 +38,7 @@ impl GroupCoordinator {
         }
     }
 
-    /// Handles SyncGroup.
+    /// Handles SyncGroup. As from version 5 members say which protocol they were told in JoinGroup.
     pub fn sync(
         &mut self,
         context: RequestContext,
@@ -46,6 +46,10 @@ impl GroupCoordinator {
         replicas: &mut ReplicaManager,
         ctx: &mut Context<'_, '_>,
     ) {
+        if request.protocol_type.is_none() || request.protocol_name.is_none() {
+            let response = SyncGroupResponse::failed(ErrorCode::InconsistentGroupProtocol);
+            return respond(context, Response::SyncGroup(response), ctx);
+        }
         match self.shard_of(&request.group, ctx) {
             Ok((id, _)) => {
                 let watched = (&request.group, RemovalReason::Left);

@@ -9,7 +9,7 @@ use crate::broker::replica_manager::ReplicaManager;
 use crate::coordinator::batch_of;
 use crate::coordinator::group::classic::AfterWrite;
 use crate::coordinator::group::share::{Initialize, ShareGroups};
-use crate::node::RequestContext;
+use crate::node::{RemovalReason, RequestContext};
 use crate::protocol::{
     ErrorCode, Response, ShareGroupDescribeRequest, ShareGroupDescribeResponse, ShareGroupHeartbeatRequest,
     ShareGroupHeartbeatResponse,
@@ -62,12 +62,11 @@ impl GroupCoordinator {
         if let Some(deadline) = shard.group.deadline() {
             self.arm(deadline, ctx);
         }
-        let batch = (!records.is_empty()).then(|| (batch_of(&records, ctx.now.wall_clock_ms()), None));
         let answer = match initialize {
             Some(initialize) => Answer::Share(context, response, initialize),
             None => Answer::Ready(context, Response::ShareGroupHeartbeat(response)),
         };
-        self.write(id, batch, answer, replicas, ctx);
+        self.write_watched((id, &request.group, RemovalReason::Left), &records, answer, replicas, ctx);
     }
 
     /// Answers ShareGroupDescribe.
@@ -108,10 +107,10 @@ impl GroupCoordinator {
         ctx: &mut Context<'_, '_>,
     ) {
         while let Some(shard) = self.shards.get_mut(&id).map(Rc::make_mut)
-            && let Some(records) = shard.group.shares.expire_one(surroundings(ctx))
+            && let Some((group, records)) = shard.group.shares.expire_one(surroundings(ctx))
         {
-            let batch = batch_of(&records, ctx.now.wall_clock_ms());
-            self.write(id, Some((batch, None)), Answer::Written(AfterWrite::Emptied), replicas, ctx);
+            let answer = Answer::Written(AfterWrite::Emptied);
+            self.write_watched((id, &group, RemovalReason::SessionTimeout), &records, answer, replicas, ctx);
         }
     }
 }

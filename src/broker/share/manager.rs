@@ -102,6 +102,8 @@ impl SharePartitionManager {
                 }
                 match read.and_then(|read| self.load(&key, epoch, &read, host)) {
                     Ok(partition) => {
+                        let ((group, id), start_offset) = (key.clone(), partition.start_offset());
+                        host.ctx.out.emit(Event::SharePartitionLoaded { group, partition: id, start_offset });
                         self.partitions.insert(key.clone(), Rc::new(Cached::Active(partition)));
                     }
                     Err(error) => {

@@ -3,11 +3,11 @@
 //! It is judged when all is over. That nothing is repeated is promised by every sink that recognises repetitions for ever and
 //! in the same transaction as the effect; an offset tells repeated reads, not what stands in the log twice. That nothing is
 //! lost is promised if the program processes before it commits, on the polling thread, and reads from the beginning; not by
-//! versions, where a newer record may stand for an older one. Nothing is promised for groups of several consumers, whose sinks
-//! know nothing of each other, nor where Kafka gave up what was committed.
+//! versions, where a newer record may stand for an older one. Nothing is promised for a group whose members act on several sinks,
+//! which know nothing of each other, nor where Kafka gave up what was committed.
 
 use super::{Invariant, Invariants, Violation};
-use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Writes};
+use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, Fencing, HandOver, Writes};
 use crate::base::config::AutoOffsetReset;
 use crate::base::{NodeId, RecordId, Time, TopicId};
 use crate::check::ledger::Ledger;
@@ -21,6 +21,7 @@ fn never_repeats(app: &ConsumerAppSetup) -> bool {
     sink.dedupe != Dedupe::None
         && sink.writes() == Writes::Together
         && (remembers || sink.dedupe != Dedupe::ProcessedIds)
+        && (sink.fencing != Fencing::None || sink.dedupe != Dedupe::OffsetWithOutput)
 }
 
 /// Whether it passes over nothing.
@@ -45,11 +46,15 @@ impl Invariants {
         if self.any_waived() {
             return found;
         }
-        let alone = |app: &&ConsumerAppSetup| {
-            app.group.is_none() || setup.consumers.iter().filter(|other| other.group == app.group).count() == 1
-        };
-        for app in setup.consumers.iter().filter(alone).filter(|app| never_repeats(app)) {
+        for (place, app) in setup.consumers.iter().enumerate().filter(|(_, app)| never_repeats(app)) {
+            let of_group = |other: &&ConsumerAppSetup| app.group.is_some() && other.group == app.group;
+            let members = || setup.consumers.iter().filter(of_group);
+            let is_told = setup.consumers[..place].iter().any(|other| of_group(&other));
+            if is_told || members().any(|other| other.sink_node != app.sink_node) {
+                continue;
+            }
             let whole = never_loses(app) && ended(app.node);
+            let whole = whole && members().all(|other| never_loses(other) && ended(other.node));
             for (record, life) in ledger.lives() {
                 let broken = |topic: TopicId| breaks(ledger, app, (record, life), topic, whole);
                 let told = life.partition.and_then(|partition| broken(partition.topic));

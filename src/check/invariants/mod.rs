@@ -16,6 +16,7 @@ mod groups;
 mod offsets;
 mod outputs;
 mod producers;
+mod shares;
 mod survival;
 mod transactions;
 mod watch;
@@ -37,6 +38,7 @@ use decisions::Decision;
 use groups::GroupWatch;
 use outputs::Pipe;
 use producers::ProducerWatch;
+use shares::ShareWatch;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use transactions::TransactionWatch;
@@ -92,6 +94,14 @@ pub enum Invariant {
     CommitsAdvance,
     /// A member reads on from the group's last commit, not from before it.
     CommitsSurvive,
+    /// No two members of a share group hold the same record.
+    OneAcquirer,
+    /// No record is delivered to a share group more often than it may be.
+    DeliveriesLimited,
+    /// The start offset of a share-partition does not go back.
+    ShareStartAdvances,
+    /// What a share group has noted as done with is not delivered to it again.
+    AcknowledgedStays,
     /// The quorum of controllers elects one leader an epoch.
     OneLeaderAnEpoch,
     /// What the quorum has committed is in the log of every later leader.
@@ -144,6 +154,10 @@ impl Invariant {
             Invariant::CommitsDelivered => "commits-delivered",
             Invariant::CommitsAdvance => "commits-advance",
             Invariant::CommitsSurvive => "commits-survive",
+            Invariant::OneAcquirer => "one-acquirer",
+            Invariant::DeliveriesLimited => "deliveries-limited",
+            Invariant::ShareStartAdvances => "share-start-advances",
+            Invariant::AcknowledgedStays => "acknowledged-stays",
             Invariant::OneLeaderAnEpoch => "one-leader-an-epoch",
             Invariant::LeaderCompleteness => "leader-completeness",
             Invariant::LogMatching => "log-matching",
@@ -194,6 +208,7 @@ pub struct Invariants {
     producers: ProducerWatch,
     transactions: Rc<TransactionWatch>,
     groups: Rc<GroupWatch>,
+    shares: Rc<ShareWatch>,
 }
 
 /// What is remembered of producers, transactions and groups adds nothing: it stands in the logs, too.
@@ -220,6 +235,10 @@ pub trait Cluster {
     fn decision(&self, producer_id: ProducerId, epoch: ProducerEpoch) -> Option<bool>;
     /// Who may commit for which partitions of a group.
     fn owners(&self, group: &str) -> Vec<(TopicPartition, NodeId)>;
+    /// Where a leader takes a share group to begin in a partition; none if it knows of no such group.
+    fn share_start(&self, _leader: NodeId, _group: &str, _partition: TopicPartition) -> Option<Offset> {
+        None
+    }
     /// The generation, or epoch, in which a member takes itself to be; −1 for none.
     fn generation(&self, member: NodeId) -> Generation;
 }
@@ -256,6 +275,7 @@ impl Invariants {
             producers: ProducerWatch::new(setup, read_committed),
             transactions: Rc::default(),
             groups: Rc::new(GroupWatch::new(setup)),
+            shares: Rc::new(ShareWatch::new(setup)),
         }
     }
 
@@ -324,6 +344,10 @@ impl Invariants {
                 | Event::PartitionsAssigned { .. }
                 | Event::RequestFailed { api: ApiKey::OffsetCommit, .. }
                 | Event::GroupJoined { .. } => self.check_group(cluster, ledger, it),
+                Event::RecordsAcquired { .. }
+                | Event::RecordsAcknowledged { .. }
+                | Event::AcquisitionLockExpired { .. }
+                | Event::SharePartitionLoaded { .. } => self.check_share(cluster, it),
                 Event::TransactionsInitialized { .. }
                 | Event::TransactionBegun { .. }
                 | Event::TransactionEnded { .. }

@@ -1,7 +1,7 @@
 //! The cluster as the invariants see it: a simulated world.
 
 use super::{Cluster, Replica};
-use crate::base::{BrokerId, Generation, NodeId, ProducerEpoch, ProducerId, TopicPartition};
+use crate::base::{BrokerId, Generation, NodeId, Offset, ProducerEpoch, ProducerId, TopicPartition};
 use crate::client::consumer::{Consumer, MemberState};
 use crate::coordinator::group::GroupShard;
 use crate::metadata::{CONSUMER_OFFSETS_TOPIC, MetadataImage, coordinator_partition};
@@ -61,6 +61,12 @@ impl Cluster for World {
             owners.extend(partitions.filter(|it| may_commit(*it)).map(|partition| (partition, node)));
         }
         owners
+    }
+
+    fn share_start(&self, leader: NodeId, group: &str, partition: TopicPartition) -> Option<Offset> {
+        let manager = self.broker(leader.into())?.shares()?.manager();
+        let mut known = manager.partitions();
+        known.find(|(key, _)| *key.0 == *group && key.1 == partition).map(|(_, share)| share.start_offset())
     }
 
     fn generation(&self, member: NodeId) -> Generation {

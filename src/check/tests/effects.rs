@@ -3,7 +3,7 @@
 use super::super::invariants::{Invariant, Invariants};
 use super::made::{BROKER, Book, batch, consumer, producer, setup};
 use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, SinkSetup, Writes};
-use crate::base::Time;
+use crate::base::{NodeId, Time};
 
 fn mailer(sink: SinkSetup) -> ConsumerAppSetup {
     ConsumerAppSetup { sink, ..consumer(&[("auto.offset.reset", "earliest")], CommitMode::AfterSync) }
@@ -41,5 +41,7 @@ fn nothing_is_promised_where_the_strategy_has_a_hole() {
     }
     let worker = ConsumerAppSetup { hand_over: HandOver::Worker, ..mailer(ids) };
     assert_eq!(broken(vec![worker], true), 1, "a worker's queue may be lost, but nothing is repeated");
-    assert_eq!(broken(vec![mailer(ids), mailer(ids)], true), 0, "two sinks know nothing of each other");
+    let on = |node| ConsumerAppSetup { sink_node: Some(NodeId(node)), ..mailer(ids) };
+    assert_eq!(broken(vec![on(8), on(9)], true), 0, "two sinks know nothing of each other");
+    assert_eq!(broken(vec![on(8), on(8)], true), 2, "one for both does");
 }

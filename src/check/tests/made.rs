@@ -62,6 +62,7 @@ pub fn consumer(pairs: &[(&str, &str)], commit: CommitMode) -> ConsumerAppSetup 
         hand_over: HandOver::Inline,
         batch: false,
         sink: Dedupe::None.into(),
+        sink_node: None,
         on_failure: OnFailure::default(),
         share: None,
         config: ConsumerConfig::parse(&properties(pairs)).expect("good settings"),
@@ -83,6 +84,7 @@ pub fn processor(producer: &[(&str, &str)], consumer: &[(&str, &str)], offsets: 
         processing: Duration::from_millis(5),
         offsets,
         sink: None,
+        sink_node: None,
         producer: ProducerConfig::parse(&properties(producer)).expect("good settings"),
         consumer: ConsumerConfig::parse(&properties(&consumer)).expect("good settings"),
         transaction_version: 2,
@@ -111,6 +113,7 @@ pub fn setup(producers: Vec<ProducerAppSetup>, consumers: Vec<ConsumerAppSetup>)
         producers,
         consumers,
         processors: Vec::new(),
+        sinks: Vec::new(),
         faults: Vec::new(),
     }
 }
@@ -184,7 +187,7 @@ impl Book {
         let record = RecordId(record);
         self.at(node, Event::Delivered { record, partition, offset });
         self.at(node, Event::Processing { record, partition, offset });
-        self.at(node, Event::Processed { record, partition, offset })
+        self.at(node, Event::Processed { record, partition, offset, by: node })
     }
 
     /// The fates of the records in a log.
@@ -235,7 +238,7 @@ impl Book {
         for record in records {
             let (record, offset) = (RecordId(*record), 0);
             self.at(MAILER, Event::Delivered { record, partition: TP, offset });
-            self.at(MAILER, Event::Processed { record, partition: TP, offset });
+            self.at(MAILER, Event::Processed { record, partition: TP, offset, by: MAILER });
         }
         self
     }

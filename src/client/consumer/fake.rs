@@ -1,6 +1,7 @@
 //! A world of one node and one broker, for tests: the broker answers from a list of batches.
 
 mod group;
+mod peer;
 mod share;
 mod transactions;
 
@@ -12,6 +13,7 @@ use crate::node::{Body, Channel, ConnectionId, Crash, Effect, Event, Message, Me
 use crate::protocol::*;
 use crate::record::{BatchBuilder, RecordBatch};
 pub use group::FakeGroup;
+use peer::Peer;
 pub use share::{FakeShareGroup, LOCK};
 use std::collections::VecDeque;
 use transactions::FakeTransaction;
@@ -63,10 +65,11 @@ pub struct FakeBroker {
     transaction: FakeTransaction,
 }
 
-/// A world of one node and one broker.
+/// A world of one node and one broker, and perhaps one more.
 pub struct Fake<N> {
     /// The node under test.
     pub node: N,
+    peer: Option<Peer>,
     /// What time it is.
     pub now: Time,
     /// The broker.
@@ -284,6 +287,7 @@ impl<N: Node> Fake<N> {
     pub fn new(node: N) -> Self {
         Fake {
             node,
+            peer: None,
             now: Time::ORIGIN,
             broker: FakeBroker::new(),
             events: Vec::new(),
@@ -382,7 +386,9 @@ impl<N: Node> Fake<N> {
         let message = self.queue.keys().next().copied();
         let timer = self.timers.iter().map(|(timer, at)| (*at, *timer)).min();
         let parked = self.parked.iter().map(|parked| (parked.until, u64::MAX)).min();
-        let Some(next) = [message, timer.map(|(at, _)| at), parked].into_iter().flatten().min() else { return false };
+        let peers = self.peer.iter().flat_map(|peer| &peer.timers).map(|(timer, at)| (*at, *timer)).min();
+        let all = [message, timer.map(|(at, _)| at), parked, peers.map(|(at, _)| at)];
+        let Some(next) = all.into_iter().flatten().min() else { return false };
         if next.0 > end {
             return false;
         }
@@ -394,6 +400,11 @@ impl<N: Node> Fake<N> {
         } else if let Some((_, timer)) = timer.filter(|(at, _)| *at == next) {
             self.timers.remove(&timer);
             self.with(|node, now, out| node.on_timer(now, timer, out));
+        } else if let Some((_, timer)) = peers.filter(|(at, _)| *at == next) {
+            if let Some(peer) = &mut self.peer {
+                peer.timers.remove(&timer);
+            }
+            self.with_peer(|node, now, out| node.on_timer(now, timer, out));
         } else {
             let at = self.parked.iter().position(|parked| parked.until == next.0).expect("a parked fetch is due");
             let parked = self.parked.remove(at);
@@ -404,11 +415,16 @@ impl<N: Node> Fake<N> {
 
     fn deliver(&mut self, arrival: Arrival) {
         match arrival.body {
+            Body::Request(_) if arrival.connection.server != BROKER => {
+                let Arrival { connection, correlation_id, body } = arrival;
+                let message = Message { id: MessageId(self.sequence), connection, correlation_id, body };
+                self.with_peer(|node, now, out| node.on_message(now, CLIENT, message, out));
+            }
             Body::Request(_) => self.serve(arrival, None),
             Body::Response(_) if arrival.connection.generation == self.generation => {
                 let Arrival { connection, correlation_id, body } = arrival;
                 let message = Message { id: MessageId(self.sequence), connection, correlation_id, body };
-                self.with(|node, now, out| node.on_message(now, BROKER, message, out));
+                self.with(|node, now, out| node.on_message(now, connection.server, message, out));
             }
             Body::Response(_) => {}
         }
@@ -470,8 +486,7 @@ impl<N: Node> Fake<N> {
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Request { to, channel, correlation_id, request } => {
-                assert_eq!(to, BROKER);
-                let connection = self.connection(channel);
+                let connection = ConnectionId { server: to, ..self.connection(channel) };
                 self.push(Arrival { connection, correlation_id, body: Body::Request(request) });
             }
             Effect::SetTimer(timer, at) => {
@@ -482,7 +497,11 @@ impl<N: Node> Fake<N> {
                 self.timers.remove(&timer);
             }
             Effect::Emit(event) => self.events.push(event),
-            Effect::Disconnect { .. } => self.queue.retain(|_, arrival| matches!(arrival.body, Body::Request(_))),
+            Effect::Disconnect { peer, channel } => {
+                let gone = |it: &ConnectionId| (it.server, it.channel) == (peer, channel);
+                let is_request = |it: &Arrival| matches!(it.body, Body::Request(_));
+                self.queue.retain(|_, it| is_request(it) || peer != BROKER && !gone(&it.connection));
+            }
             Effect::Respond { .. } | Effect::Exit | Effect::Halt => {
                 unreachable!("clients neither respond nor exit")
             }

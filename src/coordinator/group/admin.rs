@@ -33,6 +33,7 @@ impl GroupShard {
     /// All groups: those with members, without, and with nothing but offsets.
     pub(super) fn ids(&self) -> SortedSet<Rc<str>> {
         let members = self.groups.iter().map(|it| it.id()).chain(self.consumers.iter().map(|it| it.id()));
+        let members = members.chain(self.shares.iter().map(|it| it.id()));
         self.offsets.group_ids().chain(members).cloned().collect()
     }
 
@@ -40,6 +41,10 @@ impl GroupShard {
         let group = id.clone();
         if let Some(found) = self.consumers.group(id) {
             let (protocol_type, state, kind) = (Rc::from(CONSUMER), found.state(), GroupType::Consumer);
+            return ListedGroup { group, protocol_type, state, kind };
+        }
+        if let Some(found) = self.shares.group(id) {
+            let (protocol_type, state, kind) = (Rc::from("share"), found.state(), GroupType::Share);
             return ListedGroup { group, protocol_type, state, kind };
         }
         let found = self.groups.group(id);
@@ -98,6 +103,9 @@ impl GroupShard {
     }
 
     fn group_tombstones(&self, id: &Rc<str>) -> Result<Vec<CoordinatorRecord>, ErrorCode> {
+        if let Some(group) = self.shares.group(id) {
+            return if group.members().len() > 0 { Err(ErrorCode::NonEmptyGroup) } else { Ok(group.tombstones()) };
+        }
         match (self.consumers.group(id), self.groups.group(id)) {
             (Some(group), _) if group.members().len() > 0 => Err(ErrorCode::NonEmptyGroup),
             (Some(group), _) => Ok(group.tombstones()),

@@ -64,10 +64,13 @@ impl GroupShard {
     ) -> (Vec<CoordinatorRecord>, OffsetCommitResponse) {
         let OffsetCommitRequest { group, generation, member_id, instance_id, .. } = request;
         let error = match self.groups.group(group) {
+            _ if self.shares.group(group).is_some() => Err(ErrorCode::GroupIdNotFound),
             _ if let Some(found) = self.consumers.group(group) => {
                 let partitions = request.offsets.iter().map(|offset| offset.partition);
                 found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, false, partitions)
             }
+            // Members of share groups acknowledge.
+            _ if self.shares.group(group).is_some() => Err(ErrorCode::GroupIdNotFound),
             Some(found) => found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, false),
             None if *generation < 0 => Ok(()),
             None if self.offsets.knows(group) => Err(ErrorCode::UnknownMemberId),
@@ -89,6 +92,7 @@ impl GroupShard {
     ) -> (Vec<CoordinatorRecord>, TxnOffsetCommitResponse) {
         let TxnOffsetCommitRequest { group, generation, member_id, instance_id, .. } = request;
         let error = match self.groups.group(group) {
+            _ if self.shares.group(group).is_some() => Err(ErrorCode::GroupIdNotFound),
             _ if let Some(found) = self.consumers.group(group) => {
                 let partitions = request.offsets.iter().map(|offset| offset.partition);
                 found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, true, partitions)
@@ -138,6 +142,10 @@ impl GroupShard {
         if let Some(group) = self.groups.group(group) {
             let members = group.members().map(|member| member.member_id.clone()).collect();
             return Some((group.state(), group.generation(), members));
+        }
+        if let Some(group) = self.shares.group(group) {
+            let members = group.members().map(|member| member.member_id.clone()).collect();
+            return Some((group.state(), group.epoch(), members));
         }
         let group = self.consumers.group(group)?;
         let members = group.members().map(|member| member.member_id.clone()).collect();

@@ -88,7 +88,7 @@ impl Node for Probe {
             Do::Close(peer) => out.disconnect(peer, Channel::Producer),
             Do::TellAndSend(to, number) => {
                 let partition = TopicPartition::new(TopicId(1), 0);
-                out.emit(Event::Processed { record: RecordId(number), partition, offset: 0 });
+                out.emit(Event::Processed { record: RecordId(number), partition, offset: 0, by: A });
                 ask(out, to, Channel::Producer, number);
             }
         }

@@ -64,6 +64,7 @@ pub fn NodeCard(props: &CardProps) -> Html {
         NodeBody::Producer(it) => client_card::producer(props, it, &lab, t),
         NodeBody::Consumer(it) => client_card::consumer(props, it, &lab, t),
         NodeBody::Processor(it) => processor_card::processor(props, it, &lab, t),
+        NodeBody::Sink(it) => client_card::sink_node(props, it, &lab, t),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::broker_card::{CardProps, crossed, node_classes, state_words};
 use super::stage::opener;
-use crate::ui::geometry::{CELL, CELL_GAP, SINK_HEIGHT, SINK_ROWS, consumer_height, fit, isolation};
+use crate::ui::geometry::{CELL, CELL_GAP, GAP, SINK_HEIGHT, SINK_ROWS, consumer_height, fit, isolation};
 use crate::ui::i18n::Texts;
 use crate::ui::lab::Lab;
 use crate::ui::state::Target;
@@ -143,13 +143,13 @@ pub fn consumer(props: &CardProps, it: &ConsumerView, lab: &Lab, t: &Texts) -> H
     let doing = (t.activity)(&node.doing, props.left_us);
     let label = (t.node_label)(&node.name, t.consumer, &doing);
     let h = consumer_height(it);
-    let sink_y = area.h - SINK_HEIGHT;
+    let sink_y = h + GAP;
     let lines = position_lines(it, t);
     let after = 50.0 + 18.0 * lines.len() as f64;
     let (waiting, name) = if it.worker.is_empty() { (&it.pending, t.pending) } else { (&it.worker, t.worker) };
     html! {
         <g class={node_classes(node, "consumer", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
-            <path class="wire" d={format!("M{:.1} {h:.1} V{sink_y:.1}", area.w / 2.0)} />
+            if it.sink.is_some() { <path class="wire" d={format!("M{:.1} {h:.1} V{sink_y:.1}", area.w / 2.0)} /> }
             <rect class="card" width={area.w.to_string()} height={h.to_string()} rx="10" />
             { crossed(node, area.w, h) }
             <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
@@ -162,7 +162,7 @@ pub fn consumer(props: &CardProps, it: &ConsumerView, lab: &Lab, t: &Texts) -> H
                 { loose_cells(waiting, area.w - 36.0 - text_width(name, 11.5), props.shape.cell_width) }
             </g>
             { say(node, t, props.left_us, after + 31.0, area.w) }
-            { sink(&it.sink, sink_y, area.w, props.shape.cell_width, t) }
+            if let Some(it) = &it.sink { { sink(it, sink_y, area.w, props.shape.cell_width, t) } }
         </g>
     }
 }
@@ -174,6 +174,27 @@ pub fn sink(it: &SinkView, y: f64, w: f64, cell: f64, t: &Texts) -> Html {
             <rect class="card" width={w.to_string()} height={SINK_HEIGHT.to_string()} rx="10" />
             <text class="title" x="16" y="24">{ t.sink }<tspan class="sub" dx="7">{ (t.sink_of)(&it.dedupe) }</tspan></text>
             <g transform="translate(16,34)">{ sink_rows(&it.rows, w - 32.0, cell) }</g>
+        </g>
+    }
+}
+
+/// An external system with a node of its own.
+pub fn sink_node(props: &CardProps, it: &SinkView, lab: &Lab, t: &Texts) -> Html {
+    let node = &*props.node;
+    let area = props.shape.area;
+    let (onclick, onkeydown) = opener(lab, Target::Node(node.id));
+    let doing = (t.activity)(&node.doing, props.left_us);
+    let label = (t.node_label)(&node.name, t.sink, &doing);
+    html! {
+        <g class={node_classes(node, "sink", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
+            <rect class="card" width={area.w.to_string()} height={area.h.to_string()} rx="10" />
+            { crossed(node, area.w, area.h) }
+            <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
+                <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="32" rx="8" />
+                { head(node, &(t.sink_of)(&it.dedupe), area.w) }
+            </g>
+            <g transform="translate(16,38)">{ sink_rows(&it.rows, area.w - 32.0, props.shape.cell_width) }</g>
+            { say(node, t, props.left_us, area.h - 12.0, area.w) }
         </g>
     }
 }

@@ -166,6 +166,7 @@ fn NodeBox(props: &NodeProps) -> Html {
         NodeBody::Producer(it) => producer(it, &lab, t),
         NodeBody::Consumer(it) => consumer(it, t),
         NodeBody::Processor(it) => inspector_txn::processor(it, &lab, t),
+        NodeBody::Sink(it) => html! { <>{ facts(vec![("dedupe", it.dedupe.to_string())]) }{ effects(it, t) }</> },
     };
     html! {
         <>
@@ -315,10 +316,10 @@ fn consumer(it: &ConsumerView, t: &Texts) -> Html {
         <>
             { facts(vec![
                 ("group.id", or_dash(it.group.as_deref())),
-                ("polled", records(&it.pending)), ("worker", records(&it.worker)), ("dedupe", it.sink.dedupe.to_string()),
+                ("polled", records(&it.pending)), ("worker", records(&it.worker)),
             ]) }
             { positions(it) }
-            { effects(&it.sink, t) }
+            if let Some(sink) = &it.sink { { effects(sink, t) } }
             { settings(&it.settings, t) }
         </>
     }

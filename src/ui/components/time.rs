@@ -34,6 +34,7 @@ pub fn Time(props: &TimeProps) -> Html {
             NodeBody::Controller(_) => CONTROLLERS,
             NodeBody::Processor(_) => 3,
             NodeBody::Consumer(_) => 4,
+            NodeBody::Sink(_) => 5,
         };
         (node.name.clone(), rank)
     });

@@ -177,6 +177,8 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::EndingTransaction { committed: true } => "committing the transaction".to_owned(),
         Activity::EndingTransaction { committed: false } => "aborting the transaction".to_owned(),
         Activity::Failed { error } => format!("stopped: {error}"),
+        Activity::WaitingForSink => "waiting for its sink".to_owned(),
+        Activity::Replying => "replying".to_owned(),
         Activity::Fenced => "fenced".to_owned(),
         Activity::Starting => "starting".to_owned(),
         Activity::Serving { leads, follows } => format!("leads {leads}, follows {follows}"),
@@ -211,6 +213,13 @@ pub fn why(it: &Why) -> String {
         Why::ReadAgain { offset, times } => {
             format!("It stands in the log once, at offset {offset}, and was processed {times} times: the consumer stopped before this offset was committed, and then began again at the last committed one.")
         }
+        Why::DeliveredAgain { times } => {
+            format!("It was processed {times} times. Whoever had it first did not acknowledge it while it was locked for that member, so the share group delivered it again.")
+        }
+        Why::Exhausted { deliveries } => {
+            format!("It was delivered {deliveries} times, and nobody could process it: the share group gave it up (group.share.delivery.count.limit), and archived it.")
+        }
+        Why::Rejected => "A consumer rejected it: the share group archives it, and nobody gets it again.".to_owned(),
         Why::ReadElsewhere { first, second, how } => {
             let how = match how {
                 Handover::TooSlow => format!("{first} processed it, but did not call poll() again within max.poll.interval.ms: it counted as dead and had to leave the group before its offset was committed."),
@@ -226,13 +235,6 @@ pub fn why(it: &Why) -> String {
         Why::BeganBehind { partition, position } => {
             format!("When {partition} was read for the first time its group had no committed offset there, and auto.offset.reset put the position to {position}, behind this record: nobody ever read it.")
         }
-        Why::DeliveredAgain { times } => {
-            format!("It was processed {times} times. Whoever had it first did not acknowledge it while it was locked for that member, so the share group delivered it again.")
-        }
-        Why::Exhausted { deliveries } => {
-            format!("It was delivered {deliveries} times, and nobody could process it: the share group gave it up (group.share.delivery.count.limit), and archived it.")
-        }
-        Why::Rejected => "A consumer rejected it: the share group archives it, and nobody gets it again.".to_owned(),
         Why::CommittedFirst => "It was delivered and its offset committed before it was processed. The consumer stopped in between, and later went on behind it.".to_owned(),
         Why::CutOff => "A broker had stored it, but the next leader had not: the log was cut back to what the new leader has.".to_owned(),
         Why::Undone => "Its producer never committed: the transaction was aborted. It stays in the log, but read_committed leaves it out.".to_owned(),
@@ -280,10 +282,14 @@ pub fn event(line: &Line) -> Sentence {
         Event::RecordsAcknowledged { group, batches, .. } => {
             (format!("noted for {group} of {tp}: {}", deliveries(batches)), Tone::Plain)
         }
+        Event::SharePartitionLoaded { group, start_offset, .. } => {
+            (format!("knows what {group} has done with {tp}: it begins at offset {start_offset}"), Tone::Plain)
+        }
         Event::AcquisitionLockExpired { group, batches, .. } => {
             (format!("a lock of {group} ended, {tp}: {}", deliveries(batches)), Tone::Odd)
         }
         Event::Processed { offset, .. } => (format!("processed {rec} (offset {offset})"), Tone::Plain),
+        Event::SinkRefused { offset, .. } => (format!("refused {rec}: a repetition (offset {offset})"), Tone::Odd),
         Event::OffsetsCommitted { offset, .. } => (format!("committed offset {offset} of {tp}"), Tone::Plain),
         Event::PositionSet { offset, from_commit: true, .. } => {
             (format!("reads {tp} from offset {offset}, its last commit"), Tone::Plain)

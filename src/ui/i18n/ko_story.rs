@@ -166,6 +166,8 @@ pub fn activity(it: &Activity, left_us: u64) -> String {
         Activity::EndingTransaction { committed: true } => "트랜잭션 커밋 중".to_owned(),
         Activity::EndingTransaction { committed: false } => "트랜잭션 중단 중".to_owned(),
         Activity::Failed { error } => format!("종료됨: {error}"),
+        Activity::WaitingForSink => "싱크의 응답을 기다리는 중".to_owned(),
+        Activity::Replying => "응답하는 중".to_owned(),
         Activity::Fenced => "fenced".to_owned(),
         Activity::Starting => "시작하는 중".to_owned(),
         Activity::Serving { leads, follows } => format!("리더 {leads}, 팔로워 {follows}"),
@@ -200,6 +202,13 @@ pub fn why(it: &Why) -> String {
         Why::ReadAgain { offset, times } => {
             format!("로그에는 오프셋 {offset}에 한 번만 있지만 {times}번 처리되었습니다. 이 오프셋이 커밋되기 전에 컨슈머가 멈췄고, 마지막 커밋부터 다시 읽었기 때문입니다.")
         }
+        Why::DeliveredAgain { times } => {
+            format!("{times}번 처리되었습니다. 레코드를 가진 멤버가 잠금이 유지되는 동안 확인 응답을 하지 않아, 공유 그룹이 다시 전달했기 때문입니다.")
+        }
+        Why::Exhausted { deliveries } => {
+            format!("{deliveries}번 전달되었지만 아무도 처리하지 못했습니다. 공유 그룹이 한도(group.share.delivery.count.limit)에 따라 포기하고 보관 처리(ARCHIVED)했습니다.")
+        }
+        Why::Rejected => "컨슈머가 거부(REJECT)했습니다. 공유 그룹은 이 레코드를 보관 처리(ARCHIVED)하고 다시 전달하지 않습니다.".to_owned(),
         Why::ReadElsewhere { first, second, how } => {
             let how = match how {
                 Handover::TooSlow => format!("{first}이(가) 처리했지만 max.poll.interval.ms 안에 poll()을 다시 부르지 않아, 오프셋을 커밋하기 전에 그룹에서 나가야 했습니다."),
@@ -215,13 +224,6 @@ pub fn why(it: &Why) -> String {
         Why::BeganBehind { partition, position } => {
             format!("{partition} 파티션을 처음 읽을 때 그룹이 커밋한 오프셋이 없었고, auto.offset.reset에 따라 이 레코드보다 뒤인 오프셋 {position}부터 읽기 시작했습니다. 그래서 아무도 읽지 못했습니다.")
         }
-        Why::DeliveredAgain { times } => {
-            format!("{times}번 처리되었습니다. 레코드를 가진 멤버가 잠금이 유지되는 동안 확인 응답을 하지 않아, 공유 그룹이 다시 전달했기 때문입니다.")
-        }
-        Why::Exhausted { deliveries } => {
-            format!("{deliveries}번 전달되었지만 아무도 처리하지 못했습니다. 공유 그룹이 한도(group.share.delivery.count.limit)에 따라 포기하고 보관 처리(ARCHIVED)했습니다.")
-        }
-        Why::Rejected => "컨슈머가 거부(REJECT)했습니다. 공유 그룹은 이 레코드를 보관 처리(ARCHIVED)하고 다시 전달하지 않습니다.".to_owned(),
         Why::CommittedFirst => "전달되고 처리되기 전에 오프셋이 먼저 커밋되었습니다. 그 사이에 컨슈머가 멈췄고, 다시 시작한 뒤에는 그다음부터 읽었습니다.".to_owned(),
         Why::CutOff => "한 브로커는 저장했지만 다음 리더에는 없었습니다. 로그는 새 리더가 가진 곳까지 잘렸습니다.".to_owned(),
         Why::Undone => "프로듀서가 커밋하지 못해 트랜잭션이 중단되었습니다. 로그에는 남아 있지만 read_committed는 건너뜁니다.".to_owned(),
@@ -266,10 +268,14 @@ pub fn event(line: &Line) -> Sentence {
         Event::RecordsAcknowledged { group, batches, .. } => {
             (format!("{group}, {tp}: {}", deliveries(batches)), Tone::Plain)
         }
+        Event::SharePartitionLoaded { group, start_offset, .. } => {
+            (format!("{group}의 {tp} 상태를 읽음: 오프셋 {start_offset}부터"), Tone::Plain)
+        }
         Event::AcquisitionLockExpired { group, batches, .. } => {
             (format!("{group}의 잠금 만료, {tp}: {}", deliveries(batches)), Tone::Odd)
         }
         Event::Processed { offset, .. } => (format!("{rec} 처리 완료(오프셋 {offset})"), Tone::Plain),
+        Event::SinkRefused { offset, .. } => (format!("{rec} 거부: 이미 처리됨(오프셋 {offset})"), Tone::Odd),
         Event::OffsetsCommitted { offset, .. } => (format!("{tp} 오프셋 {offset} 커밋"), Tone::Plain),
         Event::PositionSet { offset, from_commit: true, .. } => {
             (format!("{tp}: 마지막 커밋인 오프셋 {offset}부터 읽음"), Tone::Plain)

@@ -69,7 +69,7 @@ fn a_crash_before_the_reply_leaves_an_effect_that_the_program_does_not_know_of()
     let mut slow_lab = lab(slow(Dedupe::None));
     slow_lab.run_to(|event| matches!(event, Event::Processed { record: RecordId(0), .. }));
     slow_lab.run_ms(49);
-    assert!(matches!(slow_lab.node.activity(), ConsumerActivity::Processing { record: Some(RecordId(0)), .. }));
+    assert!(matches!(slow_lab.node.activity(), ConsumerActivity::Acting { record: Some(RecordId(0)) }));
     assert_eq!(slow_lab.effects()[..2], [1, 0], "the next record waits for the reply");
     slow_lab.crash_and_restart();
     assert_eq!(slow_lab.effects(), [2, 1, 1, 1, 1, 1]);

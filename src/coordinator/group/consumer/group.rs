@@ -11,7 +11,7 @@ use crate::protocol::{ErrorCode, GroupState, LEAVE_EPOCH, MemberEpoch};
 use std::rc::Rc;
 
 /// Before anything is known.
-const FIRST_EPOCH: MemberEpoch = 1;
+pub(in crate::coordinator::group) const FIRST_EPOCH: MemberEpoch = 1;
 
 /// A group.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -25,6 +25,7 @@ mod target;
 mod tests;
 
 pub use group::ConsumerGroup;
+pub(super) use group::FIRST_EPOCH;
 pub(super) use heartbeat::validate;
 pub use heartbeat::{Expired, Handled};
 pub use member::{ConsumerGroupMember, MemberState};

@@ -1,10 +1,12 @@
 //! A share group and its members (`ShareGroup`, `ShareGroupMember`).
 
+use super::record::ShareGroupKey as Key;
 use crate::base::{Offset, SortedMap, SortedSet, Time, TopicId, TopicPartition};
+use crate::coordinator::CoordinatorRecord;
 use crate::coordinator::group::assignor::MemberAssignment;
-use crate::coordinator::group::consumer::{TargetAssignment, TargetValue};
+use crate::coordinator::group::consumer::{FIRST_EPOCH, TargetAssignment, TargetValue};
 use crate::metadata::MetadataImage;
-use crate::protocol::{DescribedShareGroup, DescribedShareMember, ErrorCode, LEAVE_EPOCH, MemberEpoch};
+use crate::protocol::{DescribedShareGroup, DescribedShareMember, ErrorCode, GroupState, LEAVE_EPOCH, MemberEpoch};
 use std::rc::Rc;
 
 /// `SimpleAssignor`
@@ -93,9 +95,9 @@ impl ShareGroup {
     pub(super) fn new(id: Rc<str>) -> Self {
         ShareGroup {
             id,
-            epoch: 0,
+            epoch: FIRST_EPOCH,
             metadata_hash: 0,
-            target_epoch: TargetValue { epoch: 0, timestamp: 0 },
+            target_epoch: TargetValue { epoch: FIRST_EPOCH, timestamp: 0 },
             members: SortedMap::new(),
             target: SortedMap::new(),
             partitions: StatePartitions::default(),
@@ -128,9 +130,15 @@ impl ShareGroup {
         &self.partitions
     }
 
-    /// `Empty` or `Stable`.
-    pub fn state(&self) -> &'static str {
-        if self.members.is_empty() { "Empty" } else { "Stable" }
+    /// Empty or stable.
+    pub fn state(&self) -> GroupState {
+        if self.members.is_empty() { GroupState::Empty } else { GroupState::Stable }
+    }
+
+    /// The records that forget it, which has no members.
+    pub(in crate::coordinator::group) fn tombstones(&self) -> Vec<CoordinatorRecord> {
+        let id = || self.id.clone();
+        [Key::StatePartitions(id()), Key::Target(id()), Key::Group(id())].iter().map(Key::tombstone).collect()
     }
 
     /// All topics that members subscribe to.
@@ -154,7 +162,7 @@ impl ShareGroup {
         DescribedShareGroup {
             error: ErrorCode::None,
             group: self.id.clone(),
-            state: self.state(),
+            state: self.state().name(),
             group_epoch: self.epoch,
             assignment_epoch: self.target_epoch.epoch,
             assignor: ASSIGNOR,

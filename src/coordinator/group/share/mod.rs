@@ -116,14 +116,16 @@ impl ShareGroups {
     }
 
     /// Removes one member whose session is over, if there is any; the records take effect before the next is asked for.
-    pub fn expire_one(&mut self, around: Surroundings<'_>) -> Option<Vec<CoordinatorRecord>> {
+    pub fn expire_one(&mut self, around: Surroundings<'_>) -> Option<(Rc<str>, Vec<CoordinatorRecord>)> {
         self.now = around.now;
         let due = |sessions: &SortedMap<(Rc<str>, Rc<str>), Time>| {
             sessions.iter().find(|(_, session)| **session <= around.now).map(|(id, _)| id.clone())
         };
         while let Some((group, member)) = due(&self.sessions) {
             match self.groups.get(&group).cloned() {
-                Some(group) if group.members.contains_key(&member) => return Some(self.fence(&group, &member, around)),
+                Some(found) if found.members.contains_key(&member) => {
+                    return Some((group, self.fence(&found, &member, around)));
+                }
                 _ => self.sessions.remove(&(group, member)),
             };
         }

@@ -4,7 +4,9 @@ use super::*;
 use crate::base::{BrokerId, Duration, SortedSet, TopicId};
 use crate::coordinator::group::GroupShard;
 use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord, PartitionRegistration, Uuid};
-use crate::protocol::{ErrorCode, JOIN_EPOCH, LEAVE_EPOCH, ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse};
+use crate::protocol::{
+    ErrorCode, GroupState, JOIN_EPOCH, LEAVE_EPOCH, ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse,
+};
 
 fn image(topics: &[(&str, u32, u32)]) -> MetadataImage {
     let (mut image, mut delta) = (MetadataImage::default(), MetadataDelta::default());
@@ -97,18 +99,18 @@ impl Lab {
 fn a_member_joins_and_gets_partitions_once_they_are_initialised() {
     let mut lab = Lab::new();
     let (response, initialize) = lab.heartbeat("a", JOIN_EPOCH, Some(&["orders"]));
-    assert_eq!((response.member_epoch, response.assignment), (1, Some(vec![])));
+    assert_eq!((response.member_epoch, response.assignment), (2, Some(vec![])));
     assert_eq!(response.heartbeat_interval, Duration::from_millis(5_000));
     let initialize = initialize.expect("nothing is initialised");
-    assert_eq!((initialize.state_epoch, initialize.partitions.len()), (1, 3));
-    let (response, again) = lab.heartbeat("a", 1, None);
+    assert_eq!((initialize.state_epoch, initialize.partitions.len()), (2, 3));
+    let (response, again) = lab.heartbeat("a", 2, None);
     assert_eq!((response.assignment, again), (None, None), "under way");
     lab.initialized(&initialize, true);
     assert!(lab.group().partitions().initializing.is_empty());
     lab.wait(1_000);
-    let (response, _) = lab.heartbeat("a", 1, None);
-    assert_eq!((response.member_epoch, response.assignment.map(|it| it.len())), (2, Some(3)));
-    assert_eq!(lab.heartbeat("a", 2, None).0.assignment, None, "it has not changed");
+    let (response, _) = lab.heartbeat("a", 2, None);
+    assert_eq!((response.member_epoch, response.assignment.map(|it| it.len())), (3, Some(3)));
+    assert_eq!(lab.heartbeat("a", 3, None).0.assignment, None, "it has not changed");
 }
 
 #[test]
@@ -117,7 +119,7 @@ fn two_members_share_partitions_so_that_both_have_work() {
     lab.image = image(&[("orders", 1, 1)]);
     lab.join("a");
     lab.wait(1_000);
-    lab.heartbeat("a", 1, None);
+    lab.heartbeat("a", 2, None);
     assert_eq!(lab.assigned("a"), [0]);
     lab.wait(1_000);
     lab.join("b");
@@ -129,11 +131,11 @@ fn members_spread_over_partitions_and_keep_what_they_can() {
     let mut lab = Lab::new();
     lab.join("a");
     lab.wait(1_000);
-    lab.heartbeat("a", 1, None);
+    lab.heartbeat("a", 2, None);
     assert_eq!(lab.assigned("a"), [0, 1, 2]);
     lab.wait(1_000);
     let epoch = lab.join("b");
-    let (a, _) = lab.heartbeat("a", 2, None);
+    let (a, _) = lab.heartbeat("a", 3, None);
     assert_eq!(a.member_epoch, epoch);
     let both: SortedSet<u32> = lab.assigned("a").into_iter().chain(lab.assigned("b")).collect();
     assert_eq!((lab.assigned("a").len(), lab.assigned("b").len(), both.len()), (2, 1, 3));
@@ -144,13 +146,13 @@ fn epochs_are_fenced_but_a_lost_answer_is_forgiven() {
     let mut lab = Lab::new();
     lab.join("a");
     lab.wait(1_000);
-    assert_eq!(lab.heartbeat("a", 1, None).0.member_epoch, 2);
-    assert_eq!(lab.heartbeat("a", 1, None).0.member_epoch, 2, "the answer was lost");
-    assert_eq!(lab.heartbeat("a", 3, None).0.error, ErrorCode::FencedMemberEpoch);
+    assert_eq!(lab.heartbeat("a", 2, None).0.member_epoch, 3);
+    assert_eq!(lab.heartbeat("a", 2, None).0.member_epoch, 3, "the answer was lost");
+    assert_eq!(lab.heartbeat("a", 4, None).0.error, ErrorCode::FencedMemberEpoch);
     lab.wait(1_000);
-    lab.heartbeat("a", 2, Some(&["orders", "audit"]));
-    assert_eq!(lab.heartbeat("a", 1, None).0.error, ErrorCode::FencedMemberEpoch);
-    assert_eq!(lab.heartbeat("x", 1, None).0.error, ErrorCode::UnknownMemberId);
+    lab.heartbeat("a", 3, Some(&["orders", "audit"]));
+    assert_eq!(lab.heartbeat("a", 2, None).0.error, ErrorCode::FencedMemberEpoch);
+    assert_eq!(lab.heartbeat("x", 2, None).0.error, ErrorCode::UnknownMemberId);
     assert_eq!(lab.heartbeat("x", LEAVE_EPOCH, None).0.error, ErrorCode::UnknownMemberId);
 }
 
@@ -161,7 +163,7 @@ fn incomplete_requests_are_refused() {
     assert_eq!(lab.heartbeat("a", JOIN_EPOCH, Some(&[])).0.error, ErrorCode::InvalidRequest);
     assert_eq!(lab.heartbeat("", JOIN_EPOCH, Some(&["orders"])).0.error, ErrorCode::InvalidRequest);
     assert_eq!(lab.heartbeat("a", -2, Some(&["orders"])).0.error, ErrorCode::InvalidRequest);
-    assert_eq!(lab.heartbeat("a", 1, None).0.error, ErrorCode::GroupIdNotFound);
+    assert_eq!(lab.heartbeat("a", 2, None).0.error, ErrorCode::GroupIdNotFound);
     lab.config.group_share_max_size = 1;
     lab.join("a");
     assert_eq!(lab.heartbeat("b", JOIN_EPOCH, Some(&["orders"])).0.error, ErrorCode::GroupMaxSizeReached);
@@ -175,14 +177,14 @@ fn a_member_that_leaves_or_is_silent_is_removed() {
     lab.join("b");
     lab.wait(25_000);
     let around = Surroundings { now: lab.now, config: &lab.config, image: &lab.image };
-    let records = lab.shard.shares.expire_one(around).expect("45 s");
+    let (_, records) = lab.shard.shares.expire_one(around).expect("45 s");
     assert!(lab.shard.shares.expire_one(around).is_none(), "b has time");
     lab.append(records);
     assert_eq!(lab.group().members().map(|member| &*member.member_id).collect::<Vec<_>>(), ["b"]);
     let epoch = lab.group().epoch();
     let (response, _) = lab.heartbeat("b", LEAVE_EPOCH, None);
     assert_eq!((response.error, response.member_epoch), (ErrorCode::None, LEAVE_EPOCH));
-    assert_eq!((lab.group().state(), lab.group().epoch()), ("Empty", epoch + 1));
+    assert_eq!((lab.group().state(), lab.group().epoch()), (GroupState::Empty, epoch + 1));
     assert_eq!(lab.shard.deadline(), None);
 }
 
@@ -191,12 +193,12 @@ fn a_failed_initialisation_is_tried_again_and_a_forgotten_one_after_a_while() {
     let mut lab = Lab::new();
     let (_, initialize) = lab.heartbeat("a", JOIN_EPOCH, Some(&["orders"]));
     lab.initialized(&initialize.expect("new"), false);
-    let (_, again) = lab.heartbeat("a", 1, None);
+    let (_, again) = lab.heartbeat("a", 2, None);
     assert!(again.is_some());
     lab.wait(29_000);
-    assert!(lab.heartbeat("a", 1, None).1.is_none());
+    assert!(lab.heartbeat("a", 2, None).1.is_none());
     lab.wait(1_000);
-    assert!(lab.heartbeat("a", 1, None).1.is_some(), "30 s");
+    assert!(lab.heartbeat("a", 2, None).1.is_some(), "30 s");
 }
 
 #[test]
@@ -204,16 +206,16 @@ fn new_partitions_are_initialised_and_assigned() {
     let mut lab = Lab::new();
     lab.join("a");
     lab.wait(1_000);
-    lab.heartbeat("a", 1, None);
+    lab.heartbeat("a", 2, None);
     lab.image = image(&[("orders", 1, 5), ("audit", 2, 1)]);
     lab.wait(1_000);
-    let (response, initialize) = lab.heartbeat("a", 2, None);
-    assert_eq!(response.member_epoch, 3, "the topic has changed");
+    let (response, initialize) = lab.heartbeat("a", 3, None);
+    assert_eq!(response.member_epoch, 4, "the topic has changed");
     let initialize = initialize.expect("two are new");
     assert_eq!(initialize.partitions.iter().map(|it| it.partition).collect::<Vec<_>>(), [3, 4]);
     lab.initialized(&initialize, true);
     lab.wait(1_000);
-    lab.heartbeat("a", 3, None);
+    lab.heartbeat("a", 4, None);
     assert_eq!(lab.assigned("a"), [0, 1, 2, 3, 4]);
 }
 
@@ -224,7 +226,7 @@ fn a_failover_finds_the_same_group() {
     lab.wait(1_000);
     lab.join("b");
     lab.wait(1_000);
-    lab.heartbeat("a", 1, None);
+    lab.heartbeat("a", 2, None);
     lab.heartbeat("b", LEAVE_EPOCH, None);
     let mut loaded = GroupShard::new(4096);
     lab.log.iter().for_each(|record| loaded.load(record));
@@ -244,9 +246,9 @@ fn a_group_is_described() {
     let mut lab = Lab::new();
     lab.join("a");
     lab.wait(1_000);
-    lab.heartbeat("a", 1, None);
+    lab.heartbeat("a", 2, None);
     let group = lab.shard.shares.describe(&Rc::from("mail"));
-    assert_eq!((group.state, group.group_epoch, group.assignment_epoch, group.assignor), ("Stable", 2, 2, "simple"));
+    assert_eq!((group.state, group.group_epoch, group.assignment_epoch, group.assignor), ("Stable", 3, 3, "simple"));
     assert_eq!((group.members.len(), group.members[0].assignment.len()), (1, 3));
     assert_eq!(lab.shard.shares.describe(&Rc::from("x")).error, ErrorCode::GroupIdNotFound);
 }
@@ -268,10 +270,10 @@ fn records_are_kafkas_to_the_byte() {
     assert_eq!(keys, expected.iter().map(Vec::as_slice).collect::<Vec<_>>());
     let value = |at: usize| lab.log[at].value.as_deref().expect("a value");
     assert_eq!(value(0), b"\0\0\0\x02c\x0b/127.0.0.1\x02\x07orders\0");
-    assert_eq!(&value(1)[..6], b"\0\0\0\0\0\x01");
+    assert_eq!(&value(1)[..6], b"\0\0\0\0\0\x02");
     assert_eq!(value(1).len(), 15, "the hash is no tagged field");
     assert_eq!(value(2), b"\0\0\x01\0", "nothing yet");
-    assert_eq!(value(4), b"\0\0\0\0\0\x01\0\0\0\0\0\x01\0");
+    assert_eq!(value(4), b"\0\0\0\0\0\x02\0\0\0\0\0\x01\0");
     let mut bytes = b"\0\0\x02".to_vec();
     uuid(&mut bytes);
     bytes.extend(b"\x07orders\x02\0\0\0\0\0\x01\x01\0");

@@ -1,0 +1,128 @@
+//! What a consumer does when partitions come: where offsets are stored with the output, it reads them there and goes to where
+//! they point, inside `onPartitionsAssigned` (or, with `assign()`, before the first `poll()` returns).
+//!
+//! Invariant: while it waits, `poll()` does not come back. A sink that does not answer is asked again, as long as it takes: without
+//! its answer nobody knows where to read.
+
+use super::Running;
+use crate::app::SinkSetup;
+use crate::app::sink_client::{Answer, SinkClient};
+use crate::base::{Duration, Generation, NodeId, Time, TopicPartition};
+use crate::client::consumer::RebalanceCallback;
+use crate::node::{LoopTimer, Message, Outbox, Timer};
+
+/// How long it waits before it asks again.
+const PAUSE: Duration = Duration(100_000);
+
+/// What is being restored.
+#[derive(Clone, PartialEq, Hash, Debug)]
+struct Asking {
+    partitions: Vec<TopicPartition>,
+    generation: Generation,
+}
+
+/// See the module.
+#[derive(Clone, PartialEq, Hash, Debug)]
+pub(super) struct Listener {
+    /// Where offsets are stored with the output.
+    sink: Option<SinkClient>,
+    asking: Option<Asking>,
+    /// With `assign()`: it has done its work.
+    restored: bool,
+}
+
+impl Listener {
+    /// With the sink that stores offsets, if there is one.
+    pub fn new(sink: Option<NodeId>, setup: &SinkSetup) -> Listener {
+        let sink = sink.map(|node| SinkClient::for_offsets(node, setup));
+        Listener { sink, asking: None, restored: false }
+    }
+
+    /// Whether it does anything at all.
+    pub fn is_needed(&self) -> bool {
+        self.sink.is_some()
+    }
+
+    /// `poll()` waits for it.
+    pub fn is_busy(&self) -> bool {
+        self.asking.is_some()
+    }
+
+    /// Positions were taken over from the sink.
+    pub fn is_done(&self) -> bool {
+        self.restored
+    }
+
+    fn ask(&mut self, now: Time, out: &mut Outbox<'_>) {
+        if let (Some(sink), Some(asking)) = (&mut self.sink, &self.asking) {
+            sink.read(now, asking.generation, asking.partitions.clone(), out);
+        }
+    }
+
+    /// The connection to the sink broke.
+    pub fn on_disconnect(&mut self, now: Time, out: &mut Outbox<'_>) {
+        if self.sink.as_mut().is_some_and(|sink| sink.on_disconnect(out).is_some()) {
+            out.set_timer(Timer::Loop(LoopTimer::SinkOffsets), now + PAUSE);
+        }
+    }
+
+    /// Its timer is due: it waited long enough for an answer, or before it asks again.
+    pub fn on_timer(&mut self, now: Time, out: &mut Outbox<'_>) {
+        if let Some(sink) = &mut self.sink {
+            sink.on_timer(now, out);
+        }
+        self.ask(now, out);
+    }
+}
+
+impl Running {
+    /// Inside `close()`: there is nothing to do for partitions that go.
+    pub(super) fn let_go(&mut self, now: Time, out: &mut Outbox<'_>) {
+        self.listener.asking = None;
+        while self.client.plain().is_some_and(|client| client.rebalance_callback().is_some()) {
+            self.leave_listener(now, out);
+        }
+    }
+
+    fn leave_listener(&mut self, now: Time, out: &mut Outbox<'_>) {
+        match self.client.plain_mut().filter(|client| client.rebalance_callback().is_some()) {
+            Some(client) => client.rebalance_callback_done(now, out),
+            None => self.listener.restored = true,
+        }
+    }
+
+    /// What the sink says of the stored offsets.
+    pub(super) fn hear_offsets(&mut self, now: Time, message: Message, out: &mut Outbox<'_>) {
+        let answer = self.listener.sink.as_mut().and_then(|sink| sink.on_response(now, message, out));
+        let (Some(answer), Some(client)) = (answer, self.client.plain_mut()) else { return };
+        let Some(Asking { partitions, .. }) = self.listener.asking.take() else { return };
+        // Without an answer somebody newer owns them; `poll()` will tell.
+        if let Ok(Answer::Offsets(offsets)) = answer {
+            for (partition, offset) in offsets.into_iter().filter(|(it, _)| partitions.contains(it)) {
+                client.seek(partition, offset, out);
+            }
+        }
+        self.leave_listener(now, out);
+    }
+
+    /// `poll()` came back, or did not because the listener is called. True if it was: `poll()` goes on as soon as the listener is
+    /// not busy.
+    pub(super) fn listen(&mut self, now: Time, out: &mut Outbox<'_>) -> bool {
+        let Some(client) = self.client.plain().filter(|_| self.listener.is_needed()) else { return false };
+        let subscription = client.subscription();
+        let partitions: Vec<TopicPartition> = match client.rebalance_callback() {
+            Some(RebalanceCallback::Assigned(partitions)) => partitions.to_vec(),
+            Some(_) => Vec::new(),
+            None if subscription.subscribed().is_auto_assigned() => return false,
+            None if self.listener.restored || subscription.is_empty() => return false,
+            None => subscription.iter().map(|(partition, _)| partition).collect(),
+        };
+        if partitions.is_empty() {
+            self.leave_listener(now, out);
+            return true;
+        }
+        self.listener.asking = Some(Asking { partitions, generation: self.client.generation() });
+        self.listener.ask(now, out);
+        true
+    }
+}

@@ -1,0 +1,119 @@
+//! Share groups: who holds which record, how often it was delivered, and what is done with.
+//!
+//! A record is held from its acquisition until its leader tells that it is done with, available again, or that its lock has
+//! ended; a leader that loads a share-partition anew knows of no locks. Done with is what was written to the share coordinator.
+//! What a leader knows and has not written (a lock's end at the last delivery among it) the next one may not know: then a record
+//! is delivered again, and the start offset is where it was written last. Nothing is demanded where Kafka gave up what was
+//! committed: the state of share groups stands in a log, too.
+
+use super::{Cluster, Invariant, Invariants};
+use crate::base::{Offset, SortedMap, SortedSet, TopicPartition};
+use crate::node::Event;
+use crate::protocol::{AcquiredRecords, StateBatch};
+use crate::sim::{Recorded, WorldSetup};
+use std::rc::Rc;
+
+/// A share group at a partition.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Share {
+    /// Who holds which offset.
+    held: SortedMap<Offset, Rc<str>>,
+    /// Written as done with, from the start offset on.
+    done: SortedSet<Offset>,
+    /// The last start offset that the present leader told.
+    start: Offset,
+}
+
+/// What the invariants remember of share groups.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct ShareWatch {
+    /// `group.share.delivery.count.limit`.
+    limit: u32,
+    shares: SortedMap<(Rc<str>, TopicPartition), Share>,
+}
+
+impl ShareWatch {
+    pub(super) fn new(setup: &WorldSetup) -> Self {
+        ShareWatch { limit: setup.broker_config.group_share_delivery_count_limit, shares: SortedMap::new() }
+    }
+}
+
+impl Invariants {
+    /// What leaders tell of share groups.
+    pub(super) fn check_share(&mut self, cluster: &impl Cluster, it: &Recorded) {
+        let (Event::RecordsAcquired { group, partition, .. }
+        | Event::RecordsAcknowledged { group, partition, .. }
+        | Event::AcquisitionLockExpired { group, partition, .. }
+        | Event::SharePartitionLoaded { group, partition, .. }) = &it.event
+        else {
+            return;
+        };
+        let partition = *partition;
+        let waived = self.any_waived();
+        let watch = Rc::make_mut(&mut self.shares);
+        let limit = watch.limit;
+        let share = watch.shares.entry((Rc::clone(group), partition)).or_default();
+        let mut broken = Vec::new();
+        match &it.event {
+            Event::SharePartitionLoaded { start_offset, .. } => {
+                share.held.clear();
+                share.start = *start_offset;
+            }
+            Event::RecordsAcquired { member_id, records, .. } => acquire(share, member_id, records, limit, &mut broken),
+            Event::RecordsAcknowledged { batches, .. } => end(share, batches, true),
+            Event::AcquisitionLockExpired { batches, .. } => end(share, batches, false),
+            _ => {}
+        }
+        if let Some(start) = cluster.share_start(it.node, group, partition) {
+            if start < share.start {
+                broken.push((Invariant::ShareStartAdvances, format!("from {} back to {start}", share.start)));
+            }
+            share.start = start;
+            share.done.retain(|offset| *offset >= start);
+        }
+        for (invariant, detail) in broken {
+            // A coordinator whose log was given up knows less than it had confirmed.
+            if !waived || invariant != Invariant::AcknowledgedStays {
+                self.report(invariant, it.at, partition, format!("{group}: {detail}"));
+            }
+        }
+    }
+}
+
+fn acquire(
+    share: &mut Share,
+    member_id: &Rc<str>,
+    records: &[AcquiredRecords],
+    limit: u32,
+    broken: &mut Vec<(Invariant, String)>,
+) {
+    for acquired in records {
+        if i64::from(acquired.delivery_count) > i64::from(limit) {
+            let detail = format!("delivery {} of {}", acquired.delivery_count, acquired.first_offset);
+            broken.push((Invariant::DeliveriesLimited, detail));
+        }
+        for offset in acquired.first_offset..=acquired.last_offset {
+            if let Some(other) = share.held.insert(offset, Rc::clone(member_id)) {
+                broken.push((Invariant::OneAcquirer, format!("{offset} is given to {member_id}, and {other} has it")));
+            }
+            if share.done.contains(&offset) {
+                broken.push((
+                    Invariant::AcknowledgedStays,
+                    format!("{offset} is given to {member_id}, and is done with"),
+                ));
+            }
+        }
+    }
+}
+
+/// These are held no longer.
+fn end(share: &mut Share, batches: &[StateBatch], written: bool) {
+    for batch in batches {
+        for offset in batch.first_offset..=batch.last_offset {
+            share.held.remove(&offset);
+            if written && batch.delivery_state != StateBatch::AVAILABLE {
+                share.done.insert(offset);
+            }
+        }
+    }
+}
