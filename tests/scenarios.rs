@@ -7,6 +7,8 @@ use delivery_lab::scenario::{self, Scenario, Trial, library};
 use delivery_lab::session::report::Report;
 use std::rc::Rc;
 
+#[path = "scenarios/groups.rs"]
+mod groups;
 #[path = "scenarios/idempotence.rs"]
 mod idempotence;
 #[path = "scenarios/transactions.rs"]

@@ -187,10 +187,7 @@ impl ConsumerApp {
             Doing::CommittingBefore | Doing::CommittingAfter => self.await_commit(now, out),
             Doing::HandingOver => self.hand_over(now, out),
             Doing::Failed(_) => running.let_go(now, out),
-            Doing::Closing => {
-                running.let_go(now, out);
-                self.exit_if_closed(out);
-            }
+            Doing::Closing => self.await_close(now, out),
             Doing::Returned | Doing::Processing(_) | Doing::BatchDone => {}
         }
     }

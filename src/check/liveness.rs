@@ -1,7 +1,6 @@
 //! What must come true once everything works again.
 
 use super::invariants::{Invariant, Violation};
-use crate::app::ConsumerActivity;
 use crate::base::{BrokerId, TopicPartition};
 use crate::protocol::TransactionState;
 use crate::sim::World;
@@ -41,8 +40,7 @@ pub fn liveness(world: &World) -> Vec<Violation> {
     }
     for (node, app) in world.consumers().filter(|(node, app)| world.is_alive(*node) && app.is_done()) {
         // An exception out of poll() or commitSync() is an end, too.
-        let failed = matches!(app.activity(), ConsumerActivity::Failed(_));
-        if !failed && !world.has_had_all(app) {
+        if !app.has_failed() && !world.has_had_all(app) {
             report(Invariant::ConsumersCatchUp, None, format!("{} has not read everything", world.name(node)));
         }
     }

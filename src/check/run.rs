@@ -7,7 +7,7 @@ use super::liveness::liveness;
 use super::ownership::Ownership;
 use super::settling::settling;
 use super::verdict::Verdict;
-use crate::app::{ConsumerActivity, ConsumerApp, ProcessorApp};
+use crate::app::{ConsumerApp, ProcessorApp};
 use crate::base::Time;
 use crate::broker::Partition;
 use crate::node::Event;
@@ -99,8 +99,7 @@ impl Run {
         let ended = quiet && self.world.processors().all(ended);
         broken.extend(self.invariants.check_outputs(&self.world, now, ended));
         let ended = |node| {
-            let failed = |app: &ConsumerApp| matches!(app.activity(), ConsumerActivity::Failed(_));
-            let all_read = |app: &ConsumerApp| app.is_done() && !failed(app);
+            let all_read = |app: &ConsumerApp| app.is_done() && !app.has_failed();
             let mut consumers = self.world.consumers();
             quiet && self.world.is_alive(node) && consumers.any(|(other, app)| other == node && all_read(app))
         };

@@ -10,7 +10,7 @@
 
 use super::invariants::{Invariant, Violation, client_of, group_shard};
 use super::ledger::Ledger;
-use crate::app::{CommitMode, ConsumerActivity};
+use crate::app::CommitMode;
 use crate::base::{NodeId, TopicPartition};
 use crate::client::consumer::Consumer;
 use crate::coordinator::group::GroupShard;
@@ -71,13 +71,12 @@ fn groups(world: &World) -> Vec<Members<'_>> {
     for (node, it) in world.nodes().filter(|(node, _)| world.is_alive(*node)) {
         let (failed, topics, commits) = match it {
             AnyNode::Consumer(app) => {
-                let failed = matches!(app.activity(), ConsumerActivity::Failed(_));
                 let commits = match app.setup().commit {
                     CommitMode::AfterAsync => Commits::Perhaps,
                     CommitMode::Before | CommitMode::AfterSync => Commits::UnlessLeadersChange,
                     CommitMode::Auto => Commits::Surely,
                 };
-                (failed, &app.setup().topics, commits)
+                (app.has_failed(), &app.setup().topics, commits)
             }
             AnyNode::Processor(app) => (app.has_failed(), &app.setup().from, Commits::UnlessLeadersChange),
             _ => continue,

@@ -13,6 +13,9 @@ const CHAOS: Duration = Duration::from_millis(30_000);
 /// After the last one the cluster has this long to come to rest.
 const PATIENCE: Duration = Duration::from_millis(180_000);
 
+/// So many attempts to join may be lost, one after the other.
+const JOINS: u64 = 3;
+
 /// How often it is looked whether it has.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -184,14 +187,15 @@ fn longest_transaction(scenario: &Scenario) -> Duration {
 }
 
 /// A member whose coordinator's machine loses power while it joins waits for the answer as long as a rebalance may take
-/// and five seconds more (`AbstractCoordinator.JOIN_GROUP_TIMEOUT_LAPSE`): nothing tells it that the connection is dead.
+/// and five seconds more (`AbstractCoordinator.JOIN_GROUP_TIMEOUT_LAPSE`): nothing tells it that the connection is dead. When it
+/// tries again, a fault may have waited for just that message.
 fn longest_join(scenario: &Scenario) -> Duration {
     let members = scenario.consumers.iter().filter(|it| !it.assign && it.group.is_some()).map(|it| &it.config);
     let configs = members.chain(scenario.processors.iter().filter(|it| !it.assign).map(|it| &it.consumer_config));
     let interval = |config: &Properties| -> u64 {
         config.get("max.poll.interval.ms").and_then(|ms| ms.parse().ok()).unwrap_or(300_000)
     };
-    Duration::from_millis(configs.map(|config| interval(config) + 5_000).max().unwrap_or(0))
+    Duration::from_millis(configs.map(|config| interval(config) + 5_000).max().unwrap_or(0) * JOINS)
 }
 
 /// Its `transaction.timeout.ms`, where that is set.

@@ -13,13 +13,15 @@ use crate::protocol::Request;
 use std::rc::Rc;
 
 /// Nobody waits for anything: no fault, start, resumption or healing is planned, no shutdown or move is under way; every
-/// application that runs is done; whoever reads has read all that its partitions' leaders hold; and no transaction is open, for its
-/// coordinator is going to abort it. Dead applications do not count.
+/// application that runs is done; whoever reads, and was not stopped by an exception, has read all that its partitions' leaders
+/// hold; and no transaction is open, for its coordinator is going to abort it. Dead applications do not count.
 pub(super) fn is_quiet(world: &World) -> bool {
     let runs = |node| world.process(node) == Process::Running;
     world.pending() == 0
         && world.producers().all(|(node, app)| app.is_done() || !runs(node))
-        && world.consumers().all(|(node, app)| !runs(node) || app.is_done() && has_had_all(world, app))
+        && world
+            .consumers()
+            .all(|(node, app)| !runs(node) || app.is_done() && (app.has_failed() || has_had_all(world, app)))
         && world.processors().all(|(node, app)| {
             let reads_on = || !app.has_failed() && !has_read_all(world, app.consumer(), &app.setup().from);
             !runs(node) || app.is_done() && !reads_on()

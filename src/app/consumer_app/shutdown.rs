@@ -22,10 +22,13 @@ impl ConsumerApp {
         let Some(running) = &mut self.running else { return };
         running.doing = Doing::Closing;
         running.client.close(now, out);
-        self.exit_if_closed(out);
+        self.await_close(now, out);
     }
 
-    pub(super) fn exit_if_closed(&mut self, out: &mut Outbox<'_>) {
+    pub(super) fn await_close(&mut self, now: Time, out: &mut Outbox<'_>) {
+        if let Some(running) = &mut self.running {
+            running.let_go(now, out);
+        }
         if self.running.as_ref().is_some_and(|running| running.client.is_closed()) {
             out.exit();
         }

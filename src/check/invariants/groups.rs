@@ -8,7 +8,7 @@
 //! present generation. Then the group reads on from further back, but not from before that generation.
 
 use super::{Cluster, Invariant, Invariants};
-use crate::app::{ConsumerAppSetup, ProcessorAppSetup};
+use crate::app::{ConsumerAppSetup, Dedupe, ProcessorAppSetup};
 use crate::base::{Generation, NodeId, Offset, SortedMap, TopicPartition};
 use crate::check::ledger::Ledger;
 use crate::node::Event;
@@ -21,6 +21,8 @@ use std::rc::Rc;
 struct Group {
     name: Rc<str>,
     members: Vec<NodeId>,
+    /// They go to where their sink's own offsets point ([`Dedupe::OffsetWithOutput`]), whatever is committed.
+    seeks: bool,
 }
 
 /// How far a group has read a partition.
@@ -45,16 +47,20 @@ pub(super) struct GroupWatch {
 
 impl GroupWatch {
     pub(super) fn new(setup: &WorldSetup) -> Self {
-        let members = |app: &ConsumerAppSetup| {
-            Some((app.group.clone()?, app.node)).filter(|_| !app.assign && app.share.is_none())
-        };
-        let processors = |app: &ProcessorAppSetup| Some((app.group.clone(), app.node)).filter(|_| !app.assign);
+        let seeks = |app: &ConsumerAppSetup| app.sink.dedupe == Dedupe::OffsetWithOutput;
+        let outsider = |app: &ConsumerAppSetup| app.assign || app.share.is_some();
+        let members =
+            |app: &ConsumerAppSetup| Some((app.group.clone()?, app.node, seeks(app))).filter(|_| !outsider(app));
+        let processors = |app: &ProcessorAppSetup| Some((app.group.clone(), app.node, false)).filter(|_| !app.assign);
         let members = setup.consumers.iter().filter_map(members).chain(setup.processors.iter().filter_map(processors));
         let mut groups: Vec<Group> = Vec::new();
-        for (name, node) in members {
+        for (name, node, seeks) in members {
             match groups.iter_mut().find(|group| group.name == name) {
-                Some(group) => group.members.push(node),
-                None => groups.push(Group { name, members: vec![node] }),
+                Some(group) => {
+                    group.members.push(node);
+                    group.seeks |= seeks;
+                }
+                None => groups.push(Group { name, members: vec![node], seeks }),
             }
         }
         GroupWatch { groups, progress: SortedMap::new(), unanswered: SortedMap::new() }
@@ -134,7 +140,7 @@ impl Invariants {
         from_commit: bool,
     ) {
         let Some((index, group)) = self.groups.group_of(it.node) else { return };
-        let name = group.name.clone();
+        let (name, seeks) = (group.name.clone(), group.seeks && !from_commit);
         let waived = self.any_waived();
         let watch = Rc::make_mut(&mut self.groups);
         let progress = watch.progress.entry((index, partition)).or_default();
@@ -146,7 +152,7 @@ impl Invariants {
             return;
         };
         let comes_late = watch.unanswered.get(&node) == Some(&generation) && offset >= progress.before;
-        if !waived && !comes_late && cluster.owners(&name).contains(&(partition, it.node)) {
+        if !waived && !seeks && !comes_late && cluster.owners(&name).contains(&(partition, it.node)) {
             let detail = format!("{name}: begins at {offset}, though {confirmed} was committed");
             self.report(Invariant::CommitsSurvive, it.at, partition, detail);
         }

@@ -3,7 +3,7 @@
 use super::super::liveness;
 use super::super::run::Run;
 use super::made::{TP, calm, producer};
-use crate::app::{ConsumerActivity, ConsumerApp};
+use crate::app::ConsumerApp;
 use crate::base::config::{BrokerConfig, Properties};
 use crate::base::{BrokerId, Duration, NodeId, Offset, Time};
 use crate::node::Event;
@@ -182,7 +182,7 @@ fn followers_and_consumers_refuse_a_corrupt_batch() {
     }
     // The leader alone in the ISR commits it, and the consumer meets it.
     while run.world.now() < ms(6_000) && run.step().is_some() {}
-    let thrown = |app: &ConsumerApp| matches!(app.activity(), ConsumerActivity::Failed(_));
+    let thrown = |app: &ConsumerApp| app.has_failed();
     assert!(run.world.consumers().all(|(_, app)| thrown(app)), "poll() throws at offset 30");
     assert_eq!(run.verdict().processed, 30);
 }
