@@ -50,7 +50,12 @@ pub fn play(sequence: &Sequence) -> Vec<Answer> {
 fn start_cluster(sequence: &Sequence) -> Cluster {
     let levels: Vec<_> = sequence.features.iter().map(|(name, level)| (name.as_str(), level.to_string())).collect();
     let levels = levels.iter().map(|(name, level)| (*name, level.as_str()));
-    let own = sequence.settings.iter().chain(&sequence.boot).chain(&sequence.group).map(|(key, value)| (key.as_str(), value.as_str()));
+    let own = sequence
+        .settings
+        .iter()
+        .chain(&sequence.boot)
+        .chain(&sequence.group)
+        .map(|(key, value)| (key.as_str(), value.as_str()));
     let settings: Vec<(&str, &str)> = SETTINGS.iter().copied().chain(levels).chain(own).collect();
     Cluster::start_in_racks(BROKERS, &settings, |id| Some(rack(id.0).into()))
 }

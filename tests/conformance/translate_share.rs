@@ -71,11 +71,7 @@ pub fn request(send: &Send, names: &mut Names, reader: &Reader<'_>) -> Option<Re
 }
 
 /// Partitions and what became of their records; none if of a kind that is none.
-fn acknowledged(
-    body: &Value,
-    names: &mut Names,
-    reader: &Reader<'_>,
-) -> Option<Vec<SharePartitionAcknowledgements>> {
+fn acknowledged(body: &Value, names: &mut Names, reader: &Reader<'_>) -> Option<Vec<SharePartitionAcknowledgements>> {
     let kind = |number: &Value| {
         use AcknowledgeType::*;
         [Gap, Accept, Release, Reject, Renew].into_iter().find(|kind| *kind as i64 == reader.of(number))
@@ -194,7 +190,8 @@ pub fn response(response: &Response, names: &Names, words: &mut Words, now_ms: i
         }
         Response::ShareAcknowledge(it) => {
             let one = |part: &ShareAcknowledgePartitionResponse| {
-                let mut json = json!({ "partitionIndex": part.partition.partition as i32, "errorCode": part.error.name() });
+                let mut json =
+                    json!({ "partitionIndex": part.partition.partition as i32, "errorCode": part.error.name() });
                 leader(&mut json, &part.current_leader);
                 (part.partition, json)
             };
@@ -244,18 +241,21 @@ fn described(group: &DescribedShareGroup, names: &Names, words: &mut Words) -> V
 }
 
 fn state_response(response: &Response, names: &Names) -> Option<Value> {
-    let results =
-        |parts: Vec<(TopicPartition, Value)>| json!({ "results": grouped(parts.into_iter(), "topicId", "partitions", names) });
+    let results = |parts: Vec<(TopicPartition, Value)>| json!({ "results": grouped(parts.into_iter(), "topicId", "partitions", names) });
     Some(match response {
-        Response::InitializeShareGroupState(it) | Response::WriteShareGroupState(it) | Response::DeleteShareGroupState(it) => {
+        Response::InitializeShareGroupState(it)
+        | Response::WriteShareGroupState(it)
+        | Response::DeleteShareGroupState(it) => {
             let one = |(id, error): &(TopicPartition, ErrorCode)| {
                 (*id, json!({ "partition": id.partition as i32, "errorCode": error.name() }))
             };
             results(it.partitions.iter().map(one).collect())
         }
         Response::ReadShareGroupState(it) => {
-            let batch = |it: &StateBatch| json!({ "firstOffset": it.first_offset, "lastOffset": it.last_offset,
-                "deliveryState": it.delivery_state, "deliveryCount": it.delivery_count });
+            let batch = |it: &StateBatch| {
+                json!({ "firstOffset": it.first_offset, "lastOffset": it.last_offset,
+                "deliveryState": it.delivery_state, "deliveryCount": it.delivery_count })
+            };
             let one = |part: &ReadStatePartition| {
                 let json = json!({
                     "partition": part.partition.partition as i32,
