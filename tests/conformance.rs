@@ -17,6 +17,8 @@ mod consumer_bytes;
 mod differences;
 #[path = "conformance/draw.rs"]
 mod draw;
+#[path = "conformance/draw_share.rs"]
+mod draw_share;
 #[path = "conformance/golden.rs"]
 mod golden;
 #[path = "conformance/jar.rs"]

@@ -2,15 +2,15 @@
 //! `ServerConfigs`, `ServerLogConfigs`, `ReplicationConfigs`, `CleanerConfig`, `KRaftConfigs`, `QuorumConfig`,
 //! `GroupCoordinatorConfig`, `ShareGroupConfig`, `Transaction*Config`, and `validateValues` of `KafkaConfig`.
 
-use super::definition::Check::{Any, AtLeast, Between, NonEmpty, OffsetReset, Require};
+use super::definition::Check::{Any, AnyCase, AtLeast, Between, NonEmpty, OffsetReset, Require};
 use super::definition::{
     BOOL, ConfigKey, ConfigKind, INT, INT_HOURS, INT_MINUTES, INT_MS, Importance, LONG, LONG_MS, LONG_SECONDS, RATIO,
     SHORT, TEXT,
 };
 use super::reader::{Reader, settings};
 use super::{
-    AutoOffsetReset, BrokerCompressionType, CleanupPolicy, ConfigException, ConfigNote, IsolationLevel, NoteKind,
-    Properties, ReplicaSelector, ServerAssignor, TimestampType,
+    AutoOffsetReset, BrokerCompressionType, CleanupPolicy, ConfigException, ConfigNote, IsolationLevel,
+    MigrationPolicy, NoteKind, Properties, ReplicaSelector, ServerAssignor, TimestampType,
 };
 use crate::base::{Duration, Ratio};
 
@@ -206,6 +206,9 @@ settings! {
         group_consumer_assignors: Vec<ServerAssignor> =
             "uniform,range", ConfigKind::List(ServerAssignor::NAMES), NonEmpty, Medium,
             "The coordinator's assignors; the first is for groups that do not choose.";
+        group_consumer_migration_policy: MigrationPolicy =
+            "bidirectional", ConfigKind::Choice(MigrationPolicy::NAMES), AnyCase, Medium,
+            "Which groups change their protocol while they have members; groups without always may.";
         group_consumer_max_size: u32 = "2147483647", INT, AtLeast(1), Medium,
             "The most members of a group of the consumer protocol.";
         group_share_session_timeout_ms: Duration = "45000", INT_MS, AtLeast(1), Medium,
