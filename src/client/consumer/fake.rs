@@ -1,6 +1,6 @@
 //! A world of one node and one broker, for tests: the broker answers from a list of batches.
 
-mod fetch;
+mod fetching;
 mod group;
 mod peer;
 mod share;

@@ -1,8 +1,8 @@
-//! How the fake broker answers a Fetch: with a session, of one partition that is read.
+//! The fake broker's one fetch session.
 
 use super::{FakeBroker, TP};
 use crate::base::BrokerId;
-use crate::protocol::{ErrorCode, FetchPartition, FetchPartitionResponse, FetchRequest, FetchResponse};
+use crate::protocol::*;
 
 impl FakeBroker {
     pub(super) fn fetch(&mut self, request: &FetchRequest, error: ErrorCode) -> Option<FetchResponse> {
