@@ -11,7 +11,7 @@
 
 use super::invariants::{Invariant, Violation, client_of, group_shard};
 use super::ledger::Ledger;
-use crate::app::CommitMode;
+use crate::app::{CommitMode, Dedupe};
 use crate::base::{NodeId, TopicPartition};
 use crate::client::consumer::Consumer;
 use crate::coordinator::group::GroupShard;
@@ -73,6 +73,8 @@ fn groups(world: &World) -> Vec<Members<'_>> {
         let (failed, topics, commits) = match it {
             AnyNode::Consumer(app) => {
                 let commits = match app.setup().commit {
+                    // Where the sink's offsets are ahead of the group's, there is nothing left to commit.
+                    _ if app.setup().sink.dedupe == Dedupe::OffsetWithOutput => Commits::Perhaps,
                     CommitMode::AfterAsync => Commits::Perhaps,
                     CommitMode::Before | CommitMode::AfterSync => Commits::UnlessLeadersChange,
                     CommitMode::Auto => Commits::Surely,
