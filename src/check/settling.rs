@@ -11,7 +11,7 @@
 
 use super::invariants::{Invariant, Violation, client_of, group_shard};
 use super::ledger::Ledger;
-use crate::app::{CommitMode, Dedupe};
+use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver};
 use crate::base::{NodeId, TopicPartition};
 use crate::client::consumer::Consumer;
 use crate::coordinator::group::GroupShard;
@@ -64,6 +64,13 @@ pub(super) fn settling(world: &World, ledger: &Ledger) -> Vec<Violation> {
         }
     }
     found
+}
+
+/// A full batch takes it longer than it may stay away from `poll()`: it may be thrown out, come back before anybody has noticed, and
+/// get the same records again, for ever.
+pub(super) fn is_overworked(app: &ConsumerAppSetup) -> bool {
+    let batch = u64::from(app.config.max_poll_records).saturating_mul(app.processing.as_millis());
+    !app.assign && app.hand_over == HandOver::Inline && batch > app.config.max_poll_interval_ms.as_millis()
 }
 
 /// The groups that have members.
