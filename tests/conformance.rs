@@ -49,6 +49,8 @@ mod translate_admin;
 mod translate_control;
 #[path = "conformance/translate_groups.rs"]
 mod translate_groups;
+#[path = "conformance/translate_share.rs"]
+mod translate_share;
 #[path = "conformance/translate_transactions.rs"]
 mod translate_transactions;
 #[path = "conformance/wire.rs"]

@@ -58,13 +58,15 @@ pub struct Sink {
     requests: u32,
     /// The generation that owns a partition, where that counts.
     owners: SortedMap<TopicPartition, Generation>,
+    /// Of versions that were ignored: the entity, and the version that it had by then. It explains, and is no state.
+    ignored: SortedMap<RecordId, (Bytes, RecordId)>,
 }
 
 impl Sink {
     pub(super) fn new(setup: SinkSetup) -> Self {
         let (versions, offsets) = (SortedMap::new(), SortedMap::new());
         let (rows, ids, owners) = (Vector::new(), Vector::new(), SortedMap::new());
-        Sink { setup, rows, versions, offsets, ids, stored: 0, requests: 0, owners }
+        Sink { setup, rows, versions, offsets, ids, stored: 0, requests: 0, owners, ignored: SortedMap::new() }
     }
 
     /// What it was told.
@@ -90,6 +92,16 @@ impl Sink {
     /// With [`Dedupe::OffsetWithOutput`]: the next offset to read of each partition, as the sink stores it.
     pub fn offsets(&self) -> &SortedMap<TopicPartition, Offset> {
         &self.offsets
+    }
+
+    /// With [`Dedupe::Version`]: the version of each entity.
+    pub fn versions(&self) -> &SortedMap<Bytes, RecordId> {
+        &self.versions
+    }
+
+    /// The entity of a version that was ignored, and the version that it had by then.
+    pub fn ignored(&self, record: RecordId) -> Option<&(Bytes, RecordId)> {
+        self.ignored.get(&record)
     }
 
     /// Whether a store of processed ids would recognise the record now.
@@ -196,6 +208,11 @@ impl Sink {
         };
         if !fresh {
             self.row_mut(write.record).refused += 1;
+            if let (Dedupe::Version, Some(key)) = (self.setup.dedupe, &write.key)
+                && let Some(known) = self.versions.get(key)
+            {
+                self.ignored.insert(write.record, (key.clone(), *known));
+            }
         }
         fresh
     }

@@ -1,5 +1,5 @@
 //! Who owned which partition when, in every group: from what members tell (`onPartitionsAssigned` and its like), and from
-//! the ends of processes.
+//! the ends of processes. (In a share group nobody owns a partition.)
 //!
 //! Invariants: nothing here changes the world, and it adds nothing to the state's hash; a process that ends owns nothing. A
 //! member that was thrown out owns its partitions until it learns of it: then they have two owners. A partition is known
@@ -125,7 +125,7 @@ impl Ownership {
     }
 
     fn of(setup: &WorldSetup) -> Ownership {
-        let consumers = setup.consumers.iter().filter(|it| !it.assign);
+        let consumers = setup.consumers.iter().filter(|it| !it.assign && it.share.is_none());
         let consumers = consumers.filter_map(|it| Some((it.node, it.group.as_ref()?, &it.topics, &it.config)));
         let processors = setup.processors.iter().filter(|it| !it.assign);
         let processors = processors.map(|it| (it.node, &it.group, &it.from, &it.consumer));

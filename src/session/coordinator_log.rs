@@ -23,14 +23,15 @@ pub struct RecordView {
 }
 
 impl Session {
-    /// The last records of an internal partition on a broker, newest first; of one group only, if one is named.
+    /// What an internal partition on a broker holds: the newest record of each key, the newest of them first; of one group
+    /// only, if one is named.
     pub fn coordinator_records(&self, node: u16, partition: &str, group: Option<&str>, most: usize) -> Vec<RecordView> {
         let world = &self.trial().run.world;
         let broker = world.broker(NodeId(node).into());
         let log = broker.and_then(|it| it.logs().find(|(id, _)| *partition_name(world, **id) == *partition));
         let Some((_, log)) = log else { return Vec::new() };
         let of_groups = partition.starts_with(CONSUMER_OFFSETS_TOPIC);
-        let mut found = Vec::new();
+        let mut found: Vec<RecordView> = Vec::new();
         let batches = stored_from(log, (log.end_offset() - DEPTH).max(0)).map(|it| &it.batch);
         for record in batches.filter(|it| !it.is_control()).flat_map(|it| it.raw_records()).filter_map(Result::ok) {
             if group.is_some_and(|group| !is_about(&record, group)) {
@@ -44,8 +45,16 @@ impl Session {
             });
         }
         found.reverse();
-        found.truncate(most);
-        found
+        let mut newest: Vec<RecordView> = Vec::new();
+        for record in found {
+            if newest.len() == most {
+                break;
+            }
+            if !newest.iter().any(|it| it.key == record.key) {
+                newest.push(record);
+            }
+        }
+        newest
     }
 }
 
@@ -73,7 +82,7 @@ mod tests {
         });
         let (node, group) = homes.into_iter().next().expect("a coordinator");
         let records = session.coordinator_records(node, &group.home, Some(&group.group), 8);
-        assert_eq!(records.len(), 8);
+        assert!(records.len() >= 2, "its metadata, and an offset for each partition");
         assert!(records.is_sorted_by(|a, b| a.offset > b.offset), "newest first");
         let commit = records.iter().find(|it| it.key.starts_with("{\"type\":\"1\"")).expect("a commit");
         assert!(commit.key.contains(&format!("\"group\":\"{}\"", group.group)), "{}", commit.key);

@@ -259,7 +259,7 @@ impl Lab {
         self.0.session.borrow().batch(broker, partition, offset)
     }
 
-    /// The last records of a coordinator's log, perhaps of one group only.
+    /// The newest records of each key of a coordinator's log, perhaps of one group only.
     pub fn coordinator_records(&self, node: u16, partition: &str, group: Option<&str>, most: usize) -> Vec<RecordView> {
         self.0.session.borrow().coordinator_records(node, partition, group, most)
     }

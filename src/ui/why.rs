@@ -54,6 +54,8 @@ pub enum Why {
     ToldFailed { error: String },
     /// The broker knew the batch already.
     Recognised,
+    /// It was read and processed again, and the sink knew it.
+    RefusedBySink { times: usize },
 }
 
 /// Why a partition went from one member to another before its offset was committed.
@@ -108,6 +110,10 @@ pub fn why(row: &LedgerRow, story: &[Line]) -> Option<Why> {
         RowStatus::Refused => told_failed(story),
         _ if story.iter().any(|line| matches!(line.event.event, Event::DuplicateIgnored { .. })) => {
             Some(Why::Recognised)
+        }
+        RowStatus::Once => {
+            let times = story.iter().filter(|line| matches!(line.event.event, Event::SinkRefused { .. })).count();
+            (times > 0).then_some(Why::RefusedBySink { times })
         }
         _ => None,
     }

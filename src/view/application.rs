@@ -145,12 +145,13 @@ pub(super) fn consumer(run: &Run, app: &ConsumerApp) -> (Activity, NodeBody) {
     let queued = worker.into_iter().flat_map(|worker| worker.queue());
     let view = ConsumerView {
         group: setup.group.clone(),
+        share: setup.share.is_some(),
         membership: groups::membership(app.client()).or_else(|| share::membership(app.share_client()?)),
         settings: consumer_settings(world, setup),
         positions: positions(world, app.client(), setup.config.isolation_level),
         pending: app.batch().filter_map(|record| Some(record.id?.0)).collect(),
         worker: current.into_iter().chain(queued).filter_map(|record| Some(record.id?.0)).collect(),
-        sink: app.sink().map(sink::sink),
+        sink: app.sink().map(|it| sink::sink(world, it)),
     };
     (consumer_activity(app), NodeBody::Consumer(view))
 }

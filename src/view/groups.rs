@@ -1,6 +1,7 @@
 //! What eyes see of consumer groups: what coordinators know, and what members know.
 
 use super::project::partition_name;
+use super::share;
 use crate::base::{Generation, SortedSet, TopicPartition, sort_long};
 use crate::broker::Broker;
 use crate::client::consumer::{Consumer, MemberState};
@@ -20,7 +21,7 @@ pub struct GroupView {
     pub home: Rc<str>,
     /// By Kafka's name.
     pub state: &'static str,
-    /// `classic` or `consumer`.
+    /// `classic`, `consumer`, or `share`.
     pub protocol: &'static str,
     /// Generation (classic), or group epoch.
     pub generation: Generation,
@@ -88,6 +89,7 @@ pub(super) fn coordinated(world: &World, broker: &Broker) -> Vec<GroupView> {
         let home = partition_name(world, *home);
         found.extend(shard.groups.iter().map(|it| classic(&home, it)));
         found.extend(shard.consumers.iter().map(|it| consumer(world, broker, &home, it)));
+        found.extend(shard.shares.iter().map(|it| share::group(world, &home, it)));
         for (key, offset) in shard.offsets.offsets() {
             let at = found.iter().position(|it: &GroupView| it.group == key.group).unwrap_or_else(|| {
                 found.push(empty(Rc::clone(&key.group), Rc::clone(&home)));
@@ -103,7 +105,7 @@ pub(super) fn coordinated(world: &World, broker: &Broker) -> Vec<GroupView> {
     found
 }
 
-fn empty(group: Rc<str>, home: Rc<str>) -> GroupView {
+pub(super) fn empty(group: Rc<str>, home: Rc<str>) -> GroupView {
     GroupView {
         group,
         home,

@@ -26,6 +26,7 @@ pub use owners::*;
 pub use processor::ProcessorView;
 pub use project::{LostMessage, Recent, partition_name, project};
 pub use server::{stored_before, stored_from};
+pub use share::{ShareCell, SharePartitionView};
 pub use sink::{SinkRow, SinkView};
 pub use transactions::*;
 pub use verdict::*;

@@ -5,7 +5,7 @@
 
 use super::{
     AbortedView, CellKind, GroupLane, GroupView, LedgerView, ManagerView, MembershipView, ProcessorView,
-    ProducerStateView, ReadFlag, SinkView, TransactionView, VerdictView,
+    ProducerStateView, ReadFlag, SharePartitionView, SinkView, TransactionView, VerdictView,
 };
 use serde::Serialize;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ pub struct ClusterView {
     /// Brokers, controllers, then applications, by id.
     pub nodes: Vec<Rc<NodeView>>,
     /// In flight, or lost a moment ago.
-    pub messages: Rc<Vec<MessageView>>,
+    pub messages: Rc<Vec<Rc<MessageView>>>,
     /// Links that are cut or slow.
     pub links: Rc<Vec<LinkView>>,
     /// One row a record.
@@ -176,6 +176,8 @@ pub struct BrokerView {
     pub transactions: Vec<TransactionView>,
     /// The groups it coordinates.
     pub groups: Vec<GroupView>,
+    /// What share groups have done with the partitions that it leads.
+    pub shares: Vec<SharePartitionView>,
 }
 
 /// One replica.
@@ -403,6 +405,8 @@ pub struct InFlightView {
 pub struct ConsumerView {
     /// `group.id`.
     pub group: Option<Rc<str>>,
+    /// That is a share group.
+    pub share: bool,
     /// Its place in it, if it is a member.
     pub membership: Option<MembershipView>,
     /// A few settings worth seeing: (key, value, differs from Kafka's default).
@@ -431,7 +435,7 @@ pub struct PositionView {
 }
 
 /// A message in flight, or just lost.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct MessageView {
     /// Which message of the run; a fault on it names this number.
     pub id: u64,

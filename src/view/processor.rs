@@ -32,13 +32,14 @@ pub(super) fn processor(run: &Run, app: &ProcessorApp) -> (Activity, NodeBody) {
     let setup = app.setup();
     let isolation = setup.consumer.isolation_level;
     let positions = application::positions(&run.world, app.consumer(), isolation);
-    let sink = app.sink().map(super::sink::sink);
+    let sink = app.sink().map(|it| super::sink::sink(&run.world, it));
     let offsets = match setup.offsets {
         OffsetsMode::Transaction => "transaction",
         OffsetsMode::After => "after",
         OffsetsMode::Before => "before",
     };
     let reader = ConsumerView {
+        share: false,
         group: Some(Rc::clone(&setup.group)),
         membership: super::groups::membership(app.consumer()),
         settings: vec![

@@ -1,12 +1,12 @@
 //! Brokers, projected.
 
-use super::groups;
 use super::project::{partition_name, reuse};
 use super::transactions::{self, Fates};
 use super::{
     Activity, BrokerView, CELLS, CellKind, CellView, FollowerView, NodeBody, NodeView, PartitionView, Recent,
     ReplicaRole, SegmentView,
 };
+use super::{groups, share};
 use crate::base::{BrokerId, NodeId, Offset, TopicPartition};
 use crate::broker::{Broker, Partition};
 use crate::check::{Life, Run};
@@ -54,6 +54,7 @@ pub(super) fn broker(
         partitions,
         transactions: transactions::coordinated(world, broker),
         groups: groups::coordinated(world, broker),
+        shares: share::partitions(world, broker),
     };
     let doing = match broker.is_fenced() {
         true if broker.broker_epoch() < 0 => Activity::Starting,

@@ -1,9 +1,11 @@
 //! External systems, projected.
 
+use super::project::partition_name;
 use super::{Activity, NodeBody};
 use crate::app::{Dedupe, Sink, SinkNode};
 use crate::base::NodeId;
 use crate::check::Run;
+use crate::sim::World;
 use serde::Serialize;
 use std::rc::Rc;
 
@@ -19,6 +21,10 @@ pub struct SinkView {
     pub rows: Vec<SinkRow>,
     /// The applications that act on it, if it is a node of its own.
     pub users: Vec<u16>,
+    /// `offset-with-output`: the next offset to read of each partition, as it is stored here.
+    pub offsets: Vec<(Rc<str>, i64)>,
+    /// `version`: the version of each entity, which is the number of its latest record.
+    pub versions: Vec<(Rc<str>, u32)>,
 }
 
 /// One record at a sink.
@@ -30,9 +36,13 @@ pub struct SinkRow {
     pub effects: u32,
     /// How often the sink refused or ignored it.
     pub refused: u32,
+    /// It happened, and its id has fallen out of the store of processed ids.
+    pub forgotten: bool,
+    /// It was ignored as an older version: of this entity, which had that version by then.
+    pub older_than: Option<(Rc<str>, u32)>,
 }
 
-pub(super) fn sink(sink: &Sink) -> SinkView {
+pub(super) fn sink(world: &World, sink: &Sink) -> SinkView {
     let dedupe = match sink.dedupe() {
         Dedupe::None => "none",
         Dedupe::UniqueKey => "unique-key",
@@ -41,7 +51,14 @@ pub(super) fn sink(sink: &Sink) -> SinkView {
         Dedupe::OffsetWithOutput => "offset-with-output",
     };
     let recent = sink.rows().rev().take(SINK_ROWS);
-    let rows = recent.map(|row| SinkRow { record: row.record.0, effects: row.effects, refused: row.refused });
+    let text = |bytes: &[u8]| Rc::<str>::from(String::from_utf8_lossy(bytes));
+    let rows = recent.map(|row| SinkRow {
+        record: row.record.0,
+        effects: row.effects,
+        refused: row.refused,
+        forgotten: sink.setup().has_store() && row.effects > 0 && !sink.remembers(world.now(), row.record),
+        older_than: sink.ignored(row.record).map(|(entity, version)| (text(entity), version.0)),
+    });
     let mut rows: Vec<_> = rows.collect();
     rows.reverse();
     // A store that forgets says after how much.
@@ -52,7 +69,9 @@ pub(super) fn sink(sink: &Sink) -> SinkView {
         Some((None, Some(span))) => Rc::from(format!("{dedupe} · {} ms", span.as_millis())),
         _ => Rc::from(dedupe),
     };
-    SinkView { dedupe, rows, users: Vec::new() }
+    let offsets = sink.offsets().iter().map(|(partition, offset)| (partition_name(world, *partition), *offset));
+    let versions = sink.versions().iter().map(|(entity, version)| (text(entity), version.0));
+    SinkView { dedupe, rows, users: Vec::new(), offsets: offsets.collect(), versions: versions.collect() }
 }
 
 /// An external system with a node of its own.
@@ -63,5 +82,5 @@ pub(super) fn sink_node(run: &Run, node: &SinkNode) -> (Activity, NodeBody) {
     let processors = setup.processors.iter().filter(|app| at(app.sink_node)).map(|app| app.node.0);
     let users = consumers.chain(processors).collect();
     let doing = if node.replying() > 0 { Activity::Replying } else { Activity::Idle };
-    (doing, NodeBody::Sink(SinkView { users, ..sink(node.table()) }))
+    (doing, NodeBody::Sink(SinkView { users, ..sink(&run.world, node.table()) }))
 }

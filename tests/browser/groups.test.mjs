@@ -5,14 +5,15 @@ import { test } from "node:test";
 import { visit } from "./page.mjs";
 
 const page = visit();
-const json = readFileSync(new URL("./group.json", import.meta.url), "utf8");
+const file = (name) => readFileSync(new URL(name, import.meta.url), "utf8");
+const json = file("./group.json");
 const texts = (css) => page.browser.run((where) => [...document.querySelectorAll(where)].map((it) => it.textContent), css);
 const node = (name) => `.node[data-node="${name}"]`;
 
 // Two members; the second one comes at 1 s, the first one dies at 3.5 s, with a session of 6 s.
-async function ran(query = "") {
+async function ran(query = "", scenario = json) {
   await page.open(query);
-  await page.paste(json);
+  await page.paste(scenario);
   await page.browser.find(node("mailer-2"));
   await page.toEnd();
 }
@@ -68,6 +69,97 @@ test("one member with one partition shares nothing, and needs no lane", async ()
   await page.open("?scenario=lost-ack");
   await page.toEnd();
   assert.equal(await page.browser.count(".groups"), 0);
+});
+
+// `45 ms`, `3.99 s`, in milliseconds.
+const ms = (text) => { const [, number, unit] = text.match(/([\d.]+) (µs|ms|s)/); return Number(number) * { "µs": 0.001, ms: 1, s: 1_000 }[unit]; };
+
+test("in the consumer protocol the panel shows epochs, targets, and what is yet to be given up", async () => {
+  await ran("", file("./epochs.json"));
+  await page.browser.click("#tab-inspector");
+  await page.browser.click(".chips .grp");
+  await page.scrub(9.4);
+  const it = await page.browser.waitFor(async () => { const it = await panel(); return it.facts["group epoch"] === "4" && it; }, "epoch 4");
+  assert.deepEqual([it.facts.state, it.facts.protocol, it.facts["assignment epoch"], it.facts.assignor], ["Reconciling", "consumer", "4", "uniform"]);
+  const second = it.rows.find(([name]) => name === "mailer-2");
+  assert.ok(second.includes("going") && second.includes("held"), "mailer-2 reads two, and must give one up");
+  assert.ok(it.rows.find(([name]) => name === "mailer-3").includes("due"), "for which mailer-3 waits");
+  const said = await texts(".own tbody th small");
+  assert.ok(said.some((it) => /epoch 4 · UNRELEASED_PARTITIONS/.test(it)) && said.some((it) => /epoch 3 · STABLE/.test(it)), String(said));
+  // As kafka-consumer-groups.sh lists them, and the records that say so.
+  const heads = await texts(".group table caption");
+  assert.ok(heads.includes("members") && heads.some((it) => /^__consumer_offsets-\d+: the newest record of each key about mail/.test(it)), String(heads));
+  const target = await page.browser.run(() => [...document.querySelectorAll(".group table.plain")].find((it) => it.caption.textContent === "members").textContent);
+  assert.match(target, /target assignment.*pending revocation.*orders: /);
+  const records = await texts(".records tbody tr");
+  assert.ok(records.some((it) => /"type":"8".*"memberEpoch":/.test(it)), records[0]);
+  await page.browser.waitForText(node("mailer-2"), /[0-9a-f]{4} · epoch 3/);
+});
+
+test("what rebalances cost is counted, drawn from the beginning on, and leads to its moment", async () => {
+  await ran();
+  const said = await page.browser.text('[data-pauses="mail"]');
+  const [, count, longest, all] = said.match(/(\d+) pauses? · longest (.+) · (.+) in all/);
+  assert.ok(Number(count) >= 1 && ms(longest) > 4_000 && ms(all) >= 2 * 4_000, said);
+  await page.browser.click('[data-pauses="mail"] .link');
+  await page.browser.waitForText(".group .pauses", `longest ${longest}`);
+  const stops = await texts(".history .stop title");
+  assert.equal(stops.length, Number(count));
+  assert.ok(stops.every((it) => /^\d of 4 unread · /.test(it)), String(stops));
+  assert.ok((await texts(".history .stop text")).length > 0, "a number stands at a pause");
+  const before = await page.browser.text("#clock");
+  const [x, y] = await page.browser.run(() => {
+    const svg = document.querySelector("svg.history");
+    svg.scrollIntoView({ block: "center" });
+    const box = svg.querySelector(".hold.nobody rect").getBoundingClientRect();
+    return [box.left + box.width / 2, box.top + box.height / 2];
+  });
+  await page.pointer(x, y).click().perform();
+  await page.browser.waitFor(async () => (await page.browser.text("#clock")) !== before, "a click there goes there");
+  const at = Number(await page.browser.text("#clock"));
+  assert.ok(at > 3.5 && at < 11, `in the middle of the pause: ${at}`);
+});
+
+test("siblings run from the same seed, and stand beside each other", async () => {
+  await page.open("?scenario=rebalance-styles");
+  await page.toEnd();
+  const sibling = (text) => page.browser.run((text) => [...document.querySelectorAll(".siblings .try")].find((it) => it.textContent.includes(text)).click(), text);
+  for (const style of ["cooperative-sticky", "group.instance.id", "group.protocol=consumer"]) {
+    await sibling(style);
+    await page.browser.waitFor(() => page.browser.run((style) => document.querySelector(".siblings .try:disabled")?.textContent.includes(style), style), `${style} runs`);
+    await page.toEnd();
+  }
+  await page.browser.find(".runs");
+  const runs = await page.browser.run(() => [...document.querySelectorAll(".runs tbody")].map((it) => [it.querySelector("th").textContent, ...[...it.querySelectorAll("td")].map((cell) => cell.textContent)]));
+  assert.deepEqual(runs.map(([name]) => name.split("=").at(-1)), ["as written", "cooperative-sticky", "mailer", "consumer"]);
+  const [eager, cooperative, statics] = runs;
+  assert.ok(Number(cooperative[4]) > 0 && Number(eager[4]) === 0, "commits fail while a cooperative rebalance goes on");
+  assert.equal(statics[1], "3", "a static member's partitions wait for it, once a restart");
+  assert.equal(await page.browser.count(".runs .now"), 1);
+});
+
+test("a leader's strip says how far each group has committed", async () => {
+  await page.open("?scenario=commit-after");
+  await page.toEnd();
+  const lags = await texts(".lags");
+  assert.equal(lags.length, 1, "at the leader");
+  assert.match(lags[0], /lag \d+$/);
+  assert.deepEqual((await texts(".swatches li")).slice(5, 7), ["a reader's position", "its committed offset"]);
+});
+
+test("a partition that nobody had read tells why its first records are lost", async () => {
+  await page.open("?scenario=born-too-late");
+  await page.toEnd();
+  await page.browser.waitForText(".banner .reason", /no committed offset there, and auto\.offset\.reset put the position to/);
+});
+
+test("a slow handler's records are processed by who took its partition over", async () => {
+  await page.open("?scenario=slow-handler");
+  await page.toEnd();
+  await page.browser.waitForText(".banner .reason", /slow processed it, but did not call poll\(\) again within max\.poll\.interval\.ms.* The partition went to quick/);
+  await page.browser.click(".banner .link");
+  const story = await texts(".story li");
+  assert.ok(story.some((it) => /poll timeout/.test(it)), "the story tells of it");
 });
 
 for (const [theme, lang, width] of [["light", "en", 1440], ["dark", "ko", 360], ["dark", "en", 768]]) {

@@ -84,7 +84,7 @@ pub fn in_order(value: &mut Value) {
                 let number = ["index", "partitionIndex", "partitionId", "partition", "nodeId"]
                     .iter()
                     .find_map(|key| it.get(*key)?.as_i64());
-                let name = ["name", "topic", "topicId", "memberId", "producerId", "transactionalId"]
+                let name = ["name", "topic", "topicId", "groupId", "memberId", "producerId", "transactionalId"]
                     .iter()
                     .find_map(|key| it.get(*key)?.as_str());
                 (number, name.map(str::to_string))

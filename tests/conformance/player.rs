@@ -9,6 +9,7 @@ use crate::translate::{Names, Refusal, request, response};
 use crate::words::Words;
 use delivery_lab::base::config::Properties;
 use delivery_lab::base::{BrokerId, Time, TopicPartition};
+use delivery_lab::metadata::Uuid;
 use delivery_lab::node::{Channel, Crash};
 use delivery_lab::protocol::{
     CoordinatorType, CreateTopicsRequest, FindCoordinatorRequest, MetadataRequest, NewTopic, Request, Response,
@@ -49,7 +50,12 @@ pub fn play(sequence: &Sequence) -> Vec<Answer> {
 fn start_cluster(sequence: &Sequence) -> Cluster {
     let levels: Vec<_> = sequence.features.iter().map(|(name, level)| (name.as_str(), level.to_string())).collect();
     let levels = levels.iter().map(|(name, level)| (*name, level.as_str()));
-    let own = sequence.settings.iter().chain(&sequence.boot).map(|(key, value)| (key.as_str(), value.as_str()));
+    let own = sequence
+        .settings
+        .iter()
+        .chain(&sequence.boot)
+        .chain(&sequence.group)
+        .map(|(key, value)| (key.as_str(), value.as_str()));
     let settings: Vec<(&str, &str)> = SETTINGS.iter().copied().chain(levels).chain(own).collect();
     Cluster::start_in_racks(BROKERS, &settings, |id| Some(rack(id.0).into()))
 }
@@ -225,18 +231,29 @@ impl Play {
 
     /// Who coordinates this; the first time its topic is created.
     fn coordinator(&mut self, kind: i8, key: &str) -> i32 {
-        let key_type = if kind == 0 { CoordinatorType::Group } else { CoordinatorType::Transaction };
+        let (key_type, key) = match kind {
+            0 => (CoordinatorType::Group, key.to_string()),
+            1 => (CoordinatorType::Transaction, key.to_string()),
+            _ => (CoordinatorType::Share, self.share_key(key)),
+        };
         let started = self.cluster.now;
         loop {
             let running = *self.running.first().expect("a broker that runs");
-            let request = Request::FindCoordinator(FindCoordinatorRequest { key: key.into(), key_type });
+            let request = Request::FindCoordinator(FindCoordinatorRequest { key: key.as_str().into(), key_type });
             let answer = self.cluster.call(running, request);
             match answer {
-                Response::FindCoordinator(it) if !it.error.is_error() => return it.node.0,
+                // Who was just killed may still be said to be it.
+                Response::FindCoordinator(it) if self.running.contains(&it.node.0) => return it.node.0,
                 _ => assert!(self.waited_ms(started) < PATIENCE_MS, "nobody coordinates {key}: {answer:?}"),
             }
             self.cluster.run_for(100);
         }
+    }
+
+    /// `group:topic id:partition`, of `g:t:0`.
+    fn share_key(&mut self, key: &str) -> String {
+        let parts: Vec<&str> = key.split(':').collect();
+        format!("{}:{}:{}", parts[0], Uuid::of_topic(self.names.id(parts[1])), parts[2])
     }
 
     fn broker(&mut self, to: &To) -> i32 {

@@ -65,6 +65,7 @@ impl Recorder {
             self.boot(&sequence.boot);
             self.finalize(&sequence.features);
             self.configure(&sequence.settings, true);
+            self.configure_group(&format!("{family}.{}.g", sequence.name), &sequence.group);
             recorded.push((sequence.name.clone(), self.sequence(family, sequence)));
             self.heal();
             self.configure(&sequence.settings, false);
@@ -147,6 +148,8 @@ impl Recorder {
     fn boot(&mut self, settings: &[(String, String)]) {
         if self.kafka.booted() != settings {
             self.kafka.reboot(settings);
+            // The controller notices that they were gone, and leaders change once more.
+            std::thread::sleep(Duration::from_secs(8));
             self.await_brokers();
         }
     }
@@ -185,6 +188,19 @@ impl Recorder {
         let answer = self.ask(0, call).expect("a response");
         assert!(!has_other_error(&answer), "{settings:?}: {answer}");
         std::thread::sleep(Duration::from_secs(1));
+    }
+
+    fn configure_group(&mut self, group: &str, settings: &[(String, String)]) {
+        if settings.is_empty() {
+            return;
+        }
+        let change = |(key, value): &(String, String)| json!({ "name": key, "configOperation": 0, "value": value });
+        let configs: Value = settings.iter().map(change).collect();
+        let body = json!({ "resources": [{ "resourceType": 32, "resourceName": group, "configs": configs }] });
+        let answer = self.ask(0, Call { api: "IncrementalAlterConfigs", version: 1, body: &body, prefix: "" });
+        let answer = answer.expect("a response");
+        assert!(!has_other_error(&answer), "{settings:?}: {answer}");
+        std::thread::sleep(Duration::from_millis(500));
     }
 
     /// A feature's finalised level, as a broker has it; one that is not finalised is at 0.
@@ -314,7 +330,8 @@ impl Run<'_> {
     fn coordinator(&mut self, kind: i8, key: &str) -> i32 {
         let key = if kind == 2 { self.share_key(key) } else { format!("{}{key}", self.prefix) };
         let body = json!({ "keyType": kind, "coordinatorKeys": [key] });
-        let call = Call { api: "FindCoordinator", version: 4, body: &body, prefix: "" };
+        let version = if kind == 2 { 6 } else { 4 };
+        let call = Call { api: "FindCoordinator", version, body: &body, prefix: "" };
         let running = (0..BROKERS).find(|id| self.recorder.kafka.is_running(*id)).expect("a broker that runs");
         let started = Instant::now();
         loop {

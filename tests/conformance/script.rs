@@ -9,7 +9,8 @@
 //!
 //! `replicas` has one list for each partition; a topic with `"later": true` is created by the step `{"new": "t"}`. `features`, such as
 //! `{"transaction.version": 1}`, are finalised at that level before; `settings` are those of all brokers that differ from `settings.rs`,
-//! and can be changed while they run; for those in `boot` they are restarted. The steps:
+//! and can be changed while they run; for those in `boot` they are restarted; those in `group` are of the share group `g` (the engine has
+//! them for all share groups). The steps:
 //!
 //! * `{"send": "Fetch", "version": 17, "to": 0, "body": {…}}`: a request, with Kafka's own names (in Kafka's message
 //!   definitions: `maxWaitMs`); what is left out has its default. `to` is a broker, `"leader"` (of the first topic's partition
@@ -42,6 +43,8 @@ pub struct Sequence {
     pub settings: Vec<(String, String)>,
     /// Settings that brokers have to be restarted for.
     pub boot: Vec<(String, String)>,
+    /// Of the share group `g`.
+    pub group: Vec<(String, String)>,
     pub steps: Vec<Step>,
 }
 
@@ -164,7 +167,7 @@ fn family(path: &Path) -> Vec<Sequence> {
 
 /// Reads one sequence.
 pub fn sequence(name: &str, json: &Value) -> Sequence {
-    only(name, json, &["about", "topics", "features", "settings", "boot", "steps"]);
+    only(name, json, &["about", "topics", "features", "settings", "boot", "group", "steps"]);
     let topics = json["topics"].as_object().into_iter().flatten().map(|(name, it)| {
         only(name, it, &["replicas", "config", "later"]);
         Topic {
@@ -181,6 +184,7 @@ pub fn sequence(name: &str, json: &Value) -> Sequence {
         features: json["features"].as_object().into_iter().flatten().map(feature).collect(),
         settings: texts(&json["settings"]),
         boot: texts(&json["boot"]),
+        group: texts(&json["group"]),
         steps: steps.iter().map(|json| step(name, json)).collect(),
     }
 }

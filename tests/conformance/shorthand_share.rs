@@ -7,14 +7,13 @@
 //! * `{"shareInit": "g", "epoch": 0, "start": 5}`, `{"shareRead": "g"}`, `{"shareSummary": "g"}`, `{"shareErase": "g"}`,
 //!   `{"shareWrite": "g", "epoch": 0, "start": 5, "batches": [[5, 9, 2, 1]], "complete": 5}`: to the coordinator of partition 0
 //!   (`partition`) of `t`; a batch is from, to, delivery state and count. `leader` is the leader's epoch.
-//! * `{"configureGroup": "g", "set": {"share.auto.offset.reset": "earliest"}}`.
 
 use serde_json::{Value, json};
 
 /// The step that is meant, in words of `shorthand.rs` or of Kafka.
 pub fn expand(step: &Value) -> Value {
     let given = |key: &str, default: Value| step.get(key).cloned().unwrap_or(default);
-    let words = ["shareEnter", "shareMember", "shareFetch", "acknowledge", "configureGroup"];
+    let words = ["shareEnter", "shareMember", "shareFetch", "acknowledge"];
     let states = ["shareInit", "shareRead", "shareSummary", "shareErase", "shareWrite"];
     let Some(word) = words.into_iter().chain(states).find(|word| step.get(*word).is_some()) else {
         return step.clone();
@@ -39,13 +38,6 @@ pub fn expand(step: &Value) -> Value {
             let body = json!({ "groupId": group, "memberId": step["id"], "shareSessionEpoch": given("epoch", json!(0)),
                 "isRenewAck": given("renew", json!(false)), "topics": topics(step) });
             ("ShareAcknowledge", 2, json!(0), body)
-        }
-        "configureGroup" => {
-            let change = |(key, value): (&String, &Value)| json!({ "name": key, "configOperation": 0, "value": value });
-            let configs: Value = step["set"].as_object().into_iter().flatten().map(change).collect();
-            let name = format!("group:{}", group.as_str().expect("a group"));
-            let body = json!({ "resources": [{ "resourceType": 32, "resourceName": name, "configs": configs }] });
-            ("IncrementalAlterConfigs", 1, json!(0), body)
         }
         _ => state(word, step),
     };
@@ -86,7 +78,7 @@ fn state(word: &str, step: &Value) -> (&'static str, i16, Value, Value) {
         let batch = |it: &Value| json!({ "firstOffset": it[0], "lastOffset": it[1], "deliveryState": it[2], "deliveryCount": it[3] });
         part["stateBatches"] = step["batches"].as_array().into_iter().flatten().map(batch).collect();
     }
-    let to = format!("{}:{}:0", group.as_str().unwrap_or("g"), "t");
+    let to = format!("{}:t:{}", group.as_str().expect("a group"), part["partition"]);
     let body = json!({ "groupId": group, "topics": [{ "topicId": topic, "partitions": [part] }] });
     (api, version, json!({ "share": to }), body)
 }

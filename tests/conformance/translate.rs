@@ -5,6 +5,7 @@ use crate::script::Send;
 use crate::translate_admin;
 use crate::translate_control;
 use crate::translate_groups;
+use crate::translate_share;
 use crate::translate_transactions;
 use crate::words::Words;
 use bytes::Bytes;
@@ -158,7 +159,8 @@ pub fn request(send: &Send, names: &mut Names, words: &Words, now_ms: i64) -> An
             let group = translate_groups::request(send, names, &reader);
             let group = group.or_else(|| translate_admin::request(send, names, &reader));
             let control = group.or_else(|| translate_control::request(api, body, names, &reader));
-            control.ok_or(Refusal("the engine has no such API yet"))
+            let share = control.map(Ok).or_else(|| translate_share::request(send, names, &reader));
+            share.unwrap_or(Err("the engine has no such API yet")).map_err(Refusal)
         }),
     }
 }
@@ -284,7 +286,8 @@ pub fn response(response: &Response, send: &Send, names: &Names, words: &mut Wor
         other => {
             let json = translate_transactions::response(other, send, names, words, now_ms);
             let json = json.or_else(|| translate_groups::response(other, names, words));
-            if let Some(json) = json.or_else(|| translate_admin::response(other, version, names, words)) {
+            let json = json.or_else(|| translate_admin::response(other, version, names, words));
+            if let Some(json) = json.or_else(|| translate_share::response(other, names, words, now_ms)) {
                 return json;
             }
             let reader = Reader { words, now_ms };

@@ -10,11 +10,13 @@ use delivery_lab::protocol::*;
 use serde_json::{Value, json};
 use std::rc::Rc;
 
-fn text(json: &Value, key: &str) -> Rc<str> {
+/// A text, empty if it is left out.
+pub fn text(json: &Value, key: &str) -> Rc<str> {
     json[key].as_str().unwrap_or_default().into()
 }
 
-fn optional(json: &Value, key: &str) -> Option<Rc<str>> {
+/// A text, if it is there.
+pub fn optional(json: &Value, key: &str) -> Option<Rc<str>> {
     json[key].as_str().map(Into::into)
 }
 

@@ -144,7 +144,6 @@ impl<'a> Translation<'a> {
         match field.entity.as_str() {
             "topicName" => self.topic(text),
             _ if field.name == "clusterId" && text == "ours" => CLUSTER_ID.to_string(),
-            _ if field.name == "resourceName" && text.starts_with("group:") => format!("{}{}", self.prefix, &text[6..]),
             _ if field.name == "resourceName" => self.topic(text),
             _ if field.name == "subscribedTopicRegex" && !text.is_empty() => format!("{}{text}", self.prefix),
             "groupId" | "transactionalId" if !text.is_empty() => format!("{}{text}", self.prefix),

@@ -275,9 +275,9 @@ settings! {
 
         @later
         share_auto_offset_reset: AutoOffsetReset = "latest", TEXT, OffsetReset, Medium,
-            "Where a share group begins to read a partition: latest, earliest or by_duration:PT1H. Of every share group here; in Kafka each has its own.";
+            "Where share groups begin to read: latest, earliest or by_duration:PT1H. Here of all groups; in Kafka each has its own.";
         share_isolation_level: IsolationLevel = "read_uncommitted", ConfigKind::Choice(IsolationLevel::NAMES), Any, Medium,
-            "Whether share groups deliver records of open and aborted transactions. Of every share group here; in Kafka each has its own.";
+            "Whether share groups see open and aborted transactions. Here of all groups; in Kafka each has its own.";
         group_share_assignment_interval_ms: Duration = "1000", INT_MS, Between(0, 15_000), Medium,
             "The least time between two assignments of a share group.";
         group_share_max_share_sessions: u32 = "2000", INT, AtLeast(1), Medium,
@@ -349,7 +349,12 @@ pub(super) const IGNORED: &[&str] = &[
     "replica.socket.receive.buffer.bytes",
     "sasl.",
     "security.",
-    "share.coordinator.",
+    "share.coordinator.append.linger.ms",
+    "share.coordinator.cached.buffer.max.bytes",
+    "share.coordinator.load.buffer.size",
+    "share.coordinator.state.topic.compression.codec",
+    "share.coordinator.threads",
+    "share.fetch.purgatory.purge.interval.requests",
     "socket.",
     "ssl.",
     "transaction.two.phase.commit.enable",

@@ -43,7 +43,7 @@ impl GroupCoordinator {
         }
     }
 
-    /// Handles SyncGroup.
+    /// Handles SyncGroup. As from version 5 members say which protocol they were told in JoinGroup.
     pub fn sync(
         &mut self,
         context: RequestContext,
@@ -51,6 +51,10 @@ impl GroupCoordinator {
         replicas: &mut ReplicaManager,
         ctx: &mut Context<'_, '_>,
     ) {
+        if request.protocol_type.is_none() || request.protocol_name.is_none() {
+            let response = SyncGroupResponse::failed(ErrorCode::InconsistentGroupProtocol);
+            return respond(context, Response::SyncGroup(response), ctx);
+        }
         let id = match self.shard_of(&request.group, ctx) {
             Ok((id, _)) => id,
             Err(error) => return respond(context, Response::SyncGroup(SyncGroupResponse::failed(error)), ctx),

@@ -10,7 +10,7 @@ use super::Host;
 use super::manager::{Cached, Pending, SharePartitionManager, limits};
 use super::partition::Acquirer;
 use super::session::Place;
-use crate::base::{Offset, Time, TopicPartition};
+use crate::base::{Duration, Offset, Time, TopicPartition};
 use crate::broker::partition::{Partition, ReadOptions};
 use crate::coordinator::share::SharePartitionKey;
 use crate::node::{Event, RequestContext};
@@ -128,11 +128,15 @@ impl SharePartitionManager {
             false => self.sessions.acknowledge(&session, request.session_epoch),
         };
         if let Err(error) = error {
-            let acquisition_lock_timeout = host.ctx.config.group_share_record_lock_duration_ms;
-            let response = ShareAcknowledgeResponse { error, acquisition_lock_timeout, partitions: Vec::new() };
+            let (acquisition_lock_timeout, partitions) = (Duration::ZERO, Vec::new());
+            let response = ShareAcknowledgeResponse { error, acquisition_lock_timeout, partitions };
             return host.ctx.requests.respond(context, Response::ShareAcknowledge(response), host.ctx.out);
         }
-        let acknowledged = self.acknowledge_all(&session, request.is_renew_ack, request.partitions.iter(), host);
+        let mut acknowledged = self.acknowledge_all(&session, request.is_renew_ack, request.partitions.iter(), host);
+        // Nothing is said of partitions of which nothing was, unless of others something was.
+        if request.partitions.iter().all(|it| it.batches.is_empty()) {
+            acknowledged.retain(|(_, _, error)| error.is_error());
+        }
         let session_epoch = request.session_epoch;
         let id = self.enqueue(Pending { context, session, session_epoch, acknowledged, fetch: None });
         self.maybe_respond(id, host);
@@ -438,7 +442,8 @@ fn fetch_response(
             None => partitions.push(ShareFetchPartitionResponse { acknowledge_error, ..empty(id, ErrorCode::None) }),
         }
     }
-    let acquisition_lock_timeout = host.ctx.config.group_share_record_lock_duration_ms;
+    let lock = host.ctx.config.group_share_record_lock_duration_ms;
+    let acquisition_lock_timeout = if error.is_error() { Duration::ZERO } else { lock };
     ShareFetchResponse { error, acquisition_lock_timeout, partitions }
 }
 

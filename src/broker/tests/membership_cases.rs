@@ -52,8 +52,8 @@ fn sync(lab: &mut Lab, member_id: &Rc<str>, generation: i32) -> u32 {
         generation,
         member_id: member_id.clone(),
         instance_id: None,
-        protocol_type: None,
-        protocol_name: None,
+        protocol_type: Some("consumer".into()),
+        protocol_name: Some("range".into()),
         assignments: vec![(member_id.clone(), Bytes::from_static(b"all"))],
     };
     handle(lab, |group, context, replicas, ctx| group.sync(context, &request, replicas, ctx))

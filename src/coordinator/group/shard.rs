@@ -66,6 +66,7 @@ impl GroupShard {
     ) -> (Vec<CoordinatorRecord>, OffsetCommitResponse) {
         let OffsetCommitRequest { group, generation, member_id, instance_id, .. } = request;
         let error = match self.groups.group(group) {
+            // Members of share groups acknowledge.
             _ if self.shares.group(group).is_some() => Err(ErrorCode::GroupIdNotFound),
             _ if let Some(found) = self.consumers.group(group) => {
                 // Members of the consumer protocol speak version 9 at least.

@@ -9,9 +9,9 @@ use crate::ui::i18n::Texts;
 use crate::ui::lab::Lab;
 use crate::ui::same::Same;
 use crate::ui::state::{Action, Selection, Target};
-use crate::ui::words::{ids, mono_width, node_name, shorten, text_width};
+use crate::ui::words::{ids, mono_width, node_name, text_width};
 use delivery_lab::view::{
-    Activity, BrokerView, ControllerView, NodeBody, NodeStatus, NodeView, PartitionView, ReplicaRole,
+    Activity, BrokerView, ControllerView, NodeBody, NodeStatus, NodeView, PartitionView, ReadFlag, ReplicaRole,
 };
 use std::rc::Rc;
 use yew::prelude::*;
@@ -101,8 +101,8 @@ fn broker(props: &CardProps, broker: &BrokerView, lab: &Lab, t: &Texts) -> Html 
         }
         let leads = partition.role == ReplicaRole::Leader;
         let (epoch, sync) = ((t.epoch)(partition.leader_epoch), sync_words(partition, node.id, t));
-        let used = mono_width(&partition.name, 11.5) + text_width(&epoch, 11.0) + text_width(&sync, 11.0) + 64.0;
-        let lags = shorten(&lags(partition), 11.0, area.w - used);
+        let used = mono_width(&partition.name, 11.5) + text_width(&epoch, 11.0) + text_width(&sync, 11.0) + 58.0;
+        let lags = lags(partition, area.w - used);
         html! {
             <g key={&*partition.name} class={classes!("partition", selected.then_some("selected"))} role="button" tabindex="0"
                 aria-label={label} {onclick} {onkeydown} transform={format!("translate(0,{y:.1})")}>
@@ -113,7 +113,7 @@ fn broker(props: &CardProps, broker: &BrokerView, lab: &Lab, t: &Texts) -> Html 
                 } else {
                     <text class="tp" x="16" y="9">{ &partition.name }
                         <tspan class="dim" dx="8">{ epoch }</tspan>
-                        if lags.chars().count() > 6 { <tspan class="dim lags" dx="10">{ lags }</tspan> }</text>
+                        if !lags.is_empty() { <tspan class="dim lags" dx="10">{ lags }</tspan> }</text>
                     <text class="dim end" x={(area.w - 16.0).to_string()} y="9">{ sync }</text>
                     <g transform="translate(16,29)">{ strip(partition, &shape, node.id, lab) }</g>
                 }
@@ -163,12 +163,19 @@ fn role_words(broker: &BrokerView, node: &NodeView, t: &Texts) -> String {
     }
 }
 
-/// How far each group has committed, and what is still before it.
-fn lags(partition: &PartitionView) -> String {
-    let stored = partition.readers.iter().filter(|it| it.node.is_none());
-    let each =
-        stored.map(|it| format!("{} ✓{} lag {}", it.who, it.offset, (partition.high_watermark - it.offset).max(0)));
-    each.collect::<Vec<_>>().join(", ")
+/// How far each group has committed and what is still before it, in as many words as fit.
+fn lags(partition: &PartitionView, room: f64) -> String {
+    let stored: Vec<&ReadFlag> = partition.readers.iter().filter(|it| it.node.is_none()).collect();
+    let lag = |it: &ReadFlag| (partition.high_watermark - it.offset).max(0);
+    let all = |each: &dyn Fn(&ReadFlag) -> String| stored.iter().map(|it| each(it)).collect::<Vec<_>>().join(", ");
+    let mut texts = vec![
+        all(&|it| format!("{} ✓{} lag {}", it.who, it.offset, lag(it))),
+        all(&|it| format!("{} lag {}", it.who, lag(it))),
+    ];
+    if let [one] = stored.as_slice() {
+        texts.push(format!("lag {}", lag(one)));
+    }
+    texts.into_iter().find(|text| text_width(text, 11.0) <= room).unwrap_or_default()
 }
 
 /// The ISR, as the leader has it; whether it is in sync, at a follower.

@@ -228,7 +228,11 @@ pub fn position_lines(it: &ConsumerView, t: &Texts) -> Vec<(String, String, bool
         lines.extend(each.map(|one| {
             (one.partition.to_string(), format!("{} · ✓{}", number(one.position), number(one.committed)), false)
         }));
-        if lines.is_empty() {
+        // A member of a share group has no position: records are given to it one by one.
+        let share = it.settings.iter().find(|(key, ..)| &**key == "share.acknowledgement.mode");
+        if let Some((_, mode, changed)) = share {
+            lines.push(("share".to_owned(), mode.to_string(), *changed));
+        } else if it.positions.is_empty() {
             lines.push((t.position.to_owned(), "–".to_owned(), false));
         }
     }
@@ -249,7 +253,7 @@ fn sink_rows(rows: &[SinkRow], width: f64, cell: f64) -> Html {
     shown.iter().enumerate().map(|(at, row)| {
         let x = (at % each_row) as f64 * (cell + CELL_GAP);
         let y = (at / each_row) as f64 * 42.0;
-        let class = classes!("cell", "committed", (row.effects > 1).then_some("dup"), (row.refused > 0).then_some("refused"));
+        let class = classes!("cell", "committed", (row.effects > 1).then_some("dup"), (row.refused > 0).then_some("refused"), row.forgotten.then_some("forgotten"));
         let count = if row.refused > 0 { format!("{}⊘{}", row.effects, row.refused) } else { format!("×{}", row.effects) };
         html! {
             <g key={row.record} {class} transform={format!("translate({x:.1},{y:.1})")} data-r={row.record.to_string()}>

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 /// How many records are shown.
-const RECORDS: usize = 24;
+const RECORDS: usize = 48;
 
 /// `orders: 0, 1 · invoices: 2`.
 fn by_topic(partitions: &[Rc<str>]) -> String {
@@ -75,7 +75,7 @@ pub struct RecordsProps {
     pub events: u64,
 }
 
-/// The last records of a coordinator's log.
+/// What a coordinator's log holds: the newest record of each key.
 #[component]
 pub fn Records(props: &RecordsProps) -> Html {
     let (lab, t) = (use_lab(), use_texts());

@@ -305,10 +305,38 @@ pub(super) fn positions(it: &ConsumerView) -> Html {
     }
 }
 
-/// What happened in an external system.
+/// What happened in an external system, and how it knows repetitions: a row for each record, then what it keeps.
 pub(super) fn effects(it: &SinkView, t: &Texts) -> Html {
-    let rows = it.rows.iter().map(|row| vec![text(row.record), text(row.effects), text(row.refused)]);
-    table(t.sink, &["record", "effects", "refused"], rows.collect())
+    let strategy = it.dedupe.split(' ').next().unwrap_or_default();
+    let rows = it.rows.iter().map(|row| {
+        let why = (t.sink_row)(strategy, row);
+        let class = classes!(
+            (row.effects > 1).then_some("twice"),
+            (row.refused > 0).then_some("refused"),
+            row.forgotten.then_some("forgotten")
+        );
+        html! {
+            <tr key={row.record} {class} data-r={row.record.to_string()}>
+                <th scope="row">{ row.record }</th><td>{ row.effects }</td><td>{ row.refused }</td><td>{ why }</td>
+            </tr>
+        }
+    });
+    let offsets = it.offsets.iter().map(|(partition, offset)| vec![text(partition), text(offset)]);
+    let versions = it.versions.iter().map(|(entity, version)| vec![text(entity), text(version)]);
+    html! {
+        <>
+            <p class="soft">{ (t.sink_strategy)(strategy) }</p>
+            <div class="scroll" tabindex="0" role="region" aria-label={t.sink} data-scroll="sink">
+                <table class="plain effects">
+                    <caption>{ t.sink }{ " · " }{ &*it.dedupe }</caption>
+                    <thead><tr>{ for ["record", "effects", "refused", ""].map(|head| html! { <th scope="col">{ head }</th> }) }</tr></thead>
+                    <tbody>{ for rows }</tbody>
+                </table>
+            </div>
+            if !it.offsets.is_empty() { { table(t.stored_offsets, &["partition", "next offset"], offsets.collect()) } }
+            if !it.versions.is_empty() { { table(t.versions, &["entity", "version"], versions.collect()) } }
+        </>
+    }
 }
 
 fn consumer(it: &ConsumerView, t: &Texts) -> Html {

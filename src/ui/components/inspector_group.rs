@@ -5,6 +5,7 @@
 
 use super::group_history::History;
 use super::group_records::{Records, members};
+use super::group_share::{self, Shares};
 use super::inspector::{facts, or_dash, table, text};
 use crate::ui::i18n::Texts;
 use crate::ui::lab::Lab;
@@ -104,6 +105,7 @@ pub fn group(view: &Same<ClusterView>, id: &str, end_us: u64, lab: &Lab, t: &Tex
             <h3>{ "⬡ " }{ id }<small>{ " group coordinator: " }{ node_name(&node.name) }</small></h3>
             { facts(list) }
             { matrix(view, it, lab, t) }
+            if it.protocol == "share" { <Shares view={view.clone()} group={it.group.clone()} /> }
             { history }
             { members(it) }
             <Records node={node.id} partition={it.home.clone()} group={Some(it.group.clone())} events={view.events} />
@@ -120,13 +122,21 @@ struct Line<'a> {
 impl Line<'_> {
     fn held(&self, partition: &str) -> bool {
         let read = self.node.and_then(reader);
-        read.is_some_and(|it| it.membership.is_some() && it.positions.iter().any(|one| &*one.partition == partition))
+        // A share consumer has no positions: it reads what it is assigned.
+        let has = |it: &ConsumerView| {
+            it.positions.iter().any(|one| &*one.partition == partition) || (it.share && self.assigned(partition))
+        };
+        read.is_some_and(|it| it.membership.is_some() && has(it))
+    }
+
+    fn assigned(&self, partition: &str) -> bool {
+        self.member.is_some_and(|it| it.assigned.iter().any(|one| &**one == partition))
     }
 
     /// How it stands with a partition: a class, and the place of the words for it.
     fn stands(&self, partition: &str) -> Option<(&'static str, usize)> {
         let has = |list: &[Rc<str>]| list.iter().any(|one| &**one == partition);
-        let assigned = self.member.is_some_and(|it| has(&it.assigned));
+        let assigned = self.assigned(partition);
         let (wanted, revoking) = self
             .member
             .and_then(|it| it.reconciling.as_ref())
@@ -179,7 +189,13 @@ fn matrix(view: &ClusterView, it: &GroupView, lab: &Lab, t: &Texts) -> Html {
     let caption = format!("{} × {}", it.group, it.topics.join(", "));
     let number = |it: Option<i64>| it.map_or_else(|| "–".to_owned(), |it| it.to_string());
     let committed = |partition: &str| it.committed.iter().find(|one| &*one.0 == partition).map(|one| one.1);
-    let lag = |partition: &str, end: i64| committed(partition).map(|at| (end - at).max(0));
+    let share = |partition: &str| {
+        group_share::of_group(view, &it.group).map(|(_, it)| it).find(|it| &*it.partition == partition)
+    };
+    let lag = |partition: &str, end: i64| match share(partition) {
+        Some(it) => Some((end - it.start_offset - i64::from(it.done)).max(0)),
+        None => committed(partition).map(|at| (end - at).max(0)),
+    };
     let position = |partition: &str| {
         let all = view.nodes.iter().filter_map(|node| reader(node)).filter(|one| one.group.as_ref() == Some(&it.group));
         let at = all.flat_map(|one| &one.positions).filter(|one| &*one.partition == partition);
@@ -197,11 +213,16 @@ fn matrix(view: &ClusterView, it: &GroupView, lab: &Lab, t: &Texts) -> Html {
                     <thead><tr><th scope="col">{ "member" }</th>{ for ends.iter().map(|(partition, _)| html! { <th scope="col" key={&**partition}>{ &**partition }</th> }) }</tr></thead>
                     <tbody>
                         { for lines(view, it).iter().enumerate().map(|(at, line)| row(at, line, it, &ends, lab, t)) }
-                        { cells("committed", &|partition, _| number(committed(partition))) }
-                        { cells("position", &|partition, _| {
-                            let at = position(partition);
-                            if at.is_empty() { "–".to_owned() } else { at.join(" / ") }
-                        }) }
+                        if it.protocol == "share" {
+                            { cells("start offset", &|partition, _| number(share(partition).map(|it| it.start_offset))) }
+                            { cells("in flight", &|partition, _| number(share(partition).map(|it| it.cells.len() as i64))) }
+                        } else {
+                            { cells("committed", &|partition, _| number(committed(partition))) }
+                            { cells("position", &|partition, _| {
+                                let at = position(partition);
+                                if at.is_empty() { "–".to_owned() } else { at.join(" / ") }
+                            }) }
+                        }
                         { cells("high watermark", &|_, end| end.to_string()) }
                         { cells("lag", &|partition, end| number(lag(partition, end))) }
                     </tbody>

@@ -8,6 +8,7 @@ mod fault_list;
 mod files;
 mod group_history;
 mod group_records;
+mod group_share;
 mod header;
 mod help;
 mod hex;

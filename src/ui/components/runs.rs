@@ -30,6 +30,12 @@ fn label(written: &Scenario, run: &Scenario, as_written: &str) -> String {
     if all.is_empty() { as_written.to_owned() } else { all }
 }
 
+/// What all groups paused.
+fn of_all(view: &ClusterView) -> (usize, u64, u64) {
+    let costs = view.groups.iter().map(|lane| cost(lane, view.time_us));
+    costs.fold((0, 0, 0), |sum, it| (sum.0 + it.0, sum.1.max(it.1), sum.2 + it.2))
+}
+
 /// Only where a group shares something: a line for each group, then the runs so far.
 #[component]
 pub fn Runs(props: &RunsProps) -> Html {
@@ -44,15 +50,17 @@ pub fn Runs(props: &RunsProps) -> Html {
             </p>
         }
     });
+    // A bar for the sum of each, against the largest.
+    let most = props.runs.iter().map(|(_, view)| of_all(view).2).chain([of_all(view).2]).max().unwrap_or(0);
     let row = |name: String, now: bool, view: &ClusterView| {
-        let costs = view.groups.iter().map(|lane| cost(lane, view.time_us));
-        let (count, longest, all) = costs.fold((0, 0, 0), |sum, it| (sum.0 + it.0, sum.1.max(it.1), sum.2 + it.2));
+        let (count, longest, all) = of_all(view);
         let ledger = &view.verdict.ledger;
         html! {
-            <tr key={name.clone()} class={now.then_some("now")} aria-current={now.then_some("true")}>
-                <th scope="row">{ name }</th><td>{ count }</td><td>{ span(longest) }</td><td>{ span(all) }</td>
-                <td>{ ledger.duplicated.len() }</td><td>{ ledger.lost.len() }</td>
-            </tr>
+            <tbody key={name.clone()} class={now.then_some("now")} aria-current={now.then_some("true")}>
+                <tr><th scope="rowgroup" colspan="5">{ name }<i aria-hidden="true" style={format!("width:{}%", all * 100 / most.max(1))} /></th></tr>
+                <tr><td>{ count }</td><td>{ span(longest) }</td><td>{ span(all) }</td>
+                    <td>{ ledger.duplicated.len() }</td><td>{ ledger.lost.len() }</td></tr>
+            </tbody>
         }
     };
     let earlier = props.runs.iter().filter(|(_, view)| !view.groups.is_empty());
@@ -67,9 +75,8 @@ pub fn Runs(props: &RunsProps) -> Html {
             if !rows.is_empty() && !view.groups.is_empty() {
                 <table class="plain runs">
                     <caption>{ t.runs_so_far }</caption>
-                    <thead><tr><th scope="col">{ t.settings }</th>
-                        { for [t.pauses, t.longest, t.in_all, t.duplicated, t.lost].map(|head| html! { <th scope="col">{ head }</th> }) }</tr></thead>
-                    <tbody>{ for rows }</tbody>
+                    <thead><tr>{ for [t.pauses, t.longest, t.in_all, t.duplicated, t.lost].map(|head| html! { <th scope="col">{ head }</th> }) }</tr></thead>
+                    { for rows }
                 </table>
             }
         </>

@@ -166,6 +166,32 @@ pub static TEXTS: Texts = Texts {
     worker: "worker",
     sink: "sink",
     sink_of: |dedupe| if dedupe == "none" { "no dedupe".to_owned() } else { dedupe.to_owned() },
+    sink_strategy: |strategy| match strategy {
+        "unique-key" => "A table whose key is the record's id: a second insert is refused.",
+        "version" => "Each entity has a version: what is older or equal is ignored, even if it was never there.",
+        "processed-ids" => {
+            "A store of processed ids: what is in it is ignored. What has fallen out of it would happen again."
+        }
+        "offset-with-output" => {
+            "The offset is stored with the effect, in one transaction; a consumer that starts reads on from there."
+        }
+        _ => "It knows nothing of repetitions: every request is an effect.",
+    },
+    sink_row: |strategy, row| match (strategy, &row.older_than) {
+        (_, Some((entity, version))) => {
+            format!("version {} of {entity} ignored: it is at version {version}", row.record)
+        }
+        ("unique-key", _) if row.refused > 0 => "second insert refused: the key is there".to_owned(),
+        ("version", _) if row.refused > 0 => "ignored: this version is there".to_owned(),
+        (_, _) if row.forgotten && row.effects > 1 => "its id had fallen out: it happened again".to_owned(),
+        (_, _) if row.forgotten => "its id has fallen out of the store".to_owned(),
+        ("processed-ids", _) if row.refused > 0 => "ignored: its id is in the store".to_owned(),
+        ("offset-with-output", _) if row.refused > 0 => "refused: below the stored offset".to_owned(),
+        (_, _) if row.effects > 1 => "happened more than once".to_owned(),
+        _ => String::new(),
+    },
+    stored_offsets: "offsets stored with the output",
+    versions: "versions",
     activity: story::activity,
     status: |status| match status {
         NodeStatus::Up => "up",
@@ -368,14 +394,23 @@ pub static TEXTS: Texts = Texts {
     },
     no_stops: "no pause",
     stops_help: "A pause: from the moment a member gives a partition up (or dies) to the moment another one has it. “In all” adds up the partitions.",
+    share_in_flight: "Records in flight",
+    share_cell: |offset, record, state, deliveries, by| {
+        format!("offset {offset}, record {record}: {state}{by}, delivered {deliveries} times")
+    },
+    share_states: [
+        "acquired: locked for a member",
+        "available, or again",
+        "acknowledged",
+        "archived: not delivered any more",
+    ],
     pauses: "Pauses",
     longest: "longest",
     in_all: "in all",
-    now: "now",
     runs_so_far: "Runs so far",
     lag_of: |group, lag| format!("Lag of {group} in all: {lag}"),
-    records_about: |partition, group| format!("{partition}: the last records about {group}, newest first"),
-    records_in: |partition| format!("{partition}: its last records, newest first"),
+    records_about: |partition, group| format!("{partition}: the newest record of each key about {group}"),
+    records_in: |partition| format!("{partition}: the newest record of each key"),
     fenced_by_newer: "Fenced by a newer producer with the same transactional.id: this one can write no more.",
     machine: |now, next| format!("State: {now}. From here: {next}."),
     machine_pending: |pending| format!("On its way to {pending}: written, not yet replicated."),

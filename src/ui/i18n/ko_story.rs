@@ -231,6 +231,9 @@ pub fn why(it: &Why) -> String {
         Why::Deleted => "읽히기 전에 보존 기간·크기(retention) 또는 DeleteRecords 때문에 로그에서 삭제되었습니다.".to_owned(),
         Why::NobodyAsked => "acks=0이면 프로듀서는 아무에게도 묻지 않습니다. 오프셋 −1로 성공 처리되었지만 어느 브로커도 저장하지 않았습니다.".to_owned(),
         Why::ToldFailed { error } => format!("프로듀서가 포기했고, 실패를 통보받았습니다: {error}."),
+        Why::RefusedBySink { times } => {
+            format!("{times}번 더 읽혀 싱크에 전달되었지만, 싱크가 이미 아는 레코드라 거부했습니다. 효과는 한 번만 일어났습니다.")
+        }
         Why::Recognised => "다시 보내졌지만 producer id와 sequence number 덕분에 브로커가 이미 가진 레코드임을 알아보고 한 번만 저장했습니다.".to_owned(),
     }
 }

@@ -14,7 +14,7 @@ use delivery_lab::record::{ControlRecord, RecordBatch};
 use delivery_lab::scenario::format::{Text, What, When};
 use delivery_lab::sim::AdminTask;
 use delivery_lab::view::{
-    Activity, GroupMarkKind, LinkView, MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble,
+    Activity, GroupMarkKind, LinkView, MarkKind, NodeStatus, RowStatus, SinkRow, TransactionMarkKind, Trouble,
 };
 use std::rc::Rc;
 
@@ -207,6 +207,12 @@ texts! {
     worker: &'static str,
     sink: &'static str,
     sink_of: fn(&str) -> String,
+    /// How a strategy knows repetitions.
+    sink_strategy: fn(&str) -> &'static str,
+    /// What a row of a strategy's table says besides its numbers.
+    sink_row: fn(&str, &SinkRow) -> String,
+    stored_offsets: &'static str,
+    versions: &'static str,
     activity: fn(&Activity, u64) -> String,
     status: fn(NodeStatus) -> &'static str,
     trouble: fn(Trouble) -> &'static str,
@@ -333,10 +339,14 @@ texts! {
     stops: fn(usize, &str, &str) -> String,
     no_stops: &'static str,
     stops_help: &'static str,
+    share_in_flight: &'static str,
+    /// Offset, record, state, deliveries, and who has it.
+    share_cell: fn(i64, &str, &str, i16, &str) -> String,
+    /// Acquired, available, acknowledged, archived.
+    share_states: [&'static str; 4],
     pauses: &'static str,
     longest: &'static str,
     in_all: &'static str,
-    now: &'static str,
     runs_so_far: &'static str,
     lag_of: fn(&str, i64) -> String,
     records_about: fn(&str, &str) -> String,

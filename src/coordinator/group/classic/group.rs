@@ -2,7 +2,7 @@
 
 use super::member::ClassicGroupMember;
 use super::state::may_follow;
-use crate::base::{Duration, Generation, SortedMap, SortedSet, Time};
+use crate::base::{Duration, Generation, JavaMap, SortedMap, SortedSet, Time};
 use crate::coordinator::group::expiry::ExpiryRule;
 use crate::protocol::GroupState::{self, CompletingRebalance, Empty, PreparingRebalance, Stable};
 use crate::protocol::{ConsumerSubscription, ErrorCode, JoinGroupMember, JoinGroupProtocol, JoinGroupResponse};
@@ -212,12 +212,16 @@ impl ClassicGroup {
         candidates
     }
 
-    /// Each member votes for the first of its protocols that all support; of two with as many votes the first by name.
+    /// Each member votes for the first of its protocols that all support; of two with as many votes the first in a hash map of Java's.
     pub(super) fn select_protocol(&self) -> Option<Rc<str>> {
         let candidates = self.candidates();
-        let votes: Vec<Rc<str>> = self.members.values().filter_map(|member| member.vote(&candidates)).collect();
-        let count = |name: &Rc<str>| votes.iter().filter(|vote| *vote == name).count();
-        candidates.iter().rev().max_by_key(|name| count(name)).cloned()
+        let mut votes: JavaMap<Rc<str>, usize> = JavaMap::default();
+        for name in self.members.values().filter_map(|member| member.vote(&candidates)) {
+            let count = votes.get(&name).copied().unwrap_or(0);
+            votes.insert(name, count + 1);
+        }
+        let most = votes.iter().map(|(_, count)| *count).max()?;
+        votes.iter().find(|(_, count)| **count == most).map(|(name, _)| name.clone())
     }
 
     /// Would a member with these protocols have one in common with all others?
