@@ -23,14 +23,14 @@ pub fn write_all(folder: &Path) {
     write(&folder.join("groups-classic-random.json"), &header("a group of the classic protocol"), &classic);
     let consumer: Vec<Value> = (0..SEEDS).map(|seed| Draw::new(seed, "consumer").script(Draw::consumer)).collect();
     write(&folder.join("groups-consumer-random.json"), &header("a group of the consumer protocol"), &consumer);
-    let share: Vec<Value> = (0..SEEDS).map(draw_share::script).collect();
+    let share: Vec<Value> = (0..SEEDS / 2).map(draw_share::script).collect();
     write(&folder.join("share-random.json"), &draw_share::header(), &share);
 }
 
 fn write(path: &Path, head: &Map<String, Value>, scripts: &[Value]) {
     let mut text = String::from("{\n");
     for (seed, steps) in scripts.iter().enumerate() {
-        write!(text, "  \"seed-{seed}\": {{\n").expect("a string takes all");
+        writeln!(text, "  \"seed-{seed}\": {{").expect("a string takes all");
         for (key, value) in head {
             writeln!(text, "    \"{key}\": {value},").expect("a string takes all");
         }

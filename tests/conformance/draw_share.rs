@@ -102,6 +102,10 @@ impl Draw {
         let epoch = self.epoch_of(at);
         let mut request = self.request("shareFetch", at, epoch);
         request["wait"] = json!(0);
+        if epoch == 0 && self.members[at].epoch.is_some() {
+            // A session that is opened anew gives back what the one before had.
+            self.close(at);
+        }
         if epoch == 0 || self.rarely(10) {
             request["partitions"] = json!([0]);
         }
@@ -115,8 +119,8 @@ impl Draw {
         let acked = request.get("acks").cloned();
         let response = self.say(request);
         self.learn(at, epoch, &response);
-        if response["errorCode"] == "NONE" && acked.is_some() {
-            self.settle(at, &acked.expect("it is some")["0"]);
+        if let Some(acked) = acked.filter(|_| response["errorCode"] == "NONE") {
+            self.settle(at, &acked["0"]);
         }
         let acquired = response["responses"][0]["partitions"][0]["acquiredRecords"].as_array().cloned();
         for range in acquired.into_iter().flatten() {
@@ -140,15 +144,18 @@ impl Draw {
     fn close(&mut self, at: usize) {
         let request = self.request("acknowledge", at, -1);
         self.say(request);
+        // What it gives back is there for others once that is written, for which nobody waits.
+        self.say(json!({ "sleep": 700 }));
         self.members[at] = Member::default();
     }
 
-    /// Of one of the ranges that the member has, or a part of it; or of anything.
+    /// Of one of the ranges that the member has, or a part of it; or of what another has; or of anything.
     fn acks(&mut self, at: usize) -> Value {
-        let held = self.members[at].held.clone();
-        let (first, last) = if held.is_empty() || self.rarely(8) {
+        let whose = if self.rarely(8) { self.random.below(3) as usize } else { at };
+        let held = self.members[whose].held.clone();
+        let (first, last) = if held.is_empty() {
             let first = self.random.below(self.written as u64 + 1) as i64;
-            (first, first + self.random.below(3) as i64)
+            (first, first)
         } else {
             held[self.random.below(held.len() as u64) as usize]
         };
