@@ -196,3 +196,29 @@ impl Session {
         self.trial().state_hash().to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::library;
+
+    #[test]
+    fn a_message_that_flies_on_is_shared_by_the_next_view() {
+        let mut session = Session::new(library::get("lost-ack").expect("in the library")).expect("valid");
+        session.dispatch(Command::SeekTime(300_000)).expect("it goes there");
+        let mut shared = 0;
+        for _ in 0..200 {
+            let before = session.view();
+            session.dispatch(Command::Step).expect("it goes on");
+            let view = session.view();
+            assert!(view.messages.is_sorted_by_key(|it| it.id));
+            for message in view.messages.iter() {
+                if let Some(old) = before.messages.iter().find(|it| *it == message) {
+                    assert!(Rc::ptr_eq(old, message), "{message:?}");
+                    shared += 1;
+                }
+            }
+        }
+        assert!(shared > 100, "{shared}");
+    }
+}

@@ -11,6 +11,8 @@ use std::rc::Rc;
 mod groups;
 #[path = "scenarios/idempotence.rs"]
 mod idempotence;
+#[path = "scenarios/share.rs"]
+mod share;
 #[path = "scenarios/transactions.rs"]
 mod transactions;
 

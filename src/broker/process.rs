@@ -184,8 +184,8 @@ impl Process {
                 news.into_iter().for_each(|news| self.on_news(setup, now, news, out));
                 continue;
             }
-            if let Some(what) = self.group.take_initialization() {
-                self.share(setup, now, out, |shares, ctx, replicas| shares.initialize(what, ctx, replicas));
+            if let Some(task) = self.group.take_state_task() {
+                self.share(setup, now, out, |shares, ctx, replicas| shares.tell(task, ctx, replicas));
                 continue;
             }
             match self.requests.next() {

@@ -2,7 +2,8 @@
 //! left that it has not read and committed.
 //!
 //! A program whose loop an exception has ended is no member any more, and what it did not commit somebody else does. Lag is
-//! counted in records that stand: markers and what was aborted are never delivered, so that nobody commits behind them.
+//! counted in records that stand and that somebody got: markers, what was aborted and what a reset passed over are never
+//! delivered, so that nobody commits behind them.
 //!
 //! Two lags may stay. An asynchronous commit that fails is not repeated. And `commitSync()` leaves out partitions whose
 //! position is being validated because another broker leads them (`SubscriptionState.allConsumed`): they are committed with the
@@ -116,8 +117,11 @@ fn lags(world: &World, ledger: &Ledger, shard: &GroupShard, members: &Members<'_
             }
             let offset = committed.iter().find(|(key, _)| key.topic == *name && key.partition == partition.partition);
             let offset = offset.map_or(0, |(_, offset)| offset.offset);
-            let left =
-                log.entries.iter_from(log.place(offset.max(log.start))).filter(|entry| entry.fate.holds()).count();
+            let reader = members.clients.first().map(|(node, _)| *node);
+            let Some(reading) = reader.and_then(|node| ledger.flow().reading(node, topic)) else { continue };
+            let got = |record| ledger.life(record).is_some_and(|life| life.delivered.of(reading) > 0);
+            let behind = log.entries.iter_from(log.place(offset.max(log.start)));
+            let left = behind.filter(|entry| entry.fate.holds() && got(entry.record)).count();
             if left > 0 {
                 let partition_name = partition.partition;
                 found

@@ -244,7 +244,7 @@ pub(super) fn nullable(value: &Option<Rc<str>>) -> String {
     value.as_deref().map_or_else(|| "null".to_owned(), text)
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     format!("\"{}\"", base64::engine::general_purpose::STANDARD.encode(bytes))
 }
 

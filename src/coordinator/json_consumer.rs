@@ -1,8 +1,8 @@
 //! Records of groups of the consumer protocol (KIP-848), types 3, 5 to 8 and 16, as `kafka-dump-log.sh --offsets-decoder` prints
-//! them. They are read anew, since a topic's id need not be one of ours; members of the classic protocol are not printed.
+//! them. They are read anew, since a topic's id need not be one of ours.
 
 use super::group::consumer::ConsumerGroupKey;
-use super::json::{nullable, text};
+use super::json::{base64, nullable, text};
 use crate::metadata::wire::{Reader, WireError};
 use std::fmt::Write;
 
@@ -37,7 +37,7 @@ pub(super) fn value(kind: i16, bytes: &[u8]) -> Result<String, WireError> {
         }
         _ => return Err(WireError::Invalid("of this type there are only tombstones")),
     };
-    if !matches!(kind, 3 | 6) {
+    if !matches!(kind, 3 | 5 | 6) {
         r.skip_tagged_fields()?;
     }
     r.finish()?;
@@ -66,7 +66,21 @@ fn member(r: &mut Reader<'_>) -> Result<String, WireError> {
     let _ = write!(json, ",\"subscribedTopicNames\":{topics},\"subscribedTopicRegex\":{}", nullable(&regex));
     let (timeout, assignor) = (r.i32()?, r.compact_nullable_string()?);
     let _ = write!(json, ",\"rebalanceTimeoutMs\":{timeout},\"serverAssignor\":{}", nullable(&assignor));
+    r.tagged_fields(|tag, field| {
+        if tag == 0 && field.i8()? >= 0 {
+            let _ = write!(json, ",\"classicMemberMetadata\":{{\"sessionTimeoutMs\":{}", field.i32()?);
+            let _ = write!(json, ",\"supportedProtocols\":{}}}", list(field, protocol)?);
+            field.skip_tagged_fields()?;
+        }
+        Ok(())
+    })?;
     Ok(json)
+}
+
+fn protocol(r: &mut Reader<'_>) -> Result<String, WireError> {
+    let (name, metadata) = (r.compact_string()?, r.bytes(true)?);
+    r.skip_tagged_fields()?;
+    Ok(format!("{{\"name\":{},\"metadata\":{}}}", text(&name), base64(&metadata)))
 }
 
 /// Partitions of a topic; of current assignments with the epochs in which they were assigned.

@@ -11,7 +11,7 @@ const DENSE: u64 = 256;
 /// further back than this
 const RECENT: u64 = 32 * DENSE;
 /// one each so many.
-const SPARSE: u64 = 16 * DENSE;
+const SPARSE: u64 = 20 * DENSE;
 
 #[derive(Clone)]
 pub(super) struct Checkpoints<R> {

@@ -98,6 +98,11 @@ impl Writer {
         self.i32(i32::try_from(value.len()).expect("invariant: our own bytes are short"));
         self.bytes.extend(value);
     }
+    /// COMPACT_BYTES
+    pub fn compact_bytes(&mut self, value: &[u8]) {
+        self.compact_len(value.len());
+        self.bytes.extend(value);
+    }
     /// COMPACT_STRING
     pub fn compact_string(&mut self, value: &str) {
         self.compact_len(value.len());

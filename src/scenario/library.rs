@@ -28,6 +28,7 @@ const FILES: &[(&str, &str)] = &[
     ("zombie-fencing", include_str!("library/zombie-fencing.json")),
     ("bad-transactional-id", include_str!("library/bad-transactional-id.json")),
     ("read-process-write", include_str!("library/read-process-write.json")),
+    ("share-group", include_str!("library/share-group.json")),
     ("late-end-txn", include_str!("library/late-end-txn.json")),
     ("side-effects", include_str!("library/side-effects.json")),
     ("last-replica-standing", include_str!("library/last-replica-standing.json")),

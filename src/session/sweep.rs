@@ -188,14 +188,17 @@ fn longest_transaction(scenario: &Scenario) -> Duration {
 
 /// A member whose coordinator's machine loses power while it joins waits for the answer as long as a rebalance may take
 /// and five seconds more (`AbstractCoordinator.JOIN_GROUP_TIMEOUT_LAPSE`): nothing tells it that the connection is dead. When it
-/// tries again, a fault may have waited for just that message.
+/// tries again, a fault may have waited for just that message. And it may learn of a new partition only when its metadata are
+/// too old.
 fn longest_join(scenario: &Scenario) -> Duration {
     let members = scenario.consumers.iter().filter(|it| !it.assign && it.group.is_some()).map(|it| &it.config);
     let configs = members.chain(scenario.processors.iter().filter(|it| !it.assign).map(|it| &it.consumer_config));
-    let interval = |config: &Properties| -> u64 {
-        config.get("max.poll.interval.ms").and_then(|ms| ms.parse().ok()).unwrap_or(300_000)
+    let millis =
+        |config: &Properties, key: &str| -> u64 { config.get(key).and_then(|ms| ms.parse().ok()).unwrap_or(300_000) };
+    let longest = |config: &Properties| {
+        (millis(config, "max.poll.interval.ms") + 5_000) * JOINS + millis(config, "metadata.max.age.ms")
     };
-    Duration::from_millis(configs.map(|config| interval(config) + 5_000).max().unwrap_or(0) * JOINS)
+    Duration::from_millis(configs.map(longest).max().unwrap_or(0))
 }
 
 /// Its `transaction.timeout.ms`, where that is set.

@@ -1,5 +1,6 @@
 //! Changing a scenario: settings, workload, guarantees, "try next". Everything gives back a new scenario or says why not.
 
+mod share;
 mod sink;
 
 use super::i18n::Texts;
@@ -8,7 +9,7 @@ use delivery_lab::base::config::{
     BrokerConfig, ConfigException, ConfigKey, ConfigNote, ConsumerConfig, ProducerConfig, Properties, TopicConfig,
     broker_keys, consumer_keys, producer_keys, topic_keys,
 };
-use delivery_lab::scenario::format::{Commit, Consumer, Dedupe, HandOver, Key, Offsets};
+use delivery_lab::scenario::format::{Commit, Dedupe, HandOver, Key, Offsets};
 use delivery_lab::scenario::{Scenario, set};
 
 /// What settings belong to.
@@ -84,9 +85,10 @@ impl Place {
     }
 
     /// What Kafka would say of these settings.
-    pub fn check(self, properties: &Properties) -> Vec<ConfigException> {
+    pub fn check(self, scenario: &Scenario, properties: &Properties) -> Vec<ConfigException> {
         match self {
             Place::Producer(_) | Place::Writer(_) => ProducerConfig::parse(properties).err(),
+            Place::Consumer(_) if self.shares(scenario) => ConsumerConfig::parse_share(properties).err(),
             Place::Consumer(_) | Place::Reader(_) => ConsumerConfig::parse(properties).err(),
             Place::Topic(_) => TopicConfig::parse(properties).err(),
             Place::Cluster => BrokerConfig::parse(properties).err(),
@@ -196,6 +198,7 @@ pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
                     kind: WorkKind::Text,
                 }));
             }
+            fields.extend(share::fields(it));
             fields.extend(sink::fields(&it.sink));
             fields
         }
@@ -307,7 +310,7 @@ pub fn guarantee(scenario: &Scenario, which: Guarantee) -> Scenario {
     }
     for consumer in &mut new.consumers {
         if consumer.share {
-            guarantee_sharing(consumer, which);
+            share::guarantee(consumer, which);
             continue;
         }
         let config = &mut consumer.config;
@@ -356,17 +359,6 @@ fn guarantee_reading(config: &mut Properties, which: Guarantee) {
         config.insert("isolation.level".into(), "read_committed".into());
     } else {
         config.remove("isolation.level");
-    }
-}
-
-/// A share consumer acknowledges what it processed, unless it shall say so before.
-fn guarantee_sharing(consumer: &mut Consumer, which: Guarantee) {
-    if which == Guarantee::AtMostOnce {
-        consumer.commit = Some(Commit::Before);
-        consumer.config.remove("share.acknowledgement.mode");
-        consumer.refusal = None;
-    } else if consumer.commit == Some(Commit::Before) {
-        consumer.commit = None;
     }
 }
 
@@ -486,7 +478,7 @@ mod tests {
                 let changed = guarantee(&library::get(id).expect("it is listed"), which);
                 assert_eq!(guarantee_of(&changed), Some(which), "{id}");
                 for place in places(&changed) {
-                    assert_eq!(place.check(place.properties(&changed)), [], "{id}");
+                    assert_eq!(place.check(&changed, place.properties(&changed)), [], "{id}");
                 }
             }
         }

@@ -68,6 +68,13 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
+/// `-12.3`: a coordinate, for what moves in every frame (printing floats takes several times as long).
+pub fn tenths(value: f64) -> String {
+    let tenths = (value * 10.0).round() as i64;
+    let sign = if tenths < 0 { "-" } else { "" };
+    format!("{sign}{}.{}", tenths.unsigned_abs() / 10, tenths.unsigned_abs() % 10)
+}
+
 /// About how wide a text is in a sans-serif font of so many pixels.
 pub fn text_width(text: &str, px: f64) -> f64 {
     let em: f64 = text

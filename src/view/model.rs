@@ -22,7 +22,7 @@ pub struct ClusterView {
     /// Brokers, controllers, then applications, by id.
     pub nodes: Vec<Rc<NodeView>>,
     /// In flight, or lost a moment ago.
-    pub messages: Rc<Vec<MessageView>>,
+    pub messages: Rc<Vec<Rc<MessageView>>>,
     /// Links that are cut or slow.
     pub links: Rc<Vec<LinkView>>,
     /// One row a record.
@@ -435,7 +435,7 @@ pub struct PositionView {
 }
 
 /// A message in flight, or just lost.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct MessageView {
     /// Which message of the run; a fault on it names this number.
     pub id: u64,

@@ -6,7 +6,7 @@ use super::{
     ClusterView, LinkView, MessageFate, MessageView, NodeStatus, NodeView, Trouble, application, ledger, owners,
     processor, quorum, server,
 };
-use crate::base::{Duration, NodeId, Offset, RecordId, Time, TopicId, TopicPartition, sort_short};
+use crate::base::{Duration, NodeId, Offset, RecordId, Time, TopicId, TopicPartition, sort_long};
 use crate::check::Run;
 use crate::node::MessageSummary;
 use crate::sim::{AnyNode, InFlight, Process, World};
@@ -56,7 +56,7 @@ pub fn project(run: &Run, events: u64, finished: bool, recent: &Recent, before: 
         events,
         finished,
         nodes: nodes.collect(),
-        messages: reuse(messages(world, &recent.lost), before.map(|view| &view.messages)),
+        messages: messages(world, &recent.lost, before.map(|view| &view.messages)),
         links: reuse(links(world), before.map(|view| &view.links)),
         ledger: reuse(ledger_view, before.map(|view| &view.ledger)),
         verdict: reuse(verdict, before.map(|view| &view.verdict)),
@@ -129,7 +129,12 @@ fn node_view(run: &Run, id: NodeId, node: &AnyNode, recent: &Recent, old: Option
     NodeView { id: id.0, name: Rc::clone(world.name(id)), status, trouble, doing, body }
 }
 
-fn messages(world: &World, lost: &[LostMessage]) -> Vec<MessageView> {
+/// In the order of their ids, each as it was before if nothing about it changed.
+fn messages(
+    world: &World,
+    lost: &[LostMessage],
+    before: Option<&Rc<Vec<Rc<MessageView>>>>,
+) -> Rc<Vec<Rc<MessageView>>> {
     let shown = |from: NodeId, to: NodeId| usize::from(from.0.max(to.0)) < world.names().len() - 1;
     let flying = world.in_flight().filter(|message| shown(message.from, message.to));
     let flying = flying.filter_map(|message| Some(message_view(&message, message.summary?)));
@@ -138,9 +143,16 @@ fn messages(world: &World, lost: &[LostMessage]) -> Vec<MessageView> {
         fate: MessageFate::Lost,
         ..summary_view(lost.id, lost.from, lost.to, lost.sent, &lost.summary)
     });
-    let mut all: Vec<MessageView> = flying.chain(lost).collect();
-    sort_short(&mut all, |a, b| a.id < b.id);
-    all
+    let old = |id: u64| before.and_then(|all| all.get(all.binary_search_by_key(&id, |it| it.id).ok()?));
+    let mut all: Vec<Rc<MessageView>> = flying
+        .chain(lost)
+        .map(|new| {
+            let old = old(new.id);
+            reuse(new, old)
+        })
+        .collect();
+    sort_long(&mut all, |a, b| a.id < b.id);
+    reuse(all, before)
 }
 
 fn message_view(message: &InFlight<'_>, summary: &MessageSummary) -> MessageView {

@@ -2,15 +2,15 @@
 //! `ServerConfigs`, `ServerLogConfigs`, `ReplicationConfigs`, `CleanerConfig`, `KRaftConfigs`, `QuorumConfig`,
 //! `GroupCoordinatorConfig`, `ShareGroupConfig`, `Transaction*Config`, and `validateValues` of `KafkaConfig`.
 
-use super::definition::Check::{Any, AtLeast, Between, NonEmpty, OffsetReset, Require};
+use super::definition::Check::{Any, AnyCase, AtLeast, Between, NonEmpty, OffsetReset, Require};
 use super::definition::{
     BOOL, ConfigKey, ConfigKind, INT, INT_HOURS, INT_MINUTES, INT_MS, Importance, LONG, LONG_MS, LONG_SECONDS, RATIO,
     SHORT, TEXT,
 };
 use super::reader::{Reader, settings};
 use super::{
-    AutoOffsetReset, BrokerCompressionType, CleanupPolicy, ConfigException, ConfigNote, IsolationLevel, NoteKind,
-    Properties, ReplicaSelector, ServerAssignor, TimestampType,
+    AutoOffsetReset, BrokerCompressionType, CleanupPolicy, ConfigException, ConfigNote, IsolationLevel,
+    MigrationPolicy, NoteKind, Properties, ReplicaSelector, ServerAssignor, TimestampType,
 };
 use crate::base::{Duration, Ratio};
 
@@ -206,6 +206,9 @@ settings! {
         group_consumer_assignors: Vec<ServerAssignor> =
             "uniform,range", ConfigKind::List(ServerAssignor::NAMES), NonEmpty, Medium,
             "The coordinator's assignors; the first is for groups that do not choose.";
+        group_consumer_migration_policy: MigrationPolicy =
+            "bidirectional", ConfigKind::Choice(MigrationPolicy::NAMES), AnyCase, Medium,
+            "Which groups change their protocol while they have members; groups without always may.";
         group_consumer_max_size: u32 = "2147483647", INT, AtLeast(1), Medium,
             "The most members of a group of the consumer protocol.";
         group_share_session_timeout_ms: Duration = "45000", INT_MS, AtLeast(1), Medium,
@@ -272,9 +275,9 @@ settings! {
 
         @later
         share_auto_offset_reset: AutoOffsetReset = "latest", TEXT, OffsetReset, Medium,
-            "Where a share group begins to read a partition: latest, earliest or by_duration:PT1H. Of every share group here; in Kafka each has its own.";
+            "Where share groups begin to read: latest, earliest or by_duration:PT1H. Here of all groups; in Kafka each has its own.";
         share_isolation_level: IsolationLevel = "read_uncommitted", ConfigKind::Choice(IsolationLevel::NAMES), Any, Medium,
-            "Whether share groups deliver records of open and aborted transactions. Of every share group here; in Kafka each has its own.";
+            "Whether share groups see open and aborted transactions. Here of all groups; in Kafka each has its own.";
         group_share_assignment_interval_ms: Duration = "1000", INT_MS, Between(0, 15_000), Medium,
             "The least time between two assignments of a share group.";
         group_share_max_share_sessions: u32 = "2000", INT, AtLeast(1), Medium,
@@ -346,7 +349,12 @@ pub(super) const IGNORED: &[&str] = &[
     "replica.socket.receive.buffer.bytes",
     "sasl.",
     "security.",
-    "share.coordinator.",
+    "share.coordinator.append.linger.ms",
+    "share.coordinator.cached.buffer.max.bytes",
+    "share.coordinator.load.buffer.size",
+    "share.coordinator.state.topic.compression.codec",
+    "share.coordinator.threads",
+    "share.fetch.purgatory.purge.interval.requests",
     "socket.",
     "ssl.",
     "transaction.two.phase.commit.enable",

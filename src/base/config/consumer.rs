@@ -151,6 +151,12 @@ impl ConsumerConfig {
         reader.finish(config)
     }
 
+    /// Whether a consumer can have that setting at all: one in a share group, or any other.
+    pub fn knows(key: &str, share: bool) -> bool {
+        let refused: &[&str] = if share { &NOT_FOR_SHARE } else { &SHARE_ONLY };
+        !refused.contains(&key)
+    }
+
     /// What these settings do without saying so.
     pub fn notes(properties: &Properties) -> Vec<ConfigNote> {
         Self::build(properties).1.notes

@@ -36,7 +36,8 @@ pub use producer::{ProducerConfig, producer_keys};
 pub use topic::{TopicConfig, topic_keys};
 pub use values::{
     Acks, Assignor, AutoOffsetReset, BrokerCompressionType, CleanupPolicy, CompressionType, GroupProtocol,
-    IsolationLevel, ReplicaSelector, ServerAssignor, ShareAcknowledgementMode, ShareAcquireMode, TimestampType,
+    IsolationLevel, MigrationPolicy, ReplicaSelector, ServerAssignor, ShareAcknowledgementMode, ShareAcquireMode,
+    TimestampType,
 };
 
 /// Settings as people write them: key and text.

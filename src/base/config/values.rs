@@ -159,6 +159,32 @@ choice! {
 }
 
 choice! {
+    /// Which groups change their protocol while they have members (`group.consumer.migration.policy`).
+    MigrationPolicy {
+        /// From classic to consumer, and back.
+        Bidirectional = "bidirectional",
+        /// From classic to consumer only.
+        Upgrade = "upgrade",
+        /// From consumer to classic only.
+        Downgrade = "downgrade",
+        /// None, and members of the classic protocol may not join a group of the consumer protocol.
+        Disabled = "disabled",
+    }
+}
+
+impl MigrationPolicy {
+    /// May a classic group become one of the consumer protocol?
+    pub fn upgrades(self) -> bool {
+        matches!(self, MigrationPolicy::Bidirectional | MigrationPolicy::Upgrade)
+    }
+
+    /// May a group of the consumer protocol become a classic one?
+    pub fn downgrades(self) -> bool {
+        matches!(self, MigrationPolicy::Bidirectional | MigrationPolicy::Downgrade)
+    }
+}
+
+choice! {
     /// How a producer compresses its batches (`compression.type`).
     CompressionType {
         /// Not at all.

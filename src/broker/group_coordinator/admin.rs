@@ -148,6 +148,8 @@ impl GroupCoordinator {
                 (records, Response::OffsetDelete(OffsetDeleteResponse { error, partitions }), [].as_slice())
             }
         };
+        let gone: Vec<_> = groups.iter().filter_map(|group| shard.group.shares.deletion(group)).collect();
+        gone.into_iter().for_each(|task| self.state_tasks.push(task));
         let before: Vec<_> = groups.iter().map(|group| self.outline(id, group)).collect();
         let batch = (!records.is_empty()).then(|| (batch_of(&records, ctx.now.wall_clock_ms()), None));
         self.write(id, batch, Answer::Ready(context, response), replicas, ctx);

@@ -26,15 +26,20 @@ impl GroupCoordinator {
         replicas: &mut ReplicaManager,
         ctx: &mut Context<'_, '_>,
     ) {
-        match self.shard_of(&request.group, ctx) {
-            Ok((id, _)) => {
-                let watched = (&request.group, RemovalReason::Replaced);
-                self.with_members((id, Some(watched)), replicas, ctx, |group, work| group.join(context, request, work));
-            }
+        let id = match self.shard_of(&request.group, ctx) {
+            Ok((id, _)) => id,
             Err(error) => {
                 let known = if error == ErrorCode::InvalidGroupId { request.member_id.clone() } else { Rc::from("") };
-                respond(context, Response::JoinGroup(JoinGroupResponse::failed(known, error)), ctx);
+                return respond(context, Response::JoinGroup(JoinGroupResponse::failed(known, error)), ctx);
             }
+        };
+        let (watched, image) = ((&request.group, RemovalReason::Replaced), ctx.image);
+        let joined = self
+            .with_members((id, Some(watched)), replicas, ctx, |group, work| group.join(context, request, image, work));
+        if let Some(Handled { records, response, resolve }) = joined.flatten() {
+            let answer = Answer::Ready(context, Response::JoinGroup(response));
+            self.write_watched((id, watched.0, watched.1), &records, answer, replicas, ctx);
+            self.resolve(id, &request.group, resolve, replicas, ctx);
         }
     }
 
@@ -50,14 +55,15 @@ impl GroupCoordinator {
             let response = SyncGroupResponse::failed(ErrorCode::InconsistentGroupProtocol);
             return respond(context, Response::SyncGroup(response), ctx);
         }
-        match self.shard_of(&request.group, ctx) {
-            Ok((id, _)) => {
-                let watched = (&request.group, RemovalReason::Left);
-                self.with_members((id, Some(watched)), replicas, ctx, |group, work| {
-                    group.groups.sync(context, request, work);
-                });
-            }
-            Err(error) => respond(context, Response::SyncGroup(SyncGroupResponse::failed(error)), ctx),
+        let id = match self.shard_of(&request.group, ctx) {
+            Ok((id, _)) => id,
+            Err(error) => return respond(context, Response::SyncGroup(SyncGroupResponse::failed(error)), ctx),
+        };
+        let (watched, image) = ((&request.group, RemovalReason::Left), ctx.image);
+        let synced = self
+            .with_members((id, Some(watched)), replicas, ctx, |group, work| group.sync(context, request, image, work));
+        if let Some(response) = synced.flatten() {
+            self.write(id, None, Answer::Ready(context, Response::SyncGroup(response)), replicas, ctx);
         }
     }
 
@@ -72,7 +78,10 @@ impl GroupCoordinator {
         let response = |error| Response::Heartbeat(HeartbeatResponse { error });
         match self.shard_of(&request.group, ctx) {
             Ok((id, shard)) => {
-                let error = shard.group.groups.heartbeat(request, ctx.now);
+                let error = shard.group.heartbeat(request, surroundings(ctx));
+                if let Some(deadline) = shard.group.deadline() {
+                    self.arm(deadline, ctx);
+                }
                 self.write(id, None, Answer::Ready(context, response(error)), replicas, ctx);
             }
             Err(error) => respond(context, response(error), ctx),
@@ -87,20 +96,19 @@ impl GroupCoordinator {
         replicas: &mut ReplicaManager,
         ctx: &mut Context<'_, '_>,
     ) {
-        match self.shard_of(&request.group, ctx) {
-            Ok((id, _)) => {
-                let watched = (&request.group, RemovalReason::Left);
-                let left = self
-                    .with_members((id, Some(watched)), replicas, ctx, |group, work| group.groups.leave(request, work));
-                if let Some(response) = left {
-                    let answer = Answer::Ready(context, Response::LeaveGroup(response));
-                    self.write(id, None, answer, replicas, ctx);
-                }
-            }
+        let id = match self.shard_of(&request.group, ctx) {
+            Ok((id, _)) => id,
             Err(error) => {
                 let response = LeaveGroupResponse { error, members: Vec::new() };
-                respond(context, Response::LeaveGroup(response), ctx);
+                return respond(context, Response::LeaveGroup(response), ctx);
             }
+        };
+        let (watched, image) = ((&request.group, RemovalReason::Left), ctx.image);
+        let left =
+            self.with_members((id, Some(watched)), replicas, ctx, |group, work| group.leave(request, image, work));
+        if let Some((records, response)) = left {
+            let answer = Answer::Ready(context, Response::LeaveGroup(response));
+            self.write_watched((id, watched.0, watched.1), &records, answer, replicas, ctx);
         }
     }
 
@@ -112,30 +120,43 @@ impl GroupCoordinator {
         replicas: &mut ReplicaManager,
         ctx: &mut Context<'_, '_>,
     ) {
-        let (id, shard) = match self.shard_of(&request.group, ctx) {
-            Ok(found) => found,
+        let id = match self.shard_of(&request.group, ctx) {
+            Ok((id, _)) => id,
             Err(error) => {
                 let error = if error == ErrorCode::InvalidGroupId { ErrorCode::InvalidRequest } else { error };
                 let response = ConsumerGroupHeartbeatResponse::failed(error);
                 return respond(context, Response::ConsumerGroupHeartbeat(response), ctx);
             }
         };
-        let Handled { records, response, resolve } = shard.group.consumer_heartbeat(request, surroundings(ctx));
-        if let Some(deadline) = shard.group.deadline() {
-            self.arm(deadline, ctx);
-        }
         let leaves = request.member_epoch < JOIN_EPOCH;
         let reason = if leaves { RemovalReason::Left } else { RemovalReason::Replaced };
-        let answer = Answer::Ready(context, Response::ConsumerGroupHeartbeat(response));
-        self.write_watched((id, &request.group, reason), &records, answer, replicas, ctx);
-        if let Some(shard) = self.shards.get_mut(&id).map(Rc::make_mut).filter(|_| resolve) {
-            let records = shard.group.consumers.resolve(&request.group, surroundings(ctx));
-            let answer = Answer::Written(AfterWrite::Emptied);
+        let image = ctx.image;
+        let handled = self.with_members((id, Some((&request.group, reason))), replicas, ctx, |group, work| {
+            group.consumer_heartbeat(request, image, work)
+        });
+        if let Some(Handled { records, response, resolve }) = handled {
+            let answer = Answer::Ready(context, Response::ConsumerGroupHeartbeat(response));
             self.write_watched((id, &request.group, reason), &records, answer, replicas, ctx);
+            self.resolve(id, &request.group, resolve, replicas, ctx);
         }
     }
 
-    /// Removes members of the consumer protocol that are silent, or do not give up what they must.
+    /// Looks what the patterns of a group match, if they are to be resolved.
+    fn resolve(
+        &mut self,
+        id: TopicPartition,
+        group: &Rc<str>,
+        resolve: bool,
+        replicas: &mut ReplicaManager,
+        ctx: &mut Context<'_, '_>,
+    ) {
+        let Some(shard) = self.shards.get_mut(&id).filter(|_| resolve).map(Rc::make_mut) else { return };
+        let records = shard.group.consumers.resolve(group, surroundings(ctx));
+        let answer = Answer::Written(AfterWrite::Emptied);
+        self.write_watched((id, group, RemovalReason::Left), &records, answer, replicas, ctx);
+    }
+
+    /// Removes members of the consumer protocol that are silent, or do not keep up with a rebalance.
     pub(super) fn expire_consumers(
         &mut self,
         id: TopicPartition,
@@ -143,10 +164,14 @@ impl GroupCoordinator {
         ctx: &mut Context<'_, '_>,
     ) {
         while let Some(shard) = self.shards.get_mut(&id).map(Rc::make_mut)
-            && let Some(Expired { group, reason, records }) = shard.group.consumers.expire_one(surroundings(ctx))
+            && let Some(Expired { group, member, reason }) = shard.group.consumers.take_expired(ctx.now)
         {
+            let image = ctx.image;
+            let records = self.with_members((id, Some((&group, reason))), replicas, ctx, |shard, work| {
+                shard.fence(&group, &[member], image, work)
+            });
             let answer = Answer::Written(AfterWrite::Emptied);
-            self.write_watched((id, &group, reason), &records, answer, replicas, ctx);
+            self.write_watched((id, &group, reason), &records.unwrap_or_default(), answer, replicas, ctx);
         }
     }
 

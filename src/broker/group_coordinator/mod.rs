@@ -16,7 +16,7 @@ mod shares;
 mod waiting;
 
 use self::admin::Gathered;
-use self::shares::Initializations;
+use self::shares::StateTasks;
 use self::waiting::{Answer, Shard, Waiting};
 use super::context::Context;
 use super::replica_manager::{CoordinatorNews, PendingOffsets, ReplicaManager};
@@ -24,6 +24,7 @@ use crate::base::config::BrokerConfig;
 use crate::base::{SortedMap, Time, TopicPartition};
 use crate::coordinator::batch_of;
 use crate::coordinator::group::classic::{AfterWrite, Due};
+use crate::coordinator::group::share::StateTask;
 use crate::coordinator::group::{GroupShard, OffsetsShard};
 use crate::coordinator::partition_for;
 use crate::log::{AppendContext, AppendOrigin, VerificationGuard};
@@ -41,7 +42,7 @@ pub struct GroupCoordinator {
     timer: Option<Time>,
     gathered: Gathered,
     /// What share coordinators are to be told.
-    initializations: Initializations,
+    state_tasks: StateTasks,
 }
 
 /// A shard that is here, and which.
@@ -56,7 +57,7 @@ impl GroupCoordinator {
             shards: SortedMap::new(),
             timer: None,
             gathered: Gathered::default(),
-            initializations: Initializations::default(),
+            state_tasks: StateTasks::default(),
         }
     }
 
@@ -172,7 +173,7 @@ impl GroupCoordinator {
                 Answer::Deferred(context, deferred) => self.undefer((id, context), &deferred, replicas, ctx),
                 Answer::Share(context, response, initialize) => {
                     self.answer(context, Response::ShareGroupHeartbeat(response), ctx);
-                    self.initializations.push(initialize);
+                    self.state_tasks.push(StateTask::Initialize(initialize));
                 }
                 Answer::Fetch(context, request) => {
                     let response = shard.group.fetch(&request, ctx.image);

@@ -8,7 +8,7 @@ use crate::broker::context::Context;
 use crate::broker::replica_manager::ReplicaManager;
 use crate::coordinator::batch_of;
 use crate::coordinator::group::classic::AfterWrite;
-use crate::coordinator::group::share::{Initialize, ShareGroups};
+use crate::coordinator::group::share::{Initialize, ShareGroups, StateTask};
 use crate::node::{RemovalReason, RequestContext};
 use crate::protocol::{
     ErrorCode, Response, ShareGroupDescribeRequest, ShareGroupDescribeResponse, ShareGroupHeartbeatRequest,
@@ -19,10 +19,10 @@ use std::rc::Rc;
 
 /// What share coordinators are to be told, the oldest first.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Initializations(Vec<Initialize>);
+pub(super) struct StateTasks(Vec<StateTask>);
 
 /// It is empty between events, and adds nothing then.
-impl Hash for Initializations {
+impl Hash for StateTasks {
     fn hash<H: Hasher>(&self, state: &mut H) {
         if !self.0.is_empty() {
             self.0.hash(state);
@@ -30,16 +30,16 @@ impl Hash for Initializations {
     }
 }
 
-impl Initializations {
-    pub(super) fn push(&mut self, what: Initialize) {
-        self.0.push(what);
+impl StateTasks {
+    pub(super) fn push(&mut self, task: StateTask) {
+        self.0.push(task);
     }
 }
 
 impl GroupCoordinator {
     /// The next thing that share coordinators are to be told.
-    pub fn take_initialization(&mut self) -> Option<Initialize> {
-        if self.initializations.0.is_empty() { None } else { Some(self.initializations.0.remove(0)) }
+    pub fn take_state_task(&mut self) -> Option<StateTask> {
+        if self.state_tasks.0.is_empty() { None } else { Some(self.state_tasks.0.remove(0)) }
     }
 
     /// Handles ShareGroupHeartbeat.

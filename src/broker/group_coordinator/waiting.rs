@@ -10,12 +10,13 @@ use crate::coordinator::records_of;
 use crate::log::UnifiedLog;
 use crate::node::RequestContext;
 use crate::protocol::{
-    ConsumerGroupHeartbeatResponse, DeleteGroupsResponse, ErrorCode, HeartbeatResponse, LeaveGroupResponse,
-    OffsetCommitResponse, OffsetCommitResult, OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, Response,
-    ShareGroupHeartbeatResponse, TxnOffsetCommitResponse,
+    ConsumerGroupHeartbeatResponse, DeleteGroupsResponse, ErrorCode, HeartbeatResponse, JoinGroupResponse,
+    LeaveGroupResponse, OffsetCommitResponse, OffsetCommitResult, OffsetDeleteResponse, OffsetFetchRequest,
+    OffsetFetchResponse, Response, ShareGroupHeartbeatResponse, SyncGroupResponse, TxnOffsetCommitResponse,
 };
 use crate::record::RecordBatch;
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// The coordinator of one partition.
 #[derive(Clone, Hash, Debug)]
@@ -126,6 +127,8 @@ fn failed(response: Response, error: ErrorCode) -> Response {
         Response::ConsumerGroupHeartbeat(_) => {
             Response::ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse::failed(error))
         }
+        Response::JoinGroup(_) => Response::JoinGroup(JoinGroupResponse::failed(Rc::from(""), error)),
+        Response::SyncGroup(_) => Response::SyncGroup(SyncGroupResponse::failed(error)),
         Response::DeleteGroups(response) => {
             let groups = response.groups.into_iter().map(|(group, _)| (group, error)).collect();
             Response::DeleteGroups(DeleteGroupsResponse { groups })

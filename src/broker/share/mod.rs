@@ -29,7 +29,7 @@ use self::persister::{Persisted, Persister};
 use super::context::Context;
 use super::replica_manager::{CoordinatorNews, ReplicaManager};
 use crate::base::{BrokerId, Time, TopicPartition};
-use crate::coordinator::group::share::Initialize;
+use crate::coordinator::group::share::{Initialize, StateTask};
 use crate::node::{BrokerTimer, ConnectionId, RequestContext, Timer};
 use crate::protocol::{Request, Response, ShareAcknowledgeRequest, ShareFetchRequest};
 use std::hash::{Hash, Hasher};
@@ -164,10 +164,15 @@ impl Shares {
         })
     }
 
-    /// A group begins to read partitions.
-    pub fn initialize(&mut self, what: Initialize, ctx: Context<'_, '_>, replicas: &mut ReplicaManager) -> bool {
+    /// Tells share coordinators of a group that begins to read partitions, or is gone.
+    pub fn tell(&mut self, task: StateTask, ctx: Context<'_, '_>, replicas: &mut ReplicaManager) -> bool {
         self.run(ctx, replicas, |_, _, host| {
-            host.persister.initialize(what, host.ctx.image, host.ctx.now);
+            match task {
+                StateTask::Initialize(what) => host.persister.initialize(what, host.ctx.image, host.ctx.now),
+                StateTask::Delete(group, partitions) => {
+                    host.persister.delete(&group, partitions, host.ctx.image, host.ctx.now);
+                }
+            }
             Vec::new()
         })
     }

@@ -15,8 +15,9 @@ use crate::coordinator::share::SharePartitionKey;
 use crate::metadata::{MetadataImage, SHARE_GROUP_STATE_TOPIC};
 use crate::node::Channel;
 use crate::protocol::{
-    ErrorCode, InitializeShareGroupStateRequest, InitializeStatePartition, ReadShareGroupStateRequest,
-    ReadStatePartition, Request, Response, WriteShareGroupStateRequest, WriteStatePartition,
+    DeleteShareGroupStateRequest, ErrorCode, InitializeShareGroupStateRequest, InitializeStatePartition,
+    ReadShareGroupStateRequest, ReadStatePartition, Request, Response, WriteShareGroupStateRequest,
+    WriteStatePartition,
 };
 use std::rc::Rc;
 
@@ -61,6 +62,7 @@ enum Ask {
     Initialize(u32, InitializeStatePartition),
     Read(LeaderEpoch),
     Write(Rc<WriteStatePartition>, StateWrite),
+    Delete,
 }
 
 /// Partitions of a group whose states are to be initialised, and how many have not been yet.
@@ -88,6 +90,7 @@ impl Ask {
             Ask::Initialize(..) => 0,
             Ask::Read(_) => 1,
             Ask::Write(..) => 2,
+            Ask::Delete => 3,
         }
     }
 }
@@ -124,6 +127,17 @@ impl Persister {
         now: Time,
     ) {
         self.put(key, Ask::Write(Rc::new(state), write), image, now);
+    }
+
+    /// A group is gone. Nobody waits for that.
+    pub(super) fn delete(
+        &mut self,
+        group: &Rc<str>,
+        partitions: Vec<TopicPartition>,
+        image: &MetadataImage,
+        now: Time,
+    ) {
+        partitions.into_iter().for_each(|partition| self.put((group.clone(), partition), Ask::Delete, image, now));
     }
 
     fn put(&mut self, key: SharePartitionKey, ask: Ask, image: &MetadataImage, now: Time) {
@@ -183,9 +197,9 @@ impl Persister {
         let mut persisted = Vec::new();
         for (at, question) in questions.into_iter().enumerate() {
             let (error, read) = match &response {
-                Response::InitializeShareGroupState(response) | Response::WriteShareGroupState(response) => {
-                    (response.partitions.get(at).map(|it| it.1), None)
-                }
+                Response::InitializeShareGroupState(response)
+                | Response::WriteShareGroupState(response)
+                | Response::DeleteShareGroupState(response) => (response.partitions.get(at).map(|it| it.1), None),
                 Response::ReadShareGroupState(response) => {
                     let read = response.partitions.get(at);
                     (read.map(|it| it.error), read.cloned())
@@ -266,6 +280,7 @@ impl Persister {
     fn failed(&mut self, question: Question, error: ErrorCode) -> Option<Persisted> {
         match question.ask {
             Ask::Read(epoch) => Some(Persisted::Read(question.key, epoch, Err(persister_error(error)))),
+            Ask::Delete => None,
             Ask::Write(_, write) => Some(Persisted::Written(question.key, write, persister_error(error))),
             Ask::Initialize(id, _) => {
                 let all = self.initialising.get_mut(&id)?;
@@ -290,11 +305,16 @@ fn request_of(group: Rc<str>, questions: &[Question]) -> Request {
             Ask::Initialize(_, partition) => initialize.push(*partition),
             Ask::Read(epoch) => read.push((question.key.1, *epoch)),
             Ask::Write(partition, _) => write.push((**partition).clone()),
+            Ask::Delete => {}
         }
     }
     match questions.first().map(|question| &question.ask) {
         Some(Ask::Initialize(..)) => {
             Request::InitializeShareGroupState(InitializeShareGroupStateRequest { group, partitions: initialize })
+        }
+        Some(Ask::Delete) => {
+            let partitions = questions.iter().map(|question| question.key.1).collect();
+            Request::DeleteShareGroupState(DeleteShareGroupStateRequest { group, partitions })
         }
         Some(Ask::Write(..)) => Request::WriteShareGroupState(WriteShareGroupStateRequest { group, partitions: write }),
         _ => Request::ReadShareGroupState(ReadShareGroupStateRequest { group, partitions: read }),

@@ -8,8 +8,9 @@ use crate::broker::group_coordinator::GroupCoordinator;
 use crate::broker::replica_manager::ReplicaManager;
 use crate::node::{Event, RequestContext};
 use crate::protocol::{
-    ErrorCode, GroupState, HeartbeatRequest, JoinGroupProtocol, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
-    LeavingMember, OffsetCommitPartition, OffsetCommitRequest, Response, SyncGroupRequest, TxnOffsetCommitRequest,
+    ConsumerGroupHeartbeatRequest, ErrorCode, GroupState, HeartbeatRequest, JoinGroupProtocol, JoinGroupRequest,
+    JoinGroupResponse, LeaveGroupRequest, LeavingMember, OffsetCommitPartition, OffsetCommitRequest, Response,
+    SyncGroupRequest, TxnOffsetCommitRequest,
 };
 use bytes::Bytes;
 use std::rc::Rc;
@@ -252,4 +253,36 @@ fn a_groups_life_is_told() {
         "Empty 3",
     ];
     assert_eq!(told, expected);
+}
+
+/// testConsumerGroupHeartbeatToClassicGroup…: who waits in the classic group is told of another rebalance.
+#[test]
+fn who_waits_is_told_when_the_group_changes_its_protocol() {
+    let mut lab = Lab::new(&[1, 2], &[]);
+    let (id, synced) = with_member(&mut lab);
+    let request = ConsumerGroupHeartbeatRequest {
+        group: "mail".into(),
+        member_id: "new".into(),
+        member_epoch: 0,
+        instance_id: None,
+        rack_id: None,
+        rebalance_timeout: Some(Duration::from_millis(30_000)),
+        subscribed_topics: Some(vec!["orders".into()]),
+        subscribed_regex: None,
+        server_assignor: None,
+        topic_partitions: Some(Vec::new()),
+        client_id: "c".into(),
+    };
+    let refused = handle(&mut lab, |group, context, replicas, ctx| {
+        group.consumer_heartbeat(context, &request, replicas, ctx);
+    });
+    assert_eq!(lab.error(synced), Some(ErrorCode::RebalanceInProgress));
+    // b"orders" is no subscription: the group stays what it is, and completes its rebalance.
+    let end = lab.log_end();
+    lab.replicate(end);
+    assert_eq!((lab.error(refused), state(&lab)), (Some(ErrorCode::GroupIdNotFound), GroupState::Stable));
+    let again = sync(&mut lab, &id, 1);
+    let end = lab.log_end();
+    lab.replicate(end);
+    assert_eq!(lab.error(again), Some(ErrorCode::None));
 }

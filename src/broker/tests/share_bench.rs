@@ -97,8 +97,8 @@ impl Lab {
                     self.run_alone(|shares, ctx, replicas| shares.on_news(&news, ctx, replicas));
                 }
             }
-            if let Some(what) = self.group.take_initialization() {
-                self.run_alone(|shares, ctx, replicas| shares.initialize(what, ctx, replicas));
+            if let Some(task) = self.group.take_state_task() {
+                self.run_alone(|shares, ctx, replicas| shares.tell(task, ctx, replicas));
                 idle = false;
             }
             for (what, known) in self.shares.take_initialized() {
@@ -127,7 +127,7 @@ impl Lab {
         }
         let is_state = |request: &Request| {
             let read = matches!(request, Request::ReadShareGroupState(_) | Request::WriteShareGroupState(_));
-            read || matches!(request, Request::InitializeShareGroupState(_))
+            read || matches!(request, Request::InitializeShareGroupState(_) | Request::DeleteShareGroupState(_))
         };
         let sent = self.bench.sent.iter().position(|(_, _, request)| is_state(request)).filter(|_| self.online);
         let Some(place) = sent else { return false };

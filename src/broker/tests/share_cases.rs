@@ -6,7 +6,8 @@ use crate::base::{BrokerId, Duration};
 use crate::node::Event;
 use crate::protocol::AcknowledgeType::{Accept, Reject, Release, Renew};
 use crate::protocol::{
-    ErrorCode, Request, Response, ShareGroupDescribeRequest, ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse,
+    DeleteGroupsRequest, ErrorCode, Request, Response, ShareGroupDescribeRequest, ShareGroupHeartbeatRequest,
+    ShareGroupHeartbeatResponse,
 };
 
 /// A lab with records, and member `a` has opened its session and acquired them all.
@@ -380,4 +381,23 @@ fn the_topic_of_share_groups_is_created_when_it_is_needed() {
     assert!(lab.written().is_some(), "a second later");
     let log = lab.bench.replicas.partition(OFFSETS).expect("hosted").log();
     assert_eq!(log.batches_from(0).count(), 2, "joined, then initialised");
+}
+
+#[test]
+fn a_group_without_members_is_deleted_and_its_state_with_it() {
+    let mut lab = Lab::new(&[]);
+    heartbeat(&mut lab, 0);
+    let delete = |lab: &mut Lab| {
+        let request = DeleteGroupsRequest { groups: vec!["mail".into()] };
+        let context = lab.bench.context();
+        lab.run_group(|group, replicas, ctx| group.delete(context, &request, replicas, ctx));
+        lab.error(context.correlation_id)
+    };
+    assert_eq!(delete(&mut lab), Some(ErrorCode::NonEmptyGroup));
+    heartbeat(&mut lab, -1);
+    assert_eq!(delete(&mut lab), Some(ErrorCode::None));
+    assert!(lab.written().is_none(), "the share coordinator has forgotten it");
+    assert_eq!(delete(&mut lab), Some(ErrorCode::GroupIdNotFound));
+    heartbeat(&mut lab, 0);
+    assert_eq!(lab.written().map(|it| it.now.state_epoch), Some(2), "a new life");
 }

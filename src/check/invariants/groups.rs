@@ -66,6 +66,11 @@ impl GroupWatch {
         GroupWatch { groups, progress: SortedMap::new(), unanswered: SortedMap::new() }
     }
 
+    /// Nobody knows what became of a commit of one of these.
+    pub(super) fn is_unsure(&self, mut members: impl Iterator<Item = NodeId>) -> bool {
+        members.any(|node| self.unanswered.contains_key(&node))
+    }
+
     fn group_of(&self, node: NodeId) -> Option<(u16, &Group)> {
         (0..).zip(&self.groups).find(|(_, group)| group.members.contains(&node))
     }

@@ -10,6 +10,7 @@
 
 mod agreement;
 mod decisions;
+mod deliveries;
 mod effects;
 mod endings;
 mod groups;
@@ -94,6 +95,10 @@ pub enum Invariant {
     CommitsAdvance,
     /// A member reads on from the group's last commit, not from before it.
     CommitsSurvive,
+    /// What is committed after processing is not left out.
+    AtLeastOnce,
+    /// What is committed before processing is not processed twice.
+    AtMostOnce,
     /// No two members of a share group hold the same record.
     OneAcquirer,
     /// No record is delivered to a share group more often than it may be.
@@ -154,6 +159,8 @@ impl Invariant {
             Invariant::CommitsDelivered => "commits-delivered",
             Invariant::CommitsAdvance => "commits-advance",
             Invariant::CommitsSurvive => "commits-survive",
+            Invariant::AtLeastOnce => "at-least-once",
+            Invariant::AtMostOnce => "at-most-once",
             Invariant::OneAcquirer => "one-acquirer",
             Invariant::DeliveriesLimited => "deliveries-limited",
             Invariant::ShareStartAdvances => "share-start-advances",

@@ -45,3 +45,30 @@ fn nothing_is_promised_where_the_strategy_has_a_hole() {
     assert_eq!(broken(vec![on(8), on(9)], true), 0, "two sinks know nothing of each other");
     assert_eq!(broken(vec![on(8), on(8)], true), 2, "one for both does");
 }
+
+/// Of the records 0, 1 (twice) and 2 (never), those that break what the moment of the commit promises.
+fn undelivered(change: impl Fn(&mut ConsumerAppSetup), commit: CommitMode, ended: bool) -> Vec<Invariant> {
+    let mut book = Book::new(true);
+    book.sent(&[0, 1, 2]).appended(BROKER, batch(0, 0, &[0, 1, 2])).committed(BROKER, 3).processed(&[0, 1, 1]);
+    let mut app = ConsumerAppSetup { commit, ..mailer(Dedupe::None.into()) };
+    change(&mut app);
+    let setup = setup(vec![producer(&[], 10)], vec![app]);
+    let found = Invariants::new(&setup).check_deliveries(&book.ledger, &setup, Time::ORIGIN, |_| ended);
+    found.iter().map(|it| it.invariant).collect()
+}
+
+#[test]
+fn who_commits_after_processing_leaves_nothing_out() {
+    for commit in [CommitMode::AfterSync, CommitMode::AfterAsync, CommitMode::Auto] {
+        assert_eq!(undelivered(|_| {}, commit, true), [Invariant::AtLeastOnce], "{commit:?}");
+        assert_eq!(undelivered(|_| {}, commit, false), [], "{commit:?}: it may still come");
+        assert_eq!(undelivered(|app| app.hand_over = HandOver::Worker, commit, true), [], "{commit:?}: a queue may go");
+        assert_eq!(undelivered(|app| app.sink.poison_every = 5, commit, true).is_empty(), commit == CommitMode::Auto);
+    }
+}
+
+#[test]
+fn who_commits_first_repeats_nothing() {
+    assert_eq!(undelivered(|_| {}, CommitMode::Before, true), [Invariant::AtMostOnce]);
+    assert_eq!(undelivered(|app| app.sink.fail_every = 5, CommitMode::Before, true), [], "its handler tries again");
+}

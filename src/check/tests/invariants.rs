@@ -31,6 +31,8 @@ pub(super) struct Fake {
     pub owners: Vec<(TopicPartition, NodeId)>,
     /// Of every member.
     pub generation: i32,
+    /// Where share groups begin.
+    pub share_start: Option<Offset>,
 }
 
 impl Cluster for Fake {
@@ -60,6 +62,10 @@ impl Cluster for Fake {
 
     fn owners(&self, _: &str) -> Vec<(TopicPartition, NodeId)> {
         self.owners.clone()
+    }
+
+    fn share_start(&self, _: NodeId, _: &str, _: TopicPartition) -> Option<Offset> {
+        self.share_start
     }
 
     fn generation(&self, _: NodeId) -> i32 {
@@ -96,6 +102,7 @@ impl Fake {
             decision: None,
             owners: Vec::new(),
             generation: 1,
+            share_start: None,
         };
         for broker in 0..3 {
             fake.write(&MetadataRecord::RegisterBroker(RegisterBrokerRecord {

@@ -11,4 +11,5 @@ mod ledger;
 mod made;
 mod outputs;
 mod processors;
+mod shares;
 mod transactions;

@@ -193,7 +193,7 @@ fn describe_consumer(group: &ConsumerGroup, member: &ConsumerGroupMember, image:
         subscribed_regex: member.subscribed_regex.clone(),
         assigned,
         target: target.filter(exists).collect(),
-        classic: false,
+        classic: member.classic.is_some(),
     }
 }
 

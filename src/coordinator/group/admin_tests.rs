@@ -4,7 +4,6 @@ use super::*;
 use crate::base::config::BrokerConfig;
 use crate::base::{Duration, Prng, Time, TopicId};
 use crate::coordinator::group::classic::Work;
-use crate::coordinator::group::consumer::Surroundings;
 use crate::coordinator::group::shard::tests::image;
 use crate::node::{Channel, ConnectionId, MessageId, RequestContext};
 use crate::protocol::{
@@ -68,8 +67,9 @@ impl Lab {
             topic_partitions: Some(Vec::new()),
             client_id: "c".into(),
         };
-        let around = Surroundings { now: self.now, config: &self.config, image: &image() };
-        let handled = self.shard.consumer_heartbeat(&request, around);
+        let mut random = Prng::split(1, "groups");
+        let mut work = Work::new(self.now, &self.config, &mut random);
+        let handled = self.shard.consumer_heartbeat(&request, &image(), &mut work);
         assert_eq!(handled.response.error, ErrorCode::None);
         self.apply(&handled.records, NO_PRODUCER_ID);
     }
@@ -88,7 +88,7 @@ impl Lab {
             protocol_type: protocol_type.into(),
             protocols: vec![JoinGroupProtocol { name: "range".into(), metadata }],
         };
-        self.work(|shard, work| shard.join(context(), &request, work));
+        self.work(|shard, work| assert!(shard.join(context(), &request, &image(), work).is_none()));
     }
 
     fn work(&mut self, run: impl FnOnce(&mut GroupShard, &mut Work<'_>)) {

@@ -7,6 +7,7 @@ pub mod assignor;
 pub mod classic;
 pub mod consumer;
 mod expiry;
+mod migration;
 mod offset_records;
 mod offsets;
 mod pending_offsets;

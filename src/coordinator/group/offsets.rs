@@ -95,6 +95,16 @@ impl OffsetsShard {
         (records, TxnOffsetCommitResponse { partitions })
     }
 
+    /// Those that would be committed if the group agrees.
+    pub(super) fn acceptable<'a>(
+        &'a self,
+        wishes: &'a [OffsetCommitPartition],
+        image: &'a MetadataImage,
+    ) -> impl Iterator<Item = TopicPartition> + 'a {
+        let exists = |wish: &&OffsetCommitPartition| image.partition(wish.partition).is_some();
+        wishes.iter().filter(exists).filter(|wish| !self.is_too_large(&wish.metadata)).map(|wish| wish.partition)
+    }
+
     /// Java counts the characters of UTF-16.
     fn is_too_large(&self, metadata: &str) -> bool {
         metadata.len() > self.metadata_max_size as usize

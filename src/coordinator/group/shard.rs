@@ -3,17 +3,19 @@
 //! A group that only ever committed offsets (a simple group) is known by these alone, and counts as empty.
 
 use super::classic::{AfterWrite, ClassicGroups, Work, group_tombstone};
-use super::consumer::{ConsumerGroups, Handled, Surroundings, validate};
+use super::consumer::{ConsumerGroup, ConsumerGroups, Handled, Leaving, Surroundings, validate};
 use super::offsets::OffsetsShard;
 use super::share::{self, ShareGroups};
-use crate::base::{Offset, Time};
+use crate::base::config::MigrationPolicy;
+use crate::base::{Duration, Offset, SortedSet, Time};
 use crate::coordinator::{CoordinatorRecord, records_of};
 use crate::metadata::MetadataImage;
 use crate::node::RequestContext;
 use crate::protocol::{
-    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, GroupState, JoinGroupRequest,
-    MemberEpoch, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse,
-    ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, GroupState, HeartbeatRequest, JOIN_EPOCH,
+    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, MemberEpoch, OffsetCommitRequest,
+    OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, ShareGroupHeartbeatRequest,
+    ShareGroupHeartbeatResponse, SyncGroupRequest, SyncGroupResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 use crate::record::{ControlRecord, RecordBatch};
 use std::rc::Rc;
@@ -64,13 +66,16 @@ impl GroupShard {
     ) -> (Vec<CoordinatorRecord>, OffsetCommitResponse) {
         let OffsetCommitRequest { group, generation, member_id, instance_id, .. } = request;
         let error = match self.groups.group(group) {
-            _ if self.shares.group(group).is_some() => Err(ErrorCode::GroupIdNotFound),
-            _ if let Some(found) = self.consumers.group(group) => {
-                let partitions = request.offsets.iter().map(|offset| offset.partition);
-                found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, false, partitions)
-            }
             // Members of share groups acknowledge.
             _ if self.shares.group(group).is_some() => Err(ErrorCode::GroupIdNotFound),
+            _ if let Some(found) = self.consumers.group(group) => {
+                // Members of the consumer protocol speak version 9 at least.
+                let speaks_classic = found.member(member_id).is_none_or(|member| member.classic.is_some());
+                let partitions = self.offsets.acceptable(&request.offsets, image);
+                let valid =
+                    found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, false, partitions);
+                if version < 9 && !speaks_classic { Err(ErrorCode::UnsupportedVersion) } else { valid }
+            }
             Some(found) => found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, false),
             None if *generation < 0 => Ok(()),
             None if self.offsets.knows(group) => Err(ErrorCode::UnknownMemberId),
@@ -94,7 +99,7 @@ impl GroupShard {
         let error = match self.groups.group(group) {
             _ if self.shares.group(group).is_some() => Err(ErrorCode::GroupIdNotFound),
             _ if let Some(found) = self.consumers.group(group) => {
-                let partitions = request.offsets.iter().map(|offset| offset.partition);
+                let partitions = self.offsets.acceptable(&request.offsets, image);
                 found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, true, partitions)
             }
             Some(found) => found.validate_offset_commit(member_id, instance_id.as_ref(), *generation, true),
@@ -167,31 +172,60 @@ impl GroupShard {
         self.offsets.fetch(request, image)
     }
 
-    /// Handles ConsumerGroupHeartbeat: the records, and the answer to give once they are committed. A classic group
-    /// without members makes room for one of the consumer protocol.
-    pub fn consumer_heartbeat(&mut self, request: &ConsumerGroupHeartbeatRequest, around: Surroundings<'_>) -> Handled {
-        let failed = |error| {
+    /// Handles ConsumerGroupHeartbeat. A classic group makes room for one of the consumer protocol if it has no members, and
+    /// becomes one if it has.
+    pub fn consumer_heartbeat(
+        &mut self,
+        request: &ConsumerGroupHeartbeatRequest,
+        image: &MetadataImage,
+        work: &mut Work<'_>,
+    ) -> Handled<ConsumerGroupHeartbeatResponse> {
+        self.try_consumer_heartbeat(request, image, work).unwrap_or_else(|error| {
             let response = ConsumerGroupHeartbeatResponse::failed(error);
             Handled { records: Vec::new(), response, resolve: false }
-        };
-        if let Err(error) = validate(request, around) {
-            return failed(error);
+        })
+    }
+
+    fn try_consumer_heartbeat(
+        &mut self,
+        request: &ConsumerGroupHeartbeatRequest,
+        image: &MetadataImage,
+        work: &mut Work<'_>,
+    ) -> Result<Handled<ConsumerGroupHeartbeatResponse>, ErrorCode> {
+        let around = Surroundings { now: work.now, config: work.config, image };
+        validate(request, around)?;
+        let id = &request.group;
+        if request.member_epoch < JOIN_EPOCH {
+            let records = match self.consumers.leaving(request)? {
+                Leaving::Away(record) => vec![record],
+                Leaving::Gone(member) => self.fence(id, &[member], image, work),
+            };
+            let response = ConsumerGroupHeartbeatResponse {
+                error: ErrorCode::None,
+                member_id: Some(request.member_id.clone()),
+                member_epoch: request.member_epoch,
+                heartbeat_interval: Duration::ZERO,
+                assignment: None,
+            };
+            return Ok(Handled { records, response, resolve: false });
         }
-        let group = &request.group;
-        let mut records = Vec::new();
-        match self.groups.group(group) {
-            _ if self.shares.group(group).is_some() => return failed(ErrorCode::GroupIdNotFound),
-            _ if self.consumers.group(group).is_some() => {}
-            Some(classic) if !classic.is_empty() => return failed(ErrorCode::GroupIdNotFound),
-            classic => records.extend((classic.is_some() || self.offsets.knows(group)).then(|| group_tombstone(group))),
-        }
-        match self.consumers.heartbeat(request, around) {
-            Ok(handled) => {
-                records.extend(handled.records);
-                Handled { records, ..handled }
+        let (mut records, mut converted) = (Vec::new(), None);
+        match self.groups.group(id) {
+            _ if self.shares.group(id).is_some() => return Err(ErrorCode::GroupIdNotFound),
+            _ if self.consumers.group(id).is_some() || request.member_epoch != JOIN_EPOCH => {}
+            Some(classic) if !classic.is_empty() => {
+                let (group, conversion) = self.upgrade(id, image, work)?;
+                records = conversion;
+                converted = Some(Rc::new(group));
             }
-            Err(error) => failed(error),
+            classic => records.extend((classic.is_some() || self.offsets.knows(id)).then(|| group_tombstone(id))),
         }
+        let handled = self.consumers.heartbeat(request, converted.clone(), around)?;
+        if let Some(group) = converted {
+            self.consumers.watch_classic(&group, work.now);
+        }
+        records.extend(handled.records);
+        Ok(Handled { records, ..handled })
     }
 
     /// Handles ShareGroupHeartbeat: the records, the answer to give once they are committed, and what the share coordinator
@@ -214,19 +248,93 @@ impl GroupShard {
         handled.unwrap_or_else(|error| (Vec::new(), ShareGroupHeartbeatResponse::failed(error), None))
     }
 
-    /// Handles JoinGroup.
-    pub fn join(&mut self, context: RequestContext, request: &JoinGroupRequest, work: &mut Work<'_>) {
+    /// Handles JoinGroup. In a group of the consumer protocol that has members it is answered when the records are committed.
+    pub fn join(
+        &mut self,
+        context: RequestContext,
+        request: &JoinGroupRequest,
+        image: &MetadataImage,
+        work: &mut Work<'_>,
+    ) -> Option<Handled<JoinGroupResponse>> {
         if let Some(group) = self.consumers.group(&request.group) {
             if group.members().len() > 0 {
-                let error = ErrorCode::InconsistentGroupProtocol;
-                return work.refuse_join(context, &request.member_id, error);
+                let group = group.clone();
+                let joined = self.join_consumers(&group, request, image, work);
+                return joined.map_err(|(id, error)| work.refuse_join(context, &id, error)).ok();
             }
             group.tombstones().into_iter().for_each(|record| work.write(record, AfterWrite::Emptied));
         }
         if self.shares.group(&request.group).is_some() {
-            return work.refuse_join(context, &request.member_id, ErrorCode::InconsistentGroupProtocol);
+            work.refuse_join(context, &Rc::from(""), ErrorCode::InconsistentGroupProtocol);
+            return None;
         }
         self.groups.join(context, request, self.offsets.knows(&request.group), work);
+        None
+    }
+
+    fn join_consumers(
+        &mut self,
+        group: &ConsumerGroup,
+        request: &JoinGroupRequest,
+        image: &MetadataImage,
+        work: &mut Work<'_>,
+    ) -> Result<Handled<JoinGroupResponse>, (Rc<str>, ErrorCode)> {
+        if !ClassicGroups::has_valid_session(request, work.config) {
+            return Err((request.member_id.clone(), ErrorCode::InvalidSessionTimeout));
+        }
+        let nobody = |error| (Rc::from(""), error);
+        if work.config.group_consumer_migration_policy == MigrationPolicy::Disabled {
+            return Err(nobody(ErrorCode::InconsistentGroupProtocol));
+        }
+        let around = Surroundings { now: work.now, config: work.config, image };
+        let (mut joined, downgrade) = self.consumers.join(group, request, around, work.random).map_err(nobody)?;
+        if let Some(downgrade) = downgrade {
+            joined.records.extend(self.downgrade_with(group, &downgrade, image, work));
+        }
+        Ok(joined)
+    }
+
+    /// Handles SyncGroup; whoever assigns, an answer that is given here waits for what was written before.
+    pub fn sync(
+        &mut self,
+        context: RequestContext,
+        request: &SyncGroupRequest,
+        image: &MetadataImage,
+        work: &mut Work<'_>,
+    ) -> Option<SyncGroupResponse> {
+        if self.consumers.group(&request.group).is_none() {
+            self.groups.sync(context, request, work);
+            return None;
+        }
+        let around = Surroundings { now: work.now, config: work.config, image };
+        self.consumers.sync(request, around).map_err(|error| work.refuse_sync(context, error)).ok()
+    }
+
+    /// Handles Heartbeat.
+    pub fn heartbeat(&mut self, request: &HeartbeatRequest, around: Surroundings<'_>) -> ErrorCode {
+        match self.consumers.group(&request.group) {
+            Some(_) => self.consumers.classic_heartbeat(request, around).err().unwrap_or(ErrorCode::None),
+            None => self.groups.heartbeat(request, around.now),
+        }
+    }
+
+    /// Handles LeaveGroup: the records, and the answer to give once they are committed.
+    pub fn leave(
+        &mut self,
+        request: &LeaveGroupRequest,
+        image: &MetadataImage,
+        work: &mut Work<'_>,
+    ) -> (Vec<CoordinatorRecord>, LeaveGroupResponse) {
+        let Some(group) = self.consumers.group(&request.group) else {
+            return (Vec::new(), self.groups.leave(request, work));
+        };
+        let found: Vec<Result<Rc<str>, ErrorCode>> = request.members.iter().map(|it| group.leaving(it)).collect();
+        let gone: SortedSet<Rc<str>> = found.iter().flatten().cloned().collect();
+        let gone: Vec<Rc<str>> = gone.into_iter().collect();
+        let records = self.fence(&request.group, &gone, image, work);
+        let results = request.members.iter().cloned().zip(found);
+        let members = results.map(|(member, found)| (member, found.err().unwrap_or(ErrorCode::None))).collect();
+        (records, LeaveGroupResponse { error: ErrorCode::None, members })
     }
 }
 

@@ -1,6 +1,6 @@
 //! State batches old and new, put together (`PersisterStateBatchCombiner`).
 
-use crate::base::Offset;
+use crate::base::{Offset, sort_long};
 use crate::protocol::StateBatch;
 
 /// These batches without overlaps, in the order of their offsets, from the start offset on (−1 for all). Where some
@@ -10,7 +10,7 @@ pub(super) fn combine(batches: impl Iterator<Item = StateBatch>, start_offset: O
     let kept: Vec<StateBatch> =
         kept.map(|it| StateBatch { first_offset: it.first_offset.max(start_offset), ..it }).collect();
     let mut bounds: Vec<Offset> = kept.iter().flat_map(|it| [it.first_offset, it.last_offset + 1]).collect();
-    bounds.sort_unstable();
+    sort_long(&mut bounds, |a, b| a < b);
     bounds.dedup();
     let mut combined: Vec<StateBatch> = Vec::new();
     for (first, next) in bounds.iter().zip(bounds.iter().skip(1)) {

@@ -228,7 +228,11 @@ pub fn position_lines(it: &ConsumerView, t: &Texts) -> Vec<(String, String, bool
         lines.extend(each.map(|one| {
             (one.partition.to_string(), format!("{} · ✓{}", number(one.position), number(one.committed)), false)
         }));
-        if lines.is_empty() {
+        // A member of a share group has no position: records are given to it one by one.
+        let share = it.settings.iter().find(|(key, ..)| &**key == "share.acknowledgement.mode");
+        if let Some((_, mode, changed)) = share {
+            lines.push(("share".to_owned(), mode.to_string(), *changed));
+        } else if it.positions.is_empty() {
             lines.push((t.position.to_owned(), "–".to_owned(), false));
         }
     }

@@ -9,7 +9,7 @@ use crate::ui::hooks::{use_lab, use_texts};
 use crate::ui::i18n::{MessageWords, Texts};
 use crate::ui::same::Same;
 use crate::ui::state::Target;
-use crate::ui::words::{data_r, node_name, records, text_width};
+use crate::ui::words::{data_r, node_name, records, tenths, text_width};
 use delivery_lab::base::SortedMap;
 use delivery_lab::view::{ClusterView, MessageFate, MessageView};
 use std::rc::Rc;
@@ -77,14 +77,21 @@ pub fn Messages(props: &MessagesProps) -> Html {
         let (x, y) = wire.at(if forward { share } else { 1.0 - share });
         // Requests above the wire, responses below; what will not arrive makes way for what does.
         let lane = if message.response { 15.0 } else { -15.0 };
-        let lane = if wire.inner { lane * 0.4 } else if message.fate == MessageFate::Flying { lane } else { lane * 2.8 };
+        let lane = if wire.inner {
+            lane * 0.4
+        } else if message.fate == MessageFate::Flying {
+            lane
+        } else {
+            lane * 2.8
+        };
         let y = y + lane + behind.min(4) as f64 * 28.0;
         // Near the edge it is moved in, so that it can be read.
         let edge = pill_width(message, t) / 2.0 + 2.0;
         let x = x.clamp(edge, (props.stage.width - edge).max(edge));
+        let message: Same<_> = message.into();
         // Only the place changes from frame to frame: what stands there is drawn once.
         Some(html! {
-            <div key={message.id} class="moved" style={format!("transform:translate({x:.1}px,{y:.1}px)")}>
+            <div key={message.id} class="moved" style={format!("transform:translate({}px,{}px)", tenths(x), tenths(y))}>
                 <Pill message={message.clone()} from={name(&props.view, message.from)} to={name(&props.view, message.to)} />
             </div>
         })
@@ -98,7 +105,7 @@ fn pill_width(message: &MessageView, t: &Texts) -> f64 {
 
 #[derive(Properties, PartialEq)]
 struct PillProps {
-    message: MessageView,
+    message: Same<MessageView>,
     from: Rc<str>,
     to: Rc<str>,
 }

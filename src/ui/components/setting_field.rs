@@ -37,10 +37,10 @@ fn change(props: &FieldProps, value: Option<&str>) -> Result<Scenario, String> {
         }
         None => drop(properties.remove(props.setting.name)),
     }
-    let before = props.place.check(props.place.properties(&props.scenario));
+    let before = props.place.check(&props.scenario, props.place.properties(&props.scenario));
     let new_errors: Vec<String> = props
         .place
-        .check(props.place.properties(&new))
+        .check(&new, props.place.properties(&new))
         .into_iter()
         .filter(|error| !before.contains(error))
         .map(|error| error.message)

@@ -26,6 +26,8 @@ const FIRST: &[&str] = &[
     "isolation.level",
     "auto.offset.reset",
     "max.poll.records",
+    "share.acknowledgement.mode",
+    "share.acquire.mode",
     "transaction.version",
     "min.insync.replicas",
     "unclean.leader.election.enable",
@@ -55,7 +57,7 @@ pub fn SettingsGroup(props: &GroupProps) -> Html {
     let searched = !props.search.is_empty();
     let fits = |name: &str| !searched || name.contains(&*props.search);
 
-    let mut keys: Vec<&'static ConfigKey> = place.keys().iter().filter(|key| fits(key.name)).collect();
+    let mut keys: Vec<&'static ConfigKey> = place.offered(scenario).filter(|key| fits(key.name)).collect();
     let rank = |key: &ConfigKey| FIRST.iter().position(|it| *it == key.name).unwrap_or(FIRST.len());
     let order = |key: &ConfigKey| (!is_changed(key, set), rank(key), key.importance);
     sort_short(&mut keys, |a, b| order(a) < order(b));
@@ -78,7 +80,7 @@ pub fn SettingsGroup(props: &GroupProps) -> Html {
         let all = all.clone();
         Callback::from(move |_| all.set(!*all))
     };
-    let changed = place.keys().iter().filter(|key| is_changed(key, set)).count();
+    let changed = place.offered(scenario).filter(|key| is_changed(key, set)).count();
     let open = props.open || searched;
     html! {
         <details {open}>
@@ -143,7 +145,7 @@ fn PropertiesText(props: &TextProps) -> Html {
     let apply = {
         let (draft, problems, lab) = (draft.clone(), problems.clone(), lab.clone());
         Callback::from(move |_| {
-            let (good, wrong) = read_properties(place, draft.as_deref().unwrap_or_default());
+            let (good, wrong) = read_properties(place, &scenario, draft.as_deref().unwrap_or_default());
             let mut new = (*scenario).clone();
             *place.properties_mut(&mut new) = good;
             if lab.load(t.the_setting, new, false) && wrong.is_empty() {
@@ -178,12 +180,12 @@ fn PropertiesText(props: &TextProps) -> Html {
 }
 
 /// The good settings of a text, and what is wrong with the rest.
-fn read_properties(place: Place, text: &str) -> (Properties, Vec<String>) {
+fn read_properties(place: Place, scenario: &Scenario, text: &str) -> (Properties, Vec<String>) {
     let (mut good, lines) = properties::parse_text(text);
     let mut wrong: Vec<String> = lines.iter().map(ToString::to_string).collect();
     // A setting can be wrong only together with another: taking one out may show the next.
     for _ in 0..4 {
-        let errors = place.check(&good);
+        let errors = place.check(scenario, &good);
         if errors.is_empty() {
             return (good, wrong);
         }

@@ -3,6 +3,7 @@
 use super::member::ClassicGroupMember;
 use super::record::group_metadata_record;
 use super::{AfterWrite, ClassicGroup, ClassicGroups, Replaced, Work};
+use crate::base::config::BrokerConfig;
 use crate::base::{Duration, Prng, SortedMap};
 use crate::node::RequestContext;
 use crate::protocol::GroupState::{CompletingRebalance, Empty, PreparingRebalance, Stable};
@@ -15,6 +16,12 @@ use std::rc::Rc;
 const NEW_MEMBER_JOIN_TIMEOUT: Duration = Duration::from_millis(5 * 60 * 1_000);
 
 impl ClassicGroups {
+    /// Is the session as long as it may be?
+    pub(in crate::coordinator::group) fn has_valid_session(request: &JoinGroupRequest, config: &BrokerConfig) -> bool {
+        let timeout = request.session_timeout;
+        config.group_min_session_timeout_ms <= timeout && timeout <= config.group_max_session_timeout_ms
+    }
+
     /// Handles JoinGroup; the answer may wait for others. A group of which only offsets are known exists, too, and is
     /// empty.
     pub fn join(
@@ -24,8 +31,7 @@ impl ClassicGroups {
         has_offsets: bool,
         work: &mut Work<'_>,
     ) {
-        let timeout = request.session_timeout;
-        if timeout < work.config.group_min_session_timeout_ms || timeout > work.config.group_max_session_timeout_ms {
+        if !ClassicGroups::has_valid_session(request, work.config) {
             return refuse(context, &request.member_id, ErrorCode::InvalidSessionTimeout, work);
         }
         let is_new = !has_offsets && self.group(&request.group).is_none();

@@ -10,6 +10,7 @@
 //!
 //! In Kafka: `ClassicGroup`, and the part of `GroupMetadataManager` whose methods begin with `classicGroup`.
 
+mod converted;
 mod group;
 mod join;
 mod member;
@@ -31,7 +32,7 @@ use crate::base::{Generation, Prng, SortedMap, Time};
 use crate::coordinator::CoordinatorRecord;
 use crate::metadata::wire::WireError;
 use crate::node::RequestContext;
-use crate::protocol::{ErrorCode, JoinGroupProtocol, JoinGroupResponse, Response};
+use crate::protocol::{ErrorCode, JoinGroupProtocol, JoinGroupResponse, Response, SyncGroupResponse};
 use bytes::Bytes;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -125,6 +126,11 @@ impl<'a> Work<'a> {
     /// Whoever wants to join may not.
     pub(super) fn refuse_join(&mut self, to: RequestContext, member_id: &Rc<str>, error: ErrorCode) {
         self.answer(to, Response::JoinGroup(JoinGroupResponse::failed(member_id.clone(), error)));
+    }
+
+    /// Whoever asks for its assignment gets none.
+    pub(super) fn refuse_sync(&mut self, to: RequestContext, error: ErrorCode) {
+        self.answer(to, Response::SyncGroup(SyncGroupResponse::failed(error)));
     }
 
     pub(super) fn write(&mut self, record: CoordinatorRecord, then: AfterWrite) {

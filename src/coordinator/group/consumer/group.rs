@@ -1,12 +1,16 @@
 //! What is known of one group, and questions about it (`ConsumerGroup`).
 
-use super::TargetAssignment;
 use super::member::{ConsumerGroupMember, MemberState};
-use super::record::{ConsumerGroupKey as Key, CurrentValue, GroupValue, TargetValue};
+use super::record::{
+    ConsumerGroupKey as Key, CurrentValue, GroupValue, TargetValue, current_record, group_record, member_record,
+    target_member_record, target_record,
+};
 use super::regex::{ResolvedRegexes, topic_names};
+use super::{MemberAssignment, TargetAssignment};
 use crate::base::config::ServerAssignor;
-use crate::base::{Duration, Offset, SortedMap, SortedSet, Time, TopicPartition};
+use crate::base::{Duration, JavaMap, Offset, SortedMap, SortedSet, Time, TopicPartition};
 use crate::coordinator::CoordinatorRecord;
+use crate::metadata::MetadataImage;
 use crate::protocol::{ErrorCode, GroupState, LEAVE_EPOCH, MemberEpoch};
 use std::rc::Rc;
 
@@ -37,6 +41,40 @@ impl ConsumerGroup {
             regexes: Rc::default(),
             metadata_seen: None,
         }
+    }
+
+    /// A group that was a classic one: what its members are assigned is the target of its epoch.
+    pub(in crate::coordinator::group) fn of_members(
+        id: Rc<str>,
+        epoch: MemberEpoch,
+        members: Vec<ConsumerGroupMember>,
+        image: &MetadataImage,
+    ) -> Self {
+        let mut group = ConsumerGroup::new(id);
+        group.target_epoch = TargetValue { epoch, timestamp: 0 };
+        for member in members {
+            let mut target = MemberAssignment::new();
+            for partition in member.assigned.keys() {
+                target.entry(partition.topic).or_default().insert(partition.partition);
+            }
+            group.target.insert(member.member_id.clone(), Rc::new(target));
+            group.members.insert(member.member_id.clone(), member);
+        }
+        group.epoch = GroupValue { epoch, metadata_hash: group.hash_of(group.members.values(), image) };
+        group
+    }
+
+    /// The records that make it what it is (`createConsumerGroupRecords`), in the order of Kafka's hash map.
+    pub(in crate::coordinator::group) fn records(&self) -> Vec<CoordinatorRecord> {
+        let members: JavaMap<Rc<str>, &ConsumerGroupMember> =
+            self.members.iter().map(|(id, member)| (id.clone(), member)).collect();
+        let target = |id: &Rc<str>| self.target.get(id).cloned().unwrap_or_default();
+        let mut records: Vec<_> = members.iter().map(|(_, member)| member_record(&self.id, member)).collect();
+        records.push(group_record(&self.id, self.epoch));
+        records.extend(members.keys().map(|id| target_member_record(&self.id, id, &target(id))));
+        records.push(target_record(&self.id, self.target_epoch));
+        records.extend(members.iter().map(|(_, member)| current_record(&self.id, member)));
+        records
     }
 
     /// `group.id`.
@@ -159,23 +197,36 @@ impl ConsumerGroup {
         if epoch == member.member_epoch {
             return Ok(());
         }
+        let illegal = transactional || member.classic.is_some();
         let assigned_by = |partition: TopicPartition| {
             let since = member.assigned.get(&partition).or_else(|| member.pending_revocation.get(&partition));
             since.is_some_and(|since| epoch >= *since)
         };
-        let stale = if transactional { ErrorCode::IllegalGeneration } else { ErrorCode::StaleMemberEpoch };
+        let stale = if illegal { ErrorCode::IllegalGeneration } else { ErrorCode::StaleMemberEpoch };
         if epoch < member.member_epoch && partitions.into_iter().all(assigned_by) { Ok(()) } else { Err(stale) }
     }
 
     /// May this one read offsets (`validateOffsetFetch`)?
     pub fn validate_offset_fetch(&self, member_id: &str, epoch: MemberEpoch) -> Result<(), ErrorCode> {
         let member = self.members.get(member_id).ok_or(ErrorCode::UnknownMemberId)?;
-        if epoch == member.member_epoch { Ok(()) } else { Err(ErrorCode::StaleMemberEpoch) }
+        match member.classic {
+            _ if epoch == member.member_epoch => Ok(()),
+            Some(_) => Err(ErrorCode::IllegalGeneration),
+            None => Err(ErrorCode::StaleMemberEpoch),
+        }
     }
 
     /// The records that forget it.
     pub(in crate::coordinator::group) fn tombstones(&self) -> Vec<CoordinatorRecord> {
-        let members = || self.members.keys().map(|member| (self.id.clone(), member.clone()));
+        self.tombstones_as(Rc::clone)
+    }
+
+    /// The same, where members have other ids by now.
+    pub(in crate::coordinator::group) fn tombstones_as(
+        &self,
+        named: impl Fn(&Rc<str>) -> Rc<str>,
+    ) -> Vec<CoordinatorRecord> {
+        let members = || self.members.keys().map(|member| (self.id.clone(), named(member)));
         let mut keys: Vec<Key> = members().map(|(group, member)| Key::Current(group, member)).collect();
         keys.extend(members().map(|(group, member)| Key::TargetOfMember(group, member)));
         keys.push(Key::Target(self.id.clone()));
@@ -201,7 +252,11 @@ impl ConsumerGroupMember {
 
     /// Until when, and in which epoch, it may give up what it must.
     pub(super) fn revocation_deadline(&self, now: Time) -> Option<(Time, MemberEpoch)> {
-        let timeout = Duration::from_millis(self.rebalance_timeout.max(0) as u64);
-        (self.state == MemberState::UnrevokedPartitions).then(|| (now + timeout, self.member_epoch))
+        let unrevoked = self.state == MemberState::UnrevokedPartitions;
+        unrevoked.then(|| (now + self.rebalance_timeout(), self.member_epoch))
+    }
+
+    pub(in crate::coordinator::group) fn rebalance_timeout(&self) -> Duration {
+        Duration::from_millis(self.rebalance_timeout.max(0) as u64)
     }
 }

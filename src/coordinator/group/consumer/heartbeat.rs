@@ -1,37 +1,23 @@
 //! ConsumerGroupHeartbeat, and who is removed (`GroupMetadataManager.consumerGroupHeartbeat`).
 
 use super::group::ConsumerGroup;
-use super::reconcile::Reconciliation;
-use super::record::target_member_record;
-use super::record::{ConsumerGroupKey as Key, GroupValue, current_record, group_record, member_record};
-use super::regex::RegexUpdate;
-use super::{ConsumerGroupMember, ConsumerGroups, Surroundings, Timers};
-use crate::base::Duration;
+use super::record::{current_record, member_record, target_member_record};
+use super::removal::removal;
+use super::{ConsumerGroupMember, ConsumerGroups, Surroundings};
 use crate::coordinator::CoordinatorRecord;
-use crate::node::RemovalReason;
 use crate::protocol::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ErrorCode, JOIN_EPOCH, LEAVE_EPOCH,
-    LEAVE_STATIC_EPOCH, MemberEpoch,
+    LEAVE_STATIC_EPOCH,
 };
 use std::rc::Rc;
 
-/// A member whose time is up.
-pub struct Expired {
-    /// Its group.
-    pub group: Rc<str>,
-    /// Which time.
-    pub reason: RemovalReason,
-    /// The records that remove it.
-    pub records: Vec<CoordinatorRecord>,
-}
-
-/// What comes of a heartbeat.
+/// What comes of a request.
 #[derive(Debug)]
-pub struct Handled {
+pub struct Handled<R> {
     /// To be written.
     pub records: Vec<CoordinatorRecord>,
     /// To be given when they are committed.
-    pub response: ConsumerGroupHeartbeatResponse,
+    pub response: R,
     /// Once they are written the group's patterns are to be resolved, see [`ConsumerGroups::resolve`].
     pub resolve: bool,
 }
@@ -66,53 +52,37 @@ pub(in crate::coordinator::group) fn validate(
     }
 }
 
+/// How a member leaves.
+pub(in crate::coordinator::group) enum Leaving {
+    /// Its place is kept.
+    Away(CoordinatorRecord),
+    /// It is to be removed.
+    Gone(Rc<str>),
+}
+
 impl ConsumerGroups {
-    /// Handles a heartbeat of a request that is complete.
-    pub fn heartbeat(
+    /// Handles a heartbeat of a request that is complete and does not leave. A group that has just come from the classic
+    /// protocol is not here yet.
+    pub(in crate::coordinator::group) fn heartbeat(
         &mut self,
         request: &ConsumerGroupHeartbeatRequest,
+        converted: Option<Rc<ConsumerGroup>>,
         around: Surroundings<'_>,
-    ) -> Result<Handled, ErrorCode> {
+    ) -> Result<Handled<ConsumerGroupHeartbeatResponse>, ErrorCode> {
         let id = &request.group;
-        let group = match self.groups.get(id) {
-            Some(group) => group.clone(),
+        let group = match converted.or_else(|| self.groups.get(id).cloned()) {
+            Some(group) => group,
             None if request.member_epoch == JOIN_EPOCH => Rc::new(ConsumerGroup::new(id.clone())),
             None => return Err(ErrorCode::GroupIdNotFound),
         };
-        if request.member_epoch < JOIN_EPOCH {
-            return self.leave(&group, request, around);
-        }
         let mut records = Vec::new();
         let member = group.find(request, around.config.group_consumer_max_size, &mut records)?;
         let mut updated = member.updated(request);
-        if updated != member {
-            records.push(member_record(id, &updated));
-        }
-        let regex = group.update_regex(&member, &updated, &mut records)?;
-        let topics_changed = updated.subscribed_topics != member.subscribed_topics;
-        let subscription_changed = topics_changed || regex != RegexUpdate::Unchanged;
-        let resolve = self.wants_resolution(&group, &updated, around);
-        let moved = topics_changed || regex == RegexUpdate::Resolved;
-        let epoch = self.update_epoch(&group, &updated, moved, around, &mut records);
-        let (target_epoch, target) = group.target_for(epoch, &updated, around, &mut records);
-        if subscription_changed || !updated.is_reconciled_to(target_epoch) {
-            let step = Reconciliation {
-                group: &group,
-                target_epoch,
-                target: &target,
-                subscribed: group.topic_ids(&updated, around.image),
-                subscription_changed,
-                owned: request.topic_partitions.as_deref(),
-            };
-            let next = step.step(&updated)?;
-            if next != updated {
-                records.push(current_record(id, &next));
-            }
-            self.start_timers(id, &next, next != updated, around);
-            updated = next;
-        } else {
-            self.start_timers(id, &updated, false, around);
-        }
+        let update = self.update(&group, (&member, &updated), around, &mut records)?;
+        let (target_epoch, target) = group.target_for(update.epoch, &updated, around, &mut records);
+        let known = (update.subscription_changed, request.topic_partitions.as_deref());
+        updated = self.reconcile(&group, updated, (target_epoch, &target), known, around, &mut records)?;
+        self.start_session(id, &updated, around);
         let full = request.rebalance_timeout.is_some()
             && (request.subscribed_topics.is_some() || request.subscribed_regex.is_some())
             && request.topic_partitions.is_some();
@@ -124,117 +94,31 @@ impl ConsumerGroups {
             heartbeat_interval: around.config.group_consumer_heartbeat_interval_ms,
             assignment: tell.then(|| updated.assigned.keys().copied().collect()),
         };
-        Ok(Handled { records, response, resolve })
+        Ok(Handled { records, response, resolve: update.resolve })
     }
 
-    /// The group's epoch, one more if subscriptions or topics have changed. Topics are looked at when the metadata have
-    /// changed since the last time (`requestMetadataRefresh`).
-    fn update_epoch(
-        &mut self,
-        group: &ConsumerGroup,
-        updated: &ConsumerGroupMember,
-        changed: bool,
-        around: Surroundings<'_>,
-        records: &mut Vec<CoordinatorRecord>,
-    ) -> MemberEpoch {
-        let mut epoch = group.epoch.epoch;
-        let fresh = |(offset, at)| offset == around.image.offset() && epoch >= at;
-        if !changed && group.metadata_seen.is_some_and(fresh) {
-            return epoch;
-        }
-        let metadata_hash = group.hash_of(group.members_with(updated).into_values(), around.image);
-        if changed || metadata_hash != group.epoch.metadata_hash {
-            epoch += 1;
-            records.push(group_record(&group.id, GroupValue { epoch, metadata_hash }));
-        }
-        if let Some(group) = self.groups.get_mut(&group.id) {
-            Rc::make_mut(group).metadata_seen = Some((around.image.offset(), epoch));
-        }
-        epoch
-    }
-
-    fn leave(
-        &mut self,
-        group: &Rc<ConsumerGroup>,
+    /// How the member that says so leaves.
+    pub(in crate::coordinator::group) fn leaving(
+        &self,
         request: &ConsumerGroupHeartbeatRequest,
-        around: Surroundings<'_>,
-    ) -> Result<Handled, ErrorCode> {
+    ) -> Result<Leaving, ErrorCode> {
+        let group = self.groups.get(&request.group).ok_or(ErrorCode::GroupIdNotFound)?;
         let member = match &request.instance_id {
             None => group.members.get(&request.member_id).ok_or(ErrorCode::UnknownMemberId)?,
             Some(instance) => group.instance(instance, &request.member_id)?,
         };
-        let records = if request.instance_id.is_some() && request.member_epoch == LEAVE_STATIC_EPOCH {
-            // Its place is kept. What it had counts for whoever comes back as if it had been there always.
-            let assigned = member.assigned.keys().map(|partition| (*partition, 0)).collect();
-            let away = ConsumerGroupMember {
-                member_epoch: LEAVE_STATIC_EPOCH,
-                pending_revocation: Rc::default(),
-                assigned: Rc::new(assigned),
-                ..member.clone()
-            };
-            vec![current_record(&group.id, &away)]
-        } else {
-            let member_id = member.member_id.clone();
-            self.fence(group, &member_id, around)
-        };
-        let response = ConsumerGroupHeartbeatResponse {
-            error: ErrorCode::None,
-            member_id: Some(request.member_id.clone()),
-            member_epoch: request.member_epoch,
-            heartbeat_interval: Duration::ZERO,
-            assignment: None,
-        };
-        Ok(Handled { records, response, resolve: false })
-    }
-
-    /// The records that remove a member; the group's epoch moves on.
-    fn fence(
-        &mut self,
-        group: &ConsumerGroup,
-        member_id: &Rc<str>,
-        around: Surroundings<'_>,
-    ) -> Vec<CoordinatorRecord> {
-        let mut records = removal(&group.id, member_id).to_vec();
-        records.extend(group.forget_regex_of(&[member_id.clone()]));
-        let others = group.members.values().filter(|it| it.member_id != *member_id);
-        let metadata_hash = group.hash_of(others, around.image);
-        records.push(group_record(&group.id, GroupValue { epoch: group.epoch.epoch + 1, metadata_hash }));
-        self.timers.remove(&(group.id.clone(), member_id.clone()));
-        records
-    }
-
-    /// Removes one member whose time is up, if there is any; the records take effect before the next is asked for.
-    pub fn expire_one(&mut self, around: Surroundings<'_>) -> Option<Expired> {
-        loop {
-            let due = |(_, timers): &(&(Rc<str>, Rc<str>), &Timers)| timers.deadline() <= around.now;
-            let ((group, member), timers) = self.timers.iter().find(due).map(|(id, it)| (id.clone(), it.clone()))?;
-            let found = self.groups.get(&group).cloned();
-            let found = found.and_then(|group| group.members.get(&member).cloned().map(|member| (group, member)));
-            let Some((group, member)) = found else {
-                self.timers.remove(&(group, member));
-                continue;
-            };
-            let late = timers.rebalance.is_some_and(|(due, at)| due <= around.now && member.member_epoch == at);
-            if late || timers.session <= around.now {
-                let reason = if late { RemovalReason::RebalanceTimeout } else { RemovalReason::SessionTimeout };
-                let records = self.fence(&group, &member.member_id, around);
-                return Some(Expired { group: group.id.clone(), reason, records });
-            }
-            if let Some(timers) = self.timers.get_mut(&(group.id.clone(), member.member_id)) {
-                timers.rebalance = None;
-            }
+        if request.instance_id.is_none() || request.member_epoch != LEAVE_STATIC_EPOCH {
+            return Ok(Leaving::Gone(member.member_id.clone()));
         }
-    }
-
-    /// The session begins anew; a member that has just been told to give something up has its rebalance timeout for that.
-    fn start_timers(&mut self, group: &Rc<str>, member: &ConsumerGroupMember, moved: bool, around: Surroundings<'_>) {
-        let session = around.now + around.config.group_consumer_session_timeout_ms;
-        let timers = self.timers.entry((group.clone(), member.member_id.clone()));
-        let timers = timers.or_insert(Timers { session, rebalance: None });
-        timers.session = session;
-        if moved {
-            timers.rebalance = member.revocation_deadline(around.now);
-        }
+        // What it had counts for whoever comes back as if it had been there always.
+        let assigned = member.assigned.keys().map(|partition| (*partition, 0)).collect();
+        let away = ConsumerGroupMember {
+            member_epoch: LEAVE_STATIC_EPOCH,
+            pending_revocation: Rc::default(),
+            assigned: Rc::new(assigned),
+            ..member.clone()
+        };
+        Ok(Leaving::Away(current_record(&group.id, &away)))
     }
 }
 
@@ -249,14 +133,12 @@ impl ConsumerGroup {
     ) -> Result<ConsumerGroupMember, ErrorCode> {
         let ConsumerGroupHeartbeatRequest { member_id, member_epoch, instance_id, .. } = request;
         let place = instance_id.as_deref().and_then(|instance| self.static_member(instance));
-        // (A static member that comes back with another id is not let in either; that changed after 4.3.1.)
-        if self.members.len() >= max_size as usize && !self.members.contains_key(member_id) {
-            return Err(ErrorCode::GroupMaxSizeReached);
-        }
+        self.has_room_for(member_id, max_size)?;
         let joins = *member_epoch == JOIN_EPOCH;
         match (instance_id, place) {
             (Some(_), Some(place)) if joins => {
-                if place.member_epoch != LEAVE_STATIC_EPOCH {
+                // A classic member that was replaced learns of it by its next request.
+                if place.classic.is_none() && place.member_epoch != LEAVE_STATIC_EPOCH {
                     return Err(ErrorCode::UnreleasedInstanceId);
                 }
                 Ok(self.replace(place, member_id, records))
@@ -273,12 +155,18 @@ impl ConsumerGroup {
         }
     }
 
-    fn instance(&self, instance_id: &str, member_id: &str) -> Result<&ConsumerGroupMember, ErrorCode> {
+    /// A static member that comes back with another id is not let in either; that changed after 4.3.1.
+    pub(super) fn has_room_for(&self, member_id: &str, max_size: u32) -> Result<(), ErrorCode> {
+        let full = self.members.len() >= max_size as usize && !self.members.contains_key(member_id);
+        if full { Err(ErrorCode::GroupMaxSizeReached) } else { Ok(()) }
+    }
+
+    pub(super) fn instance(&self, instance_id: &str, member_id: &str) -> Result<&ConsumerGroupMember, ErrorCode> {
         let member = self.static_member(instance_id).ok_or(ErrorCode::UnknownMemberId)?;
         if &*member.member_id == member_id { Ok(member) } else { Err(ErrorCode::FencedInstanceId) }
     }
 
-    fn replace(
+    pub(super) fn replace(
         &self,
         place: &ConsumerGroupMember,
         member_id: &Rc<str>,
@@ -311,13 +199,6 @@ impl ConsumerGroupMember {
             Err(ErrorCode::FencedMemberEpoch)
         }
     }
-}
-
-fn removal(group: &Rc<str>, member: &Rc<str>) -> [CoordinatorRecord; 3] {
-    let (group, member) = (|| group.clone(), || member.clone());
-    let keys =
-        [Key::Current(group(), member()), Key::TargetOfMember(group(), member()), Key::Member(group(), member())];
-    keys.map(|key| key.tombstone())
 }
 
 // A request that only leaves is known by its epoch.

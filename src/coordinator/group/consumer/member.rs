@@ -1,8 +1,8 @@
 //! What is known of one member (`ConsumerGroupMember`).
 
 use super::MemberEpochs;
-use crate::base::SortedSet;
-use crate::protocol::{ConsumerGroupHeartbeatRequest, MemberEpoch};
+use crate::base::{Duration, SortedSet};
+use crate::protocol::{ConsumerGroupHeartbeatRequest, JoinGroupProtocol, MemberEpoch};
 use std::rc::Rc;
 
 /// How far a member is on its way to what it shall have.
@@ -40,6 +40,15 @@ impl MemberState {
     }
 }
 
+/// What a member that speaks the classic protocol said when it joined (`ClassicMemberMetadata`).
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ClassicMetadata {
+    /// After so long a silence it is removed.
+    pub session_timeout: Duration,
+    /// What it supports, the preferred first; that one is what it is told the group has chosen.
+    pub protocols: Rc<[JoinGroupProtocol]>,
+}
+
 /// A member.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ConsumerGroupMember {
@@ -71,10 +80,12 @@ pub struct ConsumerGroupMember {
     pub assigned: MemberEpochs,
     /// What it must give up.
     pub pending_revocation: MemberEpochs,
+    /// It speaks the classic protocol.
+    pub classic: Option<ClassicMetadata>,
 }
 
 impl ConsumerGroupMember {
-    pub(super) fn new(member_id: Rc<str>) -> Self {
+    pub(in crate::coordinator::group) fn new(member_id: Rc<str>) -> Self {
         ConsumerGroupMember {
             member_id,
             member_epoch: 0,
@@ -90,6 +101,7 @@ impl ConsumerGroupMember {
             server_assignor: None,
             assigned: Rc::default(),
             pending_revocation: Rc::default(),
+            classic: None,
         }
     }
 
@@ -109,6 +121,7 @@ impl ConsumerGroupMember {
             subscribed_topics: topics.unwrap_or_else(|| self.subscribed_topics.clone()),
             subscribed_regex: or(&request.subscribed_regex, &self.subscribed_regex),
             server_assignor: or(&request.server_assignor, &self.server_assignor),
+            classic: None,
             ..self.clone()
         }
     }

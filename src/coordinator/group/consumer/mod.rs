@@ -8,11 +8,14 @@
 //! Invariants: a partition is held by at most one member, which has it or has not yet said that it gave it up; the state is
 //! the replay of the records up to the end of the log, and handlers change nothing else but timers.
 //!
-//! Departures: groups do not change their protocol while they have members (as with `group.consumer.migration.policy`
-//! `disabled`).
+//! Members of the classic protocol may be among them (see `classic_members`), until the last of the others goes: then the
+//! group becomes a classic one. Departure: their timers start when a request is handled, Kafka's when its records are
+//! committed.
 //!
 //! In Kafka: `ConsumerGroup`, and the part of `GroupMetadataManager` whose methods begin with `consumerGroup`.
 
+mod advance;
+mod classic_members;
 mod group;
 mod heartbeat;
 mod member;
@@ -20,20 +23,25 @@ mod metadata_hash;
 mod reconcile;
 mod record;
 mod regex;
+mod removal;
 mod target;
 #[cfg(test)]
 mod tests;
 
+pub(super) use classic_members::{Downgrade, encode_assignment, partitions_of};
 pub use group::ConsumerGroup;
 pub(super) use group::FIRST_EPOCH;
+pub use heartbeat::Handled;
+pub(super) use heartbeat::Leaving;
 pub(super) use heartbeat::validate;
-pub use heartbeat::{Expired, Handled};
-pub use member::{ConsumerGroupMember, MemberState};
+pub use member::{ClassicMetadata, ConsumerGroupMember, MemberState};
 pub(super) use metadata_hash::metadata_hash;
 pub use record::{ConsumerGroupKey, CurrentValue, GroupValue, TargetValue, read_target};
 pub(super) use record::{put_tagged_i64, put_target};
 pub use regex::ResolvedRegex;
+pub use removal::Expired;
 
+use self::removal::Timers;
 use super::assignor::MemberAssignment;
 use crate::base::config::BrokerConfig;
 use crate::base::{SortedMap, Time, TopicPartition};
@@ -56,14 +64,6 @@ pub struct ConsumerGroups {
     /// By group and member id.
     timers: SortedMap<(Rc<str>, Rc<str>), Timers>,
     new_topics: regex::NewTopics,
-}
-
-/// When a member is removed.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Timers {
-    session: Time,
-    /// Unless it has left this epoch by then.
-    rebalance: Option<(Time, MemberEpoch)>,
 }
 
 /// Adds nothing while there are none, so that runs without such groups keep the state hash that they always had.
@@ -151,23 +151,13 @@ impl ConsumerGroups {
 
     /// The partition is loaded: from now on members have to send heartbeats.
     pub fn loaded(&mut self, now: Time, config: &BrokerConfig) {
-        let session = now + config.group_consumer_session_timeout_ms;
-        for group in self.groups.values() {
-            for member in group.members.values() {
-                let id = (group.id.clone(), member.member_id.clone());
-                self.timers.insert(id, Timers { session, rebalance: member.revocation_deadline(now) });
-            }
+        for group in self.groups.values().cloned().collect::<Vec<_>>() {
+            self.watch(&group, config.group_consumer_session_timeout_ms, now);
         }
     }
 
     /// The earliest moment at which a member is removed.
     pub fn deadline(&self) -> Option<Time> {
         self.timers.values().map(Timers::deadline).min()
-    }
-}
-
-impl Timers {
-    fn deadline(&self) -> Time {
-        self.rebalance.map_or(self.session, |(due, _)| due.min(self.session))
     }
 }

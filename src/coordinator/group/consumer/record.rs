@@ -4,15 +4,15 @@
 //! order of Java's hash maps, as Kafka writes them. Type 4 (ConsumerGroupPartitionMetadata) is only ever a tombstone since
 //! 4.1 (KIP-1101).
 
-use super::member::{ConsumerGroupMember, MemberState};
+use super::member::{ClassicMetadata, ConsumerGroupMember, MemberState};
 use super::regex::ResolvedRegex;
 use super::{MemberEpochs, TargetAssignment};
-use crate::base::{JavaMap, SortedMap, SortedSet, TopicPartition};
+use crate::base::{Duration, JavaMap, SortedMap, SortedSet, TopicPartition};
 use crate::coordinator::CoordinatorRecord;
 use crate::coordinator::group::assignor::MemberAssignment;
 use crate::metadata::Uuid;
 use crate::metadata::wire::{Reader, TaggedFields, WireError, Writer};
-use crate::protocol::MemberEpoch;
+use crate::protocol::{JoinGroupProtocol, MemberEpoch};
 use bytes::Bytes;
 use std::rc::Rc;
 
@@ -179,7 +179,20 @@ pub(super) fn member_record(group: &Rc<str>, member: &ConsumerGroupMember) -> Co
         w.compact_nullable_string(member.subscribed_regex.as_deref());
         w.i32(member.rebalance_timeout);
         w.compact_nullable_string(member.server_assignor.as_deref());
-        w.no_tagged_fields();
+        let mut tagged = TaggedFields::default();
+        tagged.maybe(0, member.classic.as_ref(), |w, classic| {
+            // There, and not null.
+            w.i8(1);
+            w.i32(i32::try_from(classic.session_timeout.as_millis()).unwrap_or(i32::MAX));
+            w.compact_len(classic.protocols.len());
+            for protocol in classic.protocols.iter() {
+                w.compact_string(&protocol.name);
+                w.compact_bytes(&protocol.metadata);
+                w.no_tagged_fields();
+            }
+            w.no_tagged_fields();
+        });
+        w.tagged_fields(&tagged);
     })
 }
 
@@ -289,7 +302,7 @@ impl TargetValue {
     }
 }
 
-/// Reads ConsumerGroupMemberMetadataValue into a member. Who uses the classic protocol is taken for one that does not.
+/// Reads ConsumerGroupMemberMetadataValue into a member.
 pub(super) fn read_member(member: &mut ConsumerGroupMember, bytes: &[u8]) -> Result<(), WireError> {
     let mut r = value(bytes)?;
     member.instance_id = r.compact_nullable_string()?;
@@ -300,8 +313,25 @@ pub(super) fn read_member(member: &mut ConsumerGroupMember, bytes: &[u8]) -> Res
     member.subscribed_regex = r.compact_nullable_string()?;
     member.rebalance_timeout = r.i32()?;
     member.server_assignor = r.compact_nullable_string()?;
-    r.skip_tagged_fields()?;
+    member.classic = None;
+    r.tagged_fields(|tag, field| {
+        if tag == 0 && field.i8()? >= 0 {
+            member.classic = Some(read_classic(field)?);
+        }
+        Ok(())
+    })?;
     r.finish()
+}
+
+fn read_classic(r: &mut Reader<'_>) -> Result<ClassicMetadata, WireError> {
+    let session_timeout = Duration::from_millis(u64::try_from(r.i32()?).unwrap_or(0));
+    let protocols = r.array_of(|r| {
+        let protocol = JoinGroupProtocol { name: r.compact_string()?, metadata: r.bytes(true)? };
+        r.skip_tagged_fields()?;
+        Ok(protocol)
+    })?;
+    r.skip_tagged_fields()?;
+    Ok(ClassicMetadata { session_timeout, protocols: protocols.into() })
 }
 
 /// Reads ConsumerGroupTargetAssignmentMemberValue; topics that are not ours are left out.

@@ -49,7 +49,7 @@ impl ConsumerGroup {
     }
 
     /// What a member shall have so far; who takes a place has what was meant for it.
-    fn last_target(&self, member: &ConsumerGroupMember) -> Option<&TargetAssignment> {
+    pub(super) fn last_target(&self, member: &ConsumerGroupMember) -> Option<&TargetAssignment> {
         self.target.get(self.before(member).map_or(&member.member_id, |before| &before.member_id))
     }
 

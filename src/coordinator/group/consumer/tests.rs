@@ -1,14 +1,16 @@
 //! A group whose members are played by hand; sequences named after goldens are answered as a real Kafka 4.3.1 answers them.
 
 use super::*;
-use crate::base::{BrokerId, Duration, TopicId};
+use crate::base::{BrokerId, Duration, Prng, TopicId};
 use crate::coordinator::group::GroupShard;
+use crate::coordinator::group::classic::Work;
 use crate::metadata::{MetadataDelta, MetadataRecord, PartitionRegistration};
 use crate::protocol::{
     ConsumerGroupHeartbeatRequest, ErrorCode, GroupState, OffsetCommitPartition, OffsetCommitRequest,
     OffsetFetchRequest,
 };
 
+mod classic;
 mod lifetimes;
 mod patterns;
 
@@ -36,13 +38,21 @@ struct Lab {
     config: BrokerConfig,
     now: Time,
     log: Vec<CoordinatorRecord>,
+    random: Prng,
 }
 
 impl Lab {
     fn new(topics: &[(&str, TopicId, u32)]) -> Lab {
         let config = BrokerConfig::default();
         let (image, log) = (MetadataImage::default(), Vec::new());
-        let mut lab = Lab { shard: GroupShard::new(4_096), image, config, now: Time::ORIGIN, log };
+        let mut lab = Lab {
+            shard: GroupShard::new(4_096),
+            image,
+            config,
+            now: Time::ORIGIN,
+            log,
+            random: Prng::split(1, "groups"),
+        };
         for (name, topic, partitions) in topics {
             lab.follow(MetadataRecord::Topic { name: Rc::from(*name), topic: *topic });
             (0..*partitions).for_each(|index| lab.partition(*topic, index));
@@ -61,11 +71,15 @@ impl Lab {
 
     fn later(&mut self, millis: u64) {
         self.now += Duration::from_millis(millis);
-        loop {
-            let around = Surroundings { now: self.now, config: &self.config, image: &self.image };
-            let Some(expired) = self.shard.consumers.expire_one(around) else { break };
-            self.append(expired.records);
+        while let Some(expired) = self.shard.consumers.take_expired(self.now) {
+            let image = self.image.clone();
+            let records = self.work(|shard, work| shard.fence(&expired.group, &[expired.member], &image, work));
+            self.append(records);
         }
+    }
+
+    fn work<R>(&mut self, run: impl FnOnce(&mut GroupShard, &mut Work<'_>) -> R) -> R {
+        run(&mut self.shard, &mut Work::new(self.now, &self.config, &mut self.random))
     }
 
     fn append(&mut self, records: Vec<CoordinatorRecord>) {
@@ -96,8 +110,9 @@ impl Lab {
     }
 
     fn send(&mut self, request: &ConsumerGroupHeartbeatRequest) -> Answer {
-        let around = Surroundings { now: self.now, config: &self.config, image: &self.image };
-        let Handled { records, response, resolve } = self.shard.consumer_heartbeat(request, around);
+        let image = self.image.clone();
+        let Handled { records, response, resolve } =
+            self.work(|shard, work| shard.consumer_heartbeat(request, &image, work));
         self.append(records);
         if resolve {
             let around = Surroundings { now: self.now, config: &self.config, image: &self.image };

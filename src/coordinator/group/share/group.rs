@@ -85,6 +85,12 @@ impl StatePartitions {
         }
     }
 
+    /// All partitions of which share coordinators may know something.
+    pub(super) fn all(&self) -> Vec<TopicPartition> {
+        let topics = self.initialized.iter().chain(self.initializing.iter());
+        topics.flat_map(|(topic, (_, them))| them.iter().map(|it| TopicPartition::new(*topic, *it))).collect()
+    }
+
     /// The initialised partitions, without names.
     pub fn assignable(&self) -> MemberAssignment {
         self.initialized.iter().map(|(topic, (_, partitions))| (*topic, partitions.clone())).collect()

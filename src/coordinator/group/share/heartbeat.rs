@@ -29,6 +29,15 @@ pub struct Initialize {
     pub partitions: Vec<TopicPartition>,
 }
 
+/// What share coordinators are to be told of a group.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum StateTask {
+    /// It begins to read partitions.
+    Initialize(Initialize),
+    /// It is gone.
+    Delete(Rc<str>, Vec<TopicPartition>),
+}
+
 /// Records, the answer to give once they are committed, and what to do then.
 pub type Handled = (Vec<CoordinatorRecord>, ShareGroupHeartbeatResponse, Option<Initialize>);
 

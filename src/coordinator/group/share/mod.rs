@@ -9,8 +9,8 @@
 //! ```
 //! Invariants: the state is the replay of the records up to the end of the log, and handlers change nothing else but timers.
 //!
-//! Departures: topics cannot be deleted here, so nothing is ever in the state of being deleted; groups have no settings of
-//! their own.
+//! Departures: topics cannot be deleted here, so nothing is ever in the state of being deleted; the state of a deleted group
+//! is deleted after it, not before; groups have no settings of their own.
 //!
 //! In Kafka: `ShareGroup`, and the part of `GroupMetadataManager` whose methods begin with `shareGroup`.
 
@@ -22,7 +22,7 @@ mod tests;
 
 pub use group::{ShareGroup, ShareGroupMember, StatePartitions};
 pub(super) use heartbeat::validate;
-pub use heartbeat::{Handled, Initialize};
+pub use heartbeat::{Handled, Initialize, StateTask};
 pub use record::ShareGroupKey;
 
 use super::consumer::{Surroundings, TargetValue};
@@ -138,6 +138,13 @@ impl ShareGroups {
             Some(group) => group.describe(),
             None => group::not_described(id.clone(), ErrorCode::GroupIdNotFound),
         }
+    }
+
+    /// What share coordinators are to forget when a group is deleted, if it may be.
+    pub fn deletion(&self, id: &Rc<str>) -> Option<StateTask> {
+        let group = self.groups.get(id).filter(|group| group.members.is_empty())?;
+        let partitions = group.partitions.all();
+        (!partitions.is_empty()).then(|| StateTask::Delete(id.clone(), partitions))
     }
 
     /// The answer about a group that is not coordinated here.

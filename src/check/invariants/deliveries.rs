@@ -1,0 +1,85 @@
+//! What the moment of the commit promises of a group: committed before processing nothing is processed twice, committed after
+//! it nothing is left out.
+//!
+//! It is judged when all is over, of what stands in the logs. At least once is promised if every member processes on the polling
+//! thread, commits what it has processed, and reads from the beginning where nothing is committed; at most once if every member
+//! commits first, and the handler is called once for each record. What the sink makes of it is another question ([`super::effects`]).
+//! Nothing is promised where Kafka gave up what was committed; nor is at most once if a commit may have come late, behind a later
+//! one ([`super::groups`]).
+
+use super::{Invariant, Invariants, Violation};
+use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Writes};
+use crate::base::config::AutoOffsetReset;
+use crate::base::{NodeId, Time};
+use crate::check::ledger::Ledger;
+use crate::sim::WorldSetup;
+use std::rc::Rc;
+
+/// Its handler throws nothing.
+fn is_steady(app: &ConsumerAppSetup) -> bool {
+    app.sink.fail_every == 0 && app.sink.lose_reply_every == 0 && app.sink.poison_every == 0
+}
+
+/// Whatever it gets it processes, or somebody after it. (Automatic commits are made by `close()`, too, when an exception has ended
+/// the loop in the middle of a batch.)
+fn at_least_once(app: &ConsumerAppSetup) -> bool {
+    app.commit != CommitMode::Before
+        && (app.commit != CommitMode::Auto || is_steady(app))
+        && app.hand_over == HandOver::Inline
+        && app.config.auto_offset_reset == AutoOffsetReset::Earliest
+        // A newer version may stand for an older one; an id that is written first may hide what did not happen.
+        && app.sink.dedupe != Dedupe::Version
+        && app.sink.writes() == Writes::Together
+}
+
+/// Whatever it gets is not read again.
+fn at_most_once(app: &ConsumerAppSetup) -> bool {
+    app.commit == CommitMode::Before && is_steady(app) && app.sink.dedupe != Dedupe::OffsetWithOutput
+}
+
+impl Invariants {
+    /// At the end: what a group did not process though it promised to, or processed twice. Nothing is missing as long as no
+    /// member has `ended`: it lives, has read everything, and no exception ended its loop.
+    pub fn check_deliveries(
+        &self,
+        ledger: &Ledger,
+        setup: &WorldSetup,
+        at: Time,
+        ended: impl Fn(NodeId) -> bool,
+    ) -> Vec<Violation> {
+        let mut found = Vec::new();
+        if self.any_waived() {
+            return found;
+        }
+        for name in group_names(setup) {
+            let members = || setup.consumers.iter().filter(|app| app.group.as_ref() == Some(name));
+            let Some(first) = members().next().filter(|_| members().all(|app| app.share.is_none())) else { continue };
+            let whole = members().all(at_least_once) && members().any(|app| ended(app.node));
+            let once = members().all(at_most_once) && !self.groups.is_unsure(members().map(|app| app.node));
+            for (record, life) in ledger.lives().filter(|_| whole || once) {
+                let Some(topic) = life.partition.map(|partition| partition.topic) else { continue };
+                let Some(reading) = ledger.flow().reading(first.node, topic) else { continue };
+                let (effects, stands) = (life.processed.of(reading), ledger.stands(life, topic));
+                let broken = if whole && effects == 0 && stands > 0 && !ledger.is_dead_lettered(life) {
+                    (Invariant::AtLeastOnce, format!("{name}: record {record} was never processed"))
+                } else if once && effects as usize > life.places.len().max(1) {
+                    (Invariant::AtMostOnce, format!("{name}: record {record} was processed {effects} times"))
+                } else {
+                    continue;
+                };
+                found.push(Violation { invariant: broken.0, at, partition: life.partition, detail: broken.1.into() });
+            }
+        }
+        found
+    }
+}
+
+fn group_names(setup: &WorldSetup) -> Vec<&Rc<str>> {
+    let mut names: Vec<&Rc<str>> = Vec::new();
+    for name in setup.consumers.iter().filter_map(|app| app.group.as_ref()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}

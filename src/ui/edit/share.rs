@@ -1,0 +1,40 @@
+//! What is different about a share consumer.
+
+use super::{Guarantee, Place, WorkField, words};
+use delivery_lab::base::config::{ConfigKey, ConsumerConfig};
+use delivery_lab::scenario::Scenario;
+use delivery_lab::scenario::format::{Commit, Consumer, Refusal};
+
+const MODE: &str = "share.acknowledgement.mode";
+
+impl Place {
+    /// A consumer in a share group.
+    pub(super) fn shares(self, scenario: &Scenario) -> bool {
+        matches!(self, Place::Consumer(at) if scenario.consumers.get(at).is_some_and(|it| it.share))
+    }
+
+    /// The keys that can be set there.
+    pub fn offered(self, scenario: &Scenario) -> impl Iterator<Item = &'static ConfigKey> {
+        let reads = matches!(self, Place::Consumer(_) | Place::Reader(_));
+        let share = self.shares(scenario);
+        self.keys().iter().filter(move |key| !reads || ConsumerConfig::knows(key.name, share))
+    }
+}
+
+/// What it says of records that it cannot handle, where it can say so.
+pub fn fields(it: &Consumer) -> Option<WorkField> {
+    let explicit = it.config.get(MODE).is_some_and(|mode| mode.trim() == "explicit");
+    let value = it.refusal.unwrap_or(Refusal::Release).word().to_owned();
+    (it.share && explicit).then_some(WorkField { key: "on.failure", value, kind: words(Refusal::WORDS) })
+}
+
+/// It acknowledges what it has processed, unless it shall say so before.
+pub fn guarantee(consumer: &mut Consumer, which: Guarantee) {
+    if which == Guarantee::AtMostOnce {
+        consumer.commit = Some(Commit::Before);
+        consumer.config.remove(MODE);
+        consumer.refusal = None;
+    } else if consumer.commit == Some(Commit::Before) {
+        consumer.commit = None;
+    }
+}
