@@ -237,6 +237,9 @@ pub fn why(it: &Why) -> String {
         Why::Deleted => "읽히기 전에 보존 기간·크기(retention) 또는 DeleteRecords 때문에 로그에서 삭제되었습니다.".to_owned(),
         Why::NobodyAsked => "acks=0이면 프로듀서는 아무에게도 묻지 않습니다. 오프셋 −1로 성공 처리되었지만 어느 브로커도 저장하지 않았습니다.".to_owned(),
         Why::ToldFailed { error } => format!("프로듀서가 포기했고, 실패를 통보받았습니다: {error}."),
+        Why::EffectOutside { times } => {
+            format!("트랜잭션이 중단되어 다시 읽혔습니다. Kafka에 쓴 것은 되돌려졌지만 싱크의 효과는 Kafka 밖의 일이라 되돌릴 수 없어 {times}번 일어났습니다.")
+        }
         Why::RefusedBySink { times } => {
             format!("{times}번 더 읽혀 싱크에 전달되었지만, 싱크가 이미 아는 레코드라 거부했습니다. 효과는 한 번만 일어났습니다.")
         }
