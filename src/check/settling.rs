@@ -5,13 +5,14 @@
 //! counted in records that stand and that somebody got: markers, what was aborted and what a reset passed over are never
 //! delivered, so that nobody commits behind them.
 //!
-//! Two lags may stay. An asynchronous commit that fails is not repeated. And `commitSync()` leaves out partitions whose
+//! Three lags may stay. Where offsets are stored with the output, a new owner that finds all of it done there reads nothing and so
+//! commits nothing: the sink's offsets are those that count. An asynchronous commit that fails is not repeated. And `commitSync()` leaves out partitions whose
 //! position is being validated because another broker leads them (`SubscriptionState.allConsumed`): they are committed with the
 //! next records, if any come; automatic commits repeat themselves.
 
 use super::invariants::{Invariant, Violation, client_of, group_shard};
 use super::ledger::Ledger;
-use crate::app::CommitMode;
+use crate::app::{CommitMode, Dedupe};
 use crate::base::{NodeId, TopicPartition};
 use crate::client::consumer::Consumer;
 use crate::coordinator::group::GroupShard;
@@ -73,6 +74,7 @@ fn groups(world: &World) -> Vec<Members<'_>> {
         let (failed, topics, commits) = match it {
             AnyNode::Consumer(app) => {
                 let commits = match app.setup().commit {
+                    _ if app.setup().sink.dedupe == Dedupe::OffsetWithOutput => Commits::Perhaps,
                     CommitMode::AfterAsync => Commits::Perhaps,
                     CommitMode::Before | CommitMode::AfterSync => Commits::UnlessLeadersChange,
                     CommitMode::Auto => Commits::Surely,
