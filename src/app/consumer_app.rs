@@ -206,7 +206,8 @@ impl ConsumerApp {
             return;
         }
         let mut polled = running.client.poll(now, out);
-        while running.listen(now, out) {
+        // An exception goes first: `close()` lets the listener go.
+        while !matches!(polled, Polled::Failed(_)) && running.listen(now, out) {
             if running.listener.is_busy() {
                 return;
             }

@@ -5,14 +5,13 @@
 //! counted in records that stand and that somebody got: markers, what was aborted and what a reset passed over are never
 //! delivered, so that nobody commits behind them.
 //!
-//! Three lags may stay. Where offsets are stored with the output, a new owner that finds all of it done there reads nothing and so
-//! commits nothing: the sink's offsets are those that count. An asynchronous commit that fails is not repeated. And `commitSync()` leaves out partitions whose
+//! Two lags may stay. An asynchronous commit that fails is not repeated. And `commitSync()` leaves out partitions whose
 //! position is being validated because another broker leads them (`SubscriptionState.allConsumed`): they are committed with the
 //! next records, if any come; automatic commits repeat themselves.
 
 use super::invariants::{Invariant, Violation, client_of, group_shard};
 use super::ledger::Ledger;
-use crate::app::{CommitMode, Dedupe};
+use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver};
 use crate::base::{NodeId, TopicPartition};
 use crate::client::consumer::Consumer;
 use crate::coordinator::group::GroupShard;
@@ -67,6 +66,13 @@ pub(super) fn settling(world: &World, ledger: &Ledger) -> Vec<Violation> {
     found
 }
 
+/// A full batch takes it longer than it may stay away from `poll()`: it may be thrown out, come back before anybody has noticed, and
+/// get the same records again, for ever.
+pub(super) fn is_overworked(app: &ConsumerAppSetup) -> bool {
+    let batch = u64::from(app.config.max_poll_records).saturating_mul(app.processing.as_millis());
+    !app.assign && app.hand_over == HandOver::Inline && batch > app.config.max_poll_interval_ms.as_millis()
+}
+
 /// The groups that have members.
 fn groups(world: &World) -> Vec<Members<'_>> {
     let mut groups: Vec<Members<'_>> = Vec::new();
@@ -74,6 +80,7 @@ fn groups(world: &World) -> Vec<Members<'_>> {
         let (failed, topics, commits) = match it {
             AnyNode::Consumer(app) => {
                 let commits = match app.setup().commit {
+                    // Where the sink's offsets are ahead of the group's, there is nothing left to commit.
                     _ if app.setup().sink.dedupe == Dedupe::OffsetWithOutput => Commits::Perhaps,
                     CommitMode::AfterAsync => Commits::Perhaps,
                     CommitMode::Before | CommitMode::AfterSync => Commits::UnlessLeadersChange,

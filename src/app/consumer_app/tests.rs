@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
 mod handler;
+mod members;
 mod share;
 
 /// The program, its broker, and its sink if that is a node of its own.
