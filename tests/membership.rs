@@ -195,3 +195,21 @@ fn a_member_that_is_shut_down_leaves_and_a_static_one_stays() {
         assert!(ran.owned().iter().all(|owned| owned.len() == 2), "{:?}", ran.owned());
     }
 }
+
+/// A group in the middle of a migration (`group.consumer.migration.policy` is `bidirectional`), and after its end.
+#[test]
+fn members_of_both_protocols_share_a_group() {
+    for (first, second) in [("classic", "consumer"), ("consumer", "classic")] {
+        let set = [format!("mailer-1.group.protocol={first}"), format!("mailer-2.group.protocol={second}")];
+        let mut json = scenario::to_json(&mailers(&[&set[0], &set[1]]));
+        json["producers"][0]["records"] = 300.into();
+        json["consumers"][1]["start.at.ms"] = 5_000.into();
+        let mixed = scenario::parse_value(json).expect("a valid scenario");
+        let ran = run(&mixed);
+        assert!(ran.nothing_lost(), "{first} {second} {:?}", ran.report.ledger.lost);
+        assert!(ran.owned().iter().all(|owned| owned.len() == 2), "{first} {second} {:?}", ran.owned());
+        let gone = run(&with_fault(&mixed, r#"{ "at.ms": 11000, "do": "shutdown", "node": "mailer-2" }"#));
+        assert!(gone.nothing_lost(), "{first} {second} {:?}", gone.report.ledger.lost);
+        assert_eq!(gone.owned(), [vec![0, 1, 2, 3], vec![]], "{first} {second}");
+    }
+}
