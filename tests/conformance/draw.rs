@@ -132,7 +132,8 @@ impl Draw {
             self.play.answer(&self.sequence, &step("drawn", &json!({ "sleep": 200 })));
         }
         let answered = |draw: &Draw, new: bool| {
-            let is_next = |(name, whose): &(String, String)| (!new || whose.contains(' ')) && draw.play.is_answered(name);
+            let is_next =
+                |(name, whose): &(String, String)| (!new || whose.contains(' ')) && draw.play.is_answered(name);
             draw.parked.iter().position(is_next)
         };
         while let Some(at) = answered(self, true).or_else(|| answered(self, false)) {

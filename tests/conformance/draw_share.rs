@@ -169,7 +169,10 @@ impl Draw {
     /// What the member has no more.
     fn settle(&mut self, at: usize, acks: &Value) {
         let (first, last) = (acks[0][0].as_i64().unwrap_or(0), acks[0][1].as_i64().unwrap_or(0));
-        let left = self.members[at].held.iter().flat_map(|(from, to)| [(*from, (first - 1).min(*to)), ((last + 1).max(*from), *to)]);
+        let left = self.members[at]
+            .held
+            .iter()
+            .flat_map(|(from, to)| [(*from, (first - 1).min(*to)), ((last + 1).max(*from), *to)]);
         let left: Vec<(i64, i64)> = left.filter(|(from, to)| from <= to).collect();
         self.members[at].held = left;
         self.members[at].held.dedup();
