@@ -26,9 +26,9 @@ impl Turns {
         if delivered == 0 {
             return (!places.is_empty()).then_some(Turns { places, readers, span: (Time::ORIGIN, Time::MAX) });
         }
-        let had = steps().filter(|it| matches!(it.kind, StoryKind::Delivered(_) | StoryKind::Processed));
+        let mut had = steps().filter(|it| matches!(it.kind, StoryKind::Delivered(_) | StoryKind::Processed));
         let first = had.clone().next()?.at;
-        let last = if processed == 0 { Time::MAX } else { had.last()?.at };
+        let last = if processed == 0 { Time::MAX } else { had.next_back()?.at };
         (delivered > 1 || processed == 0).then_some(Turns { places, readers, span: (first, last) })
     }
 
