@@ -223,7 +223,7 @@ fn mistakes_in_tasks_are_named() {
         (json!({ "at.ms": 1, "do": "reassign", "topic": "order", "replicas": [0] }), "did you mean \"orders\"?"),
         (json!({ "at.ms": 1, "do": "reassign", "topic": "orders", "replicas": [4] }), "there is no broker 4"),
         (json!({ "at.ms": 1, "do": "alter_config", "topic": "orders", "config": { "retention": 1 } }), "retention"),
-        (json!({ "at.ms": 1, "do": "shutdown", "node": "shop" }), "for brokers and controllers"),
+        (json!({ "at.ms": 1, "do": "shutdown", "node": "shop" }), "for brokers, controllers and consumers"),
         (json!({ "at.ms": 1, "do": "shutdown", "node": "broker-9" }), "there is no node \"broker-9\""),
     ] {
         let found = mistakes(fault);

@@ -21,7 +21,7 @@ mod shutdown;
 
 use super::sink_client::SinkClient;
 use super::worker::Worker;
-use super::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Refusal, Sink, SinkError};
+use super::{CommitMode, ConsumerAppSetup, HandOver, Refusal, Sink, SinkError};
 use crate::base::{Generation, NodeId, Prng, Time};
 use crate::client::Producer;
 use crate::client::consumer::{Consumer, ConsumerRecord, Polled};
@@ -88,7 +88,10 @@ impl Hash for Running {
             (&self.attempt, &self.producer).hash(state);
         }
         if let Some(sink) = &self.sink {
-            (sink, &self.listener, self.generation).hash(state);
+            (sink, self.generation).hash(state);
+        }
+        if self.listener.is_needed() {
+            self.listener.hash(state);
         }
         if self.stopping || self.owes_commit {
             (self.stopping, self.owes_commit).hash(state);
@@ -198,11 +201,13 @@ impl ConsumerApp {
             return self.close(now, out);
         }
         running.doing = Doing::Polling;
+        running.give_up(now, out);
         if running.listener.is_busy() {
             return;
         }
         let mut polled = running.client.poll(now, out);
-        while running.listen(now, out) {
+        // An exception goes first: `close()` lets the listener go.
+        while !matches!(polled, Polled::Failed(_)) && running.listen(now, out) {
             if running.listener.is_busy() {
                 return;
             }
@@ -349,6 +354,9 @@ impl ConsumerApp {
         self.work(now, out);
         if matches!(self.running.as_ref().map(|running| &running.doing), Some(Doing::HandingOver)) {
             self.hand_over(now, out);
+        } else if self.running.as_ref().is_some_and(|running| running.listener.is_busy()) {
+            // It may have waited for this.
+            self.poll(now, out);
         }
     }
 
@@ -397,8 +405,7 @@ impl Node for ConsumerApp {
     fn on_start(&mut self, now: Time, out: &mut Outbox<'_>) {
         let setup = &self.setup;
         let mut client = Client::new(setup, now);
-        let restores = setup.sink.dedupe == Dedupe::OffsetWithOutput;
-        let listener = Listener::new(setup.sink_node.filter(|_| restores), &setup.sink);
+        let listener = Listener::new(setup);
         if let Some(client) = client.plain_mut().filter(|_| listener.is_needed()) {
             client.listen();
         }

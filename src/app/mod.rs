@@ -22,8 +22,8 @@ pub use consumer_app::{ConsumerActivity, ConsumerApp};
 pub use processor_app::{ProcessorActivity, ProcessorApp};
 pub use producer_app::{ProducerActivity, ProducerApp};
 pub use setup::{
-    CommitMode, ConsumerAppSetup, Dedupe, Fencing, HandOver, KeyMode, OffsetsMode, OnFailure, ProcessorAppSetup,
-    ProducerAppSetup, Refusal, Resend, SinkNodeSetup, SinkSetup, TransactionPlan, Writes,
+    CommitMode, ConsumerAppSetup, Dedupe, Fencing, HandOver, KeyMode, OffsetsMode, OnFailure, OnRevoke,
+    ProcessorAppSetup, ProducerAppSetup, Refusal, Resend, SinkNodeSetup, SinkSetup, TransactionPlan, Writes,
 };
 pub use sink::{Sink, SinkRow};
 pub use sink_client::SinkError;

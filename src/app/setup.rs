@@ -111,6 +111,17 @@ pub enum HandOver {
     Worker,
 }
 
+/// What a consumer does in `onPartitionsRevoked`, before it gives partitions up.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum OnRevoke {
+    /// Nothing.
+    Nothing,
+    /// `commitSync()`.
+    Commit,
+    /// Waits until its worker is done with their records, then `commitSync()`.
+    Wait,
+}
+
 /// How the sink recognises an effect that happened already.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Dedupe {
@@ -291,6 +302,8 @@ pub struct ConsumerAppSetup {
     pub commit: CommitMode,
     /// Who processes.
     pub hand_over: HandOver,
+    /// What its rebalance listener does.
+    pub on_revoke: OnRevoke,
     /// The handler gets all that `poll()` returned at once, and makes one request to the sink of it. (Not for a worker.)
     pub batch: bool,
     /// Where its effects happen.
@@ -331,6 +344,9 @@ impl Hash for ConsumerAppSetup {
         }
         if let Some(node) = self.sink_node {
             node.hash(state);
+        }
+        if self.on_revoke != OnRevoke::Nothing {
+            self.on_revoke.hash(state);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! [`WORKER_QUEUE_CAPACITY`] records, and a hand-over to a full queue blocks (`ArrayBlockingQueue.put`). A crash destroys
 //! the queue, and with it every record whose offset was committed in the belief that handed over means processed.
 
-use crate::base::{Duration, Time};
+use crate::base::{Duration, Time, TopicPartition};
 use crate::client::consumer::ConsumerRecord;
 use std::collections::VecDeque;
 
@@ -37,6 +37,12 @@ impl Worker {
     /// Another record may be put into the queue.
     pub fn has_room(&self) -> bool {
         self.queue.len() < WORKER_QUEUE_CAPACITY
+    }
+
+    /// Whether it works on a record of these partitions, or has one in its queue.
+    pub(super) fn has_any(&self, partitions: &[TopicPartition]) -> bool {
+        let current = self.current.iter().map(|(record, _)| record);
+        current.chain(&self.queue).any(|record| partitions.contains(&record.partition))
     }
 
     /// Takes a record over.

@@ -8,6 +8,7 @@
 use crate::base::config::GroupProtocol;
 use crate::base::{Generation, NodeId, SortedMap, Time, TopicId, TopicPartition};
 use crate::node::{Event, FaultMark};
+use crate::protocol::GroupState;
 use crate::sim::{AnyNode, Recorded, World, WorldSetup};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -40,6 +41,8 @@ pub struct GroupOwners {
     pub rows: SortedMap<TopicPartition, OwnedRow>,
     /// Points worth a mark.
     pub turns: Vec<Turn>,
+    /// From when on its coordinator says which state it is in.
+    pub states: Vec<(Time, GroupState)>,
 }
 
 /// The owners of one partition, in time.
@@ -133,9 +136,10 @@ impl Ownership {
         let mut of = SortedMap::new();
         for (node, group, topics, config) in consumers.chain(processors) {
             let place = groups.iter().position(|it| it.group == *group).unwrap_or_else(|| {
-                let (group, members, topics, turns) = (Rc::clone(group), Vec::new(), Vec::new(), Vec::new());
+                let (group, members, topics) = (Rc::clone(group), Vec::new(), Vec::new());
+                let (rows, turns, states) = (SortedMap::new(), Vec::new(), Vec::new());
                 let by_epochs = config.group_protocol == GroupProtocol::Consumer;
-                groups.push(GroupOwners { group, by_epochs, members, topics, rows: SortedMap::new(), turns });
+                groups.push(GroupOwners { group, by_epochs, members, topics, rows, turns, states });
                 groups.len() - 1
             });
             of.insert(node, place);
@@ -181,6 +185,7 @@ impl Ownership {
                 }
             }
             Event::PartitionChanged { partition, .. } => self.born(at, *partition),
+            Event::GroupChanged { group, state, .. } => self.state(at, group, *state),
             _ => {}
         }
     }
@@ -194,6 +199,13 @@ impl Ownership {
     fn turn(&mut self, at: Time, node: NodeId, kind: TurnKind) {
         if let Some(group) = self.group_of(node) {
             group.turn(at, node, kind);
+        }
+    }
+
+    fn state(&mut self, at: Time, group: &Rc<str>, state: GroupState) {
+        let found = self.groups.iter_mut().find(|it| it.group == *group);
+        if let Some(it) = found.filter(|it| it.states.last().is_none_or(|(_, last)| *last != state)) {
+            Rc::make_mut(it).states.push((at, state));
         }
     }
 

@@ -5,7 +5,7 @@ use super::invariants::{Invariant, Invariants, Violation};
 use super::ledger::Ledger;
 use super::liveness::liveness;
 use super::ownership::Ownership;
-use super::settling::settling;
+use super::settling::{is_overworked, settling};
 use super::verdict::Verdict;
 use crate::app::{ConsumerApp, ProcessorApp};
 use crate::base::Time;
@@ -110,10 +110,21 @@ impl Run {
 
     /// What must come true once everything works again, and is not so. Where Kafka gave up what was committed, a coordinator
     /// may have forgotten a transaction, or a partition what it knew of its producer: then a transaction hangs, and its producer
-    /// and who reads only what is committed wait for ever.
+    /// and who reads only what is committed wait for ever. Or it has forgotten a group, whose members of the consumer protocol
+    /// end then (GROUP_ID_NOT_FOUND), or its offsets. Nor does a member come to an end that is slower than it may be.
     pub fn liveness(&self) -> Vec<Violation> {
+        use Invariant::{GroupsSettle, LagEnds};
         let mut broken = liveness(&self.world);
         broken.extend(settling(&self.world, &self.ledger));
+        if self.world.setup().consumers.iter().any(is_overworked) {
+            use Invariant::{ClientsEnd, ConsumersCatchUp};
+            broken.retain(|it| !matches!(it.invariant, GroupsSettle | LagEnds | ConsumersCatchUp | ClientsEnd));
+        }
+        if self.invariants.any_waived() {
+            let forgotten = broken.iter().any(|it| it.invariant == GroupsSettle);
+            let waits = |it: &Violation| forgotten && it.invariant == Invariant::ConsumersCatchUp;
+            broken.retain(|it| !matches!(it.invariant, GroupsSettle | LagEnds) && !waits(it));
+        }
         if self.invariants.any_waived() && broken.iter().any(|it| it.invariant == Invariant::TransactionsEnd) {
             use Invariant::{ClientsEnd, ConsumersCatchUp, TransactionsEnd};
             broken.retain(|it| !matches!(it.invariant, TransactionsEnd | ConsumersCatchUp | ClientsEnd));

@@ -11,7 +11,7 @@
 
 use super::invariants::{Invariant, Violation, client_of, group_shard};
 use super::ledger::Ledger;
-use crate::app::CommitMode;
+use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver};
 use crate::base::{NodeId, TopicPartition};
 use crate::client::consumer::Consumer;
 use crate::coordinator::group::GroupShard;
@@ -66,6 +66,13 @@ pub(super) fn settling(world: &World, ledger: &Ledger) -> Vec<Violation> {
     found
 }
 
+/// A full batch takes it longer than it may stay away from `poll()`: it may be thrown out, come back before anybody has noticed, and
+/// get the same records again, for ever.
+pub(super) fn is_overworked(app: &ConsumerAppSetup) -> bool {
+    let batch = u64::from(app.config.max_poll_records).saturating_mul(app.processing.as_millis());
+    !app.assign && app.hand_over == HandOver::Inline && batch > app.config.max_poll_interval_ms.as_millis()
+}
+
 /// The groups that have members.
 fn groups(world: &World) -> Vec<Members<'_>> {
     let mut groups: Vec<Members<'_>> = Vec::new();
@@ -73,6 +80,8 @@ fn groups(world: &World) -> Vec<Members<'_>> {
         let (failed, topics, commits) = match it {
             AnyNode::Consumer(app) => {
                 let commits = match app.setup().commit {
+                    // Where the sink's offsets are ahead of the group's, there is nothing left to commit.
+                    _ if app.setup().sink.dedupe == Dedupe::OffsetWithOutput => Commits::Perhaps,
                     CommitMode::AfterAsync => Commits::Perhaps,
                     CommitMode::Before | CommitMode::AfterSync => Commits::UnlessLeadersChange,
                     CommitMode::Auto => Commits::Surely,

@@ -5,8 +5,8 @@ use super::format::{self, Commit, Key, Offsets, Scenario};
 use super::reader::Mistakes;
 use super::{share, sink};
 use crate::app::{
-    self, CommitMode, ConsumerAppSetup, HandOver, KeyMode, OffsetsMode, OnFailure, ProcessorAppSetup, ProducerAppSetup,
-    SinkSetup, TransactionPlan,
+    self, CommitMode, ConsumerAppSetup, HandOver, KeyMode, OffsetsMode, OnFailure, OnRevoke, ProcessorAppSetup,
+    ProducerAppSetup, SinkSetup, TransactionPlan,
 };
 use crate::base::config::{ConsumerConfig, ProducerConfig};
 use crate::base::{Duration, NodeId, Pattern, RecordId, Time};
@@ -117,6 +117,11 @@ impl Apps<'_> {
             hand_over: match consumer.hand_over {
                 format::HandOver::Inline => HandOver::Inline,
                 format::HandOver::Worker => HandOver::Worker,
+            },
+            on_revoke: match consumer.on_revoke {
+                format::OnRevoke::Nothing => OnRevoke::Nothing,
+                format::OnRevoke::Commit => OnRevoke::Commit,
+                format::OnRevoke::Wait => OnRevoke::Wait,
             },
             batch: consumer.batch,
             sink: sink::setup(&consumer.sink),

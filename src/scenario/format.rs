@@ -147,6 +147,8 @@ pub struct Consumer {
     pub commit: Option<Commit>,
     /// Who processes.
     pub hand_over: HandOver,
+    /// What its rebalance listener does.
+    pub on_revoke: OnRevoke,
     /// Its handler gets all that `poll()` returned at once, and makes one request to the sink of it.
     pub batch: bool,
     /// The external system on which it acts.
@@ -263,6 +265,18 @@ words! {
         Inline = "inline",
         /// A worker thread, while polling goes on.
         Worker = "worker",
+    }
+}
+
+words! {
+    /// What a consumer does in `onPartitionsRevoked`, before it gives partitions up.
+    OnRevoke {
+        /// Nothing.
+        Nothing = "nothing",
+        /// `commitSync()`.
+        Commit = "commit",
+        /// Waits until its worker is done with their records, then `commitSync()`.
+        Wait = "wait",
     }
 }
 

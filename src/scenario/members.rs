@@ -14,12 +14,27 @@ impl Scenario {
         producers.chain(consumers).chain(self.processors.iter().map(|it| Rc::clone(&it.name)))
     }
 
+    /// The instances of that consumer, if they are written out.
+    pub(super) fn written_out(&self, name: &str) -> Vec<Rc<str>> {
+        if self.consumers.iter().any(|it| *it.name == *name) {
+            return Vec::new();
+        }
+        let names = self.consumers.iter().map(|it| &it.name);
+        names.filter(|it| whole_name(it) == Some(name)).cloned().collect()
+    }
+
     /// Writes the instances of a consumer out as consumers of their own, so that each can be changed. Their nodes, names
     /// and groups stay what they are.
     pub(super) fn write_out(&mut self, consumer: usize) {
         let instances: Vec<Consumer> = self.consumers[consumer].instances().collect();
         self.consumers.splice(consumer..=consumer, instances);
     }
+}
+
+/// `mailer` of `mailer-2`.
+pub(super) fn whole_name(name: &str) -> Option<&str> {
+    let (whole, number) = name.rsplit_once('-')?;
+    (!number.is_empty() && number.bytes().all(|it| it.is_ascii_digit())).then_some(whole)
 }
 
 impl Consumer {
@@ -98,6 +113,8 @@ mod tests {
         assert_eq!(after[1].processing, Duration::from_millis(5_000));
         assert_eq!(after[2].config.group_instance_id, None);
         assert_eq!((after.len(), &after[0], &after[3]), (4, &before[0], &before[3]));
+        set(&mut scenario, "mailer.commit=before").expect("still all of them");
+        assert!(built(&scenario).iter().all(|it| it.commit == crate::app::CommitMode::Before));
         assert_eq!(parse_value(to_json(&scenario)), Ok(scenario.clone()));
         let unchanged = with_consumer(THREE).expect("valid");
         let mut scenario = unchanged.clone();
@@ -105,6 +122,7 @@ mod tests {
             ("mailer.members=0", "from 1 to 32"),
             ("mailer-2.procesing.ms=5", "unknown setting"),
             ("mailer-4.processing.ms=5", "nothing here is called"),
+            ("mail.processing.ms=5", "nothing here is called"),
         ] {
             let error = set(&mut scenario, bad).expect_err(bad);
             assert!(error.to_string().contains(told), "{error}");

@@ -155,6 +155,7 @@ fn read_consumer(r: &mut Reader<'_>) -> Consumer {
         processing: r.millis("processing.ms").unwrap_or(Duration::from_millis(10)),
         commit: r.optional_word("commit", Commit::WORDS),
         hand_over: r.word("hand.over", HandOver::WORDS, HandOver::Inline),
+        on_revoke: r.word("on.revoke", OnRevoke::WORDS, OnRevoke::Nothing),
         batch: r.flag("batch", false),
         sink: r.object("sink", sink::read).unwrap_or_default(),
         retries: r.number("retries", 0, 0, 1_000) as u32,

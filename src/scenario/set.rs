@@ -3,6 +3,7 @@
 //! A bare Kafka key goes to everyone who has such a key: producers and consumers first, else topics, else the cluster.
 
 use super::format::*;
+use super::members::whole_name;
 use super::reader::Mistake;
 use crate::base::config::{ConfigKey, Properties, broker_keys, consumer_keys, producer_keys, suggest, topic_keys};
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ fn mistake(place: &str, problem: String) -> Mistake {
 
 /// Splits `shop.acks` into the name of a part of the scenario and the rest.
 fn owner<'a>(scenario: &Scenario, key: &'a str) -> Option<(&'a str, &'a str)> {
-    let whole = scenario.consumers.iter().map(|c| Rc::clone(&c.name));
+    let whole = scenario.consumers.iter().flat_map(|c| [Some(&*c.name), whole_name(&c.name)]).flatten().map(Rc::from);
     let names = scenario.applications().chain(whole).chain(scenario.topics.iter().map(|t| Rc::clone(&t.name)));
     names.chain([Rc::from("cluster")]).find_map(|name| {
         let rest = key.strip_prefix(&*name)?.strip_prefix('.')?;
@@ -64,6 +65,13 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
     if let Some(i) = scenario.consumers.iter().position(|c| &*c.name == name) {
         return set_of_consumer(scenario, i, &place, key, value);
     }
+    let each = scenario.written_out(name);
+    if !each.is_empty() {
+        let mut changed = scenario.clone();
+        each.iter().try_for_each(|one| set_of(&mut changed, one, key, value))?;
+        *scenario = changed;
+        return Ok(());
+    }
     if let Some(i) = scenario.consumers.iter().position(|c| c.instances().any(|it| &*it.name == name)) {
         // One of several: from now on each stands for itself.
         let mut changed = scenario.clone();
@@ -88,7 +96,8 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
 fn set_of_consumer(scenario: &mut Scenario, i: usize, place: &str, key: &str, value: &str) -> Result<(), Mistake> {
     match key {
         "processing.ms" | "commit" | "hand.over" | "group" | "members" | "assign" | "start.at.ms" | "batch"
-        | "retries" | "retry.backoff.ms" | "retry.topic" | "dead.letter.topic" | "share" | "on.failure" => {
+        | "retries" | "retry.backoff.ms" | "retry.topic" | "dead.letter.topic" | "share" | "on.failure"
+        | "on.revoke" => {
             return set_field(scenario, place, |json| json["consumers"][i][key] = plain(value));
         }
         // One stands for the other.

@@ -117,6 +117,8 @@ fn consumer(consumer: &Consumer) -> Value {
     if consumer.sink != Sink::default() {
         out.insert("sink".into(), sink::write(&consumer.sink));
     }
+    let on_revoke = consumer.on_revoke;
+    insert(&mut out, "on.revoke", (on_revoke != OnRevoke::Nothing).then(|| json!(on_revoke.word())));
     insert(&mut out, "batch", consumer.batch.then_some(Value::Bool(true)));
     insert(&mut out, "retries", (consumer.retries > 0).then(|| json!(consumer.retries)));
     let backoff = consumer.retry_backoff;

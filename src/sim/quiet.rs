@@ -7,7 +7,9 @@ use crate::app::{ConsumerApp, ProcessorAppSetup};
 use crate::base::{Offset, TopicId, TopicPartition};
 use crate::broker::{Broker, Partition};
 use crate::client::consumer::Consumer;
-use crate::metadata::MetadataImage;
+use crate::coordinator::group::share::ShareGroup;
+use crate::coordinator::share::ShareCoordinatorShard;
+use crate::metadata::{MetadataImage, SHARE_GROUP_STATE_TOPIC};
 use crate::node::Body;
 use crate::protocol::Request;
 use std::rc::Rc;
@@ -77,8 +79,27 @@ fn has_delivered_all(world: &World, group: &Rc<str>, topics: &[Rc<str>]) -> bool
     partitions(image, topics).all(|partition| match last_word(world, partition) {
         LastWord::Nobody => true,
         LastWord::NotYet => false,
-        LastWord::End(end) => done_up_to(partition, end),
+        LastWord::End(end) => done_up_to(partition, end) || is_forgotten(world, image, group, partition),
     })
+}
+
+/// The share coordinators have lost what they knew (their disks were corrupted), and the group believes that they know it:
+/// as in Kafka nobody gets anything from this partition ever again.
+fn is_forgotten(world: &World, image: &MetadataImage, group: &Rc<str>, partition: TopicPartition) -> bool {
+    let shares = || world.brokers().filter_map(|(_, broker)| broker.shares());
+    let shards = || shares().flat_map(|shares| shares.coordinator().shards());
+    let is_known = |(_, shard): (&TopicPartition, &ShareCoordinatorShard)| {
+        shard.states().any(|((of, at), _)| of == group && *at == partition)
+    };
+    let initialized = |of: &ShareGroup| {
+        let partitions = of.partitions().initialized.get(&partition.topic);
+        of.id() == group && partitions.is_some_and(|(_, partitions)| partitions.contains(&partition.partition))
+    };
+    // While one is moving nobody can tell.
+    let topic = image.topic_id(SHARE_GROUP_STATE_TOPIC);
+    topic.is_some_and(|topic| shards().count() == image.partition_count(topic) as usize)
+        && world.brokers().any(|(_, broker)| broker.share_groups().any(|(_, of)| initialized(of)))
+        && !shards().any(is_known)
 }
 
 /// Every partition of these topics.

@@ -181,6 +181,7 @@ fn the_reason_given_is_the_one_that_the_scenario_is_about() {
     told("leader-only-ack", |why| matches!(why, Why::CutOff | Why::NotReplicated));
     told("fire-and-forget", |why| matches!(why, Why::NobodyAsked));
     told("commit-first", |why| matches!(why, Why::CommittedFirst));
+    told("side-effects", |why| matches!(why, Why::EffectOutside { times: 2 }));
     told("commit-after", |why| matches!(why, Why::ReadAgain { .. }));
 }
 

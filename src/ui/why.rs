@@ -54,6 +54,8 @@ pub enum Why {
     ToldFailed { error: String },
     /// The broker knew the batch already.
     Recognised,
+    /// Its transaction was aborted, and it was read again: what was written was taken back, the effects at the sink were not.
+    EffectOutside { times: u32 },
     /// It was read and processed again, and the sink knew it.
     RefusedBySink { times: usize },
 }
@@ -101,6 +103,9 @@ pub fn accused(view: &ClusterView) -> Option<(Break, &[u32])> {
 /// The reason of a record's fate, if its story (oldest first) tells one.
 pub fn why(row: &LedgerRow, story: &[Line]) -> Option<Why> {
     match row.status {
+        RowStatus::Duplicated if row.processed > 1 && row.aborted > 0 => {
+            Some(Why::EffectOutside { times: row.processed })
+        }
         RowStatus::Duplicated | RowStatus::LogDuplicated => appended_again(row, story).or_else(|| read_again(story)),
         RowStatus::AbortedRead if story.iter().any(commits) => Some(Why::CommittedAnyway),
         RowStatus::AbortedRead => Some(Why::AbortedRead),

@@ -16,6 +16,8 @@ pub struct GroupLane {
     pub rows: Vec<OwnerRow>,
     /// Points worth a mark.
     pub marks: Vec<GroupMark>,
+    /// From when on its coordinator says which state it is in, by Kafka's name.
+    pub states: Vec<(u64, &'static str)>,
 }
 
 /// Who owned a partition when.
@@ -158,6 +160,7 @@ fn lane(owners: &GroupOwners, from: Time, to: Time, name: &dyn Fn(TopicPartition
         by_epochs: owners.by_epochs,
         rows: rows.collect(),
         marks: marks.collect(),
+        states: owners.states.iter().map(|(at, state)| (at.us_since_origin(), state.name())).collect(),
     }
 }
 
@@ -196,7 +199,13 @@ mod tests {
     fn group(rows: &[OwnedRow], begins: u64) -> GroupLane {
         let rows =
             rows.iter().map(|it| OwnerRow { partition: "orders-0".into(), bands: shown(it, 0, u64::MAX / 2, begins) });
-        GroupLane { group: "mail".into(), by_epochs: false, rows: rows.collect(), marks: Vec::new() }
+        GroupLane {
+            group: "mail".into(),
+            by_epochs: false,
+            rows: rows.collect(),
+            marks: Vec::new(),
+            states: Vec::new(),
+        }
     }
 
     #[test]

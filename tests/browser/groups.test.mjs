@@ -111,7 +111,8 @@ test("what rebalances cost is counted, drawn from the beginning on, and leads to
   const [x, y] = await page.browser.run(() => {
     const svg = document.querySelector("svg.history");
     svg.scrollIntoView({ block: "center" });
-    const box = svg.querySelector(".hold.nobody rect").getBoundingClientRect();
+    const gaps = [...svg.querySelectorAll(".hold.nobody rect")].map((it) => it.getBoundingClientRect());
+    const box = gaps.reduce((widest, it) => (it.width > widest.width ? it : widest));
     return [box.left + box.width / 2, box.top + box.height / 2];
   });
   await page.pointer(x, y).click().perform();
@@ -160,6 +161,21 @@ test("a slow handler's records are processed by who took its partition over", as
   await page.browser.click(".banner .link");
   const story = await texts(".story li");
   assert.ok(story.some((it) => /poll timeout/.test(it)), "the story tells of it");
+});
+
+test("a share group's records in flight are cells with their state and deliveries", async () => {
+  await page.open("?scenario=share-group");
+  await page.toEnd();
+  await page.browser.click("#tab-inspector");
+  await page.browser.click(".chips .grp");
+  await page.scrub(4);
+  await page.browser.find(".shares .sharec.acquired");
+  const it = await panel();
+  assert.deepEqual([it.facts.protocol, it.facts.assignor, it.facts.members], ["share", "simple", "3"]);
+  assert.deepEqual(it.rows.slice(-4).map(([name]) => name), ["start offset", "in flight", "high watermark", "lag"]);
+  const cells = await page.browser.run(() => [...document.querySelectorAll(".shares [data-state]")].map((it) => `${it.dataset.state} ${it.querySelector("small").textContent}`));
+  assert.ok(cells.some((it) => /^ACQUIRED ×\d/.test(it)) && cells.some((it) => /^ACKNOWLEDGED ×\d/.test(it)), String(cells));
+  assert.equal(await page.browser.count("[data-pauses]"), 0, "nobody owns a partition");
 });
 
 for (const [theme, lang, width] of [["light", "en", 1440], ["dark", "ko", 360], ["dark", "en", 768]]) {

@@ -2,8 +2,11 @@
 //! generations, epochs and partitions.
 //!
 //! The engine plays each step as soon as it is drawn, so that the next can say what a client would say then (or something near it). The
-//! scripts are concrete: Kafka answers them without any engine. Members have minutes to answer, so nothing depends on real time.
+//! scripts are concrete: Kafka answers them without any engine. Members have minutes to answer, so nothing depends on real time. Nor
+//! does anything on the member ids that Kafka makes up: a leader does not leave others (who leads then is the first in a hash map), and
+//! answers with new ids are looked at before those that list members.
 
+use crate::draw_share;
 use crate::player::{LANES, Play};
 use crate::script::{Sequence, sequence, step};
 use delivery_lab::base::Prng;
@@ -11,24 +14,24 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 
-const SEEDS: u64 = 10;
-const STEPS: usize = 60;
+const SEEDS: u64 = 12;
+const STEPS: usize = 80;
 
-/// Writes both families.
+/// Writes all families.
 pub fn write_all(folder: &Path) {
     let classic: Vec<Value> = (0..SEEDS).map(|seed| Draw::new(seed, "classic").script(Draw::classic)).collect();
-    write(&folder.join("groups-classic-random.json"), "classic", &classic);
+    write(&folder.join("groups-classic-random.json"), &header("a group of the classic protocol"), &classic);
     let consumer: Vec<Value> = (0..SEEDS).map(|seed| Draw::new(seed, "consumer").script(Draw::consumer)).collect();
-    write(&folder.join("groups-consumer-random.json"), "consumer", &consumer);
+    write(&folder.join("groups-consumer-random.json"), &header("a group of the consumer protocol"), &consumer);
+    let share: Vec<Value> = (0..SEEDS / 2).map(draw_share::script).collect();
+    write(&folder.join("share-random.json"), &draw_share::header(), &share);
 }
 
-fn write(path: &Path, protocol: &str, scripts: &[Value]) {
+fn write(path: &Path, head: &Map<String, Value>, scripts: &[Value]) {
     let mut text = String::from("{\n");
     for (seed, steps) in scripts.iter().enumerate() {
-        let about = format!("Drawn at random: a group of the {protocol} protocol");
-        let head = header(&about);
-        write!(text, "  \"seed-{seed}\": {{\n").expect("a string takes all");
-        for (key, value) in &head {
+        writeln!(text, "  \"seed-{seed}\": {{").expect("a string takes all");
+        for (key, value) in head {
             writeln!(text, "    \"{key}\": {value},").expect("a string takes all");
         }
         let steps: Vec<String> = steps.as_array().into_iter().flatten().map(|step| format!("      {step}")).collect();
@@ -39,7 +42,8 @@ fn write(path: &Path, protocol: &str, scripts: &[Value]) {
     std::fs::write(path, text).expect("a writable folder");
 }
 
-fn header(about: &str) -> Map<String, Value> {
+fn header(what: &str) -> Map<String, Value> {
+    let about = format!("Drawn at random: {what}");
     let replicas = json!([[0, 1, 2], [0, 1, 2], [0, 1, 2], [0, 1, 2]]);
     let head = json!({ "about": about, "topics": { "t": { "replicas": replicas } },
         "settings": { "group.consumer.assignment.interval.ms": "0" } });
@@ -69,6 +73,7 @@ struct Draw {
     /// Requests that wait, and whose they are.
     parked: Vec<(String, String)>,
     generation: i64,
+    leader: String,
     commits: i64,
 }
 
@@ -87,6 +92,7 @@ impl Draw {
             members: Vec::new(),
             parked: Vec::new(),
             generation: 0,
+            leader: String::new(),
             commits: 0,
         }
     }
@@ -125,7 +131,11 @@ impl Draw {
         if !self.parked.is_empty() {
             self.play.answer(&self.sequence, &step("drawn", &json!({ "sleep": 200 })));
         }
-        while let Some(at) = self.parked.iter().position(|(name, _)| self.play.is_answered(name)) {
+        let answered = |draw: &Draw, new: bool| {
+            let is_next = |(name, whose): &(String, String)| (!new || whose.contains(' ')) && draw.play.is_answered(name);
+            draw.parked.iter().position(is_next)
+        };
+        while let Some(at) = answered(self, true).or_else(|| answered(self, false)) {
             let (name, _) = self.parked.remove(at);
             self.say(json!({ "wait": name }));
         }
@@ -135,6 +145,7 @@ impl Draw {
     fn learn(&mut self, response: &Value) {
         if let Some(generation) = response["generationId"].as_i64().filter(|it| *it > 0) {
             self.generation = generation;
+            self.leader = response["leader"].as_str().unwrap_or_default().to_string();
         }
         let Some(id) = response["memberId"].as_str().filter(|id| !id.is_empty()) else { return };
         if self.members.iter().all(|member| member.id != id) {
@@ -212,7 +223,7 @@ impl Draw {
                 json!({ "commit": "g", "generation": generation, "offset": self.commits, "partition": self.random.below(4) })
             }
             88..91 => json!({ "committed": "g", "partitions": [0, 1, 2, 3] }),
-            91..96 => json!({ "leave": "g" }),
+            91..96 if member.id != self.leader || is_there.len() < 2 => json!({ "leave": "g" }),
             _ => json!({ "heartbeat": "g", "generation": self.generation }),
         };
         if request.get("committed").is_some() {

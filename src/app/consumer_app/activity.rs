@@ -51,7 +51,7 @@ impl ConsumerApp {
     pub fn activity(&self) -> ConsumerActivity {
         let Some(running) = &self.running else { return ConsumerActivity::Stopped };
         match &running.doing {
-            Doing::Polling if running.listener.is_busy() => ConsumerActivity::Restoring,
+            Doing::Polling if running.listener.is_restoring() => ConsumerActivity::Restoring,
             Doing::Polling => match running.client.waits_for() {
                 WaitsFor::Metadata => ConsumerActivity::WaitingForMetadata,
                 WaitsFor::Coordinator => ConsumerActivity::WaitingForCoordinator,

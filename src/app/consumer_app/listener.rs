@@ -1,15 +1,19 @@
-//! What a consumer does when partitions come: where offsets are stored with the output, it reads them there and goes to where
-//! they point, inside `onPartitionsAssigned` (or, with `assign()`, before the first `poll()` returns).
+//! The rebalance listener of a consumer, `ConsumerRebalanceListener`: what it does when partitions come and go.
 //!
-//! Invariant: while it waits, `poll()` does not come back. A sink that does not answer is asked again, as long as it takes: without
-//! its answer nobody knows where to read.
+//! When they come: where offsets are stored with the output, it reads them there and goes to where they point (with `assign()`,
+//! before the first `poll()` returns). A sink that does not answer is asked again, as long as it takes: without its answer nobody
+//! knows where to read. When they go ([`OnRevoke`]): it commits, perhaps after its worker is done with their records. When they are
+//! lost it does the same (`onPartitionsLost` calls `onPartitionsRevoked` unless people say otherwise), and its commit is refused.
+//!
+//! Invariant: while it waits, `poll()` does not come back, and `max.poll.interval.ms` runs.
 
 use super::Running;
-use crate::app::SinkSetup;
 use crate::app::sink_client::{Answer, SinkClient};
-use crate::base::{Duration, Generation, NodeId, Time, TopicPartition};
+use crate::app::{ConsumerAppSetup, Dedupe, OnRevoke};
+use crate::base::{Duration, Generation, Time, TopicPartition};
 use crate::client::consumer::RebalanceCallback;
-use crate::node::{LoopTimer, Message, Outbox, Timer};
+use crate::node::{Event, LoopTimer, Message, Outbox, Timer};
+use std::rc::Rc;
 
 /// How long it waits before it asks again.
 const PAUSE: Duration = Duration(100_000);
@@ -29,22 +33,39 @@ pub(super) struct Listener {
     asking: Option<Asking>,
     /// With `assign()`: it has done its work.
     restored: bool,
+    on_revoke: OnRevoke,
+    leaving: Option<Leaving>,
+}
+
+/// How far it is with giving partitions up.
+#[derive(Clone, PartialEq, Hash, Debug)]
+enum Leaving {
+    /// The worker has records of theirs.
+    Working(Rc<[TopicPartition]>),
+    /// Inside `commitSync()`.
+    Committing,
 }
 
 impl Listener {
-    /// With the sink that stores offsets, if there is one.
-    pub fn new(sink: Option<NodeId>, setup: &SinkSetup) -> Listener {
-        let sink = sink.map(|node| SinkClient::for_offsets(node, setup));
-        Listener { sink, asking: None, restored: false }
+    /// As the program is told.
+    pub fn new(setup: &ConsumerAppSetup) -> Listener {
+        let stores = setup.sink.dedupe == Dedupe::OffsetWithOutput;
+        let sink = setup.sink_node.filter(|_| stores).map(|node| SinkClient::for_offsets(node, &setup.sink));
+        Listener { sink, asking: None, restored: false, on_revoke: setup.on_revoke, leaving: None }
     }
 
     /// Whether it does anything at all.
     pub fn is_needed(&self) -> bool {
-        self.sink.is_some()
+        self.sink.is_some() || self.on_revoke != OnRevoke::Nothing
     }
 
     /// `poll()` waits for it.
     pub fn is_busy(&self) -> bool {
+        self.asking.is_some() || self.leaving.is_some()
+    }
+
+    /// It waits for the sink.
+    pub fn is_restoring(&self) -> bool {
         self.asking.is_some()
     }
 
@@ -78,10 +99,31 @@ impl Listener {
 impl Running {
     /// Inside `close()`: there is nothing to do for partitions that go.
     pub(super) fn let_go(&mut self, now: Time, out: &mut Outbox<'_>) {
-        self.listener.asking = None;
+        (self.listener.asking, self.listener.leaving) = (None, None);
         while self.client.plain().is_some_and(|client| client.rebalance_callback().is_some()) {
             self.leave_listener(now, out);
         }
+    }
+
+    /// Goes on with giving partitions up, if it is at that.
+    pub(super) fn give_up(&mut self, now: Time, out: &mut Outbox<'_>) {
+        match &self.listener.leaving {
+            None => return,
+            Some(Leaving::Working(partitions)) => {
+                if self.listener.on_revoke == OnRevoke::Wait && self.worker.has_any(partitions) {
+                    return;
+                }
+                self.listener.leaving = Some(Leaving::Committing);
+                self.client.commit_sync(now, out);
+            }
+            Some(Leaving::Committing) => {}
+        }
+        let Some(result) = self.client.commit_sync_result(now) else { return };
+        if let Err(error) = result {
+            out.emit(Event::ConsumerFailed { error });
+        }
+        self.listener.leaving = None;
+        self.leave_listener(now, out);
     }
 
     fn leave_listener(&mut self, now: Time, out: &mut Outbox<'_>) {
@@ -110,9 +152,18 @@ impl Running {
     pub(super) fn listen(&mut self, now: Time, out: &mut Outbox<'_>) -> bool {
         let Some(client) = self.client.plain().filter(|_| self.listener.is_needed()) else { return false };
         let subscription = client.subscription();
+        let stores = self.listener.sink.is_some();
         let partitions: Vec<TopicPartition> = match client.rebalance_callback() {
-            Some(RebalanceCallback::Assigned(partitions)) => partitions.to_vec(),
+            Some(RebalanceCallback::Assigned(partitions)) if stores => partitions.to_vec(),
+            Some(RebalanceCallback::Revoked(partitions) | RebalanceCallback::Lost(partitions))
+                if self.listener.on_revoke != OnRevoke::Nothing && !partitions.is_empty() =>
+            {
+                self.listener.leaving = Some(Leaving::Working(Rc::clone(partitions)));
+                self.give_up(now, out);
+                return true;
+            }
             Some(_) => Vec::new(),
+            None if !stores => return false,
             None if subscription.subscribed().is_auto_assigned() => return false,
             None if self.listener.restored || subscription.is_empty() => return false,
             None => subscription.iter().map(|(partition, _)| partition).collect(),

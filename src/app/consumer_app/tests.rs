@@ -1,7 +1,7 @@
 //! What a crash costs, by commit mode and hand-over, against a broker that answers from a list.
 
 use super::*;
-use crate::app::{OnFailure, SinkNode, SinkNodeSetup, SinkSetup, WORKER_QUEUE_CAPACITY, Writes};
+use crate::app::{Dedupe, OnFailure, OnRevoke, SinkNode, SinkNodeSetup, SinkSetup, WORKER_QUEUE_CAPACITY, Writes};
 use crate::base::config::{ConsumerConfig, Properties};
 use crate::base::{Duration, RecordId};
 use crate::client::consumer::fake::{BROKER, CLIENT, Fake, TP, batch};
@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
 mod handler;
+mod members;
 mod share;
 
 /// The program, its broker, and its sink if that is a node of its own.
@@ -81,6 +82,7 @@ fn setup(commit: CommitMode, settings: &[(&str, &str)]) -> ConsumerAppSetup {
         processing: Duration::from_millis(20),
         commit,
         hand_over: HandOver::Inline,
+        on_revoke: OnRevoke::Nothing,
         batch: false,
         sink: Dedupe::None.into(),
         sink_node: None,

@@ -319,7 +319,6 @@ pub(super) const IGNORED: &[&str] = &[
     "create.topic.policy.class.name",
     "delete.topic.enable",
     "early.start.listeners",
-    "group.consumer.migration.policy",
     "group.coordinator.rebalance.protocols",
     "group.coordinator.threads",
     "inter.broker.listener.name",

@@ -15,9 +15,10 @@ use crate::check::ledger::Ledger;
 use crate::sim::WorldSetup;
 use std::rc::Rc;
 
-/// Its handler throws nothing.
+/// Its handler throws nothing: it asks nobody who could fail.
 fn is_steady(app: &ConsumerAppSetup) -> bool {
-    app.sink.fail_every == 0 && app.sink.lose_reply_every == 0 && app.sink.poison_every == 0
+    let reliable = app.sink.fail_every == 0 && app.sink.lose_reply_every == 0 && app.sink.poison_every == 0;
+    reliable && app.sink_node.is_none()
 }
 
 /// Whatever it gets it processes, or somebody after it. (Automatic commits are made by `close()`, too, when an exception has ended

@@ -5,7 +5,7 @@ use super::super::ledger::Ledger;
 use super::super::life::StoryKind;
 use super::super::picture::Fate;
 use crate::app::{
-    CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, OnFailure, ProcessorAppSetup,
+    CommitMode, ConsumerAppSetup, Dedupe, HandOver, KeyMode, OffsetsMode, OnFailure, OnRevoke, ProcessorAppSetup,
     ProducerAppSetup, Resend,
 };
 use crate::base::config::{BrokerConfig, ConsumerConfig, ProducerConfig, Properties};
@@ -60,6 +60,7 @@ pub fn consumer(pairs: &[(&str, &str)], commit: CommitMode) -> ConsumerAppSetup 
         processing: Duration::from_millis(5),
         commit,
         hand_over: HandOver::Inline,
+        on_revoke: OnRevoke::Nothing,
         batch: false,
         sink: Dedupe::None.into(),
         sink_node: None,

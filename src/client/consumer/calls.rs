@@ -6,21 +6,34 @@
 use super::io::Io;
 use super::{CommitKind, Consumer, RebalanceCallback, Subscribed};
 use crate::base::Pattern;
+use crate::base::config::GroupProtocol;
 use crate::base::{Duration, SortedSet, Time};
 use crate::client::producer::GroupMetadata;
-use crate::node::Outbox;
+use crate::node::{ClientError, Outbox};
 use std::rc::Rc;
 
 /// `CloseOptions.timeout`, if the application says nothing.
 const DEFAULT_CLOSE_TIMEOUT: Duration = Duration::from_millis(30_000);
 
+/// What `close()` does to the membership (`CloseOptions.GroupMembershipOperation`, KIP-1092).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum MembershipOperation {
+    /// A dynamic member leaves; a static one does not, or says that it will be back.
+    #[default]
+    Default,
+    /// It leaves for good.
+    LeaveGroup,
+    /// It stays until its session ends (in the consumer protocol a static member says that it will be back).
+    RemainInGroup,
+}
+
 /// How far `close()` is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Closing {
     /// Waits for commits, at most until then.
-    Commits(Time),
+    Commits(Time, MembershipOperation),
     /// The listener runs; then the member leaves.
-    Listener(Time),
+    Listener(Time, MembershipOperation),
     /// Waits for the answer to LeaveGroup, at most until then.
     Leaving(Time),
     /// It has returned.
@@ -53,6 +66,21 @@ impl Consumer {
         self.subscription.match_topics(self.net.metadata.topic_names());
     }
 
+    /// As [`Self::subscribe`], to every topic that a pattern matches as the coordinator reads it (`SubscriptionPattern`).
+    /// The consumer protocol alone has that.
+    ///
+    /// Departure: metadata of all topics are asked for; Kafka asks for those whose ids it is assigned.
+    pub fn subscribe_regex(&mut self, regex: Rc<str>) -> Result<(), ClientError> {
+        if self.config.group_protocol == GroupProtocol::Classic {
+            let text = "UnsupportedOperationException: Subscribe to RE2/J pattern is not supported when using the CLASSIC \
+                        protocol defined in config group.protocol";
+            return Err(ClientError::Exception(text.into()));
+        }
+        self.net.metadata.want_all_topics();
+        self.subscription.set_subscribed(Subscribed::Regex(regex, Rc::default()));
+        Ok(())
+    }
+
     /// Leaves the group, and reads nothing any more.
     pub fn unsubscribe(&mut self, now: Time, out: &mut Outbox<'_>) {
         let mut wake = None;
@@ -61,7 +89,8 @@ impl Consumer {
             coordinator.give_up_all(&self.subscription);
             coordinator.changes.run_all(&mut self.subscription, io.out);
             if self.subscription.subscribed().is_auto_assigned() {
-                coordinator.leave("the consumer unsubscribed from all topics", &self.config, &mut io);
+                let why = ("the consumer unsubscribed from all topics", MembershipOperation::Default);
+                coordinator.leave(why, &self.config, &mut io);
             }
         }
         self.subscription.set_subscribed(Subscribed::Nothing);
@@ -102,8 +131,13 @@ impl Consumer {
     /// Commits (with automatic commit), gives up its partitions, leaves the group and ends fetch sessions; see
     /// [`Self::is_closed`].
     pub fn close(&mut self, now: Time, out: &mut Outbox<'_>) {
+        self.close_with(now, MembershipOperation::Default, out);
+    }
+
+    /// The same, and says what becomes of the membership.
+    pub fn close_with(&mut self, now: Time, operation: MembershipOperation, out: &mut Outbox<'_>) {
         let deadline = now + DEFAULT_CLOSE_TIMEOUT;
-        self.closing = Some(Closing::Commits(deadline));
+        self.closing = Some(Closing::Commits(deadline, operation));
         self.polls = false;
         if let Some(coordinator) = &mut self.coordinator
             && coordinator.next_auto_commit().is_some()
@@ -130,20 +164,20 @@ impl Consumer {
         };
         let mut io = Io { net: &mut self.net, now, out, wake };
         let next = match closing {
-            Closing::Commits(deadline) if deadline > now && coordinator.commits().next().is_some() => {
+            Closing::Commits(deadline, _) if deadline > now && coordinator.commits().next().is_some() => {
                 io.wake_at(deadline);
                 return;
             }
-            Closing::Commits(deadline) => {
+            Closing::Commits(deadline, operation) => {
                 coordinator.give_up_all(&self.subscription);
-                Closing::Listener(deadline)
+                Closing::Listener(deadline, operation)
             }
-            Closing::Listener(deadline) => {
+            Closing::Listener(deadline, operation) => {
                 if !coordinator.changes.run(&mut self.subscription, io.out) {
                     return;
                 }
                 if self.subscription.subscribed().is_auto_assigned() {
-                    coordinator.leave("the consumer is being closed", &self.config, &mut io);
+                    coordinator.leave(("the consumer is being closed", operation), &self.config, &mut io);
                 }
                 self.subscription.set_subscribed(Subscribed::Nothing);
                 Closing::Leaving(deadline)

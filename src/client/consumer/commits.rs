@@ -238,7 +238,8 @@ impl Commits {
         if let Some((id, ended)) = &mut self.watched
             && *id == commit.id
         {
-            *ended = Some(result.as_ref().map_err(is_retriable).copied());
+            let stale = |error: &ClientError| *error == ClientError::Broker(ErrorCode::StaleMemberEpoch);
+            *ended = Some(result.as_ref().map_err(|error| is_retriable(error) || stale(error)).copied());
         }
         self.fenced |=
             commit.kind != CommitKind::Sync && result == Err(ClientError::Broker(ErrorCode::FencedInstanceId));

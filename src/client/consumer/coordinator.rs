@@ -290,8 +290,10 @@ impl Coordinator {
             return;
         }
         sort_short(&mut partitions, |a, b| a < b);
-        let request =
-            OffsetFetchRequest { group: Rc::clone(&self.group), partitions, require_stable: true, member: None };
+        // Members of the consumer protocol say who they are; others are not asked (version 9).
+        let member = self.member.stable_generation().filter(|_| self.by_epochs);
+        let member = member.map(|member| (Rc::clone(&member.member_id), member.id));
+        let request = OffsetFetchRequest { group: Rc::clone(&self.group), partitions, require_stable: true, member };
         io.send(node, Channel::Coordinator, Request::OffsetFetch(request), Pending::OffsetFetch);
         self.offset_fetch.in_flight = true;
         self.offset_fetch.generation = self.generation_if_stable();
@@ -323,7 +325,10 @@ impl Coordinator {
         if let Some(how) = failure.coordinator_lost {
             self.lose(node, how, config, io);
         }
-        if failure.retriable { Ok(()) } else { Err(failure.error) }
+        // Its epoch has moved on; the next heartbeat tells it the new one.
+        let stale = failure.error == ClientError::Broker(ErrorCode::StaleMemberEpoch);
+        let retriable = failure.retriable || stale && self.member.stable_generation().is_some();
+        if retriable { Ok(()) } else { Err(failure.error) }
     }
 
     fn generation_if_stable(&self) -> Generation {
@@ -380,10 +385,15 @@ impl Coordinator {
         let sent: Option<Rc<MemberGeneration>> =
             self.commits.iter().find(|commit| commit.id == id).and_then(|commit| commit.generation.clone());
         let (Some(error), Some(sent)) = (failure.refused, sent) else { return };
+        let joined = self.member.stable_generation().is_some();
         let member = &mut self.member;
         let stale = sent != member.generation;
         let rejoining = stale && member.state == MemberState::PreparingRebalance;
         match error {
+            // Before partitions change hands it is tried again, in the epoch that the next heartbeat tells.
+            ErrorCode::StaleMemberEpoch if self.epochs.commit == Some(id) && joined => {
+                failure.error = ClientError::Broker(error);
+            }
             // The next heartbeat tells.
             _ if self.by_epochs => {}
             ErrorCode::RebalanceInProgress => member.request_rejoin(),
@@ -405,6 +415,11 @@ impl Coordinator {
         let mut result = result_of(outcome);
         if let Err(failure) = &mut result {
             self.on_refused_commit(id, failure);
+            let gone = failure.error == ClientError::Broker(ErrorCode::UnknownTopicOrPartition);
+            if gone && self.by_epochs && self.epochs.commit == Some(id) {
+                // What is deleted is given up without a commit.
+                failure.error = ClientError::Exception("UnknownTopicOrPartitionException".into());
+            }
         }
         let lost = result.as_ref().err().and_then(|failure| failure.coordinator_lost);
         if result.is_ok() {

@@ -67,6 +67,7 @@ pub(in crate::client) struct SentFields {
     /// `max.poll.interval.ms`, which never changes.
     pub(in crate::client) rebalance_timeout: bool,
     pub(in crate::client) topics: Option<Rc<SortedSet<Rc<str>>>>,
+    pub(in crate::client) regex: Option<Rc<str>>,
     pub(in crate::client) assignor: Option<Rc<str>>,
     /// The count of [`EpochMember::local`].
     pub(in crate::client) local: Option<u32>,

@@ -3,6 +3,7 @@
 //!
 //! In Kafka: `AbstractHeartbeatRequestManager`, `ConsumerHeartbeatRequestManager`, `AbstractMembershipManager`.
 
+use super::calls::MembershipOperation;
 use super::commit::Lost;
 use super::coordinator::Coordinator;
 use super::epoch_member::EpochState;
@@ -116,7 +117,7 @@ impl Coordinator {
             return;
         };
         if member.poll_ends <= io.now && member.is_in_group() {
-            self.leave_epochs("consumer poll timeout has expired.", config, io);
+            self.leave_epochs(("consumer poll timeout has expired.", MembershipOperation::Default), config, io);
             self.epochs.state = EpochState::Stale;
             self.lose_everything(subscription, io);
             return;
@@ -160,6 +161,10 @@ impl Coordinator {
         let all = member.state == EpochState::Joining;
         let topics =
             subscription.subscribed().topics().cloned().filter(|it| all || member.sent.topics.as_ref() != Some(it));
+        let pattern = subscription.subscribed().regex().cloned();
+        let news = all && pattern.is_some() || pattern != member.sent.regex;
+        let regex = news.then(|| pattern.clone().unwrap_or_default());
+        member.sent.regex = pattern;
         let assignor =
             config.group_remote_assignor.clone().filter(|it| all || member.sent.assignor.as_ref() != Some(it));
         let local = (all || member.sent.local != Some(member.local.0)).then(|| member.local.1.to_vec());
@@ -176,7 +181,7 @@ impl Coordinator {
             rack_id: config.client_rack.clone().filter(|_| all),
             rebalance_timeout: timeout,
             subscribed_topics: topics.map(|topics| topics.iter().cloned().collect()),
-            subscribed_regex: None,
+            subscribed_regex: regex,
             server_assignor: assignor,
             topic_partitions: local,
             client_id: Rc::clone(&self.client_id),
@@ -292,14 +297,21 @@ impl Coordinator {
     // ---- leaving ----
 
     /// Says that it leaves, as soon as it may; a static member says that it will be back.
-    pub(super) fn leave_epochs(&mut self, reason: &'static str, config: &ConsumerConfig, io: &mut Io<'_, '_>) {
+    pub(super) fn leave_epochs(
+        &mut self,
+        (reason, operation): (&'static str, MembershipOperation),
+        config: &ConsumerConfig,
+        io: &mut Io<'_, '_>,
+    ) {
         if !self.epochs.is_in_group() {
             return;
         }
         let is_static = config.group_instance_id.is_some();
-        let joined = self.epochs.epoch > 0 || self.epochs.in_flight;
+        let stays = !is_static && operation == MembershipOperation::RemainInGroup;
+        let joined = !stays && (self.epochs.epoch > 0 || self.epochs.in_flight);
         self.epochs.state = if joined { EpochState::Leaving } else { EpochState::Unsubscribed };
-        self.epochs.epoch = if is_static { LEAVE_STATIC_EPOCH } else { LEAVE_EPOCH };
+        let returns = is_static && operation != MembershipOperation::LeaveGroup;
+        self.epochs.epoch = if returns { LEAVE_STATIC_EPOCH } else { LEAVE_EPOCH };
         self.epochs.clear();
         self.member.state = MemberState::Unjoined;
         if !joined {

@@ -3,6 +3,7 @@
 //!
 //! In Kafka: the heartbeat thread and the response handlers of `AbstractCoordinator`.
 
+use super::calls::MembershipOperation;
 use super::commit::Lost;
 use super::coordinator::Coordinator;
 use super::epoch_member::EpochState;
@@ -97,7 +98,7 @@ impl Coordinator {
         if self.member.heartbeat.session_expired(io.now) {
             self.lose_told(config, io);
         } else if self.member.heartbeat.poll_expired(io.now) {
-            self.leave("consumer poll timeout has expired.", config, io);
+            self.leave(("consumer poll timeout has expired.", MembershipOperation::Default), config, io);
         } else if self.member.heartbeat.is_due(io.now) && io.ready(node, Channel::Coordinator) {
             let generation = Rc::clone(&self.member.generation);
             let request = HeartbeatRequest {
@@ -173,14 +174,24 @@ impl Coordinator {
         self.changes.push(callback, Rc::new([]));
     }
 
-    /// `maybeLeaveGroup`: a static member does not, it will be back.
-    pub(super) fn leave(&mut self, reason: &'static str, config: &ConsumerConfig, io: &mut Io<'_, '_>) {
+    /// `maybeLeaveGroup`: a static member does not unless it is told to, it will be back.
+    pub(super) fn leave(
+        &mut self,
+        (reason, operation): (&'static str, MembershipOperation),
+        config: &ConsumerConfig,
+        io: &mut Io<'_, '_>,
+    ) {
         if self.by_epochs {
-            return self.leave_epochs(reason, config, io);
+            return self.leave_epochs((reason, operation), config, io);
         }
+        let leaves = match operation {
+            MembershipOperation::Default => config.group_instance_id.is_none(),
+            MembershipOperation::LeaveGroup => true,
+            MembershipOperation::RemainInGroup => false,
+        };
         let generation = &self.member.generation;
         let is_member = self.member.state != MemberState::Unjoined && !generation.member_id.is_empty();
-        if self.node.is_some() && is_member && config.group_instance_id.is_none() {
+        if self.node.is_some() && is_member && leaves {
             self.leaving = Leaving::Waits(Rc::clone(&generation.member_id));
             io.out.emit(Event::MemberLeft { group: Rc::clone(&self.group), reason });
         }

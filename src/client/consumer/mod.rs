@@ -37,6 +37,7 @@ mod rebalance;
 mod subscribed;
 mod subscription;
 
+pub use calls::MembershipOperation;
 pub use commit::{Commit, CommitCallback, CommitKind, CommitPhase, Offsets};
 pub use completed_fetch::CompletedFetch;
 pub use coordinator::Coordinator;

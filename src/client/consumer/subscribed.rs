@@ -1,4 +1,5 @@
-//! What the application asked for: partitions by hand, topics by name, or topics by pattern.
+//! What the application asked for: partitions by hand, topics by name, or topics by pattern (its own, or one for the
+//! coordinator).
 //!
 //! In Kafka: the subscription type of `SubscriptionState`. With `assign()` all partitions of some topics are meant here,
 //! as soon as metadata tells which there are.
@@ -16,6 +17,8 @@ pub enum Subscribed {
     Assigned(Vec<Rc<str>>),
     /// `subscribe()`.
     Topics(Rc<SortedSet<Rc<str>>>),
+    /// `subscribe(SubscriptionPattern)`: the coordinator knows what it matches. No topics by name.
+    Regex(Rc<str>, Rc<SortedSet<Rc<str>>>),
     /// `subscribe(Pattern)`, and the topics that it matches as far as known.
     Pattern(Rc<Pattern>, Rc<SortedSet<Rc<str>>>),
 }
@@ -23,14 +26,22 @@ pub enum Subscribed {
 impl Subscribed {
     /// Partitions are assigned by a group (`hasAutoAssignedPartitions`).
     pub fn is_auto_assigned(&self) -> bool {
-        matches!(self, Subscribed::Topics(_) | Subscribed::Pattern(..))
+        matches!(self, Subscribed::Topics(_) | Subscribed::Regex(..) | Subscribed::Pattern(..))
     }
 
     /// The topics subscribed to; none with `assign()`.
     pub fn topics(&self) -> Option<&Rc<SortedSet<Rc<str>>>> {
         match self {
-            Subscribed::Topics(topics) | Subscribed::Pattern(_, topics) => Some(topics),
+            Subscribed::Topics(topics) | Subscribed::Regex(_, topics) | Subscribed::Pattern(_, topics) => Some(topics),
             Subscribed::Nothing | Subscribed::Assigned(_) => None,
+        }
+    }
+
+    /// The pattern that the coordinator evaluates, if there is one.
+    pub fn regex(&self) -> Option<&Rc<str>> {
+        match self {
+            Subscribed::Regex(regex, _) => Some(regex),
+            _ => None,
         }
     }
 
@@ -39,7 +50,7 @@ impl Subscribed {
         match self {
             Subscribed::Topics(topics) => topics.contains(topic),
             Subscribed::Pattern(pattern, _) => pattern.matches(topic),
-            Subscribed::Nothing | Subscribed::Assigned(_) => false,
+            Subscribed::Nothing | Subscribed::Assigned(_) | Subscribed::Regex(..) => false,
         }
     }
 

@@ -20,6 +20,9 @@ use std::rc::Rc;
 /// The protocol type of groups whose members are consumers (`ConsumerProtocol.PROTOCOL_TYPE`).
 const CONSUMER: &str = "consumer";
 
+/// The records that forget offsets, and what becomes of each.
+pub type OffsetsDeleted = (Vec<CoordinatorRecord>, Vec<(TopicPartition, ErrorCode)>);
+
 impl GroupShard {
     /// The groups that pass the filters, by id (`GroupMetadataManager.listGroups`).
     pub fn list(&self, request: &ListGroupsRequest) -> Vec<ListedGroup> {
@@ -122,7 +125,7 @@ impl GroupShard {
         id: &Rc<str>,
         partitions: &[TopicPartition],
         image: &MetadataImage,
-    ) -> Result<(Vec<CoordinatorRecord>, Vec<(TopicPartition, ErrorCode)>), ErrorCode> {
+    ) -> Result<OffsetsDeleted, ErrorCode> {
         let subscribed: Box<dyn Fn(&str) -> bool> = match (self.consumers.group(id), self.groups.group(id)) {
             (Some(group), _) => {
                 let topics = group.subscribed_topics();

@@ -84,7 +84,9 @@ pub fn say(node: &NodeView, t: &Texts, left_us: u64, y: f64, w: f64) -> Html {
 
 pub fn head(node: &NodeView, kind: &str, w: f64) -> Html {
     let name = shorten(&node_name(&node.name), 16.0, w - 32.0);
-    let kind = shorten(&kind.to_ascii_lowercase(), 12.0, w - 40.0 - text_width(&name, 16.0));
+    // The estimate is generous; two letters and dots say nothing.
+    let kind = shorten(&kind.to_ascii_lowercase(), 12.0, w - 32.0 - text_width(&name, 16.0));
+    let kind = if kind.ends_with('…') && kind.chars().count() < 6 { String::new() } else { kind };
     html! { <text class="title" x="16" y="26">{ name }<tspan class="sub" dx="7">{ kind }</tspan></text> }
 }
 

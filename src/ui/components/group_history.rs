@@ -68,7 +68,7 @@ pub fn History(props: &HistoryProps) -> Html {
     let now = x(props.now_us);
     html! {
         <>
-            <p class="pauses" title={t.stops_help}><b>{ t.pauses }</b>{ " " }<span>{ &said }</span></p>
+            <p class="pauses" title={t.stops_help}><b>{ &said }</b></p>
             <div class="lanes" ref={holder} tabindex="0" role="region" aria-label={format!("{}: {said}", t.pauses)} data-scroll="history">
                 <svg class="timeline history" width={width.to_string()} height={height.to_string()} viewBox={format!("0 0 {width} {height}")} role="img" aria-label={said.clone()} {onclick}>
                     <clipPath id="in-history"><rect x={(LEFT - 2.0).to_string()} width={(room + RIGHT).to_string()} height={height.to_string()} /></clipPath>

@@ -41,7 +41,7 @@ pub fn Lede(props: &LedeProps) -> Html {
             let siblings = siblings.map(|(change, new)| (change.split_once('.').map_or(&**change, |(_, rest)| rest), new));
             let siblings = [(t.as_written, (*props.written).clone())].into_iter().chain(siblings);
             let links = siblings.map(|(name, new)| {
-                let now = changes(&props.scenario, &new).is_empty();
+                let now = new == *props.scenario;
                 html! {
                     <> { " " }<button key={name.to_owned()} class="link try" aria-pressed={now.to_string()} disabled={now} onclick={go(new)}>{ name.to_owned() }</button></>
                 }

@@ -1,7 +1,7 @@
 //! Who owned which partition while, as bands over time: on the timeline, and in a group's panel from the beginning on.
 //!
-//! Hatched is what nobody read. Above the bands stands how many partitions were not read and for how long, and where members
-//! joined, left, or learned that they were thrown out.
+//! Hatched is what nobody read. Above the bands stands how many partitions were not read and for how long, a thin strip while the
+//! coordinator says that the group rebalances, and where members joined, left, or learned that they were thrown out.
 
 use super::inspector_group::own_class;
 use crate::ui::i18n::Texts;
@@ -66,7 +66,7 @@ pub fn draw(lane: &GroupLane, frame: &Frame<'_>, clip: &'static str, t: &Texts) 
     html! {
         <>
             { for rows }
-            <g clip-path={clip}>{ stops(lane, frame, t) }{ marks(lane, frame, t) }</g>
+            <g clip-path={clip}>{ states(lane, frame) }{ stops(lane, frame, t) }{ marks(lane, frame, t) }</g>
         </>
     }
 }
@@ -104,6 +104,21 @@ fn band(it: &OwnerBand, partition: &str, frame: &Frame<'_>, height: f64, t: &Tex
             if let Some(text) = text { <text x={format!("{:.1}", from + 4.0)} y={(height - 4.0).to_string()}>{ *text }</text> }
         </g>
     }
+}
+
+/// A thin strip for what the coordinator says of the group, unless it is stable.
+fn states(lane: &GroupLane, frame: &Frame<'_>) -> Html {
+    let ends = lane.states.iter().skip(1).map(|it| it.0).chain([frame.now]);
+    let spans = lane.states.iter().zip(ends).filter(|((from, _), to)| *from <= frame.to && *to >= frame.from);
+    let rebalancing = spans.filter(|((_, state), _)| !matches!(*state, "Stable" | "Empty" | "Dead"));
+    rebalancing.map(|((from_us, state), to_us)| {
+        let (from, width) = frame.place(*from_us, to_us, 1.5);
+        html! {
+            <rect key={from_us.to_string()} class={classes!("gstate", state.to_ascii_lowercase())} x={format!("{from:.1}")} y="13.5" width={format!("{width:.1}")} height="3">
+                <title>{ format!("{}: {state} · {}", lane.group, span(to_us.saturating_sub(*from_us))) }</title>
+            </rect>
+        }
+    }).collect()
 }
 
 /// A bracket over each time in which the group did not read everything; a number wherever there is room.

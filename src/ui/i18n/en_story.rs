@@ -242,6 +242,9 @@ pub fn why(it: &Why) -> String {
         Why::Deleted => "Retention or DeleteRecords deleted it from the log before it was read.".to_owned(),
         Why::NobodyAsked => "With acks=0 the producer asks nobody: it was reported as sent, with offset −1, and no broker stored it.".to_owned(),
         Why::ToldFailed { error } => format!("The producer gave up and was told so: {error}."),
+        Why::EffectOutside { times } => {
+            format!("Its transaction was aborted, and it was read again. Kafka took back what had been written, but the effect at the sink is outside of Kafka: it happened {times} times.")
+        }
         Why::RefusedBySink { times } => {
             let again = if *times == 1 { "again".to_owned() } else { format!("{times} times more") };
             format!("It was read and handed to the sink {again}, but the sink knew it and refused: its effect happened once.")

@@ -23,6 +23,11 @@ fn deliveries(batches: &[StateBatch]) -> String {
     batches.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
+/// With the particle of the subject.
+fn subject(word: &str) -> String {
+    format!("{word}{}", if ends_in_consonant(word) { "이" } else { "가" })
+}
+
 /// The word with the object particle.
 fn object(word: &str) -> String {
     format!("{word}{}", if ends_in_consonant(word) { "을" } else { "를" })
@@ -210,16 +215,17 @@ pub fn why(it: &Why) -> String {
         }
         Why::Rejected => "컨슈머가 거부(REJECT)했습니다. 공유 그룹은 이 레코드를 보관 처리(ARCHIVED)하고 다시 전달하지 않습니다.".to_owned(),
         Why::ReadElsewhere { first, second, how } => {
+            let (whose, next) = (subject(first), subject(second));
             let how = match how {
-                Handover::TooSlow => format!("{first}이(가) 처리했지만 max.poll.interval.ms 안에 poll()을 다시 부르지 않아, 오프셋을 커밋하기 전에 그룹에서 나가야 했습니다."),
-                Handover::ThrownOut => format!("{first}이(가) 처리했지만 코디네이터가 너무 오래 소식을 듣지 못해, 오프셋을 커밋하기 전에 그룹에서 제외되었습니다."),
-                Handover::Died => format!("{first}이(가) 처리했지만 오프셋을 커밋하기 전에 죽었습니다."),
-                Handover::Rebalanced => format!("{first}이(가) 처리했지만 오프셋을 커밋하기 전에 리밸런스로 파티션을 넘겨주었습니다."),
+                Handover::TooSlow => format!("{whose} 처리했지만 max.poll.interval.ms 안에 poll()을 다시 부르지 않아, 오프셋을 커밋하기 전에 그룹에서 나가야 했습니다."),
+                Handover::ThrownOut => format!("{whose} 처리했지만 코디네이터가 너무 오래 소식을 듣지 못해, 오프셋을 커밋하기 전에 그룹에서 제외되었습니다."),
+                Handover::Died => format!("{whose} 처리했지만 오프셋을 커밋하기 전에 죽었습니다."),
+                Handover::Rebalanced => format!("{whose} 처리했지만 오프셋을 커밋하기 전에 리밸런스로 파티션을 넘겨주었습니다."),
             };
             if first == second {
                 return format!("{how} 나중에 파티션을 되찾아 마지막으로 커밋된 오프셋부터 읽어 다시 처리했습니다.");
             }
-            format!("{how} 파티션을 넘겨받은 {second}이(가) 마지막으로 커밋된 오프셋부터 읽어 다시 처리했습니다.")
+            format!("{how} 파티션을 넘겨받은 {next} 마지막으로 커밋된 오프셋부터 읽어 다시 처리했습니다.")
         }
         Why::BeganBehind { partition, position } => {
             format!("{partition} 파티션을 처음 읽을 때 그룹이 커밋한 오프셋이 없었고, auto.offset.reset에 따라 이 레코드보다 뒤인 오프셋 {position}부터 읽기 시작했습니다. 그래서 아무도 읽지 못했습니다.")
@@ -231,6 +237,9 @@ pub fn why(it: &Why) -> String {
         Why::Deleted => "읽히기 전에 보존 기간·크기(retention) 또는 DeleteRecords 때문에 로그에서 삭제되었습니다.".to_owned(),
         Why::NobodyAsked => "acks=0이면 프로듀서는 아무에게도 묻지 않습니다. 오프셋 −1로 성공 처리되었지만 어느 브로커도 저장하지 않았습니다.".to_owned(),
         Why::ToldFailed { error } => format!("프로듀서가 포기했고, 실패를 통보받았습니다: {error}."),
+        Why::EffectOutside { times } => {
+            format!("트랜잭션이 중단되어 다시 읽혔습니다. Kafka에 쓴 것은 되돌려졌지만 싱크의 효과는 Kafka 밖의 일이라 되돌릴 수 없어 {times}번 일어났습니다.")
+        }
         Why::RefusedBySink { times } => {
             format!("{times}번 더 읽혀 싱크에 전달되었지만, 싱크가 이미 아는 레코드라 거부했습니다. 효과는 한 번만 일어났습니다.")
         }

@@ -193,7 +193,7 @@ impl Pair {
     }
 
     fn wait(&mut self, ms: u64) {
-        self.now = self.now + Duration::from_millis(ms);
+        self.now += Duration::from_millis(ms);
         let write = self.real.expire_locks(LIMITS, self.now);
         for (state, deliveries) in self.model.values_mut() {
             if matches!(*state, Naive::Acquired { until, .. } if until <= self.now) {

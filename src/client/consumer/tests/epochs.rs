@@ -6,6 +6,7 @@ use crate::protocol::ConsumerGroupHeartbeatRequest;
 
 const EPOCHS: [(&str, &str); 3] =
     [("group.id", "g"), ("auto.offset.reset", "earliest"), ("group.protocol", "consumer")];
+const SELDOM: (&str, &str) = ("auto.commit.interval.ms", "60000");
 const MANUAL: (&str, &str) = ("enable.auto.commit", "false");
 
 fn tp(index: u32) -> TopicPartition {
@@ -234,4 +235,100 @@ fn a_changed_subscription_is_told_at_the_next_heartbeat() {
     lab.run_ms(5_100);
     let topics = lab.heartbeats()[before].subscribed_topics.clone();
     assert_eq!(topics.as_deref(), Some(&["invoices".into(), "orders".into()][..]));
+}
+
+/// `CloseOptions.GroupMembershipOperation` (KIP-1092): a static member that leaves for good says so by its epoch.
+#[test]
+fn close_does_with_the_membership_what_it_is_told() {
+    use MembershipOperation::{Default, LeaveGroup, RemainInGroup};
+    for (instance, operation, epoch) in [
+        (None, Default, Some(-1)),
+        (None, LeaveGroup, Some(-1)),
+        (None, RemainInGroup, None),
+        (Some("one"), Default, Some(-2)),
+        (Some("one"), LeaveGroup, Some(-1)),
+        (Some("one"), RemainInGroup, Some(-2)),
+    ] {
+        let settings: Vec<_> = instance.map(|instance| ("group.instance.id", instance)).into_iter().collect();
+        let mut lab = subscriber(&settings, &[]);
+        lab.settle();
+        lab.with(|node, now, out| node.0.close_with(now, operation, out));
+        lab.run_ms(100);
+        assert!(lab.node.0.is_closed());
+        let last = lab.heartbeats().pop().expect("one").member_epoch;
+        assert_eq!(Some(last).filter(|last| *last < 0), epoch, "{instance:?} {operation:?}");
+    }
+}
+
+/// CommitRequestManagerTest: offsets are asked for as the member that one is, and once more if its epoch has moved on.
+#[test]
+fn committed_offsets_are_asked_for_as_a_member() {
+    let mut lab = subscriber(&[], &[]);
+    lab.broker.errors.insert(ApiKey::OffsetFetch, [ErrorCode::StaleMemberEpoch].into());
+    lab.append(0);
+    assert_eq!(lab.poll_records(), [0]);
+    let id = lab.epochs().member_id.clone();
+    let asked: Vec<_> = lab
+        .requests
+        .iter()
+        .filter_map(|request| match request {
+            Request::OffsetFetch(request) => Some(request.member.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(asked, vec![Some((id, 1)); 2]);
+}
+
+/// testAutoCommitSyncBeforeRevocationRetriesOnRetriableAndStaleEpoch.
+#[test]
+fn a_stale_epoch_before_partitions_change_hands_is_tried_again() {
+    let mut lab = subscriber(&[SELDOM], &[&[0, 1]]);
+    lab.append(0);
+    assert_eq!(lab.poll_records(), [0]);
+    lab.settle();
+    lab.heard();
+    lab.broker.errors.insert(ApiKey::OffsetCommit, [ErrorCode::StaleMemberEpoch; 2].into());
+    lab.broker.group.targets = [vec![tp(1)]].into();
+    lab.poll_while(|member| member.epoch() == 1);
+    lab.settle();
+    assert_eq!((lab.count(ApiKey::OffsetCommit), lab.broker.committed.get(&TP)), (3, Some(&1)));
+    assert_eq!(lab.heard(), [("revoked", 1), ("assigned", 0)]);
+}
+
+/// testAutoCommitSyncBeforeRevocation…UnknownTopicOrPartition: what is deleted is given up all the same, and soon.
+#[test]
+fn partitions_of_a_deleted_topic_are_given_up_without_a_commit() {
+    let mut lab = subscriber(&[SELDOM], &[&[0, 1]]);
+    lab.append(0);
+    assert_eq!(lab.poll_records(), [0]);
+    lab.settle();
+    lab.heard();
+    lab.broker.errors.insert(ApiKey::OffsetCommit, [ErrorCode::UnknownTopicOrPartition].into());
+    lab.broker.group.targets = [vec![tp(1)]].into();
+    lab.poll_while(|member| member.epoch() == 1);
+    lab.settle();
+    assert_eq!((lab.count(ApiKey::OffsetCommit), lab.broker.committed.get(&TP)), (1, None));
+    assert_eq!(lab.owned(), [1]);
+}
+
+/// `subscribe(SubscriptionPattern)`: the coordinator evaluates it; an empty one says that there is none any more.
+#[test]
+fn a_pattern_for_the_coordinator() {
+    let mut lab = lab(&EPOCHS);
+    assert_eq!(lab.node.0.subscribe_regex("ord.*".into()), Ok(()));
+    lab.settle();
+    let join = lab.heartbeats()[0];
+    assert_eq!((join.subscribed_regex.as_deref(), join.subscribed_topics.as_deref()), (Some("ord.*"), Some(&[][..])));
+    assert!(lab.heartbeats()[1..].iter().all(|beat| beat.subscribed_regex.is_none()), "it does not change");
+    lab.append(0);
+    assert_eq!(lab.poll_records(), [0]);
+    let now = lab.now;
+    lab.node.0.subscribe(now, ["orders".into()]);
+    let before = lab.heartbeats().len();
+    lab.run_ms(5_100);
+    let next = lab.heartbeats()[before];
+    assert_eq!(next.subscribed_regex.as_deref(), Some(""));
+    assert_eq!(next.subscribed_topics.as_deref(), Some(&["orders".into()][..]));
+    let mut classic = super::lab(&[("group.id", "g")]);
+    assert!(matches!(classic.node.0.subscribe_regex("ord.*".into()), Err(ClientError::Exception(_))));
 }

@@ -48,3 +48,24 @@ fn unsubscribe_leaves_without_a_commit() {
     assert_eq!(lab.poll_records(), [0]);
     assert_eq!(lab.generation().1, "mailer-2");
 }
+
+/// `CloseOptions.GroupMembershipOperation` (KIP-1092).
+#[test]
+fn close_does_with_the_membership_what_it_is_told() {
+    use MembershipOperation::{Default, LeaveGroup, RemainInGroup};
+    for (instance, operation, leaves) in [
+        (None, Default, 1),
+        (None, LeaveGroup, 1),
+        (None, RemainInGroup, 0),
+        (Some("one"), Default, 0),
+        (Some("one"), LeaveGroup, 1),
+        (Some("one"), RemainInGroup, 0),
+    ] {
+        let settings: Vec<_> = instance.map(|instance| ("group.instance.id", instance)).into_iter().collect();
+        let mut lab = member(&settings);
+        lab.with(|node, now, out| node.0.close_with(now, operation, out));
+        lab.run_ms(100);
+        assert!(lab.node.0.is_closed());
+        assert_eq!(lab.count(ApiKey::LeaveGroup), leaves, "{instance:?} {operation:?}");
+    }
+}

@@ -83,7 +83,7 @@ impl Lab {
     }
 
     fn wait(&mut self, ms: u64) {
-        self.now = self.now + Duration::from_millis(ms);
+        self.now += Duration::from_millis(ms);
     }
 
     fn group(&self) -> &ShareGroup {

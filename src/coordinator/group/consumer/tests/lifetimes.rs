@@ -1,6 +1,7 @@
 //! Silence, slowness, topics that grow, groups that change their kind, and what is written of it all.
 
 use super::*;
+use crate::base::config::ServerAssignor;
 use crate::coordinator::group::offset_records::{OffsetAndMetadata, OffsetKey, offset_commit_record};
 use crate::record::NO_PRODUCER_ID;
 
@@ -90,6 +91,21 @@ fn members_choose_the_assignor() {
     let target =
         |lab: &Lab| lab.group().target("a").expect("it has one").values().map(|it| it.len()).collect::<Vec<_>>();
     assert_eq!(target(&lab), [2, 2], "uniform would give three");
+}
+
+#[test]
+fn of_two_assignors_with_as_many_votes_uniform_counts_unless_the_only_vote_for_range_is_cast_anew() {
+    let mut lab = Lab::new(&[("t", T, 3)]);
+    for (member, assignor) in [("a", "range"), ("b", "uniform")] {
+        lab.send(&ConsumerGroupHeartbeatRequest { server_assignor: Some(assignor.into()), ..joining(member, &["t"]) });
+    }
+    let group = lab.group();
+    let preferred = |member: Option<&str>| {
+        let member = member.map(|id| &group.members[id]);
+        group.preferred_assignor(member, member, &lab.config.group_consumer_assignors)
+    };
+    let all = [None, Some("a"), Some("b")].map(preferred);
+    assert_eq!(all, [ServerAssignor::Uniform, ServerAssignor::Range, ServerAssignor::Uniform]);
 }
 
 #[test]
