@@ -245,6 +245,7 @@ mod tests {
             topics: vec![MAIL],
             rows,
             turns: Vec::new(),
+            states: Vec::new(),
         };
         let mut all =
             Ownership { groups: vec![Rc::new(group)], of: Rc::new(nodes.into_iter().map(|node| (node, 0)).collect()) };
