@@ -103,8 +103,8 @@ impl Run {
             let mut consumers = self.world.consumers();
             quiet && self.world.is_alive(node) && consumers.any(|(other, app)| other == node && all_read(app))
         };
-        broken.extend(self.invariants.check_effects(&self.ledger, self.world.setup(), now, &ended));
-        broken.extend(self.invariants.check_deliveries(&self.ledger, self.world.setup(), now, &ended));
+        broken.extend(self.invariants.check_effects(&self.ledger, self.world.setup(), now, ended));
+        broken.extend(self.invariants.check_deliveries(&self.ledger, self.world.setup(), now, ended));
         broken
     }
 
