@@ -146,6 +146,15 @@ impl Ledger {
         life.places.iter().filter(holds).count() as u32
     }
 
+    /// Whether a reader that comes now can get a record: it stands, was not deleted with the head of the log, nor compacted away.
+    pub fn is_readable(&self, life: &Life, topic: TopicId) -> bool {
+        let is_left = |partition: TopicPartition, offset| self.log(partition).is_none_or(|log| offset >= log.start);
+        let readable = |place: &(TopicPartition, Offset)| {
+            place.0.topic == topic && self.fate(*place).holds() && is_left(place.0, place.1)
+        };
+        !life.is_superseded() && life.places.iter().any(readable)
+    }
+
     /// Whether a record stands in one topic more than once.
     pub fn is_log_duplicated(&self, life: &Life) -> bool {
         life.places.len() > 1 && life.places.iter().any(|(partition, _)| self.stands(life, partition.topic) > 1)

@@ -277,6 +277,11 @@ impl Life {
         self.aborted_read || taken_back && self.processed.sum() > 0
     }
 
+    /// Whether a newer record of its key stands for it, wherever it stood: it was compacted away.
+    pub fn is_superseded(&self) -> bool {
+        self.superseded > 0 && usize::from(self.superseded) >= self.places.len()
+    }
+
     /// Whether nobody wants its effect: its producer aborted it on purpose.
     pub fn is_withdrawn(&self) -> bool {
         self.transactional().is_some_and(|it| it.withdrawn)

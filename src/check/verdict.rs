@@ -127,8 +127,7 @@ impl Ledger {
 
     fn judge(&self, verdict: &mut Verdict, record: RecordId, life: &Life, ended: bool) {
         let (fewest, most) = self.effects_of(life);
-        let superseded = life.superseded > 0 && usize::from(life.superseded) >= life.places.len();
-        let wanted = life.sent_at.is_some() && !superseded && !life.is_withdrawn();
+        let wanted = life.sent_at.is_some() && !life.is_superseded() && !life.is_withdrawn();
         if wanted && fewest == 0 && self.is_dead_lettered(life) {
             verdict.dead_lettered.push(record);
         } else if wanted && fewest == 0 && self.is_rejected(life) {
