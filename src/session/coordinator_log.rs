@@ -2,8 +2,9 @@
 
 use super::Session;
 use crate::base::NodeId;
+use crate::coordinator::share::share_state_record_json;
 use crate::coordinator::{offsets_record_json, transaction_record_json};
-use crate::metadata::CONSUMER_OFFSETS_TOPIC;
+use crate::metadata::{CONSUMER_OFFSETS_TOPIC, SHARE_GROUP_STATE_TOPIC};
 use crate::record::RawRecord;
 use crate::view::{partition_name, stored_from};
 use std::rc::Rc;
@@ -30,14 +31,18 @@ impl Session {
         let broker = world.broker(NodeId(node).into());
         let log = broker.and_then(|it| it.logs().find(|(id, _)| *partition_name(world, **id) == *partition));
         let Some((_, log)) = log else { return Vec::new() };
-        let of_groups = partition.starts_with(CONSUMER_OFFSETS_TOPIC);
+        let print = match partition.rsplit_once('-') {
+            Some((CONSUMER_OFFSETS_TOPIC, _)) => offsets_record_json,
+            Some((SHARE_GROUP_STATE_TOPIC, _)) => share_state_record_json,
+            _ => transaction_record_json,
+        };
         let mut found: Vec<RecordView> = Vec::new();
         let batches = stored_from(log, (log.end_offset() - DEPTH).max(0)).map(|it| &it.batch);
         for record in batches.filter(|it| !it.is_control()).flat_map(|it| it.raw_records()).filter_map(Result::ok) {
             if group.is_some_and(|group| !is_about(&record, group)) {
                 continue;
             }
-            let (key, value) = if of_groups { offsets_record_json(&record) } else { transaction_record_json(&record) };
+            let (key, value) = print(&record);
             found.push(RecordView {
                 offset: record.offset,
                 key: key.unwrap_or_default().into(),
