@@ -442,7 +442,7 @@ impl Node for ConsumerApp {
             }
             (Channel::SinkOffsets, _) => running.hear_offsets(now, message, out),
             (Channel::Producer, Some(producer)) => producer.on_response(now, message, out),
-            _ => running.client.on_message(now, message, out),
+            _ => running.client.on_event(now, message.into(), out),
         }
         self.unblock(now, out);
     }
@@ -456,7 +456,7 @@ impl Node for ConsumerApp {
             }
             (Channel::SinkOffsets, _) => running.listener.on_disconnect(now, out),
             (Channel::Producer, Some(producer)) => producer.on_disconnect(now, connection, out),
-            _ => running.client.on_disconnect(now, connection, out),
+            _ => running.client.on_event(now, connection.into(), out),
         }
         self.unblock(now, out);
     }
@@ -465,7 +465,7 @@ impl Node for ConsumerApp {
         let Some(running) = &mut self.running else { return };
         match timer {
             Timer::Consumer(timer) => {
-                running.client.on_timer(now, timer, out);
+                running.client.on_event(now, timer.into(), out);
                 self.unblock(now, out);
             }
             Timer::Producer(timer) => {

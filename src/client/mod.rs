@@ -7,8 +7,10 @@
 pub mod consumer;
 pub mod metadata;
 pub mod network_client;
+mod network_events;
 pub mod payload;
 pub mod producer;
 pub mod share_consumer;
 
+pub use network_events::NetworkEvent;
 pub use producer::Producer;

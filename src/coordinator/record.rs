@@ -1,6 +1,7 @@
 //! What coordinators write: a key that says what it is about, and a value, or none to forget it.
 
 use crate::base::{Offset, ProducerEpoch, ProducerId};
+use crate::metadata::wire::Writer;
 use crate::record::{BatchBuilder, NO_SEQUENCE, RecordBatch, RecordError};
 use bytes::Bytes;
 
@@ -11,6 +12,21 @@ pub struct CoordinatorRecord {
     pub key: Bytes,
     /// None is a tombstone.
     pub value: Option<Bytes>,
+}
+
+impl CoordinatorRecord {
+    /// Says something about a key: a value of version 0.
+    pub fn new(key: Bytes, write: impl FnOnce(&mut Writer)) -> Self {
+        let mut w = Writer::default();
+        w.i16(0);
+        write(&mut w);
+        CoordinatorRecord { key, value: Some(Bytes::from(w.into_bytes())) }
+    }
+
+    /// Forgets a key.
+    pub fn tombstone(key: Bytes) -> Self {
+        CoordinatorRecord { key, value: None }
+    }
 }
 
 /// The batch a coordinator appends; offsets and epoch are the log's to assign.

@@ -227,17 +227,7 @@ impl Chaos<'_> {
         let action = match self.random.below(6) {
             0 => Action::Crash { node: self.application(), restart_after: duration },
             1 => Action::Pause { node: self.application(), duration },
-            _ => {
-                let api = TRANSACTION_TARGETS[self.random.below(TRANSACTION_TARGETS.len() as u64) as usize];
-                let kind = MessageKind { api, response: self.random.below(3) == 0 };
-                let action = match self.random.below(4) {
-                    0 => Action::Reset,
-                    1 => Action::Stall,
-                    _ => Action::Delay { by: long },
-                };
-                let nth = self.random.between(1, 12) as u32;
-                return self.add(Trigger::OnMessage { kind, from: None, to: None, nth }, action);
-            }
+            _ => return self.strike_word(TRANSACTION_TARGETS, 3, long),
         };
         self.add(Trigger::At(at), action);
     }
@@ -280,19 +270,22 @@ impl Chaos<'_> {
                 let count = partitions.max(1) as u32 + self.random.between(1, 2) as u32;
                 Action::Admin(AdminTask::CreatePartitions { topic, count })
             }
-            _ => {
-                let api = GROUP_TARGETS[self.random.below(GROUP_TARGETS.len() as u64) as usize];
-                let kind = MessageKind { api, response: self.random.below(2) == 0 };
-                let action = match self.random.below(4) {
-                    0 => Action::Reset,
-                    1 => Action::Stall,
-                    _ => Action::Delay { by: long },
-                };
-                let nth = self.random.between(1, 12) as u32;
-                return self.add(Trigger::OnMessage { kind, from: None, to: None, nth }, action);
-            }
+            _ => return self.strike_word(GROUP_TARGETS, 2, long),
         };
         self.add(Trigger::At(at), action);
+    }
+
+    /// A word between members or producers and their coordinator is lost or late; one of `answers_in` is an answer.
+    fn strike_word(&mut self, apis: &[ApiKey], answers_in: u64, long: Duration) {
+        let api = apis[self.random.below(apis.len() as u64) as usize];
+        let kind = MessageKind { api, response: self.random.below(answers_in) == 0 };
+        let action = match self.random.below(4) {
+            0 => Action::Reset,
+            1 => Action::Stall,
+            _ => Action::Delay { by: long },
+        };
+        let nth = self.random.between(1, 12) as u32;
+        self.add(Trigger::OnMessage { kind, from: None, to: None, nth }, action);
     }
 
     fn strike_message(&mut self, long: Duration) {

@@ -246,7 +246,11 @@ fn lost(row: &LedgerRow, story: &[Line]) -> Option<Why> {
     if let Some(deliveries) = story.iter().find_map(|line| archived(&line.event.event)) {
         return Some(Why::Exhausted { deliveries });
     }
-    if has(|event| matches!(event, Event::Delivered { .. })) && !has(|event| matches!(event, Event::Processed { .. })) {
+    // Of several groups one may have processed it: it is lost to whoever got it and did not.
+    let processed_by =
+        |node| story.iter().any(|it| it.event.node == node && matches!(it.event.event, Event::Processed { .. }));
+    let mut got = story.iter().filter(|line| matches!(line.event.event, Event::Delivered { .. }));
+    if got.any(|line| !processed_by(line.event.node)) {
         return Some(Why::CommittedFirst);
     }
     // Not from a commit: nobody had read there.

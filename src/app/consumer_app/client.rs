@@ -2,9 +2,10 @@
 
 use super::ConsumerAppSetup;
 use crate::base::{Generation, Time};
+use crate::client::NetworkEvent;
 use crate::client::consumer::{Consumer, ConsumerRecord, Polled, WaitsFor};
 use crate::client::share_consumer::ShareConsumer;
-use crate::node::{ClientError, ConnectionId, ConsumerTimer, Event, Message, Outbox};
+use crate::node::{ClientError, Event, Outbox};
 use crate::protocol::AcknowledgeType;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -170,18 +171,8 @@ impl Client {
         each!(self, it => it.is_closed())
     }
 
-    /// A response arrived.
-    pub fn on_message(&mut self, now: Time, message: Message, out: &mut Outbox<'_>) {
-        each!(self, it => it.on_message(now, message, out));
-    }
-
-    /// A connection broke.
-    pub fn on_disconnect(&mut self, now: Time, connection: ConnectionId, out: &mut Outbox<'_>) {
-        each!(self, it => it.on_disconnect(now, connection, out));
-    }
-
-    /// A timer is due.
-    pub fn on_timer(&mut self, now: Time, timer: ConsumerTimer, out: &mut Outbox<'_>) {
-        each!(self, it => it.on_timer(now, timer, out));
+    /// Something happened: a response arrived, a connection broke, a timer is due.
+    pub fn on_event(&mut self, now: Time, event: NetworkEvent, out: &mut Outbox<'_>) {
+        each!(self, it => it.on_event(now, event, out));
     }
 }

@@ -260,7 +260,7 @@ impl Node for ProcessorApp {
                 return self.hear_sink(ended.map(|it| it.map(drop)), now, out);
             }
             Channel::Producer => running.producer.on_response(now, message, out),
-            _ => running.consumer.on_message(now, message, out),
+            _ => running.consumer.on_event(now, message.into(), out),
         }
         self.unblock(now, out);
     }
@@ -273,7 +273,7 @@ impl Node for ProcessorApp {
                 return self.hear_sink(error.map(Err), now, out);
             }
             Channel::Producer => running.producer.on_disconnect(now, connection, out),
-            _ => running.consumer.on_disconnect(now, connection, out),
+            _ => running.consumer.on_event(now, connection.into(), out),
         }
         self.unblock(now, out);
     }
@@ -281,7 +281,7 @@ impl Node for ProcessorApp {
     fn on_timer(&mut self, now: Time, timer: Timer, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
         match timer {
-            Timer::Consumer(timer) => running.consumer.on_timer(now, timer, out),
+            Timer::Consumer(timer) => running.consumer.on_event(now, timer.into(), out),
             Timer::Producer(timer) => running.producer.on_timer(now, timer, out),
             Timer::Loop(LoopTimer::Poll) => return self.step(now, out),
             Timer::Loop(LoopTimer::Sink) => {

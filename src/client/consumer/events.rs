@@ -6,36 +6,14 @@ use super::io::{Io, Pending};
 use super::{Consumer, Coordinator, offset_lookup};
 use crate::base::Time;
 use crate::client::network_client::Completed;
-use crate::node::{ConnectionId, ConsumerTimer, Message, Outbox, Timer};
+use crate::client::network_events::NetworkEvent;
+use crate::node::{ConsumerTimer, Outbox};
 
 impl Consumer {
-    /// A response arrived.
-    pub fn on_message(&mut self, now: Time, message: Message, out: &mut Outbox<'_>) {
-        if let Some(completed) = self.net.on_response(now, message, out) {
+    /// Something happened.
+    pub fn on_event(&mut self, now: Time, event: NetworkEvent, out: &mut Outbox<'_>) {
+        for completed in event.completed(&mut self.net, &mut self.timers, now, out) {
             self.on_completed(now, completed, out);
-        }
-        self.background(now, out, None);
-    }
-
-    /// A connection broke.
-    pub fn on_disconnect(&mut self, now: Time, connection: ConnectionId, out: &mut Outbox<'_>) {
-        for completed in self.net.on_disconnect(now, connection, out) {
-            self.on_completed(now, completed, out);
-        }
-        self.background(now, out, None);
-    }
-
-    /// A timer is due.
-    pub fn on_timer(&mut self, now: Time, timer: ConsumerTimer, out: &mut Outbox<'_>) {
-        match timer {
-            ConsumerTimer::Wakeup => self.wakeup_at = None,
-            ConsumerTimer::RequestTimeout => {
-                self.timeout_at = None;
-                for completed in self.net.on_timeout(now, out) {
-                    self.on_completed(now, completed, out);
-                }
-            }
-            ConsumerTimer::Heartbeat => self.heartbeat_at = None,
         }
         self.background(now, out, None);
     }
@@ -76,19 +54,9 @@ impl Consumer {
         // Whoever lost the coordinator wants to know of others first.
         self.net.poll(now, out);
         let wake = [wake, self.net.next_poll(now)].into_iter().flatten().min();
-        arm(&mut self.wakeup_at, wake, ConsumerTimer::Wakeup, out);
+        self.timers.arm(ConsumerTimer::Wakeup, wake, out);
         let beat = self.coordinator.as_ref().and_then(Coordinator::next_beat);
-        arm(&mut self.heartbeat_at, beat.filter(|at| *at > now), ConsumerTimer::Heartbeat, out);
-        arm(&mut self.timeout_at, self.net.next_timeout(), ConsumerTimer::RequestTimeout, out);
-    }
-}
-
-/// Sets a timer, unless an earlier one is set: that one fires in vain and sets the next.
-pub(in crate::client) fn arm(set: &mut Option<Time>, at: Option<Time>, timer: ConsumerTimer, out: &mut Outbox<'_>) {
-    if let Some(at) = at
-        && set.is_none_or(|set| at < set)
-    {
-        *set = Some(at);
-        out.set_timer(Timer::Consumer(timer), at);
+        self.timers.arm(ConsumerTimer::Heartbeat, beat.filter(|at| *at > now), out);
+        self.timers.arm(ConsumerTimer::RequestTimeout, self.net.next_timeout(), out);
     }
 }

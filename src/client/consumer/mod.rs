@@ -23,7 +23,7 @@ mod completed_fetch;
 mod coordinator;
 pub(super) mod epoch_member;
 mod epoch_requests;
-pub(super) mod events;
+mod events;
 mod fetch_session;
 mod fetcher;
 mod group_requests;
@@ -55,6 +55,7 @@ use crate::base::config::ConsumerConfig;
 use crate::base::{LeaderEpoch, NodeId, Offset, RecordId, Time, TopicPartition};
 use crate::client::metadata::{Metadata, MetadataConfig};
 use crate::client::network_client::{ExponentialBackoff, NetworkClient, NetworkConfig};
+use crate::client::network_events::Timers;
 use crate::node::{Channel, ClientError, Event, Outbox};
 use crate::record::Record;
 use calls::Closing;
@@ -133,9 +134,7 @@ pub struct Consumer {
     closing: Option<Closing>,
     /// The application is inside a `poll()` that has not answered.
     polls: bool,
-    heartbeat_at: Option<Time>,
-    wakeup_at: Option<Time>,
-    timeout_at: Option<Time>,
+    timers: Timers,
 }
 
 /// In Kafka a constant of `ClientUtils.createConsumerNetworkClient`.
@@ -157,9 +156,7 @@ impl Consumer {
             callbacks: Vec::new(),
             closing: None,
             polls: false,
-            heartbeat_at: None,
-            wakeup_at: None,
-            timeout_at: None,
+            timers: Timers::default(),
             config: Rc::new(config),
         }
     }

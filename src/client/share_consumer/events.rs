@@ -3,38 +3,15 @@
 use super::membership::Io;
 use super::{Closing, Pending, ShareConsumer};
 use crate::base::Time;
-use crate::client::consumer::events::arm;
 use crate::client::network_client::Completed;
-use crate::node::{ConnectionId, ConsumerTimer, Message, Outbox};
+use crate::client::network_events::NetworkEvent;
+use crate::node::{ConsumerTimer, Outbox};
 
 impl ShareConsumer {
-    /// A response arrived.
-    pub fn on_message(&mut self, now: Time, message: Message, out: &mut Outbox<'_>) {
-        if let Some(completed) = self.net.on_response(now, message, out) {
+    /// Something happened.
+    pub fn on_event(&mut self, now: Time, event: NetworkEvent, out: &mut Outbox<'_>) {
+        for completed in event.completed(&mut self.net, &mut self.timers, now, out) {
             self.on_completed(now, completed, out);
-        }
-        self.background(now, out, None);
-    }
-
-    /// A connection broke.
-    pub fn on_disconnect(&mut self, now: Time, connection: ConnectionId, out: &mut Outbox<'_>) {
-        for completed in self.net.on_disconnect(now, connection, out) {
-            self.on_completed(now, completed, out);
-        }
-        self.background(now, out, None);
-    }
-
-    /// A timer is due.
-    pub fn on_timer(&mut self, now: Time, timer: ConsumerTimer, out: &mut Outbox<'_>) {
-        match timer {
-            ConsumerTimer::Wakeup => self.wakeup_at = None,
-            ConsumerTimer::RequestTimeout => {
-                self.timeout_at = None;
-                for completed in self.net.on_timeout(now, out) {
-                    self.on_completed(now, completed, out);
-                }
-            }
-            ConsumerTimer::Heartbeat => self.heartbeat_at = None,
         }
         self.background(now, out, None);
     }
@@ -67,10 +44,10 @@ impl ShareConsumer {
         // Whoever lost the coordinator wants to know of others first.
         self.net.poll(now, out);
         let wake = [wake, self.net.next_poll(now)].into_iter().flatten().min();
-        arm(&mut self.wakeup_at, wake, ConsumerTimer::Wakeup, out);
+        self.timers.arm(ConsumerTimer::Wakeup, wake, out);
         let beat = self.membership.next_beat().filter(|at| *at > now);
-        arm(&mut self.heartbeat_at, beat, ConsumerTimer::Heartbeat, out);
-        arm(&mut self.timeout_at, self.net.next_timeout(), ConsumerTimer::RequestTimeout, out);
+        self.timers.arm(ConsumerTimer::Heartbeat, beat, out);
+        self.timers.arm(ConsumerTimer::RequestTimeout, self.net.next_timeout(), out);
     }
 
     fn go_on_closing(&mut self, now: Time, out: &mut Outbox<'_>, wake: &mut Option<Time>) {

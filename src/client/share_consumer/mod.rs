@@ -31,6 +31,7 @@ use crate::base::config::{ConsumerConfig, ShareAcknowledgementMode};
 use crate::base::{Duration, NodeId, Offset, Time, TopicPartition};
 use crate::client::consumer::{ConsumerRecord, Polled, WaitsFor, network};
 use crate::client::network_client::NetworkClient;
+use crate::client::network_events::Timers;
 use crate::node::{ClientError, Event, Outbox};
 use crate::protocol::{AcknowledgeType, ErrorCode};
 use in_flight::illegal_state;
@@ -103,9 +104,7 @@ pub struct ShareConsumer {
     closing: Option<Closing>,
     /// The application is inside a `poll()` that has not answered.
     polls: bool,
-    heartbeat_at: Option<Time>,
-    wakeup_at: Option<Time>,
-    timeout_at: Option<Time>,
+    timers: Timers,
 }
 
 impl ShareConsumer {
@@ -125,9 +124,7 @@ impl ShareConsumer {
             callbacks: None,
             closing: None,
             polls: false,
-            heartbeat_at: None,
-            wakeup_at: None,
-            timeout_at: None,
+            timers: Timers::default(),
             config: Rc::new(config),
         }
     }

@@ -21,14 +21,14 @@ impl Node for Bare {
         self.0.subscribe(now, ["orders".into()]);
     }
     fn on_message(&mut self, now: Time, _: NodeId, message: Message, out: &mut Outbox<'_>) {
-        self.0.on_message(now, message, out);
+        self.0.on_event(now, message.into(), out);
     }
     fn on_disconnect(&mut self, now: Time, _: NodeId, connection: ConnectionId, out: &mut Outbox<'_>) {
-        self.0.on_disconnect(now, connection, out);
+        self.0.on_event(now, connection.into(), out);
     }
     fn on_timer(&mut self, now: Time, timer: Timer, out: &mut Outbox<'_>) {
         if let Timer::Consumer(timer) = timer {
-            self.0.on_timer(now, timer, out);
+            self.0.on_event(now, timer.into(), out);
         }
     }
     fn on_crash(&mut self, _: Time, _: Crash, _: &mut Prng) {}

@@ -48,7 +48,7 @@ pub fn offset_commit_record(key: &OffsetKey, offset: &OffsetAndMetadata) -> Coor
 
 /// Forgets an offset.
 pub fn offset_tombstone(key: &OffsetKey) -> CoordinatorRecord {
-    CoordinatorRecord { key: key.encode(), value: None }
+    CoordinatorRecord::tombstone(key.encode())
 }
 
 impl OffsetKey {

@@ -67,10 +67,7 @@ fn key(kind: i16, (group, partition): &SharePartitionKey) -> Bytes {
 }
 
 fn record(kind: i16, of: &SharePartitionKey, write: impl FnOnce(&mut Writer)) -> CoordinatorRecord {
-    let mut w = Writer::default();
-    w.i16(0);
-    write(&mut w);
-    CoordinatorRecord { key: key(kind, of), value: Some(Bytes::from(w.into_bytes())) }
+    CoordinatorRecord::new(key(kind, of), write)
 }
 
 fn put_batches(w: &mut Writer, batches: &[StateBatch], delivery_complete_count: i32) {
@@ -91,7 +88,7 @@ impl ShareRecord {
     /// The record.
     pub fn encode(&self, of: &SharePartitionKey) -> CoordinatorRecord {
         match self {
-            ShareRecord::Snapshot(None) => CoordinatorRecord { key: key(SNAPSHOT, of), value: None },
+            ShareRecord::Snapshot(None) => CoordinatorRecord::tombstone(key(SNAPSHOT, of)),
             ShareRecord::Snapshot(Some(snapshot)) => record(SNAPSHOT, of, |w| {
                 w.i32(snapshot.snapshot_epoch);
                 w.i32(snapshot.state_epoch);

@@ -54,7 +54,7 @@ pub fn transaction_record(
 
 /// Forgets a transactional id.
 pub fn transaction_tombstone(transactional_id: &str) -> CoordinatorRecord {
-    CoordinatorRecord { key: key(transactional_id), value: None }
+    CoordinatorRecord::tombstone(key(transactional_id))
 }
 
 fn key(transactional_id: &str) -> Bytes {

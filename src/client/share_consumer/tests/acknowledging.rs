@@ -141,7 +141,7 @@ fn acknowledgements_do_not_survive_their_session() {
     lab.offsets();
     let id = ConnectionId { client: NodeId(9), server: BROKER, channel: crate::node::Channel::Consumer, generation: 0 };
     lab.broker.errors.insert(ApiKey::ShareAcknowledge, [ErrorCode::ShareSessionNotFound].into());
-    lab.with(|node, now, out| node.0.on_disconnect(now, id, out));
+    lab.with(|node, now, out| node.0.on_event(now, id.into(), out));
     lab.run_ms(1_000);
     assert_eq!(lab.commit_sync(), [(TP, ErrorCode::NotLeaderOrFollower)]);
     assert_eq!(lab.acknowledges().len(), 1, "tried once, and then the session is known to be gone");

@@ -103,7 +103,7 @@ pub(super) fn new_group_record(group: &ClassicGroup) -> CoordinatorRecord {
 
 /// Forgets a group.
 pub(in crate::coordinator::group) fn group_tombstone(group: &Rc<str>) -> CoordinatorRecord {
-    CoordinatorRecord { key: GroupMetadataKey { group: group.clone() }.encode(), value: None }
+    CoordinatorRecord::tombstone(GroupMetadataKey { group: group.clone() }.encode())
 }
 
 fn record_of(group: &ClassicGroup, value: &GroupMetadata) -> CoordinatorRecord {

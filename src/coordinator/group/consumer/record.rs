@@ -140,14 +140,11 @@ impl ConsumerGroupKey {
 
     /// Forgets it.
     pub(super) fn tombstone(&self) -> CoordinatorRecord {
-        CoordinatorRecord { key: self.encode(), value: None }
+        CoordinatorRecord::tombstone(self.encode())
     }
 
     fn record(&self, write: impl FnOnce(&mut Writer)) -> CoordinatorRecord {
-        let mut w = Writer::default();
-        w.i16(0);
-        write(&mut w);
-        CoordinatorRecord { key: self.encode(), value: Some(Bytes::from(w.into_bytes())) }
+        CoordinatorRecord::new(self.encode(), write)
     }
 }
 
