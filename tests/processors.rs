@@ -2,8 +2,10 @@
 
 use delivery_lab::node::Event;
 use delivery_lab::protocol::ApiKey;
-use delivery_lab::scenario::{self, Scenario, Trial};
+use delivery_lab::scenario::{self, Scenario, Trial, library};
 use delivery_lab::session::report::Report;
+use delivery_lab::session::{Command, Session};
+use delivery_lab::view::NodeBody;
 use runs::{crash_at, finish, read, with_fault};
 
 #[path = "common/runs.rs"]
@@ -244,4 +246,30 @@ fn offsets_in_a_transaction_name_the_records_they_stand_for() {
     all.sort_unstable();
     all.dedup();
     assert_eq!(all, (0..12).collect::<Vec<_>>());
+}
+
+#[test]
+fn offsets_that_went_with_transactions_are_shown_as_committed() {
+    let mut session = Session::new(library::get("side-effects").expect("in the library")).expect("valid");
+    session.dispatch(Command::SeekTime(60_000_000)).expect("it goes there");
+    let view = session.view();
+    let processors = view.nodes.iter().filter_map(|node| match &node.body {
+        NodeBody::Processor(it) => Some(it.reader.positions.clone()),
+        _ => None,
+    });
+    let positions: Vec<_> = processors.flatten().collect();
+    assert!(!positions.is_empty());
+    for it in positions {
+        let stored: Vec<i64> = view
+            .nodes
+            .iter()
+            .filter_map(|node| match &node.body {
+                NodeBody::Broker(broker) => broker.groups.iter().find(|group| &*group.group == "billing"),
+                _ => None,
+            })
+            .flat_map(|group| group.committed.iter().filter(|(name, _)| *name == it.partition).map(|it| it.1))
+            .collect();
+        assert_eq!(stored, Vec::from_iter(it.committed), "as the coordinator has it");
+        assert!(it.committed > Some(20), "all orders are committed: {it:?}");
+    }
 }

@@ -184,7 +184,8 @@ fn consumer(world: &World, broker: &Broker, home: &Rc<str>, group: &ConsumerGrou
     }
 }
 
-fn named(topic: &str, partition: u32) -> Rc<str> {
+/// A partition, as people write it.
+pub(super) fn named(topic: &str, partition: u32) -> Rc<str> {
     Rc::from(format!("{topic}-{partition}"))
 }
 

@@ -1,13 +1,16 @@
 //! An application that reads, processes and writes, projected: a consumer and a producer in one.
 
 use super::application;
+use super::groups::named;
 use super::transactions::{is_fence, manager};
 use super::{Activity, ConsumerView, NodeBody, ProducerView, SinkView};
 use crate::app::{OffsetsMode, ProcessorActivity, ProcessorApp};
+use crate::base::Offset;
 use crate::base::config::IsolationLevel;
 use crate::check::Run;
 use crate::client::Producer;
 use crate::client::consumer::WaitsFor;
+use crate::coordinator::group::OffsetKey;
 use serde::Serialize;
 use std::rc::Rc;
 
@@ -31,7 +34,10 @@ pub struct ProcessorView {
 pub(super) fn processor(run: &Run, app: &ProcessorApp) -> (Activity, NodeBody) {
     let setup = app.setup();
     let isolation = setup.consumer.isolation_level;
-    let positions = application::positions(&run.world, app.consumer(), isolation);
+    let mut positions = application::positions(&run.world, app.consumer(), isolation);
+    if setup.offsets == OffsetsMode::Transaction {
+        positions.iter_mut().for_each(|it| it.committed = stored(run, &setup.group, &it.partition).or(it.committed));
+    }
     let sink = app.sink().map(|it| super::sink::sink(&run.world, it));
     let offsets = match setup.offsets {
         OffsetsMode::Transaction => "transaction",
@@ -73,6 +79,15 @@ pub(super) fn processor(run: &Run, app: &ProcessorApp) -> (Activity, NodeBody) {
     let (from, to) = (setup.from.clone(), setup.to.clone());
     let view = ProcessorView { from, to, offsets, sink, reader, writer };
     (activity(run, app), NodeBody::Processor(Box::new(view)))
+}
+
+/// What the group's coordinator has stored; a former one, which does not know that it is, may be behind. Of offsets that were
+/// committed with a transaction the consumer itself hears nothing.
+fn stored(run: &Run, group: &str, partition: &str) -> Option<Offset> {
+    let shards = run.world.brokers().flat_map(|(_, broker)| broker.group_shards());
+    let offsets = shards.flat_map(|(_, shard)| shard.offsets.offsets());
+    let is_it = |key: &OffsetKey| *key.group == *group && *named(&key.topic, key.partition) == *partition;
+    offsets.filter(|(key, _)| is_it(key)).map(|(_, stored)| stored.offset).max()
 }
 
 fn activity(run: &Run, app: &ProcessorApp) -> Activity {

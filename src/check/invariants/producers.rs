@@ -140,12 +140,21 @@ pub(super) struct ProducerWatch {
     partitions: SortedMap<TopicPartition, Rc<Producers>>,
     read_committed: Rc<[NodeId]>,
     brokers_forget: bool,
+    transactional: Rc<[NodeId]>,
 }
 
 impl ProducerWatch {
     pub fn new(setup: &WorldSetup, read_committed: Rc<[NodeId]>) -> ProducerWatch {
         let brokers_forget = setup.broker_config.producer_id_expiration_ms < LONG;
-        ProducerWatch { partitions: SortedMap::new(), read_committed, brokers_forget }
+        let producers = setup.producers.iter().map(|app| (app.node, &app.config));
+        let all = producers.chain(setup.processors.iter().map(|app| (app.node, &app.producer)));
+        let transactional = all.filter(|(_, config)| config.transactional_id.is_some()).map(|(node, _)| node).collect();
+        ProducerWatch { partitions: SortedMap::new(), read_committed, brokers_forget, transactional }
+    }
+
+    /// Whether a program sends in transactions.
+    pub fn is_transactional(&self, node: NodeId) -> bool {
+        self.transactional.contains(&node)
     }
 
     /// Whether brokers may forget a producer while a scenario runs.

@@ -312,6 +312,27 @@ fn what_is_acknowledged_is_on_every_replica_in_sync() {
     assert_eq!(fake.at(SHOP.0, acked), [Invariant::AckedSurvives], "the log is another now");
 }
 
+/// `late-end-txn` with seed 7824 and random faults: a record that takes over the sequence number of a stored one.
+#[test]
+fn a_record_taken_for_another_is_excused_only_before_transaction_version_2() {
+    let told = |version: &str, transactional: &[(&str, &str)]| {
+        let mut setup = setup(vec![producer(transactional, 10)], Vec::new());
+        let properties = [("transaction.version".to_owned(), version.to_owned())].into();
+        setup.broker_config = Rc::new(BrokerConfig::parse(&properties).expect("a version"));
+        let mut fake = Fake::new();
+        fake.invariants = Invariants::new(&setup);
+        fake.append_to_all(&batch(0, 0, &[0]));
+        fake.at(0, Event::Appended { partition: TP, leader: true, batch: batch(0, 0, &[0]) });
+        fake.at(SHOP.0, Event::Sent { record: RecordId(1), partition: TP });
+        fake.at(0, Event::DuplicateIgnored { partition: TP, base_offset: 0, batch: batch(0, 0, &[1]) });
+        fake.at(SHOP.0, Event::Acked { record: RecordId(1), partition: TP, offset: 0 })
+    };
+    let transactional = [("transactional.id", "shop-1")];
+    assert_eq!(told("1", &transactional), []);
+    assert_eq!(told("1", &[]), [Invariant::AckedSurvives]);
+    assert_eq!(told("2", &transactional), [Invariant::AckedSurvives]);
+}
+
 #[test]
 fn who_is_in_sync_never_cuts_off_what_is_committed() {
     let cut = |to| Event::Truncated { partition: TP, from: 2, to, records: [].into() };
