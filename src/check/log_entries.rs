@@ -23,7 +23,7 @@ impl Ledger {
             Event::HighWatermark { partition, leader: true, offset } if self.is_ours(*partition) => {
                 self.enter_commit(it, *partition, *offset);
             }
-            Event::LogStartMoved { partition, leader: true, offset } if self.is_ours(*partition) => {
+            Event::LogStartMoved { partition, leader: true, offset } => {
                 self.enter_deletion(it, *partition, *offset);
             }
             Event::BecameLeader { partition, leader_epoch, log_end_offset, .. } if self.is_ours(*partition) => {
@@ -80,8 +80,12 @@ impl Ledger {
         }
     }
 
+    /// The leader has deleted the head of its log, or leads with one that it deleted as a follower (retention knows no leaders).
     /// Places stay: who was told that it is stored was told the truth, and nothing is lost that readers got in time.
-    fn enter_deletion(&mut self, it: &Recorded, partition: TopicPartition, start: Offset) {
+    pub fn enter_deletion(&mut self, it: &Recorded, partition: TopicPartition, start: Offset) {
+        if !self.is_ours(partition) {
+            return;
+        }
         let log = self.log_mut(partition);
         if log.leader.is_some_and(|leader| leader != it.node) || start <= log.start {
             return;

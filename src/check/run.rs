@@ -69,6 +69,7 @@ impl Run {
             let Some(log) = replica.map(Partition::log) else { continue };
             if let Event::BecameLeader { .. } = it.event {
                 self.ledger.replace_log(it, partition, log.batches_from(0));
+                self.ledger.enter_deletion(it, partition, log.log_start_offset());
             }
             if let Some(to) = log.cleaned_to() {
                 self.ledger.enter_compaction(it, partition, to, log.batches_from(0));
@@ -115,7 +116,7 @@ impl Run {
     pub fn liveness(&self) -> Vec<Violation> {
         use Invariant::{GroupsSettle, LagEnds};
         let mut broken = liveness(&self.world);
-        broken.extend(settling(&self.world, &self.ledger));
+        broken.extend(settling(&self.world, &self.ledger, |node| self.invariants.is_unsure(node)));
         if self.world.setup().consumers.iter().any(is_overworked) {
             use Invariant::{ClientsEnd, ConsumersCatchUp};
             broken.retain(|it| !matches!(it.invariant, GroupsSettle | LagEnds | ConsumersCatchUp | ClientsEnd));

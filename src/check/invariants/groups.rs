@@ -77,6 +77,11 @@ impl GroupWatch {
 }
 
 impl Invariants {
+    /// Nobody knows what became of a commit of this member.
+    pub fn is_unsure(&self, member: NodeId) -> bool {
+        self.groups.is_unsure(std::iter::once(member))
+    }
+
     /// A member got partitions, or came into a generation: no other may commit for what it has.
     fn check_owners(&mut self, cluster: &impl Cluster, it: &Recorded) {
         let Some((_, group)) = self.groups.group_of(it.node).filter(|(_, group)| group.members.len() > 1) else {

@@ -110,6 +110,24 @@ fn a_leader_with_another_log_replaces_the_picture() {
     assert_eq!([places(0), places(1), places(2)], [Some(1), Some(1), Some(0)]);
 }
 
+/// `clock-skew-retention` with seed 434 and random faults: retention deletes on followers, too, each by its own clock.
+#[test]
+fn what_a_new_leader_deleted_as_a_follower_cannot_be_read() {
+    let mut book = Book::new(true);
+    book.sent(&[0, 1]).appended(BROKER, batch(0, 0, &[0, 1])).leads(OTHER, 1, 2);
+    let is_readable = |book: &Book, record| {
+        let life = book.ledger.life(RecordId(record)).expect("sent");
+        book.ledger.is_readable(life, TP.topic)
+    };
+    assert!(is_readable(&book, 0));
+    let event = Event::BecameLeader { partition: TP, leader_epoch: 2, log_end_offset: 2, isr: [].into() };
+    let leads = book.recorded(BROKER, event);
+    book.ledger.apply(std::slice::from_ref(&leads));
+    book.ledger.enter_deletion(&leads, TP, 1);
+    assert_eq!([is_readable(&book, 0), is_readable(&book, 1)], [false, true]);
+    assert_eq!(book.story(0).last(), Some(&StoryKind::Deleted(0)));
+}
+
 #[test]
 fn a_refused_record_is_lost_but_no_broken_promise() {
     let mut book = Book::new(true);
