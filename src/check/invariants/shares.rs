@@ -3,11 +3,12 @@
 //! A record is held from its acquisition until its leader tells that it is done with, available again, or that its lock has
 //! ended; a leader that loads a share-partition anew knows of no locks. Done with is what was written to the share coordinator.
 //! What a leader knows and has not written (a lock's end at the last delivery among it) the next one may not know: then a record
-//! is delivered again, and the start offset is where it was written last. Nothing is demanded where Kafka gave up what was
+//! is delivered again, and the start offset is where it was written last. A former leader that does not know yet that it is one
+//! may go on with what it knew: nobody lets it write any more. Nothing is demanded where Kafka gave up what was
 //! committed: the state of share groups stands in a log, too.
 
 use super::{Cluster, Invariant, Invariants};
-use crate::base::{Offset, SortedMap, SortedSet, TopicPartition};
+use crate::base::{NodeId, Offset, SortedMap, SortedSet, TopicPartition};
 use crate::node::Event;
 use crate::protocol::{AcquiredRecords, StateBatch};
 use crate::sim::{Recorded, WorldSetup};
@@ -20,6 +21,8 @@ struct Share {
     held: SortedMap<Offset, Rc<str>>,
     /// Written as done with, from the start offset on.
     done: SortedSet<Offset>,
+    /// Who loaded it last: the present leader, as far as leaders have heard.
+    leader: Option<NodeId>,
     /// The last start offset that the present leader told.
     start: Offset,
 }
@@ -53,9 +56,14 @@ impl Invariants {
         let watch = Rc::make_mut(&mut self.shares);
         let limit = watch.limit;
         let share = watch.shares.entry((Rc::clone(group), partition)).or_default();
+        let is_load = matches!(it.event, Event::SharePartitionLoaded { .. });
+        if !is_load && share.leader.is_some_and(|leader| leader != it.node) {
+            return;
+        }
         let mut broken = Vec::new();
         match &it.event {
             Event::SharePartitionLoaded { start_offset, .. } => {
+                share.leader = Some(it.node);
                 share.held.clear();
                 share.start = *start_offset;
             }

@@ -114,6 +114,19 @@ fn one_member_holds_a_record() {
     assert_eq!(fake.at(1, acquired("a", 1..=2, 2)), []);
 }
 
+/// `share-group` with seed 6353 and random faults: a leader that slept while another took over.
+#[test]
+fn a_former_leader_may_go_on_with_what_it_knew() {
+    let mut fake = Fake::new();
+    fake.share_start = Some(3);
+    fake.at(0, loaded(3));
+    fake.share_start = Some(44);
+    fake.at(1, loaded(44));
+    fake.share_start = Some(3);
+    assert_eq!(fake.at(0, expired(3, S::AVAILABLE, 1)), []);
+    assert_eq!(fake.at(1, expired(44, S::AVAILABLE, 1)), [Invariant::ShareStartAdvances]);
+}
+
 #[test]
 fn deliveries_end() {
     let mut fake = Fake::new();
