@@ -158,7 +158,7 @@ impl ConsumerApp {
     pub fn is_done(&self) -> bool {
         let Some(running) = &self.running else { return self.lives > 0 };
         let idle = match running.doing {
-            Doing::Failed(_) => true,
+            Doing::Failed(_) => !running.listener.is_busy(),
             Doing::Polling => {
                 let client = &running.client;
                 let waits = running.owes_commit || running.listener.is_busy();
@@ -189,7 +189,7 @@ impl ConsumerApp {
             Doing::Polling => self.poll(now, out),
             Doing::CommittingBefore | Doing::CommittingAfter => self.await_commit(now, out),
             Doing::HandingOver => self.hand_over(now, out),
-            Doing::Failed(_) => running.let_go(now, out),
+            Doing::Failed(_) => self.await_end(now, out),
             Doing::Closing => self.await_close(now, out),
             Doing::Returned | Doing::Processing(_) | Doing::BatchDone => {}
         }
@@ -197,16 +197,16 @@ impl ConsumerApp {
 
     fn poll(&mut self, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
-        if running.stopping {
-            return self.close(now, out);
-        }
         running.doing = Doing::Polling;
         running.give_up(now, out);
+        if running.stopping && !running.listener.is_giving_up() {
+            return self.close(now, out);
+        }
         if running.listener.is_busy() {
             return;
         }
         let mut polled = running.client.poll(now, out);
-        // An exception goes first: `close()` lets the listener go.
+        // An exception goes first: the listener runs in `close()`.
         while !matches!(polled, Polled::Failed(_)) && running.listen(now, out) {
             if running.listener.is_busy() {
                 return;
@@ -356,7 +356,7 @@ impl ConsumerApp {
             self.hand_over(now, out);
         } else if self.running.as_ref().is_some_and(|running| running.listener.is_busy()) {
             // It may have waited for this.
-            self.poll(now, out);
+            self.unblock(now, out);
         }
     }
 

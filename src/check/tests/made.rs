@@ -110,6 +110,7 @@ pub fn setup(producers: Vec<ProducerAppSetup>, consumers: Vec<ConsumerAppSetup>)
         controllers: 1,
         broker_config: Rc::new(BrokerConfig::parse(&Properties::new()).expect("defaults are good")),
         topics: vec![orders],
+        group_configs: Vec::new(),
         network: NetworkSetup::default(),
         producers,
         consumers,

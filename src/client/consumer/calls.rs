@@ -169,6 +169,8 @@ impl Consumer {
                 return;
             }
             Closing::Commits(deadline, operation) => {
+                // The heartbeat thread ends first, so nobody says that this member lives while its listener runs.
+                coordinator.member.heartbeat.disable();
                 coordinator.give_up_all(&self.subscription);
                 Closing::Listener(deadline, operation)
             }

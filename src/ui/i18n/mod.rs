@@ -7,7 +7,7 @@ mod ko_story;
 
 use super::lines::Line;
 use super::why::Why;
-use delivery_lab::base::config::ConfigNote;
+use delivery_lab::base::config::{ConfigNote, Properties};
 use delivery_lab::base::{Offset, TopicPartition};
 use delivery_lab::protocol::{ElectionType, TransactionState};
 use delivery_lab::record::{ControlRecord, RecordBatch};
@@ -462,8 +462,15 @@ fn task(task: &AdminTask) -> String {
             format!("kafka-transactions abort {topic}-{partition}{start}")
         }
         AdminTask::AlterConfig { topic, config } => {
-            let set: Vec<String> = config.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            format!("kafka-configs --alter{} --add-config {}", about(topic), set.join(","))
+            format!("kafka-configs --alter{} {}", about(topic), changes(config))
+        }
+        AdminTask::AlterGroupConfig { group, config } => {
+            format!("kafka-configs --alter --group {group} {}", changes(config))
         }
     }
+}
+
+fn changes(config: &Properties) -> String {
+    let set: Vec<String> = config.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    format!("--add-config {}", set.join(","))
 }
