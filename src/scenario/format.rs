@@ -180,6 +180,8 @@ pub struct Consumer {
     pub share: bool,
     /// What it acknowledges when its handler throws; none: it releases the record.
     pub refusal: Option<Refusal>,
+    /// How often it locks anew what it works on; none: never.
+    pub renew_every: Option<Duration>,
     /// Consumer settings.
     pub config: Properties,
 }

@@ -166,6 +166,7 @@ fn read_consumer(r: &mut Reader<'_>) -> Consumer {
         dead_letter_topic: r.text("dead.letter.topic"),
         share: r.flag("share", false),
         refusal: r.optional_word("on.failure", Refusal::WORDS),
+        renew_every: r.millis("renew.every.ms").filter(|every| *every > Duration(0)),
         producer_config: r.properties("producer.config"),
         start: r.millis("start.at.ms"),
         config: r.properties("config"),

@@ -103,7 +103,7 @@ fn set_of_consumer(scenario: &mut Scenario, i: usize, place: &str, key: &str, va
     match key {
         "processing.ms" | "commit" | "hand.over" | "group" | "members" | "assign" | "start.at.ms" | "batch"
         | "retries" | "retry.backoff.ms" | "retry.topic" | "dead.letter.topic" | "share" | "on.failure"
-        | "on.revoke" => {
+        | "on.revoke" | "renew.every.ms" => {
             return set_field(scenario, place, |json| json["consumers"][i][key] = plain(value));
         }
         // One stands for the other.

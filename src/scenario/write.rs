@@ -135,6 +135,7 @@ fn consumer(consumer: &Consumer) -> Value {
     insert(&mut out, "dead.letter.topic", consumer.dead_letter_topic.as_deref().map(Value::from));
     insert(&mut out, "share", consumer.share.then_some(json!(true)));
     insert(&mut out, "on.failure", consumer.refusal.map(|refusal| json!(refusal.word())));
+    insert(&mut out, "renew.every.ms", consumer.renew_every.map(millis));
     settings(&mut out, "producer.config", &consumer.producer_config);
     insert(&mut out, "start.at.ms", consumer.start.map(millis));
     settings(&mut out, "config", &consumer.config);

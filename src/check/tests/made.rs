@@ -66,6 +66,7 @@ pub fn consumer(pairs: &[(&str, &str)], commit: CommitMode) -> ConsumerAppSetup 
         sink_node: None,
         on_failure: OnFailure::default(),
         share: None,
+        renew_every: None,
         config: ConsumerConfig::parse(&properties(pairs)).expect("good settings"),
         start: None,
         brokers: Rc::new([]),

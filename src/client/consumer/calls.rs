@@ -136,7 +136,7 @@ impl Consumer {
 
     /// The same, and says what becomes of the membership.
     pub fn close_with(&mut self, now: Time, operation: MembershipOperation, out: &mut Outbox<'_>) {
-        let deadline = now + DEFAULT_CLOSE_TIMEOUT;
+        let deadline = now + DEFAULT_CLOSE_TIMEOUT.min(self.config.request_timeout_ms);
         self.closing = Some(Closing::Commits(deadline, operation));
         self.polls = false;
         if let Some(coordinator) = &mut self.coordinator

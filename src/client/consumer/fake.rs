@@ -469,9 +469,8 @@ impl<N: Node> Fake<N> {
                 let is_request = |it: &Arrival| matches!(it.body, Body::Request(_));
                 self.queue.retain(|_, it| is_request(it) || peer != BROKER && !gone(&it.connection));
             }
-            Effect::Respond { .. } | Effect::Exit | Effect::Halt => {
-                unreachable!("clients neither respond nor exit")
-            }
+            Effect::Exit => self.crash(),
+            Effect::Respond { .. } | Effect::Halt => unreachable!("clients neither respond nor halt"),
         }
     }
 

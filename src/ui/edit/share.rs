@@ -1,6 +1,7 @@
 //! What is different about a share consumer.
 
-use super::{Guarantee, Place, WorkField, words};
+use super::{Guarantee, Place, WorkField, WorkKind, words};
+use delivery_lab::base::Duration;
 use delivery_lab::base::config::{ConfigKey, ConsumerConfig};
 use delivery_lab::scenario::Scenario;
 use delivery_lab::scenario::format::{Commit, Consumer, Refusal};
@@ -21,11 +22,18 @@ impl Place {
     }
 }
 
-/// What it says of records that it cannot handle, where it can say so.
-pub fn fields(it: &Consumer) -> Option<WorkField> {
+/// What it says of records that it cannot handle, and of those on which it works, where it can say so.
+pub fn fields(it: &Consumer) -> Vec<WorkField> {
     let explicit = it.config.get(MODE).is_some_and(|mode| mode.trim() == "explicit");
-    let value = it.refusal.unwrap_or(Refusal::Release).word().to_owned();
-    (it.share && explicit).then_some(WorkField { key: "on.failure", value, kind: words(Refusal::WORDS) })
+    if !it.share || !explicit {
+        return Vec::new();
+    }
+    let refusal = it.refusal.unwrap_or(Refusal::Release).word().to_owned();
+    let renewal = it.renew_every.map_or(0, Duration::as_millis).to_string();
+    vec![
+        WorkField { key: "on.failure", value: refusal, kind: words(Refusal::WORDS) },
+        WorkField { key: "renew.every.ms", value: renewal, kind: WorkKind::Number(0, 600_000) },
+    ]
 }
 
 /// It acknowledges what it has processed, unless it shall say so before.
@@ -34,6 +42,7 @@ pub fn guarantee(consumer: &mut Consumer, which: Guarantee) {
         consumer.commit = Some(Commit::Before);
         consumer.config.remove(MODE);
         consumer.refusal = None;
+        consumer.renew_every = None;
     } else if consumer.commit == Some(Commit::Before) {
         consumer.commit = None;
     }

@@ -28,7 +28,7 @@ fn what_a_rebalance_kept_from_being_committed_is_committed_after_it() {
 /// SIGTERM while the last of three batches is processed; its commit gets lost.
 fn closed(setup: ConsumerAppSetup) -> Lab {
     let mut lab = lab(setup);
-    lab.run_to(|event| matches!(event, Event::Processing { record: RecordId(4), .. }));
+    lab.run_to(|event| matches!(event, Event::Processing { record: RecordId(5), .. }));
     lab.broker.errors.insert(ApiKey::OffsetCommit, [ErrorCode::CoordinatorLoadInProgress].into());
     lab.with(|node, now, out| node.on_shutdown(now, out));
     lab.run_ms(20_000);

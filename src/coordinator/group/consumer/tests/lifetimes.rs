@@ -244,7 +244,7 @@ fn a_group_may_have_settings_of_its_own() {
     lab.append(handled.records);
     lab.later(4_000);
     lab.join("b", &["t"]);
-    assert_eq!((lab.group().epoch(), lab.group().target_epoch()), (2, 1), "the next assignment may wait");
+    assert_eq!((lab.group().epoch(), lab.group().target_epoch()), (3, 2), "the next assignment may wait");
     let mut loaded = GroupShard::new(4_096);
     lab.log.iter().for_each(|record| loaded.load(record));
     loaded.consumers.loaded(lab.around());
