@@ -1,111 +1,16 @@
 //! Changing a scenario: settings, workload, guarantees, "try next". Everything gives back a new scenario or says why not.
 
+mod place;
 mod share;
 mod sink;
 
+pub use place::{Place, places};
+
 use super::i18n::Texts;
 use delivery_lab::base::Duration;
-use delivery_lab::base::config::{
-    BrokerConfig, ConfigException, ConfigKey, ConfigNote, ConsumerConfig, ProducerConfig, Properties, TopicConfig,
-    broker_keys, consumer_keys, producer_keys, topic_keys,
-};
+use delivery_lab::base::config::Properties;
 use delivery_lab::scenario::format::{Commit, Dedupe, HandOver, Key, Offsets};
 use delivery_lab::scenario::{Scenario, set};
-
-/// What settings belong to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
-    /// A producer, by its place in the scenario.
-    Producer(usize),
-    /// A consumer.
-    Consumer(usize),
-    /// The half of a processor that reads.
-    Reader(usize),
-    /// The half that writes.
-    Writer(usize),
-    /// A topic.
-    Topic(usize),
-    /// The brokers.
-    Cluster,
-}
-
-/// All places of a scenario, in the order of the page.
-pub fn places(scenario: &Scenario) -> Vec<Place> {
-    let producers = (0..scenario.producers.len()).map(Place::Producer);
-    let consumers = (0..scenario.consumers.len()).map(Place::Consumer);
-    let topics = (0..scenario.topics.len()).map(Place::Topic);
-    let processors = (0..scenario.processors.len()).flat_map(|at| [Place::Reader(at), Place::Writer(at)]);
-    producers.chain(processors).chain(consumers).chain(topics).chain([Place::Cluster]).collect()
-}
-
-impl Place {
-    /// The name of what it is.
-    pub fn name(self, scenario: &Scenario) -> String {
-        match self {
-            Place::Producer(at) => scenario.producers[at].name.to_string(),
-            Place::Consumer(at) => scenario.consumers[at].name.to_string(),
-            Place::Reader(at) | Place::Writer(at) => scenario.processors[at].name.to_string(),
-            Place::Topic(at) => scenario.topics[at].name.to_string(),
-            Place::Cluster => String::new(),
-        }
-    }
-
-    /// The keys it knows.
-    pub fn keys(self) -> &'static [ConfigKey] {
-        match self {
-            Place::Producer(_) | Place::Writer(_) => producer_keys(),
-            Place::Consumer(_) | Place::Reader(_) => consumer_keys(),
-            Place::Topic(_) => topic_keys(),
-            Place::Cluster => broker_keys(),
-        }
-    }
-
-    /// What is set.
-    pub fn properties(self, scenario: &Scenario) -> &Properties {
-        match self {
-            Place::Producer(at) => &scenario.producers[at].config,
-            Place::Consumer(at) => &scenario.consumers[at].config,
-            Place::Reader(at) => &scenario.processors[at].consumer_config,
-            Place::Writer(at) => &scenario.processors[at].producer_config,
-            Place::Topic(at) => &scenario.topics[at].config,
-            Place::Cluster => &scenario.cluster.config,
-        }
-    }
-
-    /// What is set, to be changed.
-    pub fn properties_mut(self, scenario: &mut Scenario) -> &mut Properties {
-        match self {
-            Place::Producer(at) => &mut scenario.producers[at].config,
-            Place::Consumer(at) => &mut scenario.consumers[at].config,
-            Place::Reader(at) => &mut scenario.processors[at].consumer_config,
-            Place::Writer(at) => &mut scenario.processors[at].producer_config,
-            Place::Topic(at) => &mut scenario.topics[at].config,
-            Place::Cluster => &mut scenario.cluster.config,
-        }
-    }
-
-    /// What Kafka would say of these settings.
-    pub fn check(self, scenario: &Scenario, properties: &Properties) -> Vec<ConfigException> {
-        match self {
-            Place::Producer(_) | Place::Writer(_) => ProducerConfig::parse(properties).err(),
-            Place::Consumer(_) if self.shares(scenario) => ConsumerConfig::parse_share(properties).err(),
-            Place::Consumer(_) | Place::Reader(_) => ConsumerConfig::parse(properties).err(),
-            Place::Topic(_) => TopicConfig::parse(properties).err(),
-            Place::Cluster => BrokerConfig::parse(properties).err(),
-        }
-        .unwrap_or_default()
-    }
-
-    /// What Kafka would do without saying so.
-    pub fn notes(self, properties: &Properties) -> Vec<ConfigNote> {
-        match self {
-            Place::Producer(_) | Place::Writer(_) => ProducerConfig::notes(properties),
-            Place::Consumer(_) | Place::Reader(_) => ConsumerConfig::notes(properties),
-            Place::Topic(_) => TopicConfig::notes(properties),
-            Place::Cluster => BrokerConfig::notes(properties),
-        }
-    }
-}
 
 /// A field that is not Kafka's: the workload around it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -176,7 +81,7 @@ pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
             fields.extend(it.start.map(|start| number("start.at.ms", start.as_millis(), 0, 600_000)));
             fields
         }
-        Place::Writer(_) => Vec::new(),
+        Place::Writer(_) | Place::Group(_) => Vec::new(),
         Place::Consumer(at) => {
             let it = &scenario.consumers[at];
             let commit = it.commit.map_or("", Commit::word).to_owned();
@@ -469,6 +374,23 @@ mod tests {
         assert_eq!(with("a", "b"), ["a", "b"]);
         assert_eq!(with("same", "same"), ["same", "kiosk-tx"]);
         assert_eq!(with("x-${random.uuid}", ""), ["shop-tx", "kiosk-tx"]);
+    }
+
+    #[test]
+    fn groups_have_settings_where_a_coordinator_asks_for_them() {
+        let mut scenario = library::get("share-group").expect("it is in the library");
+        let places = super::places(&scenario);
+        let place = Place::Group(0);
+        assert!(places.contains(&place) && place.name(&scenario) == "workers");
+        assert!(place.offered(&scenario).all(|key| key.name.starts_with("share.")));
+        let before = scenario.clone();
+        place.properties_mut(&mut scenario).insert("share.delivery.count.limit".into(), "3".into());
+        assert_eq!(changes(&before, &scenario).len(), 1);
+        assert_eq!(place.check(&scenario, place.properties(&scenario)), []);
+        place.properties_mut(&mut scenario).remove("share.delivery.count.limit");
+        scenario.drop_empty_groups();
+        assert_eq!(scenario, before);
+        assert!(!super::places(&lost_ack()).contains(&Place::Group(0)), "nothing asks for those of a classic group");
     }
 
     #[test]
