@@ -1,6 +1,6 @@
 //! What is different about a share consumer.
 
-use super::{Guarantee, Place, WorkField, words};
+use super::{Guarantee, Place, WorkField, WorkKind};
 use delivery_lab::base::config::{ConfigKey, ConsumerConfig};
 use delivery_lab::scenario::Scenario;
 use delivery_lab::scenario::format::{Commit, Consumer, Refusal};
@@ -25,7 +25,9 @@ impl Place {
 pub fn fields(it: &Consumer) -> Option<WorkField> {
     let explicit = it.config.get(MODE).is_some_and(|mode| mode.trim() == "explicit");
     let value = it.refusal.unwrap_or(Refusal::Release).word().to_owned();
-    (it.share && explicit).then_some(WorkField { key: "on.failure", value, kind: words(Refusal::WORDS) })
+    let kind = WorkKind::Words(Refusal::WORDS.iter().map(|(word, _)| (*word).into()).collect());
+    let default = Some(Refusal::Release.word().to_owned());
+    (it.share && explicit).then_some(WorkField { key: "on.failure", value, default, kind, minor: false })
 }
 
 /// It acknowledges what it has processed, unless it shall say so before.
