@@ -4,6 +4,7 @@ mod en;
 mod en_story;
 mod ko;
 mod ko_story;
+mod work;
 
 use super::lines::Line;
 use super::why::Why;
@@ -162,7 +163,8 @@ texts! {
     expected_number: fn(u64, u64) -> String,
     expected_words: fn(&str) -> String,
     work_help: fn(&str) -> &'static str,
-    by_setting: &'static str,
+    /// What an empty choice of a field means.
+    unset: fn(&str) -> &'static str,
     // Faults
     faults: &'static str,
     no_faults: &'static str,
