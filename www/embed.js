@@ -1,7 +1,8 @@
 // <delivery-lab scenario="lost-ack">: a poster, and the Lab in a frame once somebody runs it. README, "Embedding".
 //
-// No dependency, and less than 5 kB as published (without comments and indentation). It works as a module and as a classic
-// script, before and after the elements, and once however often it is loaded.
+// No dependency, and less than 5 kB as published: without comments, and without spaces beside punctuation (so no string here
+// may mean one, and `a + +b` is not written). It works as a module and as a classic script, before and after the elements,
+// and once however often it is loaded.
 (() => {
   const NAME = "delivery-lab";
   if (customElements.get(NAME)) return;
@@ -25,17 +26,20 @@ a{color:inherit}
 button{font:inherit;padding:7px 14px;border:0;border-radius:7px;background:#006ba8;color:#fff}`);
   const live = new Set();
   // Texts, a number, what is off where nothing is said, and what is on.
-  const fields = ["scenario", "state", "seed", "theme", "view", "height", "autoplay", "controls"];
+  const fields = "scenario state seed theme view height autoplay controls".split(" ");
 
   // What is behind an element.
   const figure = (el) => {
-    let frame, ready, timer, near, lang, theme, queue;
+    let frame, ready, timer, near, lang, theme, asked, queue = [];
     const shadow = el.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [sheet];
     shadow.innerHTML = "<div><img loading=lazy><p><button></button><i role=status></i><a target=_blank>";
     const [box, img, , go, note, open] = shadow.querySelectorAll("*");
     const say = (text) => (note.textContent = text);
-    const tall = (height) => (box.style.height = Math.min(2000, Math.max(160, height)) + "px");
+    const tall = (height) => {
+      asked = height;
+      box.style.height = Math.min(2000, Math.max(160, +el.getAttribute("height") || asked)) + "px";
+    };
 
     // The page's address, with what is asked for beside the scenario. A state may be a hash or a whole link.
     const url = (more) => {
@@ -50,11 +54,11 @@ button{font:inherit;padding:7px 14px;border:0;border-radius:7px;background:#006b
     const paint = () => {
       lang = /^ko/.test(el.closest("[lang]")?.lang || navigator.language) ? "ko" : "en";
       // Docusaurus says its theme in data-theme, mdBook in a class.
-      const said = /\b(light|rust|dark|coal|navy|ayu)( |$)/.exec(`${el.theme} ${root.dataset.theme} ${root.className}`);
-      theme = (said ? /l.g|ru/.test(said[1]) : !system.matches) ? "light" : "dark";
+      const said = [el.theme, root.dataset.theme, root.className].join(" ").match(/(^|\s)(light|rust|dark|coal|navy|ayu)(\s|$)/);
+      theme = (said ? /l.g|ru/.test(said[2]) : !system.matches) ? "light" : "dark";
       box.style.colorScheme = theme;
-      if (!frame || el.hasAttribute("height")) tall(el.height);
-      img.alt = "Delivery Lab: " + el.scenario;
+      tall(asked);
+      img.alt = "Delivery Lab – " + el.scenario;
       img.src = new URL(`posters/${el.state || el.seed ? "any" : el.scenario}.${lang}.svg#${theme}`, base);
       [go.textContent, open.textContent] = texts[lang];
       open.href = url();
@@ -78,6 +82,7 @@ button{font:inherit;padding:7px 14px;border:0;border-radius:7px;background:#006b
       frame?.replaceWith(img);
       frame = ready = go.hidden = false;
       queue = [];
+      asked = 480;
       say("");
       paint();
       if (again) run();
@@ -104,7 +109,7 @@ button{font:inherit;padding:7px 14px;border:0;border-radius:7px;background:#006b
         paint();
         for (const it of queue.splice(0)) ask(...it);
       }
-      if (name === "resize" && !el.hasAttribute("height")) tall(data.height + 44);
+      if (name === "resize") tall(data.height + 44);
       if (name === "error") stop(), say(data.problem);
       el.dispatchEvent(new CustomEvent(name, { detail: data }));
     };
