@@ -4,6 +4,9 @@ mod en;
 mod en_story;
 mod ko;
 mod ko_story;
+mod sharing;
+
+pub use sharing::Sharing;
 
 use super::lines::Line;
 use super::why::Why;
@@ -113,8 +116,7 @@ texts! {
     custom_title: &'static str,
     share: &'static str,
     share_title: &'static str,
-    share_none: &'static str,
-    share_part: &'static str,
+    sharing: Sharing,
     copied: &'static str,
     copy_failed: &'static str,
     other_language: &'static str,
