@@ -2,7 +2,8 @@
 //! what they are, and one reader ([`crate::scenario`]) knows every key.
 
 use crate::base::config::suggest::nearest;
-use crate::scenario::{self, Mistake, Scenario, library, link};
+use crate::scenario::link::{self, Link};
+use crate::scenario::{self, Mistake, Scenario, library};
 use crate::session::{Command, Session};
 use crate::view::MessageFate;
 use js_sys::{Error, JSON};
@@ -81,27 +82,29 @@ pub fn text(place: &str, value: &JsValue) -> Result<String, Vec<Mistake>> {
 pub fn session(asked: &JsValue, options: &JsValue) -> Result<Session, Vec<Mistake>> {
     let mut found = match asked.as_string() {
         Some(text) => named(text.trim())?,
-        None => scenario::parse_value(json("scenario", asked)?)?,
+        None => Link::from(scenario::parse_value(json("scenario", asked)?)?),
     };
     if !is_absent(options) {
-        apply(&mut found, object("options", options)?)?;
+        apply(&mut found.scenario, object("options", options)?)?;
     }
-    if found.seed > LARGEST {
-        return wrong("scenario.seed", format!("{} is more than JavaScript can count; at most {LARGEST}", found.seed));
+    let seed = found.scenario.seed;
+    if seed > LARGEST {
+        return wrong("scenario.seed", format!("{seed} is more than JavaScript can count; at most {LARGEST}"));
     }
-    Session::new(found)
+    let (session, mistakes) = Session::open(&found)?;
+    if mistakes.is_empty() { Ok(session) } else { Err(mistakes) }
 }
 
-/// JSON, a link, or an id.
-fn named(text: &str) -> Result<Scenario, Vec<Mistake>> {
+/// JSON, a link with all that was done to its run, or an id.
+fn named(text: &str) -> Result<Link, Vec<Mistake>> {
     if text.starts_with('{') {
-        return scenario::parse(text);
+        return link::parse(text);
     }
     if text.starts_with("http") || text.starts_with(['?', '#']) {
-        let (found, mistakes) = link::read(link::value(text, "scenario"), link::value(text, "seed"));
-        return if mistakes.is_empty() { Ok(found) } else { Err(mistakes) };
+        let opened = link::read_text(text);
+        return if opened.mistakes.is_empty() { Ok(opened.link) } else { Err(opened.mistakes) };
     }
-    library::get(text).ok_or(()).or_else(|()| {
+    library::get(text).map(Link::from).ok_or(()).or_else(|()| {
         let near = nearest(text, library::ids());
         let hint = near.map_or_else(
             || format!("known: {}", library::ids().collect::<Vec<_>>().join(", ")),

@@ -156,8 +156,8 @@ pub fn read(message: &Value) -> Option<Result<Request, Vec<Mistake>>> {
 fn load(message: &Value) -> Result<Request, Vec<Mistake>> {
     let found = match message.get("scenario") {
         Some(Value::String(id)) if !id.trim_start().starts_with('{') => {
-            let (found, mistakes) = link::read(Some(id), None);
-            if mistakes.is_empty() { Ok(found) } else { Err(mistakes) }
+            let opened = link::read(&format!("scenario={id}"), "");
+            if opened.mistakes.is_empty() { Ok(opened.link.scenario) } else { Err(opened.mistakes) }
         }
         Some(Value::String(text)) => delivery_lab::scenario::parse(text),
         Some(object @ Value::Object(_)) => parse_value(object.clone()),
