@@ -16,7 +16,7 @@ use crate::view::{MessageFate, MessageView};
 use std::rc::Rc;
 
 /// So many events are run to get to the moments of a link; a link that lies further is opened at the last moment reached.
-const MOST_EVENTS: u64 = 20_000_000;
+const MOST_EVENTS: u64 = 5_000_000;
 
 /// An input that was done.
 #[derive(Clone, PartialEq, Debug)]
