@@ -122,7 +122,7 @@ impl Session {
     }
 
     /// A moment that is shown at the cursor: not before its event, not after the next one.
-    fn shown_at(&self, at_us: u64, next: Option<Time>) -> Time {
+    pub(super) fn shown_at(&self, at_us: u64, next: Option<Time>) -> Time {
         let now = self.history.cursor().now();
         Time::from_origin_us(at_us).min(next.unwrap_or(Time::MAX)).max(now)
     }

@@ -104,43 +104,43 @@ impl Lab {
 
     /// Another scenario. `written` if it is as someone wrote it, not as someone changed a setting. False if refused.
     pub fn load(&self, what: &str, scenario: Scenario, written: bool) -> bool {
+        let refused = self.try_load(scenario, written);
+        refused.map_err(|mistakes| self.refuse(what, mistakes)).is_ok()
+    }
+
+    /// The same, for whoever has a better place to say why not.
+    pub fn try_load(&self, scenario: Scenario, written: bool) -> Result<(), Vec<Mistake>> {
         self.keep_address();
-        let refused = self.0.session.borrow_mut().dispatch(Command::Load(Box::new(scenario.clone())));
-        if let Err(mistakes) = refused {
-            self.refuse(what, mistakes);
-            return false;
-        }
+        self.0.session.borrow_mut().dispatch(Command::Load(Box::new(scenario.clone())))?;
         let scenario = Rc::new(scenario);
         to_start(&mut self.0.session.borrow_mut());
         self.fresh();
         self.tell(Action::Loaded { scenario: scenario.clone(), written: written.then_some(scenario) });
         self.publish(true);
         self.changed(true);
-        true
+        Ok(())
     }
 
     /// All that a link (or a file) says; what of it cannot be is told. False if the scenario is refused.
     pub fn follow(&self, what: &str, opened: Opened) -> bool {
+        let scenario = opened.link.scenario.clone();
+        let done = self.try_follow(opened);
+        done.unwrap_or_else(|mistakes| self.refuse(what, mistakes));
+        scenario == *self.0.session.borrow().scenario()
+    }
+
+    /// The same, for whoever has a better place to say what of it cannot be.
+    pub fn try_follow(&self, opened: Opened) -> Result<(), Vec<Mistake>> {
         let Opened { link, base, mut mistakes } = opened;
-        match Session::open(&link) {
-            Ok((session, more)) => {
-                *self.0.session.borrow_mut() = session;
-                mistakes.extend(more);
-            }
-            Err(more) => {
-                mistakes.extend(more);
-                self.refuse(what, mistakes);
-                return false;
-            }
-        }
+        let (session, more) = Session::open(&link)?;
+        *self.0.session.borrow_mut() = session;
+        mistakes.extend(more);
         self.fresh();
         self.0.player.borrow_mut().moved_to(link.at.map_or(0, |at| at.us));
         self.tell(Action::Loaded { scenario: Rc::new(link.scenario), written: Some(Rc::new(base)) });
         self.publish(true);
-        if !mistakes.is_empty() {
-            self.refuse(what, mistakes);
-        }
-        true
+        panic_card::remember(&self.link());
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }
 
     /// The same scenario from its beginning.
@@ -218,8 +218,7 @@ impl Lab {
     /// A file, or a text that says what a file does.
     pub fn open_file(&self, what: &str, link: Link) -> bool {
         self.keep_address();
-        let base = link.scenario.clone();
-        let done = self.follow(what, Opened { link, base, mistakes: Vec::new() });
+        let done = self.follow(what, link.into());
         self.changed(true);
         done
     }
@@ -271,15 +270,19 @@ impl Lab {
 
     /// Stops playing, if it plays.
     pub fn play_stops(&self) {
-        if self.0.player.borrow().playing {
+        if self.playing() {
             self.play(false);
         }
     }
 
+    /// Whether it plays.
+    pub fn playing(&self) -> bool {
+        self.0.player.borrow().playing
+    }
+
     /// Plays if it stands, stops if it plays.
     pub fn toggle(&self) {
-        let playing = self.0.player.borrow().playing;
-        self.play(!playing);
+        self.play(!self.playing());
     }
 
     /// Sets the speed.

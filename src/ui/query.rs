@@ -4,6 +4,7 @@
 //! Invariant: words of others in the query stay where they are; where the host forbids to change the address, it stays.
 
 use super::dom;
+use super::embed::{self, Figure};
 use super::i18n::Lang;
 use super::state::Theme;
 use delivery_lab::base::config::suggest::nearest;
@@ -18,11 +19,12 @@ pub struct Asked {
     pub lang: Lang,
     pub theme: Theme,
     pub embed: bool,
+    pub figure: Figure,
     pub mistakes: Vec<Mistake>,
 }
 
-/// What a query may say. The last three are for a page in a frame.
-const WORDS: [&str; 8] = ["scenario", "seed", "lang", "theme", "embed", "view", "controls", "autoplay"];
+/// What a query may say, beside what is for a page in a frame.
+const WORDS: [&str; 5] = ["scenario", "seed", "lang", "theme", "embed"];
 
 /// The words before the equals signs of a query. Those that others put into every link (`utm_source`) are not ours.
 fn words(search: &str) -> Vec<String> {
@@ -57,7 +59,7 @@ pub fn read() -> Asked {
         lang
     });
     for word in words(&search()) {
-        if !WORDS.contains(&word.as_str()) {
+        if !WORDS.contains(&word.as_str()) && !embed::WORDS.contains(&word.as_str()) {
             let near = nearest(&word, WORDS.into_iter());
             let hint =
                 near.map_or_else(|| format!("known: {}", WORDS.join(", ")), |near| format!("did you mean \"{near}\"?"));
@@ -71,6 +73,8 @@ pub fn read() -> Asked {
         }
         theme
     });
+    let (figure, wrong) = embed::words(word);
+    mistakes.extend(wrong);
     let stored_lang = || dom::stored("delivery-lab.lang").and_then(|word| Lang::from_word(&word));
     let browser_lang = || Lang::from_word(dom::window().navigator().language()?.split('-').next()?);
     let stored_theme = || dom::stored("delivery-lab.theme").and_then(|word| Theme::from_word(&word));
@@ -79,6 +83,7 @@ pub fn read() -> Asked {
         lang: lang.or_else(stored_lang).or_else(browser_lang).unwrap_or(Lang::En),
         theme: theme.or_else(stored_theme).unwrap_or(Theme::Auto),
         embed: word("embed").is_some_and(|word| word != "0"),
+        figure,
         mistakes,
     }
 }

@@ -1,6 +1,7 @@
 //! What the dialog that makes links says.
 
 /// Its texts.
+#[allow(missing_docs)]
 pub struct Sharing {
     pub title: &'static str,
     pub hint: &'static str,
@@ -18,6 +19,7 @@ pub struct Sharing {
     pub download: &'static str,
 }
 
+/// In English.
 pub const EN: Sharing = Sharing {
     title: "Share this run",
     hint: "Whoever opens the link sees the same run, to the microsecond: scenario, seed, settings and faults are in the link itself.",
@@ -38,6 +40,7 @@ pub const EN: Sharing = Sharing {
     download: "Download as JSON",
 };
 
+/// In Korean.
 pub const KO: Sharing = Sharing {
     title: "이 실행 공유",
     hint: "링크를 여는 사람은 마이크로초까지 똑같은 실행을 봅니다. 시나리오, seed, 설정, 장애가 모두 링크 안에 들어 있습니다.",
