@@ -78,11 +78,11 @@ pub fn text(place: &str, value: &JsValue) -> Result<String, Vec<Mistake>> {
     value.as_string().ok_or(()).or_else(|()| wrong(place, format!("expected a text, found {}", kind(value))))
 }
 
-/// A run of what is asked for.
-pub fn session(asked: &JsValue, options: &JsValue) -> Result<Session, Vec<Mistake>> {
+/// A run of what is asked for, and the moment that it shows.
+pub fn session(asked: &JsValue, options: &JsValue) -> Result<(Session, u64), Vec<Mistake>> {
     let mut found = match asked.as_string() {
         Some(text) => named(text.trim())?,
-        None => Link::from(scenario::parse_value(json("scenario", asked)?)?),
+        None => link::parse(&json("scenario", asked)?.to_string())?,
     };
     if !is_absent(options) {
         apply(&mut found.scenario, object("options", options)?)?;
@@ -91,11 +91,15 @@ pub fn session(asked: &JsValue, options: &JsValue) -> Result<Session, Vec<Mistak
     if seed > LARGEST {
         return wrong("scenario.seed", format!("{seed} is more than JavaScript can count; at most {LARGEST}"));
     }
+    if found.inputs.is_empty() && found.at.is_none() {
+        return Session::new(found.scenario).map(|session| (session, 0));
+    }
     let (session, mistakes) = Session::open(&found)?;
-    if mistakes.is_empty() { Ok(session) } else { Err(mistakes) }
+    let at_us = found.at.map_or(0, |at| at.us);
+    if mistakes.is_empty() { Ok((session, at_us)) } else { Err(mistakes) }
 }
 
-/// JSON, a link with all that was done to its run, or an id.
+/// JSON, a link, or an id.
 fn named(text: &str) -> Result<Link, Vec<Mistake>> {
     if text.starts_with('{') {
         return link::parse(text);

@@ -16,7 +16,7 @@ use crate::view::{MessageFate, MessageView};
 use std::rc::Rc;
 
 /// So many events are run to get to the moments of a link; a link that lies further is opened at the last moment reached.
-const MOST_EVENTS: u64 = 20_000_000;
+const MOST_EVENTS: u64 = 5_000_000;
 
 /// An input that was done.
 #[derive(Clone, PartialEq, Debug)]
@@ -128,7 +128,7 @@ impl Session {
     }
 
     /// A moment that is shown at the cursor: not before its event, not after the next one.
-    fn shown_at(&self, at_us: u64, next: Option<Time>) -> Time {
+    pub(super) fn shown_at(&self, at_us: u64, next: Option<Time>) -> Time {
         let now = self.history.cursor().now();
         Time::from_origin_us(at_us).min(next.unwrap_or(Time::MAX)).max(now)
     }

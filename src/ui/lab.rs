@@ -123,26 +123,24 @@ impl Lab {
 
     /// All that a link (or a file) says; what of it cannot be is told. False if the scenario is refused.
     pub fn follow(&self, what: &str, opened: Opened) -> bool {
+        let scenario = opened.link.scenario.clone();
+        let done = self.try_follow(opened);
+        done.unwrap_or_else(|mistakes| self.refuse(what, mistakes));
+        scenario == *self.0.session.borrow().scenario()
+    }
+
+    /// The same, for whoever has a better place to say what of it cannot be.
+    pub fn try_follow(&self, opened: Opened) -> Result<(), Vec<Mistake>> {
         let Opened { link, base, mut mistakes } = opened;
-        match Session::open(&link) {
-            Ok((session, more)) => {
-                *self.0.session.borrow_mut() = session;
-                mistakes.extend(more);
-            }
-            Err(more) => {
-                mistakes.extend(more);
-                self.refuse(what, mistakes);
-                return false;
-            }
-        }
+        let (session, more) = Session::open(&link)?;
+        *self.0.session.borrow_mut() = session;
+        mistakes.extend(more);
         self.fresh();
         self.0.player.borrow_mut().moved_to(link.at.map_or(0, |at| at.us));
         self.tell(Action::Loaded { scenario: Rc::new(link.scenario), written: Some(Rc::new(base)) });
         self.publish(true);
-        if !mistakes.is_empty() {
-            self.refuse(what, mistakes);
-        }
-        true
+        panic_card::remember(&self.link());
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }
 
     /// The same scenario from its beginning.
@@ -220,8 +218,7 @@ impl Lab {
     /// A file, or a text that says what a file does.
     pub fn open_file(&self, what: &str, link: Link) -> bool {
         self.keep_address();
-        let base = link.scenario.clone();
-        let done = self.follow(what, Opened { link, base, mistakes: Vec::new() });
+        let done = self.follow(what, link.into());
         self.changed(true);
         done
     }

@@ -23,8 +23,8 @@ pub struct Asked {
     pub mistakes: Vec<Mistake>,
 }
 
-/// What a query may say. The last three are for a page in a frame.
-const WORDS: [&str; 8] = ["scenario", "seed", "lang", "theme", "embed", "view", "controls", "autoplay"];
+/// What a query may say, beside what is for a page in a frame.
+const WORDS: [&str; 5] = ["scenario", "seed", "lang", "theme", "embed"];
 
 /// The words before the equals signs of a query. Those that others put into every link (`utm_source`) are not ours.
 fn words(search: &str) -> Vec<String> {

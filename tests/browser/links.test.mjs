@@ -165,7 +165,7 @@ test("the dialog: keys, a warning for long links, a tag, a file that opens again
   await page.browser.click("#share-moment");
   const tag = await page.browser.run(() => document.querySelector("#share-tag").value);
   assert.equal(tag, `<script src="${page.server.url}embed.js" async></script>
-<delivery-lab scenario="lost-ack" seed="42" state="t=9000&amp;v=1">
+<delivery-lab scenario="lost-ack" state="t=9000&amp;v=1">
   <a href="${page.server.url}?scenario=lost-ack&amp;seed=42#t=9000&amp;v=1">Lost ack</a>
 </delivery-lab>`);
   const file = await page.browser.run(() => new Promise((done) => {

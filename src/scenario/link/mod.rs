@@ -21,7 +21,7 @@ mod text;
 mod write;
 
 pub use inputs::{Input, Moment};
-pub use read::{Opened, read, read_text};
+pub use read::{Opened, open, read, read_text};
 pub use text::VERSION;
 pub use write::{Written, write};
 
@@ -51,6 +51,14 @@ pub struct Link {
 impl From<Scenario> for Link {
     fn from(scenario: Scenario) -> Link {
         Link { scenario, inputs: Vec::new(), at: None }
+    }
+}
+
+impl From<Link> for Opened {
+    /// Of a file: it differs from nothing.
+    fn from(link: Link) -> Opened {
+        let base = link.scenario.clone();
+        Opened { link, base, mistakes: Vec::new() }
     }
 }
 

@@ -44,10 +44,19 @@ pub fn read(query: &str, hash: &str) -> Opened {
         read.ok()
     };
     let (id, seed) = (word("scenario"), word("seed"));
+    let mut opened = open(id.as_deref(), seed.as_deref(), hash);
+    mistakes.append(&mut opened.mistakes);
+    Opened { mistakes, ..opened }
+}
+
+/// What a hash makes of a scenario of the library, with that seed. A whole link will do for the hash.
+pub fn open(id: Option<&str>, seed: Option<&str>, hash: &str) -> Opened {
+    let mut mistakes = Vec::new();
+    let hash = hash.split_once('#').map_or(hash, |(_, hash)| hash);
     let (entries, more) = text::entries(hash);
     let (parts, mut wrong) = Parts::of(entries);
     let own = parts.base.as_deref() == Some("none");
-    let mut base = if own { Scenario::default() } else { base(parts.base.as_deref().or(id.as_deref()), &mut mistakes) };
+    let mut base = if own { Scenario::default() } else { base(parts.base.as_deref().or(id), &mut mistakes) };
     if let Some(text) = seed {
         match text.trim().parse() {
             Ok(seed) => base.seed = seed,

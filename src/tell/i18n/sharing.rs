@@ -1,6 +1,6 @@
 //! What the dialog that makes links says.
 
-/// Its texts. A field is called as what it says.
+/// Its texts.
 #[allow(missing_docs)]
 pub struct Sharing {
     pub title: &'static str,
@@ -19,7 +19,8 @@ pub struct Sharing {
     pub download: &'static str,
 }
 
-pub(super) const EN: Sharing = Sharing {
+/// In English.
+pub const EN: Sharing = Sharing {
     title: "Share this run",
     hint: "Whoever opens the link sees the same run, to the microsecond: scenario, seed, settings and faults are in the link itself.",
     opens: "It opens",
@@ -39,7 +40,8 @@ pub(super) const EN: Sharing = Sharing {
     download: "Download as JSON",
 };
 
-pub(super) const KO: Sharing = Sharing {
+/// In Korean.
+pub const KO: Sharing = Sharing {
     title: "이 실행 공유",
     hint: "링크를 여는 사람은 마이크로초까지 똑같은 실행을 봅니다. 시나리오, seed, 설정, 장애가 모두 링크 안에 들어 있습니다.",
     opens: "열리는 시점",

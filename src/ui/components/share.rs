@@ -120,12 +120,15 @@ pub fn ShareDialog() -> Html {
 
 /// The tag, with a link inside for hosts that strip scripts.
 fn tag(link: &Link, written: &Written, address: &str, lang: Lang) -> String {
-    let known = link.scenario.id.as_deref().filter(|id| library::ids().any(|it| it == *id));
+    let known = link.scenario.id.as_deref().and_then(library::get);
     let mut attributes = String::new();
     let mut add = |name: &str, value: &str| attributes.push_str(&format!(" {name}=\"{}\"", escaped(value)));
-    if let Some(id) = known {
-        add("scenario", id);
-        add("seed", &link.scenario.seed.to_string());
+    if let Some(known) = known {
+        add("scenario", known.id.as_deref().unwrap_or_default());
+        // A figure with a seed of its own has no poster.
+        if known.seed != link.scenario.seed {
+            add("seed", &link.scenario.seed.to_string());
+        }
     }
     if !written.hash.is_empty() {
         add("state", &written.hash);
