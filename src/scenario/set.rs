@@ -53,6 +53,9 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
         if key == "brokers" || key == "controllers" {
             return set_field(scenario, &place, |json| json["cluster"][key] = number_or_text(value));
         }
+        if key == "racks" {
+            return set_field(scenario, &place, |json| json["cluster"][key] = names(value));
+        }
         return put(&mut scenario.cluster.config, broker_keys(), &place, key, value);
     }
     if let Some(i) = scenario.producers.iter().position(|p| &*p.name == name) {
@@ -64,7 +67,7 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
             | "resend"
             | "transaction.records"
             | "abort.every"
-            | "start.at.ms" => set_field(scenario, &place, |json| json["producers"][i][key] = number_or_text(value)),
+            | "start.at.ms" => set_field(scenario, &place, |json| json["producers"][i][key] = plain(value)),
             _ => put(&mut scenario.producers[i].config, producer_keys(), &place, key, value),
         };
     }
@@ -110,7 +113,8 @@ fn set_of_consumer(scenario: &mut Scenario, i: usize, place: &str, key: &str, va
         "topics" | "topics.pattern" => {
             return set_field(scenario, place, |json| {
                 let (list, pattern) = match key {
-                    "topics" => (topics(value), Value::Null),
+                    "topics" => (names(value), Value::Null),
+                    _ if value.is_empty() => (json["consumers"][i]["topics"].take(), Value::Null),
                     _ => (Value::Null, json!(value)),
                 };
                 json["consumers"][i]["topics"] = list;
@@ -130,8 +134,8 @@ fn set_of_consumer(scenario: &mut Scenario, i: usize, place: &str, key: &str, va
 }
 
 /// `invoices, audit`.
-fn topics(value: &str) -> Value {
-    Value::from_iter(value.split(',').map(str::trim))
+fn names(value: &str) -> Value {
+    Value::from_iter(value.split(',').map(str::trim).filter(|name| !name.is_empty()))
 }
 
 /// `billing.offsets=after`; a setting of its clients with or without saying of which: `billing.producer.linger.ms=0`,
@@ -141,7 +145,7 @@ fn set_of_processor(scenario: &mut Scenario, i: usize, place: &str, key: &str, v
         "processing.ms" | "offsets" | "group" | "assign" | "start.at.ms" => {
             return set_field(scenario, place, |json| json["processors"][i][key] = plain(value));
         }
-        "from" | "to" => return set_field(scenario, place, |json| json["processors"][i][key] = topics(value)),
+        "from" | "to" => return set_field(scenario, place, |json| json["processors"][i][key] = names(value)),
         _ => {}
     }
     if let Some(key) = sink_key(key) {

@@ -13,6 +13,8 @@ pub enum Place {
     Producer(usize),
     /// A consumer.
     Consumer(usize),
+    /// The client with which a consumer sends away what it cannot handle.
+    Sender(usize),
     /// The half of a processor that reads.
     Reader(usize),
     /// The half that writes.
@@ -31,7 +33,10 @@ static NOTHING: Properties = Properties::new();
 /// All places of a scenario, in the order of the page.
 pub fn places(scenario: &Scenario) -> Vec<Place> {
     let producers = (0..scenario.producers.len()).map(Place::Producer);
-    let consumers = (0..scenario.consumers.len()).map(Place::Consumer);
+    let consumers = scenario.consumers.iter().enumerate().flat_map(|(at, it)| {
+        let sends = it.retry_topic.is_some() || it.dead_letter_topic.is_some();
+        [Some(Place::Consumer(at)), sends.then_some(Place::Sender(at))].into_iter().flatten()
+    });
     let topics = (0..scenario.topics.len()).map(Place::Topic);
     let processors = (0..scenario.processors.len()).flat_map(|at| [Place::Reader(at), Place::Writer(at)]);
     let groups = scenario.group_names();
@@ -44,7 +49,7 @@ impl Place {
     pub fn name(self, scenario: &Scenario) -> String {
         match self {
             Place::Producer(at) => scenario.producers[at].name.to_string(),
-            Place::Consumer(at) => scenario.consumers[at].name.to_string(),
+            Place::Consumer(at) | Place::Sender(at) => scenario.consumers[at].name.to_string(),
             Place::Reader(at) | Place::Writer(at) => scenario.processors[at].name.to_string(),
             Place::Topic(at) => scenario.topics[at].name.to_string(),
             Place::Group(at) => scenario.group_names()[at].to_string(),
@@ -55,7 +60,7 @@ impl Place {
     /// The keys it knows.
     pub fn keys(self) -> &'static [ConfigKey] {
         match self {
-            Place::Producer(_) | Place::Writer(_) => producer_keys(),
+            Place::Producer(_) | Place::Writer(_) | Place::Sender(_) => producer_keys(),
             Place::Consumer(_) | Place::Reader(_) => consumer_keys(),
             Place::Topic(_) => topic_keys(),
             Place::Group(_) => group_keys(),
@@ -68,6 +73,7 @@ impl Place {
         match self {
             Place::Producer(at) => &scenario.producers[at].config,
             Place::Consumer(at) => &scenario.consumers[at].config,
+            Place::Sender(at) => &scenario.consumers[at].producer_config,
             Place::Reader(at) => &scenario.processors[at].consumer_config,
             Place::Writer(at) => &scenario.processors[at].producer_config,
             Place::Topic(at) => &scenario.topics[at].config,
@@ -81,6 +87,7 @@ impl Place {
         match self {
             Place::Producer(at) => &mut scenario.producers[at].config,
             Place::Consumer(at) => &mut scenario.consumers[at].config,
+            Place::Sender(at) => &mut scenario.consumers[at].producer_config,
             Place::Reader(at) => &mut scenario.processors[at].consumer_config,
             Place::Writer(at) => &mut scenario.processors[at].producer_config,
             Place::Topic(at) => &mut scenario.topics[at].config,
@@ -92,7 +99,7 @@ impl Place {
     /// What Kafka would say of these settings.
     pub fn check(self, scenario: &Scenario, properties: &Properties) -> Vec<ConfigException> {
         match self {
-            Place::Producer(_) | Place::Writer(_) => ProducerConfig::parse(properties).err(),
+            Place::Producer(_) | Place::Writer(_) | Place::Sender(_) => ProducerConfig::parse(properties).err(),
             Place::Consumer(_) if self.shares(scenario) => ConsumerConfig::parse_share(properties).err(),
             Place::Consumer(_) | Place::Reader(_) => ConsumerConfig::parse(properties).err(),
             Place::Topic(_) => TopicConfig::parse(properties).err(),
@@ -105,7 +112,7 @@ impl Place {
     /// What Kafka would do without saying so.
     pub fn notes(self, properties: &Properties) -> Vec<ConfigNote> {
         match self {
-            Place::Producer(_) | Place::Writer(_) => ProducerConfig::notes(properties),
+            Place::Producer(_) | Place::Writer(_) | Place::Sender(_) => ProducerConfig::notes(properties),
             Place::Consumer(_) | Place::Reader(_) => ConsumerConfig::notes(properties),
             Place::Topic(_) => TopicConfig::notes(properties),
             Place::Group(_) => Vec::new(),

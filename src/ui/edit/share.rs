@@ -1,6 +1,6 @@
 //! What is different about a share consumer.
 
-use super::{Guarantee, Place, WorkField, WorkKind, words};
+use super::{Guarantee, Place, WorkField, WorkKind};
 use delivery_lab::base::Duration;
 use delivery_lab::base::config::{ConfigKey, ConsumerConfig};
 use delivery_lab::scenario::Scenario;
@@ -34,10 +34,13 @@ pub fn fields(it: &Consumer) -> Vec<WorkField> {
         return Vec::new();
     }
     let refusal = it.refusal.unwrap_or(Refusal::Release).word().to_owned();
+    let words = WorkKind::Words(Refusal::WORDS.iter().map(|(word, _)| (*word).into()).collect());
+    let default = Some(Refusal::Release.word().to_owned());
     let renewal = it.renew_every.map_or(0, Duration::as_millis).to_string();
+    let (never, range) = (Some("0".to_owned()), WorkKind::Number(0, 600_000));
     vec![
-        WorkField { key: "on.failure", value: refusal, kind: words(Refusal::WORDS) },
-        WorkField { key: "renew.every.ms", value: renewal, kind: WorkKind::Number(0, 600_000) },
+        WorkField { key: "on.failure", value: refusal, default, kind: words, minor: false },
+        WorkField { key: "renew.every.ms", value: renewal, default: never, kind: range, minor: true },
     ]
 }
 

@@ -4,16 +4,20 @@ mod en;
 mod en_story;
 mod ko;
 mod ko_story;
+mod sharing;
+mod work;
 
-use super::lines::Line;
-use super::why::Why;
-use delivery_lab::base::config::{ConfigNote, Properties};
-use delivery_lab::base::{Offset, TopicPartition};
-use delivery_lab::protocol::{ElectionType, TransactionState};
-use delivery_lab::record::{ControlRecord, RecordBatch};
-use delivery_lab::scenario::format::{Text, What, When};
-use delivery_lab::sim::AdminTask;
-use delivery_lab::view::{
+pub use sharing::Sharing;
+
+use crate::base::config::{ConfigNote, Properties};
+use crate::base::{Offset, TopicPartition};
+use crate::protocol::{ElectionType, TransactionState};
+use crate::record::{ControlRecord, RecordBatch};
+use crate::scenario::format::{Text, What, When};
+use crate::sim::AdminTask;
+use crate::tell::lines::Line;
+use crate::tell::why::Why;
+use crate::view::{
     Activity, GroupMarkKind, LinkView, MarkKind, NodeStatus, RowStatus, SinkRow, TransactionMarkKind, Trouble,
 };
 use std::rc::Rc;
@@ -28,6 +32,9 @@ pub enum Lang {
 }
 
 impl Lang {
+    /// All of them.
+    pub const ALL: [Lang; 2] = [Lang::En, Lang::Ko];
+
     /// Its texts.
     pub fn texts(self) -> &'static Texts {
         match self {
@@ -46,7 +53,7 @@ impl Lang {
 
     /// The language of that code.
     pub fn from_word(word: &str) -> Option<Lang> {
-        [Lang::En, Lang::Ko].into_iter().find(|lang| lang.word() == word)
+        Lang::ALL.into_iter().find(|lang| lang.word() == word)
     }
 
     /// The other one.
@@ -113,8 +120,7 @@ texts! {
     custom_title: &'static str,
     share: &'static str,
     share_title: &'static str,
-    share_none: &'static str,
-    share_part: &'static str,
+    sharing: Sharing,
     copied: &'static str,
     copy_failed: &'static str,
     other_language: &'static str,
@@ -136,6 +142,7 @@ texts! {
     dismiss: &'static str,
     the_link: &'static str,
     the_file: &'static str,
+    the_message: &'static str,
     the_setting: &'static str,
     // Settings
     settings: &'static str,
@@ -163,7 +170,8 @@ texts! {
     expected_number: fn(u64, u64) -> String,
     expected_words: fn(&str) -> String,
     work_help: fn(&str) -> &'static str,
-    by_setting: &'static str,
+    /// What an empty choice of a field means.
+    unset: fn(&str) -> &'static str,
     // Faults
     faults: &'static str,
     no_faults: &'static str,
@@ -374,6 +382,7 @@ texts! {
 }
 
 /// A message, for its label.
+#[allow(missing_docs)]
 pub struct MessageWords<'a> {
     pub api: &'a str,
     pub response: bool,
@@ -387,6 +396,7 @@ pub struct MessageWords<'a> {
 
 /// What the verdict says in one line.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
 pub enum Banner {
     /// Nothing has happened yet.
     Ready,
