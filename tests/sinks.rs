@@ -132,17 +132,16 @@ fn what_is_between_effect_and_reply_repeats_unless_the_sink_recognises_it() {
 /// Its deadline was in the future that it believed in: who waits for a sink then waits longer, and not for ever.
 #[test]
 fn a_clock_that_is_set_back_while_it_waits_for_the_sink_costs_time_only() {
-    let ran = |sink_sleeps: &str| {
-        let fault = |at: u32, rest: &str| format!(r#"{{ "at.ms": {at}, {rest} }}"#);
-        let skew = |by: u32| format!(r#""do": "skew_clock", "node": "mailer", "by.ms": {by}"#);
-        let faults = [fault(1, &skew(2_000)), sink_sleeps.to_owned(), fault(150, &skew(0))];
-        let set = [PATIENT, &["mailer.sink.dedupe=offset-with-output", "mailer.start.at.ms=10"]].concat();
-        finish(&faults.iter().fold(mailer(&set), |scenario, it| with_fault(scenario, it))).1
-    };
     // While it reads the stored offsets, and while it writes.
-    for at in ["\"at.ms\": 20", r#""on": { "message": "SinkWriteRequest", "nth": 1 }"#] {
-        let report = ran(&format!(r#"{{ {at}, "do": "pause", "node": "mail-sink", "for.ms": 5000 }}"#));
-        assert_eq!((report.guarantee.observed, report.ledger.processed), ("exactly-once", 12), "{at}");
+    for message in ["SinkOffsets", "SinkWrite"] {
+        let on_reply = |rest: &str| format!(r#"{{ "on": {{ "message": "{message}Response", "nth": 1 }}, {rest} }}"#);
+        let skewed = r#"{ "at.ms": 1, "do": "skew_clock", "node": "mailer", "by.ms": 2000 }"#;
+        let set_back = on_reply(r#""do": "skew_clock", "node": "mailer", "by.ms": 0"#);
+        let lost = on_reply(r#""do": "stall""#);
+        let set = ["mailer.sink.dedupe=offset-with-output", "mailer.start.at.ms=5"];
+        let scenario = mailer(&[PATIENT, &set].concat());
+        let report = run(&[skewed, &set_back, &lost].into_iter().fold(scenario, with_fault));
+        assert_eq!((report.guarantee.observed, report.ledger.processed), ("exactly-once", 12), "{message}");
     }
 }
 
