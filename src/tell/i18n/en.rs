@@ -51,6 +51,7 @@ pub static TEXTS: Texts = Texts {
     reads: ", consumer",
     writes: ", producer",
     topic: "Topic",
+    group: "Group",
     cluster: "Cluster",
     workload: "Workload",
     search_settings: "Find a setting",

@@ -58,6 +58,7 @@ pub static TEXTS: Texts = Texts {
     reads: " · 컨슈머",
     writes: " · 프로듀서",
     topic: "토픽",
+    group: "그룹",
     cluster: "클러스터",
     workload: "작업량",
     search_settings: "설정 찾기",

@@ -152,6 +152,7 @@ texts! {
     reads: &'static str,
     writes: &'static str,
     topic: &'static str,
+    group: &'static str,
     cluster: &'static str,
     workload: &'static str,
     search_settings: &'static str,
