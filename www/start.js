@@ -10,5 +10,7 @@ dispatchEvent(new CustomEvent("TrunkApplicationStarted", { detail: { wasm } }));
 
 // Where there is none, or the browser or the host does not allow it, the page does without.
 if (offline && location.protocol.startsWith("http")) {
-  navigator.serviceWorker?.register(here(offline)).catch(() => {});
+  try {
+    await navigator.serviceWorker.register(here(offline));
+  } catch {}
 }
