@@ -4,8 +4,9 @@ mod en;
 mod en_story;
 mod ko;
 mod ko_story;
+mod work;
 
-use crate::base::config::ConfigNote;
+use crate::base::config::{ConfigNote, Properties};
 use crate::base::{Offset, TopicPartition};
 use crate::protocol::{ElectionType, TransactionState};
 use crate::record::{ControlRecord, RecordBatch};
@@ -166,7 +167,8 @@ texts! {
     expected_number: fn(u64, u64) -> String,
     expected_words: fn(&str) -> String,
     work_help: fn(&str) -> &'static str,
-    by_setting: &'static str,
+    /// What an empty choice of a field means.
+    unset: fn(&str) -> &'static str,
     // Faults
     faults: &'static str,
     no_faults: &'static str,
@@ -468,8 +470,15 @@ fn task(task: &AdminTask) -> String {
             format!("kafka-transactions abort {topic}-{partition}{start}")
         }
         AdminTask::AlterConfig { topic, config } => {
-            let set: Vec<String> = config.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            format!("kafka-configs --alter{} --add-config {}", about(topic), set.join(","))
+            format!("kafka-configs --alter{} {}", about(topic), changes(config))
+        }
+        AdminTask::AlterGroupConfig { group, config } => {
+            format!("kafka-configs --alter --group {group} {}", changes(config))
         }
     }
+}
+
+fn changes(config: &Properties) -> String {
+    let set: Vec<String> = config.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    format!("--add-config {}", set.join(","))
 }
