@@ -2,21 +2,9 @@
 
 /// Help for every field of the workload.
 const HELP: &[(&str, &str, &str)] = &[
-    (
-        "topic",
-        "The topic it sends to.",
-        "레코드를 보내는 토픽.",
-    ),
-    (
-        "records",
-        "How many records it sends in all.",
-        "보낼 레코드의 총수.",
-    ),
-    (
-        "rate.per.second",
-        "How many records it hands to send() each second.",
-        "초당 send()에 넘기는 레코드 수.",
-    ),
+    ("topic", "The topic it sends to.", "레코드를 보내는 토픽."),
+    ("records", "How many records it sends in all.", "보낼 레코드의 총수."),
+    ("rate.per.second", "How many records it hands to send() each second.", "초당 send()에 넘기는 레코드 수."),
     (
         "key",
         "The keys of its records: none (sticky partitioning), record (its own number), entity:4 (four entities in turn).",
@@ -27,26 +15,14 @@ const HELP: &[(&str, &str, &str)] = &[
         "What it sends again when its process starts anew: nothing (never), or what it has seen no ack for (unacknowledged).",
         "프로세스가 다시 시작될 때 다시 보내는 것: 없음(never), 또는 ack를 받지 못한 것(unacknowledged).",
     ),
-    (
-        "transaction.records",
-        "How many records it puts into one transaction.",
-        "트랜잭션 하나에 넣을 레코드 수.",
-    ),
+    ("transaction.records", "How many records it puts into one transaction.", "트랜잭션 하나에 넣을 레코드 수."),
     (
         "abort.every",
         "Every how-manieth transaction it aborts on purpose; 0: none.",
         "몇 번째 트랜잭션마다 일부러 중단할지. 0이면 중단하지 않음.",
     ),
-    (
-        "start.at.ms",
-        "How long after the beginning its process starts.",
-        "시작 시점부터 프로세스가 뜰 때까지의 시간.",
-    ),
-    (
-        "processing.ms",
-        "How long its handler takes for one record.",
-        "레코드 하나를 처리하는 데 걸리는 시간.",
-    ),
+    ("start.at.ms", "How long after the beginning its process starts.", "시작 시점부터 프로세스가 뜰 때까지의 시간."),
+    ("processing.ms", "How long its handler takes for one record.", "레코드 하나를 처리하는 데 걸리는 시간."),
     (
         "commit",
         "When it commits: before processing, after it with commitSync() or commitAsync(), or automatically inside poll().",
@@ -97,11 +73,7 @@ const HELP: &[(&str, &str, &str)] = &[
         "Whether it assigns all partitions to itself, and is no member of its group.",
         "그룹의 멤버가 되지 않고 모든 파티션을 스스로 할당하는지(assign()).",
     ),
-    (
-        "topics",
-        "What it subscribes to: names, with commas between them.",
-        "구독하는 토픽 이름들. 쉼표로 구분합니다.",
-    ),
+    ("topics", "What it subscribes to: names, with commas between them.", "구독하는 토픽 이름들. 쉼표로 구분합니다."),
     (
         "topics.pattern",
         "Instead of names: it subscribes to all topics whose whole name matches, such as orders-.*",
@@ -132,11 +104,7 @@ const HELP: &[(&str, &str, &str)] = &[
         "When it commits the offsets of what it read: as part of the transaction (sendOffsetsToTransaction), with commitSync() after it, or before it processes.",
         "읽은 오프셋을 커밋하는 시점: 트랜잭션 안에서(sendOffsetsToTransaction), 트랜잭션 뒤에 commitSync()로, 또는 처리하기 전에.",
     ),
-    (
-        "from",
-        "The topics it reads, with commas between them.",
-        "읽는 토픽들. 쉼표로 구분합니다.",
-    ),
+    ("from", "The topics it reads, with commas between them.", "읽는 토픽들. 쉼표로 구분합니다."),
     (
         "to",
         "The topics it writes to, one record to each for every record read.",
@@ -182,11 +150,7 @@ const HELP: &[(&str, &str, &str)] = &[
         "How long an application waits for its reply. One that gives up does not know whether the effect has happened.",
         "애플리케이션이 응답을 기다리는 시간. 포기하면 결과가 일어났는지 알 수 없습니다.",
     ),
-    (
-        "sink.fail.every",
-        "Every how-manieth request it refuses; 0: none.",
-        "몇 번째 요청마다 거부하는지. 0이면 없음.",
-    ),
+    ("sink.fail.every", "Every how-manieth request it refuses; 0: none.", "몇 번째 요청마다 거부하는지. 0이면 없음."),
     (
         "sink.lose.reply.every",
         "The reply to every how-manieth request gets lost: the effect happened, the program does not know; 0: none.",
@@ -202,26 +166,14 @@ const HELP: &[(&str, &str, &str)] = &[
         "The name of its node; without one it is called after the group.",
         "싱크 노드의 이름. 없으면 그룹 이름을 따릅니다.",
     ),
-    (
-        "partitions",
-        "How many partitions the topic has.",
-        "토픽의 파티션 수.",
-    ),
-    (
-        "replication.factor",
-        "How many brokers hold each partition.",
-        "각 파티션을 저장하는 브로커 수.",
-    ),
+    ("partitions", "How many partitions the topic has.", "토픽의 파티션 수."),
+    ("replication.factor", "How many brokers hold each partition.", "각 파티션을 저장하는 브로커 수."),
     (
         "seed",
         "All chance comes from it: the same seed gives the same run.",
         "모든 우연의 근원: 같은 seed는 항상 같은 실행이 됩니다.",
     ),
-    (
-        "brokers",
-        "How many brokers the cluster has.",
-        "클러스터의 브로커 수.",
-    ),
+    ("brokers", "How many brokers the cluster has.", "클러스터의 브로커 수."),
     (
         "controllers",
         "How many controllers keep the metadata: one alone, or three, of which any two can go on.",
@@ -247,11 +199,7 @@ const HELP: &[(&str, &str, &str)] = &[
         "Whether the run ends as soon as nothing is left to do.",
         "할 일이 남지 않으면 바로 실행을 끝내는지.",
     ),
-    (
-        "until.max.ms",
-        "When the run ends at the latest.",
-        "실행이 늦어도 끝나는 시각.",
-    ),
+    ("until.max.ms", "When the run ends at the latest.", "실행이 늦어도 끝나는 시각."),
 ];
 
 fn of(key: &str) -> Option<&'static (&'static str, &'static str, &'static str)> {

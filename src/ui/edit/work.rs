@@ -143,7 +143,9 @@ fn world(fields: &mut Fields, scenario: &Scenario) {
     fields.number("latency.us least", low.0, (0, 60_000_000));
     fields.number("latency.us most", high.0, (0, 60_000_000));
     fields.flag("until.quiet", until.quiet, true).minor();
-    fields.add("until.max.ms", until.max.as_millis().to_string(), Some("300000"), WorkKind::Number(1, 86_400_000)).minor();
+    fields
+        .add("until.max.ms", until.max.as_millis().to_string(), Some("300000"), WorkKind::Number(1, 86_400_000))
+        .minor();
 }
 
 fn producer(fields: &mut Fields, it: &Producer, scenario: &Scenario) {
