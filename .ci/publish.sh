@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the page needs beside itself. Trunk runs this when it has built the page (Trunk.toml), before dist/ is replaced:
 #
-#   always       embed.js, and the documentation as it is in www/
+#   always       embed.js (.ci/embed.sh makes it small) and the documentation, as it is in www/
 #   --release    the posters of embeds, the JavaScript API, and sw.js, which keeps it all for the time without a network
 #
 # `trunk build --release` alone makes all of it; .ci/setup.sh brings the tools.
