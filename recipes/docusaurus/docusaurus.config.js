@@ -7,7 +7,7 @@ export default {
   baseUrl,
   onBrokenLinks: "throw",
   // The Lab is in static/lab.
-  scripts: [{ src: `${baseUrl}lab/embed.js`, defer: true }],
+  scripts: [`${baseUrl}lab/embed.js`],
   presets: [["classic", { docs: { routeBasePath: "/", sidebarPath: undefined }, blog: false }]],
   themeConfig: {
     colorMode: { respectPrefersColorScheme: true },
