@@ -39,7 +39,7 @@ unit: setup ## the native tests
 
 wasm: setup ## the tests that run as wasm in a browser
 	@echo "wasm: cargo test for wasm32, in headless Chromium"
-	@cargo test $(WASM) --test wasm
+	@cargo test $(WASM) --features js --test wasm --test js --test js_bug
 
 dist: setup ## build the page for release into dist/
 	@echo "dist: trunk build --release"
@@ -84,4 +84,4 @@ clippy: setup
 	@echo "lint: clippy, native"
 	@cargo clippy --all-targets --features cli -- -D warnings
 	@echo "lint: clippy, wasm32"
-	@cargo clippy $(WASM) --features ui --lib --bin delivery-lab --test wasm -- -D warnings
+	@cargo clippy $(WASM) --features ui,js --lib --bin delivery-lab --test wasm --test js --test js_bug -- -D warnings

@@ -3,7 +3,7 @@
 //! A house with one staircase; each floor uses only the floors below it (`tests/tidy.rs` holds this):
 //!
 //! ```text
-//! ui, lab  ►  session  ►  view  ►  history  ►  scenario  ►  check  ►  sim
+//! ui, js, lab  ►  session  ►  view  ►  history  ►  scenario  ►  check  ►  sim
 //!    ►  controller, broker, app  ►  metadata, raft, coordinator, client  ►  node  ►  log  ►  protocol  ►  record  ►  base
 //! ```
 #![warn(missing_docs)]
@@ -17,6 +17,8 @@ pub mod client;
 pub mod controller;
 pub mod coordinator;
 pub mod history;
+#[cfg(feature = "js")]
+pub mod js;
 pub mod log;
 pub mod metadata;
 pub mod node;

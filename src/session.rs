@@ -17,14 +17,16 @@ pub use commands::{Command, EventView};
 pub use coordinator_log::RecordView;
 pub use trace::Trace;
 
-use crate::base::{NodeId, Time, TopicPartition};
+use crate::base::{NodeId, SortedMap, Time, TopicPartition};
+use crate::check::Verdict;
 use crate::history::{History, Replay};
 use crate::log::files::NamedFile;
 use crate::record::bytemap;
-use crate::scenario::format::What;
-use crate::scenario::{Mistake, Scenario, Trial, fault_now};
+use crate::scenario::format::{self, What};
+use crate::scenario::{Mistake, Scenario, Trial, build, fault_now};
 use crate::sim::Trigger;
 use crate::view::{BranchView, ClusterView, partition_files, partition_name, project, stored_before, stored_from};
+use report::{PartitionReport, Report};
 use std::rc::Rc;
 
 /// A batch, byte by byte.
@@ -86,6 +88,7 @@ impl Session {
                 let at = self.shown_at(at_us);
                 self.strike(&what, Trigger::OnMessageId(crate::node::MessageId(message), at), at)?;
             }
+            Command::Plan(fault) => self.plan(fault)?,
             Command::SwitchBranch(branch) => {
                 if !self.history.switch(branch as usize) {
                     let problem = format!("there is no branch {branch}; there are {}", self.history.branches().len());
@@ -96,7 +99,13 @@ impl Session {
         Ok(())
     }
 
-    /// A moment that is shown at the cursor: not before its event, not after the next one.
+    /// The moment that is shown at the cursor of one that was asked for: not before its event, not after the next one.
+    pub fn shown_us(&self, at_us: u64) -> u64 {
+        let end = self.next_us().map_or(self.span_us().0, |_| at_us);
+        self.shown_at(end).us_since_origin()
+    }
+
+    /// The same of a moment at which something is to happen, also after the end.
     fn shown_at(&self, at_us: u64) -> Time {
         let next = self.history.next_at().unwrap_or(Time::MAX);
         Time::from_origin_us(at_us).min(next).max(self.history.cursor().now())
@@ -109,6 +118,39 @@ impl Session {
             return Err(vec![Mistake { place: "fault".to_owned(), problem }]);
         }
         let fault = fault_now(what, trigger, self.trial().names())?;
+        self.history.inject(fault, at);
+        Ok(())
+    }
+
+    /// A fault as the scenario lists them, checked as those are.
+    fn plan(&mut self, fault: format::Fault) -> Result<(), Vec<Mistake>> {
+        let refused = |place: &str, problem: String| Err(vec![Mistake { place: place.to_owned(), problem }]);
+        let mut scenario = self.scenario.clone();
+        let own = format!("faults[{}]", scenario.faults.len());
+        scenario.faults.push(fault);
+        let (mut setup, _) = build(&scenario).map_err(|mut mistakes| {
+            mistakes.iter_mut().for_each(|it| it.place = it.place.replacen(&own, "fault", 1));
+            mistakes
+        })?;
+        let fault = setup.faults.pop().expect("invariant: it was just put there");
+        let (now, deadline) = (self.history.cursor().now(), self.trial().deadline());
+        match fault.trigger {
+            Trigger::At(at) if at < now => {
+                return refused("fault.at.ms", format!("it is {now} s already: go back first, a branch opens there"));
+            }
+            Trigger::At(at) if at > deadline => {
+                return refused("fault.at.ms", format!("the scenario is over at {deadline} s, says its \"until\""));
+            }
+            Trigger::OnMessage { .. } | Trigger::OnEvent { .. } if self.history.next_at().is_none() => {
+                return refused("fault.on", "the run is over: go back first, a branch opens there".to_owned());
+            }
+            _ => {}
+        }
+        // What is for later is planned at the cursor; what is for now strikes at the moment that is shown.
+        let at = match fault.trigger {
+            Trigger::At(at) if self.history.next_at().is_none_or(|next| at <= next) => at,
+            _ => now,
+        };
         self.history.inject(fault, at);
         Ok(())
     }
@@ -127,6 +169,21 @@ impl Session {
         let view = Rc::new(project(&trial.run, place.1, trial.is_finished(), &recent, before));
         self.shown = Some((place.0, place.1, Rc::clone(&view)));
         view
+    }
+
+    /// What the command line says of a run that has ended: of this one, up to the cursor.
+    pub fn report(&self) -> Report {
+        Report::of(&self.scenario, self.trial())
+    }
+
+    /// Claim against observation, up to the cursor.
+    pub fn verdict(&self) -> Verdict {
+        self.trial().verdict()
+    }
+
+    /// The scenario's partitions as the controller and their leaders have them, by name.
+    pub fn partitions(&self) -> SortedMap<String, PartitionReport> {
+        report::partitions(&self.trial().run.world)
     }
 
     /// The name of a partition: `orders-0`.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// The floors, top to bottom. A floor uses those below it; floors that share a storey do not know each other.
 const STOREYS: &[&[&str]] = &[
     &["main", "bin"],
-    &["ui"],
+    &["ui", "js"],
     &["session"],
     &["view"],
     &["history"],
@@ -34,7 +34,7 @@ const STOREYS: &[&[&str]] = &[
 const NEIGHBOURS: &[(&str, &str)] = &[("client", "metadata"), ("coordinator", "metadata")];
 
 /// Floors that are not the core: they may know clocks, floats and the browser.
-const OUTSIDE_THE_CORE: &[&str] = &["main", "bin", "ui"];
+const OUTSIDE_THE_CORE: &[&str] = &["main", "bin", "ui", "js"];
 
 /// Files of the view and the session that turn microseconds into the fractional milliseconds of JSON.
 const MAY_USE_F64: &[&str] = &[];

@@ -248,6 +248,12 @@ impl<R: Replay> History<R> {
         (first.map_or(0, R::position), last.map_or(self.head(), R::position))
     }
 
+    /// The position of the last state that is kept and satisfies `earlier`; else of the beginning.
+    pub fn position_where(&self, earlier: impl Fn(&R) -> bool) -> u64 {
+        let kept = self.checkpoints[self.current].last_where(earlier);
+        kept.map_or(self.branches[self.current].start, R::position)
+    }
+
     /// The last state that is kept from before that time: that at the first of [`Self::positions_around`].
     pub fn checkpoint_before(&self, from: Time) -> Option<&R> {
         let checkpoints = &self.checkpoints[self.current];

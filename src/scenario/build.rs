@@ -3,7 +3,7 @@
 use super::apps::Apps;
 use super::format::{self, EventWord, Scenario, What, When};
 use super::reader::{Mistake, Mistakes};
-use super::sink;
+use super::{groups, sink};
 use crate::app::SinkNodeSetup;
 use crate::base::config::{BrokerConfig, ConfigException, TopicConfig, suggest};
 use crate::base::{NodeId, SortedMap};
@@ -87,6 +87,7 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
         mistakes.add("cluster.controllers", "1 or 3: two agree only while both are there, as one does");
     }
     let topics = topics(scenario, &broker_config, &mut mistakes);
+    let group_configs = groups::build(scenario, &broker_config, &mut mistakes);
     let mut apps = Apps {
         scenario,
         names: &names,
@@ -118,6 +119,7 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
         controllers: scenario.cluster.controllers as u16,
         broker_config: Rc::new(broker_config),
         topics,
+        group_configs,
         network: NetworkSetup { latency_min, latency_max },
         producers,
         consumers,
@@ -216,6 +218,10 @@ fn check_task(task: &AdminTask, scenario: &Scenario, broker: &BrokerConfig, plac
                 mistakes
                     .add(place("replicas"), format!("there is no broker {stranger}; ids here: 0 to {}", brokers - 1));
             }
+        }
+        AdminTask::AlterGroupConfig { group, config } => {
+            groups::known(scenario, &place("group"), group, mistakes);
+            groups::check(config, broker, &place("config"), mistakes);
         }
         AdminTask::AlterConfig { topic: Some(_), config } => {
             let set = config.iter().filter(|(_, value)| !value.is_empty());

@@ -1,7 +1,7 @@
 //! English.
 
 use super::en_story as story;
-use super::{Banner, Texts};
+use super::{Banner, Texts, work};
 use delivery_lab::view::{GroupMarkKind, MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
 
 pub static TEXTS: Texts = Texts {
@@ -73,54 +73,12 @@ pub static TEXTS: Texts = Texts {
         }
     },
     expected_words: |words| format!("Expected one of: {words}."),
-    work_help: |key| match key {
-        "records" => "How many records it sends in all.",
-        "rate.per.second" => "How many records it hands to send() each second.",
-        "key" => {
-            "The keys of its records: none (sticky partitioning), record (its own number), entity:4 (four entities in turn)."
-        }
-        "processing.ms" => "How long its handler takes for one record.",
-        "commit" => {
-            "When it commits: before processing, after it with commitSync() or commitAsync(), or automatically inside poll()."
-        }
-        "hand.over" => "Who processes: the polling thread itself (inline), or a worker thread while polling goes on.",
-        "sink.dedupe" => {
-            "What the system behind it does with a record it has seen: nothing, refuse it by a unique key, ignore an older version, or look into a store of processed ids."
-        }
-        "sink.window.records" => "How many ids the store of processed ids remembers; 0: all of them.",
-        "sink.window.ms" => "How long the store remembers an id; 0: for ever.",
-        "sink.atomic" => "Whether the id (or the offset) is written in one transaction with the effect.",
-        "sink.first" => {
-            "If they are two writes: which comes first. A crash between them repeats (effect first) or loses (id first)."
-        }
-        "sink.latency.ms" => {
-            "How long its reply takes. The effect has happened when the program begins to wait for it."
-        }
-        "sink.fail.every" => "Every how-manieth request it refuses; 0: none.",
-        "sink.lose.reply.every" => {
-            "The reply to every how-manieth request gets lost: the effect happened, the program does not know; 0: none."
-        }
-        "sink.poison.every" => "Every how-manieth record it never takes; 0: none.",
-        "batch" => "Whether its handler gets all that poll() returned at once, and writes it with one request.",
-        "retries" => "How often it tries a record again in place when its handler throws.",
-        "retry.topic" => "Where it sends a record whose handler throws, once, to read it there again.",
-        "dead.letter.topic" => {
-            "Where it puts a record that it cannot handle. Without it the exception ends the program."
-        }
-        "transaction.records" => "How many records it puts into one transaction.",
-        "abort.every" => "Every how-manieth transaction it aborts on purpose; 0: none.",
-        "start.at.ms" => "How long after the beginning its process starts.",
-        "offsets" => {
-            "When it commits the offsets of what it read: as part of the transaction (sendOffsetsToTransaction), with commitSync() after it, or before it processes."
-        }
-        "partitions" => "How many partitions the topic has.",
-        "replication.factor" => "How many brokers hold each partition.",
-        "seed" => "All chance comes from it: the same seed gives the same run.",
-        "brokers" => "How many brokers the cluster has.",
-        "controllers" => "How many controllers keep the metadata: one alone, or three, of which any two can go on.",
-        _ => "How long a message travels one way, in microseconds.",
+    work_help: work::en,
+    unset: |key| match key {
+        "commit" => "by enable.auto.commit",
+        "offsets" => "by transactional.id",
+        _ => "not set",
     },
-    by_setting: "by enable.auto.commit",
     faults: "Faults",
     no_faults: "Nothing is planned to go wrong. Click a message, a node or a link on the stage.",
     add_fault: "add a fault, or click anything on the stage",

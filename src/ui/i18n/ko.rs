@@ -1,7 +1,7 @@
 //! Korean.
 
 use super::ko_story as story;
-use super::{Banner, Texts};
+use super::{Banner, Texts, work};
 use delivery_lab::base::config::{ConfigNote, NoteKind};
 use delivery_lab::view::{GroupMarkKind, MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
 
@@ -80,46 +80,12 @@ pub static TEXTS: Texts = Texts {
         }
     },
     expected_words: |words| format!("다음 중 하나여야 합니다: {words}."),
-    work_help: |key| match key {
-        "records" => "보낼 레코드의 총수.",
-        "rate.per.second" => "초당 send()에 넘기는 레코드 수.",
-        "key" => "레코드의 키: none(sticky 파티셔닝), record(레코드 번호), entity:4(네 개의 엔티티를 번갈아).",
-        "processing.ms" => "레코드 하나를 처리하는 데 걸리는 시간.",
-        "commit" => "커밋 시점: 처리 전(before), 처리 후 commitSync() 또는 commitAsync(), poll() 안에서 자동(auto).",
-        "hand.over" => "누가 처리하는가: poll하는 스레드 자신(inline), 또는 poll이 계속되는 동안 worker 스레드.",
-        "sink.dedupe" => {
-            "뒤쪽 시스템이 이미 본 레코드를 다루는 방법: 그대로, unique key로 거부, 낮은 버전 무시, 처리된 id 저장소 확인."
-        }
-        "sink.window.records" => "처리한 id 저장소가 기억하는 id의 수. 0이면 전부.",
-        "sink.window.ms" => "저장소가 id를 기억하는 시간. 0이면 영원히.",
-        "sink.atomic" => "id(또는 오프셋)를 결과와 한 트랜잭션으로 쓰는지.",
-        "sink.first" => {
-            "두 번에 나눠 쓸 때 먼저 쓰는 것. 그 사이에 죽으면 결과가 먼저일 때는 중복, id가 먼저일 때는 유실."
-        }
-        "sink.latency.ms" => "응답이 오기까지 걸리는 시간. 프로그램이 기다리기 시작할 때 결과는 이미 일어났습니다.",
-        "sink.fail.every" => "몇 번째 요청마다 거부하는지. 0이면 없음.",
-        "sink.lose.reply.every" => {
-            "몇 번째 요청마다 응답이 사라지는지: 결과는 일어났지만 프로그램은 모릅니다. 0이면 없음."
-        }
-        "sink.poison.every" => "몇 번째 레코드마다 끝내 받지 않는지. 0이면 없음.",
-        "batch" => "핸들러가 poll()이 돌려준 것을 한꺼번에 받아 요청 한 번으로 쓰는지.",
-        "retries" => "핸들러가 예외를 던지면 그 자리에서 몇 번 더 시도하는지.",
-        "retry.topic" => "핸들러가 예외를 던진 레코드를 한 번 보내고 다시 읽는 토픽.",
-        "dead.letter.topic" => "처리할 수 없는 레코드를 넣는 토픽. 없으면 예외가 프로그램을 끝냅니다.",
-        "transaction.records" => "트랜잭션 하나에 넣을 레코드 수.",
-        "abort.every" => "몇 번째 트랜잭션마다 일부러 중단할지. 0이면 중단하지 않음.",
-        "start.at.ms" => "시작 시점부터 프로세스가 뜰 때까지의 시간.",
-        "offsets" => {
-            "읽은 오프셋을 커밋하는 시점: 트랜잭션 안에서(sendOffsetsToTransaction), 트랜잭션 뒤에 commitSync()로, 또는 처리하기 전에."
-        }
-        "partitions" => "토픽의 파티션 수.",
-        "replication.factor" => "각 파티션을 저장하는 브로커 수.",
-        "seed" => "모든 우연의 근원: 같은 seed는 항상 같은 실행이 됩니다.",
-        "brokers" => "클러스터의 브로커 수.",
-        "controllers" => "메타데이터를 지키는 컨트롤러 수. 혼자 하나이거나, 어느 둘만 남아도 계속되는 셋.",
-        _ => "메시지가 한 방향으로 가는 데 걸리는 시간(마이크로초).",
+    work_help: work::ko,
+    unset: |key| match key {
+        "commit" => "enable.auto.commit에 따름",
+        "offsets" => "transactional.id에 따름",
+        _ => "없음",
     },
-    by_setting: "enable.auto.commit에 따름",
     faults: "장애",
     no_faults: "예정된 장애가 없습니다. 스테이지의 메시지, 노드, 링크를 눌러 보세요.",
     add_fault: "장애를 추가하거나 스테이지에서 아무것이나 누르세요",

@@ -4,10 +4,11 @@ mod en;
 mod en_story;
 mod ko;
 mod ko_story;
+mod work;
 
 use super::lines::Line;
 use super::why::Why;
-use delivery_lab::base::config::ConfigNote;
+use delivery_lab::base::config::{ConfigNote, Properties};
 use delivery_lab::base::{Offset, TopicPartition};
 use delivery_lab::protocol::{ElectionType, TransactionState};
 use delivery_lab::record::{ControlRecord, RecordBatch};
@@ -162,7 +163,8 @@ texts! {
     expected_number: fn(u64, u64) -> String,
     expected_words: fn(&str) -> String,
     work_help: fn(&str) -> &'static str,
-    by_setting: &'static str,
+    /// What an empty choice of a field means.
+    unset: fn(&str) -> &'static str,
     // Faults
     faults: &'static str,
     no_faults: &'static str,
@@ -462,8 +464,15 @@ fn task(task: &AdminTask) -> String {
             format!("kafka-transactions abort {topic}-{partition}{start}")
         }
         AdminTask::AlterConfig { topic, config } => {
-            let set: Vec<String> = config.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            format!("kafka-configs --alter{} --add-config {}", about(topic), set.join(","))
+            format!("kafka-configs --alter{} {}", about(topic), changes(config))
+        }
+        AdminTask::AlterGroupConfig { group, config } => {
+            format!("kafka-configs --alter --group {group} {}", changes(config))
         }
     }
+}
+
+fn changes(config: &Properties) -> String {
+    let set: Vec<String> = config.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    format!("--add-config {}", set.join(","))
 }
