@@ -1,4 +1,4 @@
-//! The command line: `lab run | list | sweep | export | dump | bench`.
+//! The command line: `lab run | list | sweep | export | dump | posters | bench`.
 //!
 //! Exit codes: 0 the claimed guarantee held, 1 it broke (or an invariant did), 2 bad input.
 
@@ -15,6 +15,8 @@ use std::process::ExitCode;
 
 #[path = "lab/files.rs"]
 mod files;
+#[path = "lab/posters.rs"]
+mod posters;
 
 /// The engine makes many small things and forgets them: this one is quicker at it than the system's.
 #[global_allocator]
@@ -120,6 +122,14 @@ enum Command {
         #[arg(long, conflicts_with_all = ["cluster_metadata_decoder", "offsets_decoder", "transaction_log_decoder"])]
         share_group_state_decoder: bool,
     },
+    /// Draw the posters of the library: OUT/lost-ack.en.svg, OUT/lost-ack.ko.svg, …, and one that tells no outcome.
+    Posters {
+        /// The folder to write into; it is created.
+        #[arg(long)]
+        out: PathBuf,
+        /// Only these scenarios of the library.
+        ids: Vec<String>,
+    },
     /// Measure the engine.
     Bench,
 }
@@ -157,6 +167,7 @@ fn main() -> ExitCode {
             let decoder = decoders.into_iter().find(|(asked, _)| *asked).map(|(_, decoder)| decoder);
             files::dump(&files, deep_iteration, print_data_log, decoder)
         }
+        Command::Posters { out, ids } => posters::write(&ids, &out),
         Command::Bench => {
             say(format_args!("{}", bench::measure(&mut Stopwatch::default())));
             Ok(true)

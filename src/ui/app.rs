@@ -1,9 +1,11 @@
 //! The root: reads the link, owns the reducer, plays the frames, listens to the keyboard, and lays the page out.
 
 use super::components::{
-    EventsTab, Header, HelpDialog, Inspector, Lede, Notices, PopoverLayer, Settings, StageBox, Tabs, Time, Verdict,
+    EventsTab, Header, HelpDialog, Inspector, Lede, Notices, OneLine, PopoverLayer, Settings, StageBox, Tabs, Time,
+    Verdict,
 };
-use super::hooks::{use_animation_frame, use_keyboard};
+use super::embed::{Figure, View};
+use super::hooks::{use_animation_frame, use_host, use_keyboard};
 use super::i18n::Lang;
 use super::lab::{DEFAULT_WINDOW_US, Lab, session::Command};
 use super::same::Same;
@@ -38,6 +40,7 @@ fn boot() -> Boot {
         lang: asked.lang,
         theme: asked.theme,
         embed: asked.embed,
+        figure: asked.figure,
         written: scenario.clone(),
         scenario,
         view: shot.view,
@@ -89,6 +92,8 @@ pub fn App() -> Html {
         });
     use_keyboard(on_key);
     use_paste(&lab, state.lang);
+    let page = use_node_ref();
+    use_host(&lab, &state, &page);
 
     let over = Callback::from(|event: PointerEvent| dom::highlight(dom::record_at(event.target()).as_deref()));
     let focus = Callback::from(|event: FocusEvent| dom::highlight(dom::record_at(event.target()).as_deref()));
@@ -104,30 +109,42 @@ pub fn App() -> Html {
 
     let view = Same(state.view.clone());
     let embed = state.embed;
+    // What is not embedded is whole.
+    let figure = if embed { state.figure } else { Figure::default() };
+    let whole = figure.view == View::Full;
+    let class = classes!("page", embed.then(|| format!("embed view-{}", figure.view.word())));
+    let settings = html! {
+        <Settings scenario={state.scenario.clone()} written={state.written.clone()} inputs={Same(state.rest.inputs.clone())}
+            view={view.clone()} />
+    };
     let story = state.rest.story.as_ref().map(|(record, lines)| (*record, Same(lines.clone())));
     html! {
         <ContextProvider<Lab> context={lab.clone()}>
         <ContextProvider<Lang> context={state.lang}>
-        <div class={classes!("page", embed.then_some("embed"))} onpointerover={over} onfocusin={focus} {ondragover} {ondrop}>
-            <a class="skip" href="#stage">{ state.lang.texts().skip }</a>
+        <div ref={page} {class} onpointerover={over} onfocusin={focus} {ondragover} {ondrop}>
+            if figure.stage() { <a class="skip" href="#stage">{ state.lang.texts().skip }</a> }
             if !embed {
                 <Header scenario={state.scenario.clone()} written={state.written.clone()} theme={state.theme} />
             }
-            <Lede scenario={state.scenario.clone()} written={state.written.clone()} touched={state.touched} />
+            if whole { <Lede scenario={state.scenario.clone()} written={state.written.clone()} touched={state.touched} /> }
             <Notices notices={Same(state.notices.clone())} written={state.written.clone()} />
             <main>
-                if !embed {
-                    <Settings scenario={state.scenario.clone()} written={state.written.clone()}
-                        inputs={Same(state.rest.inputs.clone())} view={view.clone()} />
+                if !embed { { settings.clone() } }
+                if figure.stage() {
+                    <StageBox view={view.clone()} clock_us={state.clock_us} traffic={state.traffic}
+                        selection={state.selection.clone()} />
                 }
-                <StageBox view={view.clone()} clock_us={state.clock_us} traffic={state.traffic}
-                    selection={state.selection.clone()} />
-                <Verdict view={view.clone()} scenario={state.scenario.clone()} written={state.written.clone()}
-                    runs={Same(state.runs.clone())} filter={state.filter} {story} reason={state.rest.reason.clone()} />
+                if figure.ledger() {
+                    <Verdict view={view.clone()} scenario={state.scenario.clone()} written={state.written.clone()}
+                        runs={Same(state.runs.clone())} filter={state.filter} {story} reason={state.rest.reason.clone()} />
+                } else {
+                    <OneLine view={view.clone()} reason={state.rest.reason.clone()} />
+                }
             </main>
-            <Time view={view.clone()} clock_us={state.clock_us} end_us={state.end_us} playing={state.playing}
+            <Time lanes={figure.lanes()} transport={figure.controls} view={view.clone()} clock_us={state.clock_us} end_us={state.end_us} playing={state.playing}
                 speed={state.speed} timeline={Same(state.rest.timeline.clone())} branches={Same(state.rest.branches.clone())}
                 traffic={state.traffic} window_us={state.window_us} touched={state.touched} />
+            if embed && whole { <Folded name={state.lang.texts().settings}>{ settings }</Folded> }
             if !embed {
                 <section class="below" aria-label={state.lang.texts().events}>
                     <Tabs tab={state.tab} />
@@ -147,6 +164,28 @@ pub fn App() -> Html {
         </div>
         </ContextProvider<Lang>>
         </ContextProvider<Lab>>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct FoldedProps {
+    name: &'static str,
+    children: Html,
+}
+
+/// What is there only once it has been asked for.
+#[component]
+fn Folded(props: &FoldedProps) -> Html {
+    let open = use_state_eq(|| false);
+    let onclick = {
+        let open = open.clone();
+        Callback::from(move |_| open.set(!*open))
+    };
+    html! {
+        <section class="folded">
+            <button id="unfold" aria-expanded={open.to_string()} {onclick}>{ if *open { "▾ " } else { "▸ " } }{ props.name }</button>
+            if *open { { props.children.clone() } }
+        </section>
     }
 }
 

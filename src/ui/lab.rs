@@ -93,18 +93,20 @@ impl Lab {
 
     /// Another scenario. `written` if it is as someone wrote it, not as someone changed a setting. False if refused.
     pub fn load(&self, what: &str, scenario: Scenario, written: bool) -> bool {
-        let refused = self.0.session.borrow_mut().dispatch(Command::Load(Box::new(scenario.clone())));
-        if let Err(mistakes) = refused {
-            self.tell(Action::Notice(Notice::Refused { what: what.to_owned(), mistakes: mistakes.into() }));
-            return false;
-        }
+        let refused = self.try_load(scenario, written);
+        refused.map_err(|mistakes| self.refuse(what, mistakes)).is_ok()
+    }
+
+    /// The same, for whoever has a better place to say why not.
+    pub fn try_load(&self, scenario: Scenario, written: bool) -> Result<(), Vec<Mistake>> {
+        self.0.session.borrow_mut().dispatch(Command::Load(Box::new(scenario.clone())))?;
         panic_card::loaded(&scenario);
         let scenario = Rc::new(scenario);
         to_start(&mut self.0.session.borrow_mut());
         self.fresh();
         self.tell(Action::Loaded { scenario: scenario.clone(), written: written.then_some(scenario) });
         self.publish(true);
-        true
+        Ok(())
     }
 
     /// The same scenario from its beginning.
@@ -184,15 +186,19 @@ impl Lab {
 
     /// Stops playing, if it plays.
     pub fn play_stops(&self) {
-        if self.0.player.borrow().playing {
+        if self.playing() {
             self.play(false);
         }
     }
 
+    /// Whether it plays.
+    pub fn playing(&self) -> bool {
+        self.0.player.borrow().playing
+    }
+
     /// Plays if it stands, stops if it plays.
     pub fn toggle(&self) {
-        let playing = self.0.player.borrow().playing;
-        self.play(!playing);
+        self.play(!self.playing());
     }
 
     /// Sets the speed.

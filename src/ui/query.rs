@@ -1,6 +1,7 @@
 //! The link: `?scenario=…&seed=…&embed=1&lang=ko&theme=dark`. What is wrong in it is named, what is right is used.
 
 use super::dom;
+use super::embed::{self, Figure};
 use super::i18n::Lang;
 use super::state::Theme;
 use delivery_lab::base::config::suggest::nearest;
@@ -13,6 +14,7 @@ pub struct Asked {
     pub lang: Lang,
     pub theme: Theme,
     pub embed: bool,
+    pub figure: Figure,
     pub mistakes: Vec<Mistake>,
 }
 
@@ -40,7 +42,7 @@ pub fn read() -> Asked {
         lang
     });
     for word in words(&search) {
-        if !WORDS.contains(&word.as_str()) {
+        if !WORDS.contains(&word.as_str()) && !embed::WORDS.contains(&word.as_str()) {
             let near = nearest(&word, WORDS.into_iter());
             let hint =
                 near.map_or_else(|| format!("known: {}", WORDS.join(", ")), |near| format!("did you mean \"{near}\"?"));
@@ -54,6 +56,8 @@ pub fn read() -> Asked {
         }
         theme
     });
+    let (figure, wrong) = embed::words(get);
+    mistakes.extend(wrong);
     let stored_lang = || dom::stored("delivery-lab.lang").and_then(|word| Lang::from_word(&word));
     let browser_lang = || Lang::from_word(dom::window().navigator().language()?.split('-').next()?);
     let stored_theme = || dom::stored("delivery-lab.theme").and_then(|word| Theme::from_word(&word));
@@ -62,6 +66,7 @@ pub fn read() -> Asked {
         lang: lang.or_else(stored_lang).or_else(browser_lang).unwrap_or(Lang::En),
         theme: theme.or_else(stored_theme).unwrap_or(Theme::Auto),
         embed: get("embed").is_some_and(|word| word != "0"),
+        figure,
         mistakes,
     }
 }

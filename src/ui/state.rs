@@ -2,6 +2,7 @@
 //!
 //! Invariant: everything here is a snapshot. The session is not in here, so a reducer can never run the engine.
 
+use super::embed::Figure;
 use super::i18n::Lang;
 use super::lines::Line;
 use super::player::Speed;
@@ -159,6 +160,8 @@ pub struct State {
     pub lang: Lang,
     pub theme: Theme,
     pub embed: bool,
+    /// How it is embedded, if it is.
+    pub figure: Figure,
     pub scenario: Rc<Scenario>,
     /// As the library or the file has it, before anyone changed a setting.
     pub written: Rc<Scenario>,

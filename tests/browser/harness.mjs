@@ -35,12 +35,13 @@ const mimeTypes = {
 };
 
 // Serves the files of `root` under `base` on a free loopback port. `headers` are added to every answer (a CSP, say).
-// `misses` lists the paths that were asked for and are not there.
+// `asked` lists the paths that were asked for, `misses` those of them that are not there.
 export async function serve({ root = dist, base = "/", headers = {} } = {}) {
-  const misses = [];
+  const [asked, misses] = [[], []];
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
     const inside = path.startsWith(base) ? normalize(join(root, path.slice(base.length))) : "";
+    if (path !== "/favicon.ico") asked.push(path);
     try {
       if (inside !== normalize(root) && !inside.startsWith(normalize(root) + sep)) throw new Error("outside");
       const file = (await stat(inside)).isDirectory() ? join(inside, "index.html") : inside;
@@ -57,6 +58,7 @@ export async function serve({ root = dist, base = "/", headers = {} } = {}) {
   await new Promise((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${server.address().port}${base}`,
+    asked,
     misses,
     close: () => {
       server.closeAllConnections();

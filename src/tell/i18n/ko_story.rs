@@ -1,14 +1,14 @@
 //! Korean sentences about what happens.
 
 use super::{MessageWords, Sentence, Tone, ends_in_consonant};
-use crate::ui::lines::Line;
-use crate::ui::why::{Handover, Why};
-use crate::ui::words::{clock, node_name, records, span};
-use delivery_lab::base::{Duration, NodeId};
-use delivery_lab::node::{Event, FaultMark, RemovalReason};
-use delivery_lab::protocol::StateBatch;
-use delivery_lab::scenario::format::{What, When};
-use delivery_lab::view::{Activity, is_fence};
+use crate::base::{Duration, NodeId};
+use crate::node::{Event, FaultMark, RemovalReason};
+use crate::protocol::StateBatch;
+use crate::scenario::format::{What, When};
+use crate::tell::lines::Line;
+use crate::tell::why::{Handover, Why};
+use crate::tell::words::{clock, node_name, records, span};
+use crate::view::{Activity, is_fence};
 
 /// Offsets by what became of them.
 fn deliveries(batches: &[StateBatch]) -> String {

@@ -1,12 +1,12 @@
 //! Events as the page lists them: with the names and records a sentence needs.
 
 use super::i18n::Texts;
-use super::lab::session::{EventView, Session};
-use delivery_lab::base::TopicPartition;
-use delivery_lab::client::payload::record_id_of;
-use delivery_lab::node::Event;
-use delivery_lab::record::RecordBatch;
-use delivery_lab::view::ClusterView;
+use crate::base::TopicPartition;
+use crate::client::payload::record_id_of;
+use crate::node::Event;
+use crate::record::RecordBatch;
+use crate::session::{EventView, Session};
+use crate::view::ClusterView;
 use std::rc::Rc;
 
 /// One event with all that its sentence needs.

@@ -2,15 +2,18 @@
 //!
 //! Only what the events say is used; where they do not tell, nothing is claimed.
 
+use super::i18n::Banner;
 use super::lines::Line;
-use delivery_lab::node::{Event, FaultMark};
-use delivery_lab::protocol::StateBatch;
-use delivery_lab::record::ControlRecord;
-use delivery_lab::view::{ClusterView, LedgerRow, RowStatus};
+use super::words::records;
+use crate::node::{Event, FaultMark};
+use crate::protocol::StateBatch;
+use crate::record::ControlRecord;
+use crate::view::{ClusterView, LedgerRow, RowStatus};
 use std::rc::Rc;
 
 /// The reasons the page can name.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
 pub enum Why {
     /// The answer to the first attempt never came; the record was sent again and appended again.
     SentAgain { offsets: Vec<i64>, error: &'static str },
@@ -75,6 +78,7 @@ pub enum Handover {
 
 /// How records broke.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
 pub enum Break {
     Lost,
     AbortedRead,
@@ -98,6 +102,26 @@ pub fn accused(view: &ClusterView) -> Option<(Break, &[u32])> {
     ]
     .into_iter()
     .find(|(_, list)| !list.is_empty())
+}
+
+/// The most important thing to say.
+pub fn banner(view: &ClusterView) -> Banner {
+    let it = &view.verdict.ledger;
+    let Some((how, list)) = accused(view) else {
+        return if it.sent == 0 {
+            Banner::Ready
+        } else {
+            Banner::Fine { processed: it.processed, finished: view.finished }
+        };
+    };
+    let records = records(list);
+    match how {
+        Break::Lost => Banner::Lost { records, acked: it.acked_lost.len(), of: it.lost.len() },
+        Break::AbortedRead => Banner::AbortedRead { records },
+        Break::Duplicated => Banner::Duplicated { records },
+        Break::LogDuplicated => Banner::LogDuplicated { records },
+        Break::Reordered => Banner::Reordered { records },
+    }
 }
 
 /// The reason of a record's fate, if its story (oldest first) tells one.

@@ -68,6 +68,11 @@ const HELP: &[(&str, &str, &str)] = &[
         "핸들러가 예외를 던졌을 때의 acknowledge: release(누군가 다시 시도), 또는 reject(아무도 다시 시도하지 않음).",
     ),
     (
+        "renew.every.ms",
+        "How often a handler that is still at work renews its records' locks (AcknowledgeType.RENEW, KIP-1222). 0 for never.",
+        "처리 중인 핸들러가 레코드의 잠금을 갱신하는 간격 (AcknowledgeType.RENEW, KIP-1222). 0이면 갱신하지 않음.",
+    ),
+    (
         "batch",
         "Whether its handler gets all that poll() returned at once, and writes it with one request.",
         "핸들러가 poll()이 돌려준 것을 한꺼번에 받아 요청 한 번으로 쓰는지.",

@@ -6,15 +6,15 @@ mod ko;
 mod ko_story;
 mod work;
 
-use super::lines::Line;
-use super::why::Why;
-use delivery_lab::base::config::{ConfigNote, Properties};
-use delivery_lab::base::{Offset, TopicPartition};
-use delivery_lab::protocol::{ElectionType, TransactionState};
-use delivery_lab::record::{ControlRecord, RecordBatch};
-use delivery_lab::scenario::format::{Text, What, When};
-use delivery_lab::sim::AdminTask;
-use delivery_lab::view::{
+use crate::base::config::{ConfigNote, Properties};
+use crate::base::{Offset, TopicPartition};
+use crate::protocol::{ElectionType, TransactionState};
+use crate::record::{ControlRecord, RecordBatch};
+use crate::scenario::format::{Text, What, When};
+use crate::sim::AdminTask;
+use crate::tell::lines::Line;
+use crate::tell::why::Why;
+use crate::view::{
     Activity, GroupMarkKind, LinkView, MarkKind, NodeStatus, RowStatus, SinkRow, TransactionMarkKind, Trouble,
 };
 use std::rc::Rc;
@@ -29,6 +29,9 @@ pub enum Lang {
 }
 
 impl Lang {
+    /// All of them.
+    pub const ALL: [Lang; 2] = [Lang::En, Lang::Ko];
+
     /// Its texts.
     pub fn texts(self) -> &'static Texts {
         match self {
@@ -47,7 +50,7 @@ impl Lang {
 
     /// The language of that code.
     pub fn from_word(word: &str) -> Option<Lang> {
-        [Lang::En, Lang::Ko].into_iter().find(|lang| lang.word() == word)
+        Lang::ALL.into_iter().find(|lang| lang.word() == word)
     }
 
     /// The other one.
@@ -137,6 +140,7 @@ texts! {
     dismiss: &'static str,
     the_link: &'static str,
     the_file: &'static str,
+    the_message: &'static str,
     the_setting: &'static str,
     // Settings
     settings: &'static str,
@@ -375,6 +379,7 @@ texts! {
 }
 
 /// A message, for its label.
+#[allow(missing_docs)]
 pub struct MessageWords<'a> {
     pub api: &'a str,
     pub response: bool,
@@ -388,6 +393,7 @@ pub struct MessageWords<'a> {
 
 /// What the verdict says in one line.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
 pub enum Banner {
     /// Nothing has happened yet.
     Ready,

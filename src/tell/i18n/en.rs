@@ -2,7 +2,7 @@
 
 use super::en_story as story;
 use super::{Banner, Texts, work};
-use delivery_lab::view::{GroupMarkKind, MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
+use crate::view::{GroupMarkKind, MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
 
 pub static TEXTS: Texts = Texts {
     scenario: "Scenario",
@@ -43,6 +43,7 @@ pub static TEXTS: Texts = Texts {
     dismiss: "Dismiss",
     the_link: "The link",
     the_file: "The scenario file",
+    the_message: "The message",
     the_setting: "The setting",
     settings: "Settings",
     producer: "Producer",
@@ -168,7 +169,7 @@ pub static TEXTS: Texts = Texts {
     message_label: story::message_label,
     link_label: |a, b| format!("Link {a} – {b}"),
     link_state: |link| {
-        if link.cut { "cut".to_owned() } else { format!("{} slower", crate::ui::words::span(link.slower_us)) }
+        if link.cut { "cut".to_owned() } else { format!("{} slower", crate::tell::words::span(link.slower_us)) }
     },
     node_label: |name, role, doing| {
         format!("{name}{}{role}: {doing}. Open its actions", if role.is_empty() { "" } else { ", " })

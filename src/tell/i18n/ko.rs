@@ -2,8 +2,8 @@
 
 use super::ko_story as story;
 use super::{Banner, Texts, work};
-use delivery_lab::base::config::{ConfigNote, NoteKind};
-use delivery_lab::view::{GroupMarkKind, MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
+use crate::base::config::{ConfigNote, NoteKind};
+use crate::view::{GroupMarkKind, MarkKind, NodeStatus, RowStatus, TransactionMarkKind, Trouble};
 
 pub static TEXTS: Texts = Texts {
     scenario: "시나리오",
@@ -50,6 +50,7 @@ pub static TEXTS: Texts = Texts {
     dismiss: "닫기",
     the_link: "링크",
     the_file: "시나리오 파일",
+    the_message: "메시지",
     the_setting: "설정",
     settings: "설정",
     producer: "프로듀서",
@@ -169,7 +170,7 @@ pub static TEXTS: Texts = Texts {
     message_label: story::message_label,
     link_label: |a, b| format!("링크 {a} – {b}"),
     link_state: |link| {
-        if link.cut { "끊김".to_owned() } else { format!("{} 느림", crate::ui::words::span(link.slower_us)) }
+        if link.cut { "끊김".to_owned() } else { format!("{} 느림", crate::tell::words::span(link.slower_us)) }
     },
     node_label: |name, role, doing| {
         format!("{name}{}{role}: {doing}. 할 수 있는 일 열기", if role.is_empty() { "" } else { ", " })
