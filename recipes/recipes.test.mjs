@@ -18,7 +18,7 @@ const recipes = {
   mdbook: {
     page: "lost-ack.html",
     dark: ["#mdbook-theme-toggle", "#mdbook-theme-coal"],
-    light: ["#mdbook-theme-toggle", "#mdbook-theme-rust"],
+    light: ["#mdbook-theme-rust"], // The menu stays open.
     more: (it) => another(it, "deep/commit-after.html"),
   },
   hugo: { page: "lost-ack/", dark: ["#toggle"], light: ["#toggle"] },
