@@ -8,7 +8,7 @@ export default {
   onBrokenLinks: "throw",
   // The Lab is in static/lab.
   scripts: [`${baseUrl}lab/embed.js`],
-  presets: [["classic", { docs: { routeBasePath: "/", sidebarPath: undefined }, blog: false }]],
+  presets: [["classic", { docs: { routeBasePath: "/" }, blog: false, theme: { customCss: "./src/css/custom.css" } }]],
   themeConfig: {
     colorMode: { respectPrefersColorScheme: true },
     navbar: { title: "Delivery Lab in Docusaurus" },
