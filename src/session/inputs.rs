@@ -8,9 +8,9 @@ use super::Session;
 use crate::base::Time;
 use crate::history::Replay;
 use crate::node::MessageId;
-use crate::scenario::format::{self, What};
+use crate::scenario::format::What;
 use crate::scenario::link::{Input, Link, Moment};
-use crate::scenario::{Mistake, Trial, build, fault_now};
+use crate::scenario::{Mistake, Trial, fault_now};
 use crate::sim::Trigger;
 use crate::view::{MessageFate, MessageView};
 use std::rc::Rc;
@@ -121,12 +121,6 @@ impl Session {
         self.strike(&input.what, input.message, input.at.us)
     }
 
-    /// The moment that is shown at the cursor of one that was asked for: not before its event, not after the next one.
-    pub fn shown_us(&self, at_us: u64) -> u64 {
-        let end = self.next_us().map_or(self.span_us().0, |_| at_us);
-        self.shown_at(end, self.history.next_at()).us_since_origin()
-    }
-
     /// A moment that is shown at the cursor: not before its event, not after the next one.
     pub(super) fn shown_at(&self, at_us: u64, next: Option<Time>) -> Time {
         let now = self.history.cursor().now();
@@ -172,39 +166,6 @@ impl Session {
         self.history.inject(fault, at);
         let branch = self.history.current();
         self.done.push(Done { input, message: struck, branch, after });
-        Ok(())
-    }
-
-    /// A fault as the scenario lists them, checked as those are.
-    pub(super) fn plan(&mut self, fault: format::Fault) -> Result<(), Vec<Mistake>> {
-        let refused = |place: &str, problem: String| Err(vec![Mistake { place: place.to_owned(), problem }]);
-        let mut scenario = self.scenario.clone();
-        let own = format!("faults[{}]", scenario.faults.len());
-        scenario.faults.push(fault);
-        let (mut setup, _) = build(&scenario).map_err(|mut mistakes| {
-            mistakes.iter_mut().for_each(|it| it.place = it.place.replacen(&own, "fault", 1));
-            mistakes
-        })?;
-        let fault = setup.faults.pop().expect("invariant: it was just put there");
-        let (now, deadline) = (self.history.cursor().now(), self.trial().deadline());
-        match fault.trigger {
-            Trigger::At(at) if at < now => {
-                return refused("fault.at.ms", format!("it is {now} s already: go back first, a branch opens there"));
-            }
-            Trigger::At(at) if at > deadline => {
-                return refused("fault.at.ms", format!("the scenario is over at {deadline} s, says its \"until\""));
-            }
-            Trigger::OnMessage { .. } | Trigger::OnEvent { .. } if self.history.next_at().is_none() => {
-                return refused("fault.on", "the run is over: go back first, a branch opens there".to_owned());
-            }
-            _ => {}
-        }
-        // What is for later is planned at the cursor; what is for now strikes at the moment that is shown.
-        let at = match fault.trigger {
-            Trigger::At(at) if self.history.next_at().is_none_or(|next| at <= next) => at,
-            _ => now,
-        };
-        self.history.inject(fault, at);
         Ok(())
     }
 }

@@ -165,6 +165,7 @@ impl Lab {
     pub fn go(&self, command: Command) {
         self.0.player.borrow_mut().set_playing(false);
         let target = if let Command::SeekTime(us) = command { Some(us) } else { None };
+        let other = matches!(command, Command::SwitchBranch(_));
         let done = self.0.session.borrow_mut().dispatch(command);
         if let Err(mistakes) = done {
             self.refuse("", mistakes);
@@ -174,7 +175,11 @@ impl Lab {
         let at = target.map_or(view.time_us, |us| us.max(view.time_us));
         self.0.player.borrow_mut().moved_to(at);
         self.publish(true);
-        self.changed(false);
+        if other {
+            self.changed(false);
+        } else {
+            self.moved();
+        }
     }
 
     /// Something goes wrong, here and now: a node or link if `message` is none.
@@ -223,13 +228,20 @@ impl Lab {
         done
     }
 
-    /// Something changed that a link tells. `step` if "back" is to undo it.
+    /// The run is another one. `step` if "back" is to undo it.
     fn changed(&self, step: bool) {
         let link = self.link();
         panic_card::remember(&link);
         if step {
             self.0.address.say(link, true);
-        } else if !self.0.player.borrow().playing {
+        } else {
+            self.moved();
+        }
+    }
+
+    /// The moment is another one: the address says so in a while, if it stands still.
+    fn moved(&self) {
+        if !self.0.player.borrow().playing {
             let lab = self.clone();
             self.0.address.later(move || lab.keep_address());
         }
@@ -263,9 +275,7 @@ impl Lab {
         }
         self.0.player.borrow_mut().set_playing(playing);
         self.publish(true);
-        if !playing {
-            self.changed(false);
-        }
+        self.moved();
     }
 
     /// Stops playing, if it plays.
@@ -302,7 +312,7 @@ impl Lab {
             }
             self.publish(due);
             if ended {
-                self.changed(false);
+                self.moved();
             }
         }
     }
@@ -311,7 +321,7 @@ impl Lab {
     pub fn to_end(&self) {
         self.0.player.borrow_mut().hurry(&mut self.0.session.borrow_mut());
         self.publish(true);
-        self.changed(false);
+        self.moved();
     }
 
     /// Which record's story is open.

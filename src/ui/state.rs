@@ -276,6 +276,7 @@ impl State {
         }
         self.scenario = scenario;
         self.popover = None;
+        self.sharing = false;
         self.filter = None;
         if !matches!(self.selection, Selection::Node(id) if usize::from(id) < self.view.nodes.len()) {
             self.selection = Selection::None;

@@ -111,7 +111,7 @@ test("sharing copies the link to this scenario and seed", async () => {
   await grant();
   await page.browser.click("#share");
   await page.browser.click("#copy-link");
-  await page.browser.waitForText(".said", "Copied");
+  await page.browser.waitForText(".dialog .said", "Copied");
   assert.equal(await page.browser.run(() => navigator.clipboard.readText()), `${page.server.url}?scenario=commit-after&seed=12`);
 });
 
@@ -121,7 +121,7 @@ test("a shared link holds changed settings and faults, too", async () => {
   await page.choose("#set-producer0-enable-idempotence", "true");
   await page.browser.click("#share");
   await page.browser.click("#copy-link");
-  await page.browser.waitForText(".said", "Copied");
+  await page.browser.waitForText(".dialog .said", "Copied");
   const link = await page.browser.run(() => navigator.clipboard.readText());
   await page.browser.open("about:blank");
   await page.browser.open(link);

