@@ -17,7 +17,7 @@ unexport NO_COLOR
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-serve serve test lint fmt fmt-check clippy unit wasm dist browser bench conformance picture clean
+.PHONY: help setup setup-serve serve test lint fmt fmt-check clippy unit wasm dist browser bench conformance recipes picture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ unit: setup ## the native tests
 
 wasm: setup ## the tests that run as wasm in a browser
 	@echo "wasm: cargo test for wasm32, in headless Chromium"
-	@cargo test $(WASM) --test wasm
+	@cargo test $(WASM) --features js --test wasm --test js --test js_bug
 
 dist: setup ## build the page for release into dist/
 	@echo "dist: trunk build --release"
@@ -54,6 +54,9 @@ bench: dist ## measure: native speed, the page's start, the page's size
 
 conformance: ## record again what a real Kafka answers (needs Java 17), and show what changed
 	@.ci/conformance.sh
+
+recipes: dist ## build the recipes with mdBook, Hugo and Docusaurus, and try them in a browser
+	@.ci/recipes.sh
 
 picture: dist ## take the README's screenshot again
 	@node tests/browser/picture.mjs
@@ -81,4 +84,4 @@ clippy: setup
 	@echo "lint: clippy, native"
 	@cargo clippy --all-targets --features cli -- -D warnings
 	@echo "lint: clippy, wasm32"
-	@cargo clippy $(WASM) --features ui --lib --bin delivery-lab --test wasm -- -D warnings
+	@cargo clippy $(WASM) --features ui,js --lib --bin delivery-lab --test wasm --test js --test js_bug -- -D warnings

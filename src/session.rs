@@ -6,6 +6,7 @@ pub mod bench;
 mod commands;
 mod coordinator_log;
 mod happenings;
+mod inputs;
 pub mod report;
 pub mod sweep;
 mod swim;
@@ -15,16 +16,19 @@ mod turns;
 
 pub use commands::{Command, EventView};
 pub use coordinator_log::RecordView;
+pub use inputs::{Done, replay};
 pub use trace::Trace;
 
-use crate::base::{NodeId, Time, TopicPartition};
+use crate::base::{NodeId, SortedMap, Time, TopicPartition};
+use crate::check::Verdict;
 use crate::history::{History, Replay};
 use crate::log::files::NamedFile;
 use crate::record::bytemap;
-use crate::scenario::format::What;
-use crate::scenario::{Mistake, Scenario, Trial, fault_now};
+use crate::scenario::format;
+use crate::scenario::{Mistake, Scenario, Trial, build};
 use crate::sim::Trigger;
 use crate::view::{BranchView, ClusterView, partition_files, partition_name, project, stored_before, stored_from};
+use report::{PartitionReport, Report};
 use std::rc::Rc;
 
 /// A batch, byte by byte.
@@ -48,13 +52,15 @@ pub struct Session {
     history: History<Trace>,
     /// The last picture, and the place it was taken at.
     shown: Option<(usize, u64, Rc<ClusterView>)>,
+    /// What was done to it, on whatever branch.
+    done: Vec<Done>,
 }
 
 impl Session {
     /// Sets a scenario up, at its beginning.
     pub fn new(scenario: Scenario) -> Result<Session, Vec<Mistake>> {
         let history = History::new(Trace::new(Trial::new(&scenario)?));
-        Ok(Session { scenario, history, shown: None })
+        Ok(Session { scenario, history, shown: None, done: Vec::new() })
     }
 
     /// The scenario that runs.
@@ -78,14 +84,9 @@ impl Session {
             }
             Command::SeekTime(us) => self.history.seek_time(Time::from_origin_us(us)),
             Command::SeekEvent(events) => self.history.seek(events),
-            Command::Fault { what, at_us } => {
-                let at = self.shown_at(at_us);
-                self.strike(&what, Trigger::At(at), at)?;
-            }
-            Command::MessageFault { message, what, at_us } => {
-                let at = self.shown_at(at_us);
-                self.strike(&what, Trigger::OnMessageId(crate::node::MessageId(message), at), at)?;
-            }
+            Command::Fault { what, at_us } => self.strike(&what, None, at_us)?,
+            Command::MessageFault { message, what, at_us } => self.strike(&what, Some(message), at_us)?,
+            Command::Plan(fault) => self.plan(fault)?,
             Command::SwitchBranch(branch) => {
                 if !self.history.switch(branch as usize) {
                     let problem = format!("there is no branch {branch}; there are {}", self.history.branches().len());
@@ -96,19 +97,41 @@ impl Session {
         Ok(())
     }
 
-    /// A moment that is shown at the cursor: not before its event, not after the next one.
-    fn shown_at(&self, at_us: u64) -> Time {
-        let next = self.history.next_at().unwrap_or(Time::MAX);
-        Time::from_origin_us(at_us).min(next).max(self.history.cursor().now())
+    /// The moment that is shown at the cursor of one that was asked for: not before its event, not after the next one.
+    pub fn shown_us(&self, at_us: u64) -> u64 {
+        let end = self.next_us().map_or(self.span_us().0, |_| at_us);
+        self.shown_at(end, self.history.next_at()).us_since_origin()
     }
 
-    fn strike(&mut self, what: &What, trigger: Trigger, at: Time) -> Result<(), Vec<Mistake>> {
-        let on_message = matches!(trigger, Trigger::OnMessageId(..));
-        if on_message != matches!(what, What::Reset | What::Stall | What::Delay { .. }) {
-            let problem = "reset, stall and delay strike a message; everything else a node or a link".to_owned();
-            return Err(vec![Mistake { place: "fault".to_owned(), problem }]);
+    /// A fault as the scenario lists them, checked as those are.
+    fn plan(&mut self, fault: format::Fault) -> Result<(), Vec<Mistake>> {
+        let refused = |place: &str, problem: String| Err(vec![Mistake { place: place.to_owned(), problem }]);
+        let mut scenario = self.scenario.clone();
+        let own = format!("faults[{}]", scenario.faults.len());
+        scenario.faults.push(fault);
+        let (mut setup, _) = build(&scenario).map_err(|mut mistakes| {
+            mistakes.iter_mut().for_each(|it| it.place = it.place.replacen(&own, "fault", 1));
+            mistakes
+        })?;
+        let fault = setup.faults.pop().expect("invariant: it was just put there");
+        let (now, deadline) = (self.history.cursor().now(), self.trial().deadline());
+        match fault.trigger {
+            Trigger::At(at) if at < now => {
+                return refused("fault.at.ms", format!("it is {now} s already: go back first, a branch opens there"));
+            }
+            Trigger::At(at) if at > deadline => {
+                return refused("fault.at.ms", format!("the scenario is over at {deadline} s, says its \"until\""));
+            }
+            Trigger::OnMessage { .. } | Trigger::OnEvent { .. } if self.history.next_at().is_none() => {
+                return refused("fault.on", "the run is over: go back first, a branch opens there".to_owned());
+            }
+            _ => {}
         }
-        let fault = fault_now(what, trigger, self.trial().names())?;
+        // What is for later is planned at the cursor; what is for now strikes at the moment that is shown.
+        let at = match fault.trigger {
+            Trigger::At(at) if self.history.next_at().is_none_or(|next| at <= next) => at,
+            _ => now,
+        };
         self.history.inject(fault, at);
         Ok(())
     }
@@ -127,6 +150,21 @@ impl Session {
         let view = Rc::new(project(&trial.run, place.1, trial.is_finished(), &recent, before));
         self.shown = Some((place.0, place.1, Rc::clone(&view)));
         view
+    }
+
+    /// What the command line says of a run that has ended: of this one, up to the cursor.
+    pub fn report(&self) -> Report {
+        Report::of(&self.scenario, self.trial())
+    }
+
+    /// Claim against observation, up to the cursor.
+    pub fn verdict(&self) -> Verdict {
+        self.trial().verdict()
+    }
+
+    /// The scenario's partitions as the controller and their leaders have them, by name.
+    pub fn partitions(&self) -> SortedMap<String, PartitionReport> {
+        report::partitions(&self.trial().run.world)
     }
 
     /// The name of a partition: `orders-0`.
@@ -220,5 +258,58 @@ mod tests {
             }
         }
         assert!(shared > 100, "{shared}");
+    }
+
+    #[test]
+    fn events_in_pages_are_the_same_events_wherever_a_page_begins() {
+        let mut session = Session::new(library::get("rolling-restart").expect("in the library")).expect("valid");
+        session.dispatch(Command::SeekTime(u64::from(u32::MAX))).expect("it goes there");
+        session.dispatch(Command::SeekEvent(session.position() - 100)).expect("it goes back");
+        let mut all: Vec<EventView> = session.events(usize::MAX, true).iter().map(|it| (**it).clone()).collect();
+        all.reverse();
+        assert!(all.len() > 4_000, "{}", all.len());
+        assert_eq!(session.events_from(0, usize::MAX, true), all);
+        for first in [1, all.len() / 3, all.len() - 5] {
+            let page = session.events_from(all[first].id, 7, true);
+            assert_eq!(page, all[first..all.len().min(first + 7)]);
+            // A number between two events that are shown begins with the later one.
+            assert_eq!(session.events_from(all[first - 1].id + 1, 1, true), page[..1]);
+        }
+        assert_eq!(session.events_from(all[all.len() - 1].id + 1, 9, true), []);
+        let quiet = session.events(usize::MAX, false).len();
+        assert_eq!(session.events_from(0, usize::MAX, false).len(), quiet);
+    }
+
+    #[test]
+    fn a_fault_for_later_is_checked_as_the_scenarios_own_and_strikes_when_it_says() {
+        let crash = |when, node: &str| {
+            let what = What::Crash { node: Rc::from(node), back_after: None };
+            Command::Plan(format::Fault { when, what })
+        };
+        let at = |ms| format::When::At(Time::ORIGIN + crate::base::Duration::from_millis(ms));
+        let mut session = Session::new(library::get("lost-ack").expect("in the library")).expect("valid");
+        session.dispatch(Command::SeekTime(700_000)).expect("it goes there");
+        let before = session.state_hash();
+        for (command, place) in [
+            (crash(at(900), "brokr-0"), "fault"),
+            (crash(at(100), "broker-0"), "fault.at.ms"),
+            (crash(at(1_000_000), "broker-0"), "fault.at.ms"),
+        ] {
+            let mistakes = session.dispatch(command).expect_err("it cannot be");
+            assert_eq!(mistakes[0].place, place, "{mistakes:?}");
+        }
+        assert_eq!(session.state_hash(), before);
+        session.dispatch(crash(at(900), "broker-1")).expect("it can");
+        let kind = format::EventWord::Appended;
+        session.dispatch(crash(format::When::Event { kind, node: None, nth: 12 }, "broker-2")).expect("it can");
+        session.dispatch(Command::SeekTime(u64::from(u32::MAX))).expect("it goes there");
+        let events = session.events(usize::MAX, false);
+        let faults: Vec<(u64, u16)> = events
+            .iter()
+            .rev()
+            .filter(|it| matches!(it.event, crate::node::Event::Fault(_)))
+            .map(|it| (it.at_us, it.node))
+            .collect();
+        assert!(faults.contains(&(900_000, 1)) && faults.iter().any(|(_, node)| *node == 2), "{faults:?}");
     }
 }

@@ -36,7 +36,8 @@ struct Ran {
 
 fn run(scenario: &Scenario) -> Ran {
     let mut trial = Trial::new(scenario).expect("a valid scenario");
-    let names: Vec<String> = trial.run.world.setup().names().iter().map(|name| name.to_string()).collect();
+    let mut names: Vec<String> = trial.run.world.setup().names().iter().map(|name| name.to_string()).collect();
+    names.push("admin".to_owned());
     let mut events = Vec::new();
     while let Some(recorded) = trial.step() {
         events.extend(recorded.iter().map(|it| (names[usize::from(it.node.0)].clone(), it.event.clone())));
@@ -212,4 +213,52 @@ fn members_of_both_protocols_share_a_group() {
         assert!(gone.nothing_lost(), "{first} {second} {:?}", gone.report.ledger.lost);
         assert_eq!(gone.owned(), [vec![0, 1, 2, 3], vec![]], "{first} {second}");
     }
+}
+
+/// The leader knows where replicas are (KIP-881): where each partition has one replica, everybody gets those of its own rack.
+#[test]
+fn members_get_the_partitions_of_their_rack() {
+    for strategy in ["range", "sticky", "cooperative-sticky"] {
+        let near = |in_racks: bool| {
+            let mut json = scenario::to_json(&mailers(&[&format!("partition.assignment.strategy={strategy}")]));
+            json["cluster"] = serde_json::json!({ "brokers": 3, "racks": ["a", "b", "c"] });
+            json["topics"][0] = serde_json::json!({ "name": "orders", "partitions": 6, "replication.factor": 1 });
+            let mut third = json["consumers"][1].clone();
+            third["name"] = "mailer-3".into();
+            json["consumers"].as_array_mut().expect("a list").push(third);
+            // Dealing them out in turns would not do.
+            for (at, rack) in ["b", "c", "a"].into_iter().enumerate().filter(|_| in_racks) {
+                json["consumers"][at]["config"]["client.rack"] = rack.into();
+            }
+            let ran = run(&scenario::parse_value(json).expect("a valid scenario"));
+            assert!(ran.owned().iter().all(|owned| owned.len() == 2), "{strategy} {:?}", ran.owned());
+            let leader = |partition: u32| ran.report.partitions[&format!("orders-{partition}")].leader;
+            let own = ran.owned().into_iter().enumerate();
+            own.map(|(at, own)| own.iter().filter(|it| leader(**it) == [1, 2, 0][at]).count()).sum::<usize>()
+        };
+        assert_eq!(near(true), 6, "{strategy}");
+        assert!(near(false) < 6, "{strategy}");
+    }
+}
+
+/// Settings of the group itself: made before the clock starts, or later.
+#[test]
+fn a_group_may_have_a_session_timeout_of_its_own() {
+    let crash =
+        r#"{ "on": { "event": "processing", "node": "mailer-1", "nth": 5 }, "do": "crash", "node": "mailer-1" }"#;
+    let alter = r#", { "at.ms": 1, "do": "alter_config", "group": "mail", "config": { "consumer.session.timeout.ms": "60000" } }"#;
+    let taken_over = |set: &[&str], more: &str| {
+        let set = [&["group.protocol=consumer"][..], set].concat();
+        let ran = run(&with_fault(&mailers(&set), &format!("{crash}{more}")));
+        assert_eq!(ran.owned(), [vec![], vec![0, 1, 2, 3]]);
+        assert!(ran.nothing_lost());
+        ran.report.virtual_ms.as_f64().expect("a number") as u64 / 1_000
+    };
+    let seconds = [
+        taken_over(&[], ""),
+        taken_over(&["group.mail.consumer.session.timeout.ms=60000"], ""),
+        taken_over(&[], alter),
+    ];
+    assert!((45..55).contains(&seconds[0]) && (60..70).contains(&seconds[1]), "{seconds:?}");
+    assert!((60..70).contains(&seconds[2]), "the next heartbeat begins a session of the new length: {seconds:?}");
 }

@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 /// The floors, top to bottom. A floor uses those below it; floors that share a storey do not know each other.
 const STOREYS: &[&[&str]] = &[
     &["main", "bin"],
-    &["ui"],
+    &["ui", "js"],
+    &["poster"],
+    &["tell"],
     &["session"],
     &["view"],
     &["history"],
@@ -33,8 +35,8 @@ const STOREYS: &[&[&str]] = &[
 /// The only steps to a neighbour on the same storey: (who, whom).
 const NEIGHBOURS: &[(&str, &str)] = &[("client", "metadata"), ("coordinator", "metadata")];
 
-/// Floors that are not the core: they may know clocks, floats and the browser.
-const OUTSIDE_THE_CORE: &[&str] = &["main", "bin", "ui"];
+/// Floors that are not the core: they may know clocks, floats and the browser. Of these `tell` and `poster` measure texts.
+const OUTSIDE_THE_CORE: &[&str] = &["main", "bin", "ui", "js", "poster", "tell"];
 
 /// Files of the view and the session that turn microseconds into the fractional milliseconds of JSON.
 const MAY_USE_F64: &[&str] = &[];

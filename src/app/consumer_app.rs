@@ -15,8 +15,10 @@
 mod activity;
 mod client;
 mod commits;
+mod handing_over;
 mod handler;
 mod listener;
+mod renewing;
 mod shutdown;
 
 use super::sink_client::SinkClient;
@@ -34,6 +36,7 @@ pub(super) use commits::is_rebalance;
 pub(super) use handler::write_of;
 use handler::{Attempt, Next, in_hand};
 use listener::Listener;
+use renewing::Renewing;
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -68,6 +71,8 @@ struct Running {
     listener: Listener,
     /// The handler's present try, by this thread or the worker.
     attempt: Attempt,
+    /// It keeps records locked.
+    renewing: Renewing,
     /// Sends away what cannot be handled.
     producer: Option<Producer>,
     /// Its sink, if that is a node of its own.
@@ -92,6 +97,9 @@ impl Hash for Running {
         }
         if self.listener.is_needed() {
             self.listener.hash(state);
+        }
+        if self.renewing != Renewing::default() {
+            self.renewing.hash(state);
         }
         if self.stopping || self.owes_commit {
             (self.stopping, self.owes_commit).hash(state);
@@ -158,7 +166,7 @@ impl ConsumerApp {
     pub fn is_done(&self) -> bool {
         let Some(running) = &self.running else { return self.lives > 0 };
         let idle = match running.doing {
-            Doing::Failed(_) => true,
+            Doing::Failed(_) => !running.listener.is_busy(),
             Doing::Polling => {
                 let client = &running.client;
                 let waits = running.owes_commit || running.listener.is_busy();
@@ -189,24 +197,25 @@ impl ConsumerApp {
             Doing::Polling => self.poll(now, out),
             Doing::CommittingBefore | Doing::CommittingAfter => self.await_commit(now, out),
             Doing::HandingOver => self.hand_over(now, out),
-            Doing::Failed(_) => running.let_go(now, out),
+            Doing::Failed(_) => self.await_end(now, out),
             Doing::Closing => self.await_close(now, out),
+            Doing::Processing(_) if running.renewing.is_under_way() => self.await_renewed(now, out),
             Doing::Returned | Doing::Processing(_) | Doing::BatchDone => {}
         }
     }
 
     fn poll(&mut self, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
-        if running.stopping {
-            return self.close(now, out);
-        }
         running.doing = Doing::Polling;
         running.give_up(now, out);
+        if running.stopping && !running.listener.is_giving_up() {
+            return self.close(now, out);
+        }
         if running.listener.is_busy() {
             return;
         }
         let mut polled = running.client.poll(now, out);
-        // An exception goes first: `close()` lets the listener go.
+        // An exception goes first: the listener runs in `close()`.
         while !matches!(polled, Polled::Failed(_)) && running.listen(now, out) {
             if running.listener.is_busy() {
                 return;
@@ -249,6 +258,7 @@ impl ConsumerApp {
     }
 
     fn begin_batch(&mut self, now: Time, out: &mut Outbox<'_>) {
+        self.renew_later(now, out);
         match self.setup.hand_over {
             HandOver::Inline => self.begin_record(now, out),
             HandOver::Worker => self.hand_over(now, out),
@@ -299,65 +309,18 @@ impl ConsumerApp {
     /// The loop has done with what is in hand.
     fn end_record(&mut self, kind: AcknowledgeType, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
-        let done = || in_hand(&self.setup, &running.batch, &running.worker);
-        let count = done().count();
-        if let Err(error) = running.client.acknowledge(done(), kind, out) {
-            return running.fail(error, now, out);
-        }
-        running.batch.drain(..count);
-        self.begin_record(now, out);
-    }
-
-    // ---- processing by a worker ----
-
-    fn hand_over(&mut self, now: Time, out: &mut Outbox<'_>) {
-        self.work(now, out);
-        let Some(running) = &mut self.running else { return };
-        while running.worker.has_room() {
-            match running.batch.pop_front() {
-                Some(record) => running.worker.put(record),
-                None => break,
-            }
-        }
-        if !running.batch.is_empty() {
-            running.doing = Doing::HandingOver;
+        let Running { client, batch, worker, renewing, .. } = running;
+        if renewing.defers(kind) {
             return;
         }
-        running.pause(Doing::BatchDone, now, out);
-        self.work(now, out);
-    }
-
-    /// The worker takes its next record, if it is free.
-    fn work(&mut self, now: Time, out: &mut Outbox<'_>) {
-        let Some(running) = &mut self.running else { return };
-        if let Some((record, until)) = running.worker.begin(now, self.setup.processing) {
-            tell_processing(record, out);
-            out.set_timer(Timer::Loop(LoopTimer::Worker), until);
+        let done = || in_hand(&self.setup, batch, worker);
+        let count = done().count();
+        if let Err(error) = client.acknowledge(done().filter(|record| renewing.holds(record)), kind, out) {
+            return running.fail(error, now, out);
         }
-    }
-
-    fn finish_work(&mut self, now: Time, out: &mut Outbox<'_>) {
-        let next = self.handle(now, out);
-        self.after_work(next, now, out);
-    }
-
-    fn after_work(&mut self, next: Next, now: Time, out: &mut Outbox<'_>) {
-        let Some(running) = &mut self.running else { return };
-        match next {
-            Next::At(until) => {
-                running.worker.wait(until);
-                return out.set_timer(Timer::Loop(LoopTimer::Worker), until);
-            }
-            Next::Blocked => return,
-            Next::Done | Next::Throws(_) | Next::Fenced(_) => running.worker.finish(),
-        }
-        self.work(now, out);
-        if matches!(self.running.as_ref().map(|running| &running.doing), Some(Doing::HandingOver)) {
-            self.hand_over(now, out);
-        } else if self.running.as_ref().is_some_and(|running| running.listener.is_busy()) {
-            // It may have waited for this.
-            self.poll(now, out);
-        }
+        batch.drain(..count);
+        renewing.next();
+        self.begin_record(now, out);
     }
 
     /// How the handler's call of the sink ended, if it did.
@@ -415,7 +378,7 @@ impl Node for ConsumerApp {
             producer.start(now, out);
             producer
         });
-        let (batch, worker, attempt) = (VecDeque::new(), Worker::default(), Attempt::default());
+        let (batch, worker) = (VecDeque::new(), Worker::default());
         self.lives += 1;
         self.running = Some(Running {
             client,
@@ -423,7 +386,8 @@ impl Node for ConsumerApp {
             batch,
             worker,
             listener,
-            attempt,
+            attempt: Attempt::default(),
+            renewing: Renewing::default(),
             producer,
             sink: setup.sink_node.map(|node| SinkClient::for_writes(node, &setup.sink)),
             generation: -1,
@@ -480,6 +444,7 @@ impl Node for ConsumerApp {
                 let error = running.sink.as_mut().and_then(|sink| sink.on_timer(now, out));
                 self.hear_sink(error.map(Err), now, out);
             }
+            Timer::Loop(LoopTimer::Renew) => self.renew(now, out),
             Timer::Loop(LoopTimer::SinkOffsets) => running.listener.on_timer(now, out),
             other => unreachable!("invariant: a consumer application sets no {other:?}"),
         }

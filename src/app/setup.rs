@@ -314,6 +314,8 @@ pub struct ConsumerAppSetup {
     pub on_failure: OnFailure,
     /// It is a share consumer, and this becomes of records that it cannot handle.
     pub share: Option<Refusal>,
+    /// How often it locks anew what it works on; none: never. (Of a share consumer that acknowledges explicitly.)
+    pub renew_every: Option<Duration>,
     /// Settings of its Kafka client.
     pub config: ConsumerConfig,
     /// When it starts, if not while the cluster boots.
@@ -341,6 +343,9 @@ impl Hash for ConsumerAppSetup {
         }
         if self.share.is_some() {
             self.share.hash(state);
+        }
+        if self.renew_every.is_some() {
+            self.renew_every.hash(state);
         }
         if let Some(node) = self.sink_node {
             node.hash(state);

@@ -1,7 +1,7 @@
 //! What a part of the broker needs from the rest while one event is being handled.
 
 use super::request_queue::RequestQueue;
-use crate::base::config::BrokerConfig;
+use crate::base::config::{BrokerConfig, GroupConfig};
 use crate::base::{BrokerId, Time, TopicPartition};
 use crate::metadata::MetadataImage;
 use crate::node::{Event, Outbox};
@@ -42,6 +42,11 @@ impl Context<'_, '_> {
     /// The epoch of another broker, if it is registered and not fenced.
     pub fn alive_broker_epoch(&self, broker: BrokerId) -> Option<i64> {
         self.image.broker(broker).filter(|registration| !registration.fenced).map(|registration| registration.epoch)
+    }
+
+    /// What is in effect for a group.
+    pub fn group_config(&self, group: &str) -> GroupConfig {
+        self.image.group_config(group, self.config)
     }
 
     /// Why this broker has no replica of the partition.

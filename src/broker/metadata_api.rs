@@ -15,14 +15,16 @@ use std::rc::Rc;
 
 /// Answers Metadata. Fenced brokers are not shown.
 pub fn metadata(request: &MetadataRequest, image: &MetadataImage) -> MetadataResponse {
-    let brokers = image.brokers().iter().filter(|(_, broker)| !broker.fenced).map(|(id, _)| *id).collect();
+    let unfenced = || image.brokers().iter().filter(|(_, broker)| !broker.fenced);
+    let brokers = unfenced().map(|(id, _)| *id).collect();
+    let racks = unfenced().filter_map(|(id, broker)| Some((*id, broker.rack.clone()?))).collect();
     let topics = match request.topics.as_slice() {
         [all] if **all == *MetadataRequest::ALL_TOPICS => {
             image.topics().filter_map(|(id, _)| Some(topic_metadata(&image.topic_name(id)?.into(), image))).collect()
         }
         names => names.iter().map(|name| topic_metadata(name, image)).collect(),
     };
-    MetadataResponse { brokers, topics }
+    MetadataResponse { brokers, racks, topics }
 }
 
 fn topic_metadata(name: &Rc<str>, image: &MetadataImage) -> TopicMetadata {

@@ -114,7 +114,8 @@ mod tests {
 
     fn answer(queue: &mut RequestQueue, context: RequestContext) -> Vec<Effect> {
         let (mut effects, mut random) = (Vec::new(), Prng::split(0, "test"));
-        let response = Response::Metadata(MetadataResponse { brokers: Vec::new(), topics: Vec::new() });
+        let response =
+            Response::Metadata(MetadataResponse { brokers: Vec::new(), racks: Default::default(), topics: Vec::new() });
         queue.respond(context, response, &mut Outbox::new(&mut effects, &mut random));
         effects
     }

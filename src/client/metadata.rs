@@ -11,6 +11,7 @@ use crate::base::{
 };
 use crate::client::network_client::ExponentialBackoff;
 use crate::protocol::{CurrentLeader, ErrorCode, MetadataRequest, MetadataResponse, PartitionMetadata, TopicMetadata};
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 /// Settings of a [`Metadata`].
@@ -34,12 +35,23 @@ pub struct LeaderAndEpoch {
 }
 
 /// One view of the cluster.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 struct Snapshot {
     brokers: Vec<BrokerId>,
+    racks: SortedMap<BrokerId, Rc<str>>,
     names: SortedMap<Rc<str>, TopicId>,
     topics: SortedMap<TopicId, TopicMetadata>,
     errors: SortedMap<Rc<str>, ErrorCode>,
+}
+
+/// A cluster without racks adds nothing.
+impl Hash for Snapshot {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.brokers, &self.names, &self.topics, &self.errors).hash(state);
+        if !self.racks.is_empty() {
+            self.racks.hash(state);
+        }
+    }
 }
 
 /// A client's metadata and its wish for more.
@@ -113,6 +125,11 @@ impl Metadata {
     /// What is known of a partition.
     pub fn partition(&self, partition: TopicPartition) -> Option<&PartitionMetadata> {
         self.topic(partition.topic)?.partitions.get(partition.partition as usize)
+    }
+
+    /// Of each replica the rack, as far as its broker lives and is in one (`PartitionInfo.replicas()`).
+    pub fn replica_racks(&self, partition: &PartitionMetadata) -> impl Iterator<Item = Option<&Rc<str>>> {
+        partition.replicas.iter().map(|replica| self.snapshot.racks.get(replica))
     }
 
     /// The error the last update reported for a topic.
@@ -323,6 +340,7 @@ impl Metadata {
     fn learn(&mut self, response: &MetadataResponse, partial: bool, now: Time) {
         let mut next = if partial { (*self.snapshot).clone() } else { Snapshot::default() };
         next.brokers = response.brokers.clone();
+        next.racks = response.racks.clone();
         sort_short(&mut next.brokers, |a, b| a < b);
         for topic in &response.topics {
             next.errors.remove(&topic.name);

@@ -1,12 +1,12 @@
-//! Settings of topics and of the cluster change while it runs.
+//! Settings of topics, of the cluster and of groups change while it runs.
 //!
 //! Invariant: whoever changes `min.insync.replicas` makes the controller forget the eligible leader replicas concerned, for
 //! under another minimum they may not have had all that was committed.
 //!
-//! In Kafka: `ConfigurationControlManager`. Left out: `AlterConfigs` (the whole set at once), settings of groups and loggers.
+//! In Kafka: `ConfigurationControlManager`. Left out: `AlterConfigs` (the whole set at once), settings of loggers.
 
 use super::Controller;
-use crate::base::config::{BrokerConfig, Properties, TopicConfig};
+use crate::base::config::{BrokerConfig, GroupConfig, Properties, TopicConfig};
 use crate::metadata::{ConfigRecord, ConfigResource, MetadataRecord};
 use crate::protocol::{AlterConfigs, Configurable, ErrorCode};
 use crate::protocol::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
@@ -52,6 +52,13 @@ impl Controller {
                 let config = self.image().broker_config(*broker).unwrap_or(&nothing);
                 (ConfigResource::Broker, Rc::from(name), config.clone())
             }
+            // "Default group resources are not allowed."
+            Configurable::Group(group) if group.is_empty() => return Err(ErrorCode::InvalidRequest),
+            // It need not exist.
+            Configurable::Group(group) => {
+                let config = self.image().group_settings(group).unwrap_or(&nothing);
+                (ConfigResource::Group, group.clone(), config.clone())
+            }
         };
         let mut records = Vec::new();
         for (key, value) in &asked.changes {
@@ -71,6 +78,7 @@ impl Controller {
         let valid = match resource {
             ConfigResource::Topic => TopicConfig::parse_with(&config, self.config()).is_ok(),
             ConfigResource::Broker => BrokerConfig::parse(&config).is_ok(),
+            ConfigResource::Group => GroupConfig::parse_with(&config, self.config()).is_ok(),
         };
         if valid { Ok(records) } else { Err(ErrorCode::InvalidConfig) }
     }

@@ -151,6 +151,15 @@ impl<R: Replay> History<R> {
         }
     }
 
+    /// When the next event will happen: unlike [`Self::next_at`] never too early, for it is tried out.
+    pub fn next_event_at(&self) -> Option<Time> {
+        let mut run = self.cursor.clone();
+        for input in self.branches[self.current].inputs_at(run.position()) {
+            run.inject(input);
+        }
+        run.step(&mut Vec::new()).then(|| run.now())
+    }
+
     /// Goes one event back. False at the beginning.
     pub fn step_back(&mut self) -> bool {
         let position = self.cursor.position();
@@ -246,6 +255,12 @@ impl<R: Replay> History<R> {
         let first = self.checkpoint_before(from);
         let last = checkpoints.first_where(|run| run.now() > to);
         (first.map_or(0, R::position), last.map_or(self.head(), R::position))
+    }
+
+    /// The position of the last state that is kept and satisfies `earlier`; else of the beginning.
+    pub fn position_where(&self, earlier: impl Fn(&R) -> bool) -> u64 {
+        let kept = self.checkpoints[self.current].last_where(earlier);
+        kept.map_or(self.branches[self.current].start, R::position)
     }
 
     /// The last state that is kept from before that time: that at the first of [`Self::positions_around`].

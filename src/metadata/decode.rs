@@ -139,6 +139,7 @@ fn config(r: &mut Reader<'_>) -> Read<ConfigRecord> {
     let resource = match r.i8()? {
         2 => ConfigResource::Topic,
         4 => ConfigResource::Broker,
+        32 => ConfigResource::Group,
         _ => return Err(WireError::Invalid("unknown resource type")),
     };
     let record = ConfigRecord {

@@ -3,9 +3,10 @@
 use super::records::{BrokerRegistrationChangeRecord, ConfigRecord, ConfigResource, MetadataRecord};
 use super::{CLUSTER_METADATA, CLUSTER_METADATA_TOPIC, MetadataDelta};
 use super::{PartitionChangeRecord, PartitionRegistration, RegisterBrokerRecord};
-use crate::base::config::Properties;
+use crate::base::config::{BrokerConfig, GroupConfig, Properties};
 use crate::base::{BrokerId, Offset, ProducerId, SortedMap, TopicId, TopicPartition};
 use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 /// A broker as the controller knows it.
@@ -42,7 +43,7 @@ pub struct TopicImage {
 }
 
 /// The cluster after the record at [`offset`](Self::offset). Clones share topics and partitions.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MetadataImage {
     offset: Offset,
     brokers: SortedMap<BrokerId, BrokerRegistration>,
@@ -50,9 +51,22 @@ pub struct MetadataImage {
     names: Rc<SortedMap<Rc<str>, TopicId>>,
     /// Settings of brokers, by resource name; "" stands for all.
     pub(super) broker_configs: SortedMap<Rc<str>, Properties>,
+    /// Settings of groups, as far as any were made.
+    pub(super) group_configs: SortedMap<Rc<str>, Properties>,
     pub(super) features: Rc<SortedMap<Rc<str>, i16>>,
     next_topic: u32,
     next_producer_id: ProducerId,
+}
+
+/// Groups without settings add nothing.
+impl Hash for MetadataImage {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.offset, &self.brokers, &self.topics, &self.names, &self.broker_configs, &self.features).hash(state);
+        (self.next_topic, self.next_producer_id).hash(state);
+        if !self.group_configs.is_empty() {
+            self.group_configs.hash(state);
+        }
+    }
 }
 
 impl Default for MetadataImage {
@@ -63,6 +77,7 @@ impl Default for MetadataImage {
             topics: SortedMap::new(),
             names: Rc::default(),
             broker_configs: SortedMap::new(),
+            group_configs: SortedMap::new(),
             features: Rc::default(),
             next_topic: CLUSTER_METADATA.topic.0 + 1,
             next_producer_id: 0,
@@ -144,6 +159,16 @@ impl MetadataImage {
     /// Settings given to all brokers (`None`) or to one, at run time.
     pub fn broker_config(&self, broker: Option<BrokerId>) -> Option<&Properties> {
         self.broker_configs.get(&*broker.map_or(String::new(), |broker| broker.to_string()))
+    }
+
+    /// What is in effect for a group, on a broker with these settings.
+    pub fn group_config(&self, group: &str, broker: &BrokerConfig) -> GroupConfig {
+        GroupConfig::effective(self.group_configs.get(group), broker)
+    }
+
+    /// What a group has set itself.
+    pub fn group_settings(&self, group: &str) -> Option<&Properties> {
+        self.group_configs.get(group)
     }
 
     /// First of the next block of producer ids.
@@ -273,10 +298,14 @@ impl MetadataImage {
                 let topic = self.topics.get_mut(id).expect("invariant: a name leads to a topic");
                 &mut Rc::make_mut(topic).config
             }
+            ConfigResource::Group => self.group_configs.entry(record.resource_name.clone()).or_default(),
         };
         match &record.value {
             Some(value) => properties.insert(record.name.to_string(), value.to_string()),
             None => properties.remove(&*record.name),
         };
+        if record.resource == ConfigResource::Group && properties.is_empty() {
+            self.group_configs.remove(&record.resource_name);
+        }
     }
 }

@@ -174,6 +174,8 @@ pub enum ConfigResource {
     Topic = 2,
     /// A broker, by id; all of them, if the name is empty.
     Broker = 4,
+    /// A group, by id.
+    Group = 32,
 }
 
 /// A setting.

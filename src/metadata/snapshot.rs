@@ -43,6 +43,9 @@ impl MetadataImage {
         for (name, properties) in self.broker_configs.iter() {
             out.extend(settings(ConfigResource::Broker, name, properties));
         }
+        for (group, properties) in self.group_configs.iter() {
+            out.extend(settings(ConfigResource::Group, group, properties));
+        }
         if self.next_producer_id() > 0 {
             let (broker, broker_epoch) = (BrokerId::NONE, -1);
             out.push(MetadataRecord::ProducerIds { broker, broker_epoch, next_producer_id: self.next_producer_id() });
@@ -166,6 +169,7 @@ mod tests {
             MetadataRecord::Topic { name: "gone".into(), topic: TopicId(2) },
             MetadataRecord::RemoveTopic { topic: TopicId(2) },
             config(ConfigResource::Broker, ""),
+            config(ConfigResource::Group, "mail"),
             MetadataRecord::ProducerIds { broker: BrokerId(1), broker_epoch: 5, next_producer_id: 3_000 },
         ];
         for (offset, record) in (0..).zip(&records) {

@@ -95,4 +95,6 @@ pub enum LoopTimer {
     SinkOffsets,
     /// A sink's next reply is due.
     Reply,
+    /// A share consumer's records are to be locked anew.
+    Renew,
 }

@@ -138,7 +138,7 @@ pub struct OngoingReassignment {
     pub removing: Vec<BrokerId>,
 }
 
-/// Change settings of topics and brokers while they run.
+/// Change settings of topics, brokers and groups while they run.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct IncrementalAlterConfigsRequest {
     /// Whose.
@@ -152,6 +152,8 @@ pub enum Configurable {
     Topic(Rc<str>),
     /// A broker; all of them, if none is named.
     Broker(Option<BrokerId>),
+    /// A group, by id.
+    Group(Rc<str>),
 }
 
 /// One resource of an [`IncrementalAlterConfigsRequest`]. Left out: appending to lists and subtracting from them.
@@ -166,6 +168,6 @@ pub struct AlterConfigs {
 /// What became of each resource.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct IncrementalAlterConfigsResponse {
-    /// In the order of the request: `NONE`, `INVALID_CONFIG`, `UNKNOWN_TOPIC_OR_PARTITION`.
+    /// In the order of the request: `NONE`, `INVALID_CONFIG`, `INVALID_REQUEST`, `UNKNOWN_TOPIC_OR_PARTITION`.
     pub resources: Vec<(Configurable, ErrorCode)>,
 }

@@ -2,7 +2,8 @@
 
 use super::ErrorCode;
 use crate::base::config::Properties;
-use crate::base::{BrokerId, LeaderEpoch, TopicId};
+use crate::base::{BrokerId, LeaderEpoch, SortedMap, TopicId};
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 /// Who leads what?
@@ -18,12 +19,24 @@ impl MetadataRequest {
 }
 
 /// The cluster as the answering broker knows it.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MetadataResponse {
     /// Brokers that are registered and not fenced.
     pub brokers: Vec<BrokerId>,
+    /// `broker.rack` of those that have one.
+    pub racks: SortedMap<BrokerId, Rc<str>>,
     /// In the order of the request.
     pub topics: Vec<TopicMetadata>,
+}
+
+/// A cluster without racks adds nothing.
+impl Hash for MetadataResponse {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.brokers, &self.topics).hash(state);
+        if !self.racks.is_empty() {
+            self.racks.hash(state);
+        }
+    }
 }
 
 /// One topic of a [`MetadataResponse`].

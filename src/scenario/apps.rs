@@ -128,6 +128,7 @@ impl Apps<'_> {
             sink_node: self.sink_node(consumer.group.as_ref().unwrap_or(&consumer.name), &consumer.sink),
             on_failure,
             share: share::refusal(consumer),
+            renew_every: consumer.renew_every,
             config,
             start: consumer.start.map(|after| Time::ORIGIN + after),
             brokers: Rc::clone(&self.brokers),

@@ -3,7 +3,7 @@
 use super::apps::Apps;
 use super::format::{self, EventWord, Scenario, What, When};
 use super::reader::{Mistake, Mistakes};
-use super::sink;
+use super::{groups, sink};
 use crate::app::SinkNodeSetup;
 use crate::base::config::{BrokerConfig, ConfigException, TopicConfig, suggest};
 use crate::base::{NodeId, SortedMap};
@@ -80,6 +80,9 @@ impl Names {
 /// Checks a scenario and turns it into the setup of a world.
 pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
     let mut mistakes = Mistakes::default();
+    if let Some(mistake) = too_much(scenario) {
+        return Err(vec![mistake]);
+    }
     let sinks = sink::nodes(scenario, &mut mistakes);
     let names = Names::of(scenario, &sinks, &mut mistakes);
     let broker_config = checked("cluster.config", BrokerConfig::parse(&scenario.cluster.config), &mut mistakes);
@@ -87,6 +90,7 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
         mistakes.add("cluster.controllers", "1 or 3: two agree only while both are there, as one does");
     }
     let topics = topics(scenario, &broker_config, &mut mistakes);
+    let group_configs = groups::build(scenario, &broker_config, &mut mistakes);
     let mut apps = Apps {
         scenario,
         names: &names,
@@ -118,6 +122,7 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
         controllers: scenario.cluster.controllers as u16,
         broker_config: Rc::new(broker_config),
         topics,
+        group_configs,
         network: NetworkSetup { latency_min, latency_max },
         producers,
         consumers,
@@ -126,6 +131,20 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
         faults,
     };
     Ok((setup, names))
+}
+
+/// More machines and topics than anybody can look at, and few enough for a browser.
+const MOST_APPLICATIONS: usize = 400;
+const MOST_TOPICS: usize = 200;
+
+/// What nobody wrote by hand: a file or a link that would hold the browser up.
+fn too_much(scenario: &Scenario) -> Option<Mistake> {
+    let counts = [
+        ("applications", scenario.applications().take(MOST_APPLICATIONS + 1).count(), MOST_APPLICATIONS),
+        ("topics", scenario.topics.len(), MOST_TOPICS),
+    ];
+    let (place, _, most) = counts.into_iter().find(|(_, count, most)| count > most)?;
+    Some(Mistake { place: place.to_owned(), problem: format!("a scenario has {most} at most") })
 }
 
 /// A fault that a person adds while the scenario runs.
@@ -216,6 +235,10 @@ fn check_task(task: &AdminTask, scenario: &Scenario, broker: &BrokerConfig, plac
                 mistakes
                     .add(place("replicas"), format!("there is no broker {stranger}; ids here: 0 to {}", brokers - 1));
             }
+        }
+        AdminTask::AlterGroupConfig { group, config } => {
+            groups::known(scenario, &place("group"), group, mistakes);
+            groups::check(config, broker, &place("config"), mistakes);
         }
         AdminTask::AlterConfig { topic: Some(_), config } => {
             let set = config.iter().filter(|(_, value)| !value.is_empty());

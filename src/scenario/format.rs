@@ -19,6 +19,8 @@ pub struct Scenario {
     pub cluster: Cluster,
     /// Created before the clock starts.
     pub topics: Vec<Topic>,
+    /// Settings of groups.
+    pub groups: Vec<Group>,
     /// The wires.
     pub network: Network,
     /// Programs that send.
@@ -80,6 +82,15 @@ pub struct Topic {
     /// How many replicas.
     pub replication_factor: u32,
     /// Topic settings.
+    pub config: Properties,
+}
+
+/// Settings of a group.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Group {
+    /// `group.id`.
+    pub name: Rc<str>,
+    /// As `kafka-configs --entity-type groups` sets them.
     pub config: Properties,
 }
 
@@ -169,6 +180,8 @@ pub struct Consumer {
     pub share: bool,
     /// What it acknowledges when its handler throws; none: it releases the record.
     pub refusal: Option<Refusal>,
+    /// How often it locks anew what it works on; none: never.
+    pub renew_every: Option<Duration>,
     /// Consumer settings.
     pub config: Properties,
 }
@@ -430,6 +443,7 @@ impl Default for Scenario {
             seed: 1,
             cluster: Cluster { brokers: 3, racks: Vec::new(), controllers: 1, config: Properties::new() },
             topics: Vec::new(),
+            groups: Vec::new(),
             network: Network { latency: (Duration::from_micros(500), Duration::from_micros(2_000)) },
             producers: Vec::new(),
             consumers: Vec::new(),

@@ -6,6 +6,7 @@
 mod apps;
 mod build;
 pub mod format;
+mod groups;
 pub mod library;
 pub mod link;
 mod members;

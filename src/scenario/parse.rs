@@ -2,6 +2,7 @@
 
 use super::build::build;
 use super::format::*;
+use super::groups;
 use super::reader::{Mistake, Mistakes, ROOT, Reader};
 use super::sink;
 use crate::base::{BrokerId, Duration, Time};
@@ -61,6 +62,7 @@ fn read_scenario(r: &mut Reader<'_>) -> Scenario {
         seed: r.number("seed", default.seed, 0, u64::MAX),
         cluster: r.object("cluster", read_cluster).unwrap_or(default.cluster),
         topics,
+        groups: r.list("groups", groups::read),
         network: r.object("network", read_network).unwrap_or(default.network),
         producers: r.list("producers", read_producer),
         consumers: r.list("consumers", read_consumer),
@@ -164,6 +166,7 @@ fn read_consumer(r: &mut Reader<'_>) -> Consumer {
         dead_letter_topic: r.text("dead.letter.topic"),
         share: r.flag("share", false),
         refusal: r.optional_word("on.failure", Refusal::WORDS),
+        renew_every: r.millis("renew.every.ms").filter(|every| *every > Duration(0)),
         producer_config: r.properties("producer.config"),
         start: r.millis("start.at.ms"),
         config: r.properties("config"),
@@ -282,7 +285,7 @@ const ALL_PARTITIONS: u64 = 64;
 const ELECTIONS: &[(&str, ElectionType)] =
     &[("preferred", ElectionType::Preferred), ("unclean", ElectionType::Unclean)];
 
-fn read_what(r: &mut Reader<'_>) -> Option<What> {
+pub(super) fn read_what(r: &mut Reader<'_>) -> Option<What> {
     let verb = r.name("do");
     Some(match &*verb {
         "crash" => What::Crash { node: r.name("node"), back_after: r.millis("for.ms") },
@@ -364,7 +367,16 @@ fn read_task(verb: &str, r: &mut Reader<'_>) -> Option<AdminTask> {
             partition: read_partition(r),
             replicas: r.numbers("replicas").map(|ids| ids.into_iter().map(|id| BrokerId(id as i32)).collect()),
         },
-        "alter_config" => AdminTask::AlterConfig { topic: r.text("topic"), config: r.properties("config") },
+        "alter_config" => {
+            let (topic, group, config) = (r.text("topic"), r.text("group"), r.properties("config"));
+            if topic.is_some() && group.is_some() {
+                r.mistake("it is of a topic or a group, not of both");
+            }
+            match group {
+                Some(group) => AdminTask::AlterGroupConfig { group, config },
+                None => AdminTask::AlterConfig { topic, config },
+            }
+        }
         "delete_records" => AdminTask::DeleteRecords {
             topic: r.name("topic"),
             partition: read_partition(r),

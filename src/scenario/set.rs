@@ -1,11 +1,14 @@
 //! Changing one thing of a scenario by its name: `acks=1`, `shop.linger.ms=0`, `mailer.commit=before`, `seed=7`.
 //!
-//! A bare Kafka key goes to everyone who has such a key: producers and consumers first, else topics, else the cluster.
+//! A bare Kafka key goes to everyone who has such a key: producers and consumers first, else topics, else the cluster, else
+//! groups.
 
 use super::format::*;
+use super::groups;
 use super::members::whole_name;
 use super::reader::Mistake;
-use crate::base::config::{ConfigKey, Properties, broker_keys, consumer_keys, producer_keys, suggest, topic_keys};
+use crate::base::config::{ConfigKey, Properties, suggest};
+use crate::base::config::{broker_keys, consumer_keys, group_keys, producer_keys, topic_keys};
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -19,6 +22,9 @@ pub fn set(scenario: &mut Scenario, assignment: &str) -> Result<(), Mistake> {
         scenario.seed =
             value.parse().map_err(|_| mistake(key, format!("\"{value}\" is not a seed: a whole number from 0")))?;
         return Ok(());
+    }
+    if let Some((group, key)) = groups::owner(scenario, key) {
+        return groups::set(scenario, &group, &key, value);
     }
     if let Some((name, rest)) = owner(scenario, key) {
         let (name, rest) = (name.to_owned(), rest.to_owned());
@@ -47,6 +53,9 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
         if key == "brokers" || key == "controllers" {
             return set_field(scenario, &place, |json| json["cluster"][key] = number_or_text(value));
         }
+        if key == "racks" {
+            return set_field(scenario, &place, |json| json["cluster"][key] = names(value));
+        }
         return put(&mut scenario.cluster.config, broker_keys(), &place, key, value);
     }
     if let Some(i) = scenario.producers.iter().position(|p| &*p.name == name) {
@@ -58,7 +67,7 @@ fn set_of(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result
             | "resend"
             | "transaction.records"
             | "abort.every"
-            | "start.at.ms" => set_field(scenario, &place, |json| json["producers"][i][key] = number_or_text(value)),
+            | "start.at.ms" => set_field(scenario, &place, |json| json["producers"][i][key] = plain(value)),
             _ => put(&mut scenario.producers[i].config, producer_keys(), &place, key, value),
         };
     }
@@ -97,18 +106,23 @@ fn set_of_consumer(scenario: &mut Scenario, i: usize, place: &str, key: &str, va
     match key {
         "processing.ms" | "commit" | "hand.over" | "group" | "members" | "assign" | "start.at.ms" | "batch"
         | "retries" | "retry.backoff.ms" | "retry.topic" | "dead.letter.topic" | "share" | "on.failure"
-        | "on.revoke" => {
+        | "on.revoke" | "renew.every.ms" => {
             return set_field(scenario, place, |json| json["consumers"][i][key] = plain(value));
         }
         // One stands for the other.
         "topics" | "topics.pattern" => {
             return set_field(scenario, place, |json| {
                 let (list, pattern) = match key {
-                    "topics" => (topics(value), Value::Null),
+                    "topics" => (names(value), Value::Null),
                     _ => (Value::Null, json!(value)),
                 };
-                json["consumers"][i]["topics"] = list;
-                json["consumers"][i]["topics.pattern"] = pattern;
+                let it = &mut json["consumers"][i];
+                if value.is_empty() {
+                    it[key] = Value::Null;
+                    return;
+                }
+                it["topics"] = list;
+                it["topics.pattern"] = pattern;
             });
         }
         _ => {}
@@ -124,8 +138,8 @@ fn set_of_consumer(scenario: &mut Scenario, i: usize, place: &str, key: &str, va
 }
 
 /// `invoices, audit`.
-fn topics(value: &str) -> Value {
-    Value::from_iter(value.split(',').map(str::trim))
+fn names(value: &str) -> Value {
+    Value::from_iter(value.split(',').map(str::trim).filter(|name| !name.is_empty()))
 }
 
 /// `billing.offsets=after`; a setting of its clients with or without saying of which: `billing.producer.linger.ms=0`,
@@ -135,7 +149,7 @@ fn set_of_processor(scenario: &mut Scenario, i: usize, place: &str, key: &str, v
         "processing.ms" | "offsets" | "group" | "assign" | "start.at.ms" => {
             return set_field(scenario, place, |json| json["processors"][i][key] = plain(value));
         }
-        "from" | "to" => return set_field(scenario, place, |json| json["processors"][i][key] = topics(value)),
+        "from" | "to" => return set_field(scenario, place, |json| json["processors"][i][key] = names(value)),
         _ => {}
     }
     if let Some(key) = sink_key(key) {
@@ -186,7 +200,13 @@ fn number_or_text(value: &str) -> Value {
     value.parse::<serde_json::Number>().map_or_else(|_| json!(value), Value::Number)
 }
 
-fn put(config: &mut Properties, keys: &[ConfigKey], place: &str, key: &str, value: &str) -> Result<(), Mistake> {
+pub(super) fn put(
+    config: &mut Properties,
+    keys: &[ConfigKey],
+    place: &str,
+    key: &str,
+    value: &str,
+) -> Result<(), Mistake> {
     let Some(definition) = keys.iter().find(|known| known.name == key) else {
         let near = suggest::nearest(key, keys.iter().map(|known| known.name));
         let hint = near.map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));
@@ -221,7 +241,10 @@ fn set_everywhere(scenario: &mut Scenario, key: &str, value: &str) -> Result<(),
     if knows(broker_keys()) {
         return put(&mut scenario.cluster.config, broker_keys(), key, key, value);
     }
-    let tables = [producer_keys(), consumer_keys(), topic_keys(), broker_keys()];
+    if groups::is_groups(key) {
+        return groups::set_everywhere(scenario, key, value);
+    }
+    let tables = [producer_keys(), consumer_keys(), topic_keys(), broker_keys(), group_keys()];
     let names = tables.iter().flat_map(|keys| keys.iter().map(|known| known.name));
     let near = suggest::nearest(key, names);
     let hint = near.map_or(String::new(), |near| format!("; did you mean \"{near}\"?"));

@@ -24,6 +24,7 @@ pub(super) fn check(consumer: &Consumer, config: &ConsumerConfig, place: &str, m
     let by_record = "whoever acknowledges record by record (\"share.acknowledgement.mode\": \"explicit\")";
     let only = "only for a share consumer that acknowledges explicitly (\"share.acknowledgement.mode\": \"explicit\")";
     refuse(consumer.refusal.is_some() && !explicit, "on.failure", only);
+    refuse(consumer.renew_every.is_some() && !explicit, "renew.every.ms", only);
     refuse(
         explicit && consumer.commit == Some(Commit::Before),
         "commit",
@@ -51,6 +52,7 @@ pub(super) fn check(consumer: &Consumer, config: &ConsumerConfig, place: &str, m
 mod tests {
     use super::super::{build, parse, parse_value, set, to_json};
     use crate::app::{CommitMode, ConsumerAppSetup, Refusal};
+    use crate::base::Duration;
     use crate::base::config::ShareAcknowledgementMode;
     use crate::scenario::{Mistake, Scenario};
 
@@ -83,6 +85,11 @@ mod tests {
         assert_eq!(parse_value(to_json(&scenario)), Ok(scenario.clone()));
         set(&mut scenario, "worker.on.failure=release").expect("valid");
         assert_eq!(scenario.consumers[0].refusal, Some(super::Refusal::Release));
+        set(&mut scenario, "worker.renew.every.ms=10000").expect("valid");
+        assert_eq!(parse_value(to_json(&scenario)), Ok(scenario.clone()));
+        assert_eq!(build(&scenario).expect("valid").0.consumers[0].renew_every, Some(Duration::from_millis(10_000)));
+        set(&mut scenario, "worker.renew.every.ms=0").expect("valid");
+        assert_eq!(scenario.consumers[0].renew_every, None);
         set(&mut scenario, "worker.share.acquire.mode=record_limit").expect("valid");
         assert!(scenario.consumers[0].config.contains_key("share.acquire.mode"));
     }
@@ -92,6 +99,7 @@ mod tests {
         let cases = [
             ("", "a share consumer needs a \"group\""),
             (r#", "group": "g", "on.failure": "reject""#, "only for a share consumer that acknowledges explicitly"),
+            (r#", "group": "g", "renew.every.ms": 9"#, "only for a share consumer that acknowledges explicitly"),
             (r#", "group": "g", "on.failure": "drop""#, "expected one of \"release\", \"reject\""),
             (r#", "group": "g", "assign": true"#, "nobody assigns partitions to himself"),
             (r#", "group": "g", "sink": { "dedupe": "offset-with-output" }"#, "no position"),

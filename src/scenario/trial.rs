@@ -4,7 +4,7 @@ use super::build::{Names, build};
 use super::format::{Scenario, Until};
 use super::reader::Mistake;
 use crate::base::{StateHash, Time};
-use crate::check::Run;
+use crate::check::{Run, Verdict};
 use crate::sim::{Fault, Recorded, World};
 use std::rc::Rc;
 
@@ -54,6 +54,11 @@ impl Trial {
     pub fn is_finished(&self) -> bool {
         let world = &self.run.world;
         (self.until.quiet && world.is_quiet()) || world.next_at().is_none_or(|next| next > self.deadline())
+    }
+
+    /// The verdict so far; the final one when it is over.
+    pub fn verdict(&self) -> Verdict {
+        if self.is_finished() { self.run.final_verdict() } else { self.run.verdict() }
     }
 
     /// Handles one event, unless it is over; what happened in it.

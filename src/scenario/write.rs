@@ -29,6 +29,7 @@ pub fn to_json(scenario: &Scenario) -> Value {
         out.insert("cluster".into(), Value::Object(cluster));
     }
     list(&mut out, "topics", scenario.topics.iter().map(topic));
+    list(&mut out, "groups", scenario.groups.iter().map(group));
     if scenario.network != default.network {
         let (low, high) = scenario.network.latency;
         out.insert("network".into(), json!({ "latency.us": [low.0, high.0] }));
@@ -73,6 +74,13 @@ fn topic(topic: &Topic) -> Value {
     out.insert("partitions".into(), json!(topic.partitions));
     out.insert("replication.factor".into(), json!(topic.replication_factor));
     settings(&mut out, "config", &topic.config);
+    Value::Object(out)
+}
+
+fn group(group: &Group) -> Value {
+    let mut out = Map::new();
+    out.insert("name".into(), json!(group.name));
+    settings(&mut out, "config", &group.config);
     Value::Object(out)
 }
 
@@ -127,6 +135,7 @@ fn consumer(consumer: &Consumer) -> Value {
     insert(&mut out, "dead.letter.topic", consumer.dead_letter_topic.as_deref().map(Value::from));
     insert(&mut out, "share", consumer.share.then_some(json!(true)));
     insert(&mut out, "on.failure", consumer.refusal.map(|refusal| json!(refusal.word())));
+    insert(&mut out, "renew.every.ms", consumer.renew_every.map(millis));
     settings(&mut out, "producer.config", &consumer.producer_config);
     insert(&mut out, "start.at.ms", consumer.start.map(millis));
     settings(&mut out, "config", &consumer.config);
@@ -174,7 +183,7 @@ pub fn fault_to_json(fault: &Fault) -> Map<String, Value> {
     out
 }
 
-fn what(out: &mut Map<String, Value>, what: &What) {
+pub(super) fn what(out: &mut Map<String, Value>, what: &What) {
     let (verb, node, span) = match what {
         What::Crash { node, back_after } => ("crash", Some(node), *back_after),
         What::PowerLoss { node, back_after } => ("power_loss", Some(node), *back_after),
@@ -234,6 +243,10 @@ fn task(out: &mut Map<String, Value>, task: &AdminTask) {
             insert(out, "replicas", replicas.as_ref().map(ids));
         }
         AdminTask::AlterConfig { config, .. } => settings(out, "config", config),
+        AdminTask::AlterGroupConfig { group, config } => {
+            out.insert("group".into(), json!(group));
+            settings(out, "config", config);
+        }
         AdminTask::DeleteRecords { partition, offset, .. } | AdminTask::AbortTransaction { partition, offset, .. } => {
             out.insert("partition".into(), json!(partition));
             insert(out, "offset", offset.map(Value::from));

@@ -2,7 +2,7 @@
 
 use crate::node::Event;
 use crate::scenario::Scenario;
-use crate::scenario::format::What;
+use crate::scenario::format::{Fault, What};
 
 /// What a person asks for.
 #[derive(Clone, PartialEq, Debug)]
@@ -42,6 +42,9 @@ pub enum Command {
         /// The moment that is shown, in microseconds.
         at_us: u64,
     },
+    /// A fault as a scenario lists it, for now or for later: at a time, or on a message or event that is yet to come (they
+    /// are counted from the scenario's beginning). The cursor goes one event on.
+    Plan(Fault),
     /// Another branch, at the same moment.
     SwitchBranch(u32),
 }

@@ -34,6 +34,28 @@ impl Session {
         found
     }
 
+    /// What happened up to the cursor from the event with number `first` on, oldest first, at most `limit`; without message
+    /// traffic unless `messages`.
+    pub fn events_from(&mut self, first: u64, limit: usize, messages: bool) -> Vec<EventView> {
+        let (mut next, last) = (first, self.history.cursor().last_event());
+        let end = self.history.cursor().position();
+        let mut start = self.history.position_where(|run| run.last_event() < first) / PAGE * PAGE;
+        let mut found = Vec::new();
+        while start < end {
+            for recorded in self.history.entries(start, end.min(start + PAGE)).iter().flat_map(|chunk| chunk.iter()) {
+                if found.len() == limit || recorded.id > last {
+                    return found;
+                }
+                if recorded.id >= next && (messages || !is_traffic(&recorded.event)) {
+                    found.push(event_view(recorded));
+                    next = recorded.id + 1;
+                }
+            }
+            start += PAGE;
+        }
+        found
+    }
+
     /// All that happened to one record up to the cursor, oldest first.
     pub fn story(&mut self, record: u32) -> Vec<Rc<EventView>> {
         let record = RecordId(record);

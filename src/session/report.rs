@@ -122,10 +122,10 @@ pub struct ErrorReport {
 }
 
 impl Report {
-    /// Of a trial that has ended.
+    /// Of a trial that has ended; of another, up to where it is.
     pub fn of(scenario: &Scenario, trial: &Trial) -> Report {
         let run = &trial.run;
-        let verdict = run.final_verdict();
+        let verdict = trial.verdict();
         let errors = run.ledger.errors().iter().map(|error| ErrorReport {
             at_ms: millis(error.at),
             node: Rc::clone(run.world.name(error.node)),
@@ -138,11 +138,7 @@ impl Report {
             virtual_ms: millis(run.world.now()),
             events: trial.events(),
             state_hash: trial.state_hash().to_string(),
-            guarantee: GuaranteeReport {
-                claimed: verdict.claimed.name(),
-                observed: verdict.observed.name(),
-                holds: verdict.holds,
-            },
+            guarantee: GuaranteeReport::of(&verdict),
             partitions: partitions(&run.world),
             errors: errors.collect(),
             invariant_violations: violations
@@ -207,6 +203,13 @@ impl Report {
     }
 }
 
+impl GuaranteeReport {
+    /// Of a verdict.
+    pub fn of(verdict: &Verdict) -> GuaranteeReport {
+        GuaranteeReport { claimed: verdict.claimed.name(), observed: verdict.observed.name(), holds: verdict.holds }
+    }
+}
+
 impl LedgerReport {
     /// The numbers of a verdict.
     pub fn of(verdict: &Verdict) -> LedgerReport {
@@ -263,7 +266,8 @@ fn offsets(world: &World, partition: TopicPartition, leader: BrokerId) -> (i64, 
     left.max().map_or((0, 0, 0), |(end, high_watermark)| (end, high_watermark, high_watermark))
 }
 
-fn partitions(world: &World) -> SortedMap<String, PartitionReport> {
+/// The scenario's partitions, by name.
+pub(super) fn partitions(world: &World) -> SortedMap<String, PartitionReport> {
     let mut out = SortedMap::new();
     let Some(image) = world.image() else { return out };
     let topics = (1..).map(TopicId).zip(&world.setup().topics);

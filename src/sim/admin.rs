@@ -1,10 +1,11 @@
-//! The world's own client: it creates the scenario's topics while the cluster boots, as an administrator would with
-//! `kafka-topics --create`; later it does what the scenario's administrator wants.
+//! The world's own client: it creates the scenario's topics and sets its groups' settings while the cluster boots, as an
+//! administrator would with `kafka-topics --create` and `kafka-configs`; later it does what the scenario's administrator wants.
 //!
 //! It speaks to the controllers (KIP-919), and to leaders where only they can help: to the next one after `NOT_CONTROLLER`, a broken connection or silence, until
 //! `default.api.timeout.ms` is over.
 
 use super::task::AdminTask;
+use crate::base::config::Properties;
 use crate::base::{BrokerId, Duration, NodeId, Prng, Time};
 use crate::node::{Body, Channel, ConnectionId, Crash, Event, LoopTimer, Message, Node, Outbox, Timer};
 use crate::protocol::{
@@ -52,10 +53,23 @@ struct Running {
     due: Time,
 }
 
+impl Running {
+    fn new(task: AdminTask, due: Time) -> Self {
+        Running { task, known: None, producer: None, give_up_at: due + API_TIMEOUT, in_flight: None, due }
+    }
+}
+
 impl Admin {
-    pub fn new(brokers: Rc<[NodeId]>, controllers: Rc<[NodeId]>, topics: &[NewTopic]) -> Self {
+    pub fn new(
+        brokers: Rc<[NodeId]>,
+        controllers: Rc<[NodeId]>,
+        topics: &[NewTopic],
+        groups: &[(Rc<str>, Properties)],
+    ) -> Self {
         let topics = topics.iter().map(|topic| (topic.clone(), ErrorCode::RequestTimedOut)).collect();
-        Admin { brokers, controllers, topics, tries: 0, target: 0, tasks: Vec::new() }
+        let settings = groups.iter().cloned().map(|(group, config)| AdminTask::AlterGroupConfig { group, config });
+        let tasks = settings.map(|task| Running::new(task, FIRST_TRY)).collect();
+        Admin { brokers, controllers, topics, tries: 0, target: 0, tasks }
     }
 
     /// The first topic that could not be created, and why.
@@ -70,8 +84,7 @@ impl Admin {
 
     /// Begins a task.
     pub fn begin(&mut self, now: Time, task: AdminTask, out: &mut Outbox<'_>) {
-        let give_up_at = now + API_TIMEOUT;
-        self.tasks.push(Running { task, known: None, producer: None, give_up_at, in_flight: None, due: now });
+        self.tasks.push(Running::new(task, now));
         self.pump(now, out);
     }
 
@@ -198,6 +211,9 @@ impl Node for Admin {
     fn on_start(&mut self, _now: Time, out: &mut Outbox<'_>) {
         if !self.topics.is_empty() {
             out.set_timer(Timer::Loop(LoopTimer::Generate), FIRST_TRY);
+        }
+        if !self.tasks.is_empty() {
+            out.set_timer(Timer::Loop(LoopTimer::Poll), FIRST_TRY);
         }
     }
 

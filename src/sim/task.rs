@@ -68,6 +68,13 @@ pub enum AdminTask {
         /// Where it begins; none for the one that begins first.
         offset: Option<Offset>,
     },
+    /// Changes settings of a group; an empty value goes back to the default.
+    AlterGroupConfig {
+        /// Of which group; it need not exist.
+        group: Rc<str>,
+        /// The new settings.
+        config: Properties,
+    },
 }
 
 impl AdminTask {
@@ -77,7 +84,7 @@ impl AdminTask {
             AdminTask::ElectLeaders { .. } => ApiKey::ElectLeaders,
             AdminTask::CreatePartitions { .. } => ApiKey::CreatePartitions,
             AdminTask::Reassign { .. } => ApiKey::AlterPartitionReassignments,
-            AdminTask::AlterConfig { .. } => ApiKey::IncrementalAlterConfigs,
+            AdminTask::AlterConfig { .. } | AdminTask::AlterGroupConfig { .. } => ApiKey::IncrementalAlterConfigs,
             AdminTask::DeleteRecords { .. } => ApiKey::DeleteRecords,
             AdminTask::AbortTransaction { .. } => ApiKey::WriteTxnMarkers,
         }
@@ -86,6 +93,7 @@ impl AdminTask {
     /// The topic it is about, if it is about one.
     pub fn topic(&self) -> Option<&Rc<str>> {
         match self {
+            AdminTask::AlterGroupConfig { .. } => None,
             AdminTask::ElectLeaders { topic, .. } | AdminTask::AlterConfig { topic, .. } => topic.as_ref(),
             AdminTask::CreatePartitions { topic, .. }
             | AdminTask::Reassign { topic, .. }
@@ -100,7 +108,7 @@ impl AdminTask {
             AdminTask::ElectLeaders { .. } => "elect_leaders",
             AdminTask::CreatePartitions { .. } => "create_partitions",
             AdminTask::Reassign { .. } => "reassign",
-            AdminTask::AlterConfig { .. } => "alter_config",
+            AdminTask::AlterConfig { .. } | AdminTask::AlterGroupConfig { .. } => "alter_config",
             AdminTask::DeleteRecords { .. } => "delete_records",
             AdminTask::AbortTransaction { .. } => "abort_transaction",
         }
@@ -162,13 +170,9 @@ impl AdminTask {
                 Request::AlterPartitionReassignments(request)
             }
             AdminTask::AlterConfig { topic, config } => {
-                let resource = topic.clone().map_or(Configurable::Broker(None), Configurable::Topic);
-                let change = |(key, value): (&String, &String)| {
-                    (Rc::from(&**key), Some(&**value).filter(|value| !value.is_empty()).map(Rc::from))
-                };
-                let resources = vec![AlterConfigs { resource, changes: config.iter().map(change).collect() }];
-                Request::IncrementalAlterConfigs(IncrementalAlterConfigsRequest { resources })
+                alter(topic.clone().map_or(Configurable::Broker(None), Configurable::Topic), config)
             }
+            AdminTask::AlterGroupConfig { group, config } => alter(Configurable::Group(group.clone()), config),
             AdminTask::DeleteRecords { partition, offset, .. } => {
                 let topic = known.map_or(crate::base::TopicId(0), |known| known.topic);
                 let partition = TopicPartition::new(topic, *partition);
@@ -194,4 +198,12 @@ impl AdminTask {
             }
         }
     }
+}
+
+fn alter(resource: Configurable, config: &Properties) -> Request {
+    let change = |(key, value): (&String, &String)| {
+        (Rc::from(&**key), Some(&**value).filter(|value| !value.is_empty()).map(Rc::from))
+    };
+    let resources = vec![AlterConfigs { resource, changes: config.iter().map(change).collect() }];
+    Request::IncrementalAlterConfigs(IncrementalAlterConfigsRequest { resources })
 }

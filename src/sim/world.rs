@@ -13,7 +13,7 @@ use crate::app::{
     ConsumerApp, ConsumerAppSetup, ProcessorApp, ProcessorAppSetup, ProducerApp, ProducerAppSetup, SinkNode,
     SinkNodeSetup,
 };
-use crate::base::config::BrokerConfig;
+use crate::base::config::{BrokerConfig, Properties};
 use crate::base::{BrokerId, Duration, NodeId, StateHash, Time, TopicId};
 use crate::broker::{Broker, BrokerSetup};
 use crate::client::consumer::Consumer;
@@ -42,6 +42,8 @@ pub struct WorldSetup {
     pub broker_config: Rc<BrokerConfig>,
     /// Created while the cluster boots; they get the topic ids 1, 2, …
     pub topics: Vec<NewTopic>,
+    /// Settings of groups, made while the cluster boots.
+    pub group_configs: Vec<(Rc<str>, Properties)>,
     /// Latency.
     pub network: NetworkSetup,
     /// The nodes after the controllers. `node` and `brokers` are filled in by [`World::new`].
@@ -169,7 +171,7 @@ impl World {
         nodes.extend(setup.consumers.iter().map(|app| AnyNode::Consumer(Rc::new(ConsumerApp::new(app.clone())))));
         nodes.extend(setup.processors.iter().map(|app| AnyNode::Processor(Rc::new(ProcessorApp::new(app.clone())))));
         nodes.extend(setup.sinks.iter().map(|sink| AnyNode::Sink(Rc::new(SinkNode::new(sink.clone())))));
-        nodes.push(AnyNode::Admin(Rc::new(Admin::new(brokers, controllers, &setup.topics))));
+        nodes.push(AnyNode::Admin(Rc::new(Admin::new(brokers, controllers, &setup.topics, &setup.group_configs))));
         names.push(Rc::from("admin"));
 
         let mut engine = Engine::new(setup.seed, &names, nodes, setup.network);

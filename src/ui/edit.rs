@@ -1,272 +1,15 @@
 //! Changing a scenario: settings, workload, guarantees, "try next". Everything gives back a new scenario or says why not.
 
+mod place;
 mod share;
-mod sink;
+mod work;
 
-use super::i18n::Texts;
-use delivery_lab::base::Duration;
-use delivery_lab::base::config::{
-    BrokerConfig, ConfigException, ConfigKey, ConfigNote, ConsumerConfig, ProducerConfig, Properties, TopicConfig,
-    broker_keys, consumer_keys, producer_keys, topic_keys,
-};
-use delivery_lab::scenario::format::{Commit, Dedupe, HandOver, Key, Offsets};
+pub use place::{Place, places};
+pub use work::{WorkField, WorkKind, set_work, workload};
+
+use delivery_lab::base::config::Properties;
+use delivery_lab::scenario::format::{Commit, Offsets};
 use delivery_lab::scenario::{Scenario, set};
-
-/// What settings belong to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
-    /// A producer, by its place in the scenario.
-    Producer(usize),
-    /// A consumer.
-    Consumer(usize),
-    /// The half of a processor that reads.
-    Reader(usize),
-    /// The half that writes.
-    Writer(usize),
-    /// A topic.
-    Topic(usize),
-    /// The brokers.
-    Cluster,
-}
-
-/// All places of a scenario, in the order of the page.
-pub fn places(scenario: &Scenario) -> Vec<Place> {
-    let producers = (0..scenario.producers.len()).map(Place::Producer);
-    let consumers = (0..scenario.consumers.len()).map(Place::Consumer);
-    let topics = (0..scenario.topics.len()).map(Place::Topic);
-    let processors = (0..scenario.processors.len()).flat_map(|at| [Place::Reader(at), Place::Writer(at)]);
-    producers.chain(processors).chain(consumers).chain(topics).chain([Place::Cluster]).collect()
-}
-
-impl Place {
-    /// The name of what it is.
-    pub fn name(self, scenario: &Scenario) -> String {
-        match self {
-            Place::Producer(at) => scenario.producers[at].name.to_string(),
-            Place::Consumer(at) => scenario.consumers[at].name.to_string(),
-            Place::Reader(at) | Place::Writer(at) => scenario.processors[at].name.to_string(),
-            Place::Topic(at) => scenario.topics[at].name.to_string(),
-            Place::Cluster => String::new(),
-        }
-    }
-
-    /// The keys it knows.
-    pub fn keys(self) -> &'static [ConfigKey] {
-        match self {
-            Place::Producer(_) | Place::Writer(_) => producer_keys(),
-            Place::Consumer(_) | Place::Reader(_) => consumer_keys(),
-            Place::Topic(_) => topic_keys(),
-            Place::Cluster => broker_keys(),
-        }
-    }
-
-    /// What is set.
-    pub fn properties(self, scenario: &Scenario) -> &Properties {
-        match self {
-            Place::Producer(at) => &scenario.producers[at].config,
-            Place::Consumer(at) => &scenario.consumers[at].config,
-            Place::Reader(at) => &scenario.processors[at].consumer_config,
-            Place::Writer(at) => &scenario.processors[at].producer_config,
-            Place::Topic(at) => &scenario.topics[at].config,
-            Place::Cluster => &scenario.cluster.config,
-        }
-    }
-
-    /// What is set, to be changed.
-    pub fn properties_mut(self, scenario: &mut Scenario) -> &mut Properties {
-        match self {
-            Place::Producer(at) => &mut scenario.producers[at].config,
-            Place::Consumer(at) => &mut scenario.consumers[at].config,
-            Place::Reader(at) => &mut scenario.processors[at].consumer_config,
-            Place::Writer(at) => &mut scenario.processors[at].producer_config,
-            Place::Topic(at) => &mut scenario.topics[at].config,
-            Place::Cluster => &mut scenario.cluster.config,
-        }
-    }
-
-    /// What Kafka would say of these settings.
-    pub fn check(self, scenario: &Scenario, properties: &Properties) -> Vec<ConfigException> {
-        match self {
-            Place::Producer(_) | Place::Writer(_) => ProducerConfig::parse(properties).err(),
-            Place::Consumer(_) if self.shares(scenario) => ConsumerConfig::parse_share(properties).err(),
-            Place::Consumer(_) | Place::Reader(_) => ConsumerConfig::parse(properties).err(),
-            Place::Topic(_) => TopicConfig::parse(properties).err(),
-            Place::Cluster => BrokerConfig::parse(properties).err(),
-        }
-        .unwrap_or_default()
-    }
-
-    /// What Kafka would do without saying so.
-    pub fn notes(self, properties: &Properties) -> Vec<ConfigNote> {
-        match self {
-            Place::Producer(_) | Place::Writer(_) => ProducerConfig::notes(properties),
-            Place::Consumer(_) | Place::Reader(_) => ConsumerConfig::notes(properties),
-            Place::Topic(_) => TopicConfig::notes(properties),
-            Place::Cluster => BrokerConfig::notes(properties),
-        }
-    }
-}
-
-/// A field that is not Kafka's: the workload around it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct WorkField {
-    /// Its key in the file format.
-    pub key: &'static str,
-    /// What it is.
-    pub value: String,
-    /// What it may be.
-    pub kind: WorkKind,
-}
-
-/// What a workload field may be.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum WorkKind {
-    /// A whole number.
-    Number(u64, u64),
-    /// One of these words.
-    Words(Vec<&'static str>),
-    /// Free text with a grammar of its own.
-    Text,
-}
-
-fn words<T: Copy>(list: &'static [(&'static str, T)]) -> WorkKind {
-    WorkKind::Words(list.iter().map(|(word, _)| *word).collect())
-}
-
-/// The workload fields of a place.
-pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
-    let number =
-        |key, value: u64, low, high| WorkField { key, value: value.to_string(), kind: WorkKind::Number(low, high) };
-    match place {
-        Place::Producer(at) => {
-            let it = &scenario.producers[at];
-            let key = match it.key {
-                Key::None => "none".to_owned(),
-                Key::Record => "record".to_owned(),
-                Key::Entity(count) => format!("entity:{count}"),
-            };
-            let mut fields = vec![
-                number("records", it.records.into(), 0, 100_000),
-                number("rate.per.second", it.rate_per_second.into(), 1, 1_000_000),
-                WorkField { key: "key", value: key, kind: WorkKind::Text },
-            ];
-            if it.config.contains_key("transactional.id") {
-                fields.push(number("transaction.records", it.transaction_records.into(), 1, 100_000));
-                fields.push(number("abort.every", it.abort_every.into(), 0, 100_000));
-            }
-            fields.extend(it.start.map(|start| number("start.at.ms", start.as_millis(), 0, 600_000)));
-            fields
-        }
-        Place::Reader(at) => {
-            let it = &scenario.processors[at];
-            let WorkKind::Words(mut offsets) = words(Offsets::WORDS) else { return Vec::new() };
-            if it.offsets.is_none() {
-                offsets.insert(0, "");
-            }
-            let word = it.offsets.map_or("", Offsets::word).to_owned();
-            let mut fields = vec![
-                number("processing.ms", it.processing.as_millis(), 0, 600_000),
-                WorkField { key: "offsets", value: word, kind: WorkKind::Words(offsets) },
-            ];
-            fields.extend(it.sink.as_ref().map(|sink| WorkField {
-                key: "sink.dedupe",
-                value: sink.dedupe.word().to_owned(),
-                kind: words(Dedupe::WORDS),
-            }));
-            fields.extend(it.start.map(|start| number("start.at.ms", start.as_millis(), 0, 600_000)));
-            fields
-        }
-        Place::Writer(_) => Vec::new(),
-        Place::Consumer(at) => {
-            let it = &scenario.consumers[at];
-            let commit = it.commit.map_or("", Commit::word).to_owned();
-            let WorkKind::Words(mut commits) = words(Commit::WORDS) else { return Vec::new() };
-            if it.commit.is_none() {
-                commits.insert(0, "");
-            }
-            let mut fields = vec![
-                number("processing.ms", it.processing.as_millis(), 0, 600_000),
-                WorkField { key: "commit", value: commit, kind: WorkKind::Words(commits) },
-                WorkField { key: "hand.over", value: it.hand_over.word().to_owned(), kind: words(HandOver::WORDS) },
-                sink::flag("batch", it.batch),
-                number("retries", it.retries.into(), 0, 1_000),
-            ];
-            for (key, topic) in [("retry.topic", &it.retry_topic), ("dead.letter.topic", &it.dead_letter_topic)] {
-                fields.extend(topic.as_ref().map(|topic| WorkField {
-                    key,
-                    value: topic.to_string(),
-                    kind: WorkKind::Text,
-                }));
-            }
-            fields.extend(share::fields(it));
-            fields.extend(sink::fields(&it.sink));
-            fields
-        }
-        Place::Topic(at) => {
-            let it = &scenario.topics[at];
-            vec![
-                number("partitions", it.partitions.into(), 1, 64),
-                number("replication.factor", it.replication_factor.into(), 1, scenario.cluster.brokers.into()),
-            ]
-        }
-        Place::Cluster => {
-            let (low, high) = scenario.network.latency;
-            vec![
-                number("seed", scenario.seed, 0, u64::MAX),
-                number("brokers", scenario.cluster.brokers.into(), 1, 9),
-                WorkField {
-                    key: "controllers",
-                    value: scenario.cluster.controllers.to_string(),
-                    kind: WorkKind::Words(vec!["1", "3"]),
-                },
-                number("latency.us least", low.0, 0, 60_000_000),
-                number("latency.us most", high.0, 0, 60_000_000),
-            ]
-        }
-    }
-}
-
-/// The scenario with a workload field changed, or what is wrong with the text.
-pub fn set_work(
-    scenario: &Scenario,
-    place: Place,
-    field: &WorkField,
-    text: &str,
-    t: &Texts,
-) -> Result<Scenario, String> {
-    let text = text.trim();
-    let mut new = scenario.clone();
-    let mut number = 0;
-    match &field.kind {
-        WorkKind::Number(low, high) => {
-            number = text
-                .parse()
-                .ok()
-                .filter(|it| (low..=high).contains(&it))
-                .ok_or_else(|| (t.expected_number)(*low, *high))?;
-        }
-        WorkKind::Words(words) if !words.contains(&text) => return Err((t.expected_words)(&words.join(", "))),
-        _ => {}
-    }
-    match (place, field.key) {
-        (Place::Cluster, "seed") => new.seed = number,
-        (Place::Cluster, "latency.us least") => new.network.latency.0 = Duration::from_micros(number),
-        (Place::Cluster, "latency.us most") => new.network.latency.1 = Duration::from_micros(number),
-        (_, key) => {
-            let name = if place == Place::Cluster { "cluster".to_owned() } else { place.name(scenario) };
-            set(&mut new, &format!("{name}.{key}={text}")).map_err(|mistake| match key {
-                "key" => (t.expected_words)("none, record, entity:4"),
-                _ => mistake.problem,
-            })?;
-        }
-    }
-    let (low, high) = new.network.latency;
-    if low > high {
-        // The other end follows: whoever sets the least above the most means both.
-        new.network.latency = if field.key.ends_with("least") { (low, low) } else { (high, high) };
-    }
-    Ok(new)
-}
 
 /// The scenario with `node.key=value` applied, where that is possible.
 pub fn apply(scenario: &Scenario, change: &str) -> Option<Scenario> {
@@ -389,9 +132,11 @@ pub fn changes(before: &Scenario, after: &Scenario) -> Vec<(String, String, Stri
                 found.push((name.clone(), key.name.to_owned(), was, is));
             }
         }
-        let (old, new) = (workload(before, place), workload(after, place));
-        for (was, is) in old.into_iter().zip(new).filter(|(was, is)| was.value != is.value) {
-            found.push((name.clone(), is.key.to_owned(), was.value, is.value));
+        let old = workload(before, place);
+        for is in workload(after, place) {
+            // A field that only now has a place says nothing else than before: what brought it says so.
+            let was = old.iter().find(|was| was.key == is.key && was.value != is.value);
+            found.extend(was.map(|was| (name.clone(), is.key.to_owned(), was.value.clone(), is.value)));
         }
     }
     found
@@ -469,6 +214,23 @@ mod tests {
         assert_eq!(with("a", "b"), ["a", "b"]);
         assert_eq!(with("same", "same"), ["same", "kiosk-tx"]);
         assert_eq!(with("x-${random.uuid}", ""), ["shop-tx", "kiosk-tx"]);
+    }
+
+    #[test]
+    fn groups_have_settings_where_a_coordinator_asks_for_them() {
+        let mut scenario = library::get("share-group").expect("it is in the library");
+        let places = super::places(&scenario);
+        let place = Place::Group(0);
+        assert!(places.contains(&place) && place.name(&scenario) == "workers");
+        assert!(place.offered(&scenario).all(|key| key.name.starts_with("share.")));
+        let before = scenario.clone();
+        place.properties_mut(&mut scenario).insert("share.delivery.count.limit".into(), "3".into());
+        assert_eq!(changes(&before, &scenario).len(), 1);
+        assert_eq!(place.check(&scenario, place.properties(&scenario)), []);
+        place.properties_mut(&mut scenario).remove("share.delivery.count.limit");
+        scenario.drop_empty_groups();
+        assert_eq!(scenario, before);
+        assert!(!super::places(&lost_ack()).contains(&Place::Group(0)), "nothing asks for those of a classic group");
     }
 
     #[test]

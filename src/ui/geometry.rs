@@ -8,6 +8,8 @@ use std::rc::Rc;
 
 /// Below this the stage is one column.
 pub const NARROW: f64 = 780.0;
+/// The same in a figure of another page.
+const NARROW_FIGURE: f64 = 680.0;
 /// A cell's height, its pitch beyond its width, and the height of a partition's strip in both densities.
 pub const CELL: f64 = 24.0;
 pub const CELL_GAP: f64 = 3.0;
@@ -21,6 +23,7 @@ pub const DENSE_LABEL: f64 = 118.0;
 const MARGIN: f64 = 10.0;
 pub const GAP: f64 = 14.0;
 const SIDE: f64 = 186.0;
+const SLIM: f64 = 164.0;
 const GUTTER: f64 = 36.0;
 
 /// A box on the stage.
@@ -47,6 +50,8 @@ pub struct Wire {
 pub struct CardShape {
     pub area: Area,
     pub dense: bool,
+    /// A reader among many says less.
+    pub compact: bool,
     /// How many cells of a log fit.
     pub cells: usize,
     pub cell_width: f64,
@@ -98,8 +103,20 @@ pub fn cell_width(largest: u32) -> f64 {
     }
 }
 
-/// Sinks show this many rows of cells.
-pub const SINK_ROWS: usize = 2;
+/// Sinks show so many rows of cells.
+pub const fn sink_rows(compact: bool) -> usize {
+    if compact { 1 } else { 2 }
+}
+
+/// How tall a sink is: its title, and its rows.
+pub fn sink_height(compact: bool) -> f64 {
+    if compact { 68.0 } else { 34.0 + 42.0 * sink_rows(compact) as f64 }
+}
+
+/// What is between a reader and its sink.
+pub const fn sink_gap(compact: bool) -> f64 {
+    if compact { 8.0 } else { GAP }
+}
 
 /// How many cells fit into so much width.
 pub fn fit(width: f64, cell: f64) -> usize {
@@ -117,9 +134,23 @@ fn reader_lines(it: &ConsumerView) -> usize {
     positions + isolation(it).count() + usize::from(it.group.is_some())
 }
 
+/// The first line of a reader's card, and what is between two.
+pub const fn reader_rows(compact: bool) -> (f64, f64) {
+    if compact { (42.0, 16.0) } else { (50.0, 18.0) }
+}
+
 /// Where the sink's card begins, below its consumer's.
-pub fn consumer_height(it: &ConsumerView) -> f64 {
-    106.0 + 18.0 * reader_lines(it) as f64
+pub fn consumer_height(it: &ConsumerView, compact: bool) -> f64 {
+    let (first, step) = reader_rows(compact);
+    // Among many its membership stands beside its name, and how it shares goes without saying.
+    let elsewhere = if compact { usize::from(it.group.is_some()) + usize::from(it.share) } else { 0 };
+    first + step * reader_lines(it).saturating_sub(elsewhere) as f64 + if compact { 48.0 } else { 56.0 }
+}
+
+/// Whether there are so many readers that each must be small: decided by what does not change in a run.
+fn crowded(nodes: &[Rc<NodeView>]) -> bool {
+    let readers = nodes.iter().filter_map(|node| if let NodeBody::Consumer(it) = &node.body { Some(it) } else { None });
+    readers.clone().count() > 2 || readers.filter(|it| it.sink.is_some()).count() > 1
 }
 
 /// A processor's card, without the external system behind it.
@@ -132,19 +163,17 @@ pub fn processor_height(it: &ProcessorView) -> f64 {
 const QUORUM: f64 = 48.0;
 const BETWEEN: f64 = 8.0;
 
-/// A sink's card.
-pub const SINK_HEIGHT: f64 = 34.0 + 42.0 * SINK_ROWS as f64;
-
-fn height(node: &NodeView, dense: bool) -> f64 {
+fn height(node: &NodeView, dense: bool, compact: bool) -> f64 {
+    let with_sink = |is: bool, compact| if is { sink_gap(compact) + sink_height(compact) } else { 0.0 };
     match &node.body {
         NodeBody::Producer(it) => {
             // A transactional one has two lines more, and room for being fenced.
             let transactional = if it.manager.is_some() { 2.0 * 18.0 + 12.0 } else { 0.0 };
             110.0 + 18.0 * (it.settings.len().min(6) as f64 + 2.0) + transactional
         }
-        NodeBody::Consumer(it) => consumer_height(it) + if it.sink.is_some() { GAP + SINK_HEIGHT } else { 0.0 },
-        NodeBody::Processor(it) => processor_height(it) + if it.sink.is_some() { GAP + SINK_HEIGHT } else { 0.0 },
-        NodeBody::Sink(_) => SINK_HEIGHT + 26.0,
+        NodeBody::Consumer(it) => consumer_height(it, compact) + with_sink(it.sink.is_some(), compact),
+        NodeBody::Processor(it) => processor_height(it) + with_sink(it.sink.is_some(), false),
+        NodeBody::Sink(_) => sink_height(false) + 26.0,
         NodeBody::Controller(_) => 34.0,
         NodeBody::Broker(it) => {
             let strips = shown(it).count().max(1) as f64;
@@ -153,20 +182,24 @@ fn height(node: &NodeView, dense: bool) -> f64 {
     }
 }
 
-/// Lays the nodes out in so much width.
-pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage {
-    let narrow = width < NARROW;
+/// Lays the nodes out in so much width. In a figure columns are kept for longer, and those at the sides are slimmer.
+pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64, figure: bool) -> Stage {
+    let slim = figure && width < NARROW;
+    let narrow = width < if figure { NARROW_FIGURE } else { NARROW };
+    let (column_w, least_gap) = if slim { (SLIM, 40.0) } else { (SIDE, 56.0) };
     let strips = nodes.iter().filter_map(|node| match &node.body {
         NodeBody::Broker(it) => Some(shown(it).count()),
         _ => None,
     });
     let dense = strips.clone().max().unwrap_or(0) > 2 || strips.sum::<usize>() > 9;
+    let compact = crowded(nodes);
+    let tall = |id: usize| height(&nodes[id], dense, compact);
     let ids = |which: Column| (0..nodes.len()).filter(move |id| column(&nodes[*id]) == which);
     let mut areas = vec![Area::default(); nodes.len()];
     let stack = |areas: &mut [Area], which: Column, x: f64, w: f64, top: f64| -> f64 {
         let mut y = top;
         for id in ids(which) {
-            let h = height(&nodes[id], dense);
+            let h = tall(id);
             areas[id] = Area { x, y, w, h };
             y += h + GAP;
         }
@@ -179,34 +212,32 @@ pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage
         let full = width - 2.0 * MARGIN;
         let inner = width - 2.0 * (MARGIN + GUTTER);
         let top =
-            beside(&mut areas, nodes, dense, ids(Column::Producers), Area { x: MARGIN, y: MARGIN, w: full, h: 0.0 });
+            beside(&mut areas, nodes, &tall, ids(Column::Producers), Area { x: MARGIN, y: MARGIN, w: full, h: 0.0 });
         let mut y = stack(&mut areas, Column::Brokers, MARGIN + GUTTER, inner, top + 30.0) + GAP;
         y = stack(&mut areas, Column::Controllers, MARGIN + GUTTER, inner, y) + 30.0;
         let readers = ids(Column::Processors).chain(ids(Column::Consumers)).chain(ids(Column::Sinks));
-        beside(&mut areas, nodes, dense, readers, Area { x: MARGIN, y, w: full, h: 0.0 }) + MARGIN
+        beside(&mut areas, nodes, &tall, readers, Area { x: MARGIN, y, w: full, h: 0.0 }) + MARGIN
     } else {
-        let gap = ((width - 660.0) * 0.12 + 56.0).clamp(56.0, 120.0);
-        let broker_x = MARGIN + SIDE + gap;
+        let gap = ((width - 660.0) * 0.12 + least_gap).clamp(least_gap, 120.0);
+        let broker_x = MARGIN + column_w + gap;
         let broker_w = width - 2.0 * broker_x;
         let mut bottom = stack(&mut areas, Column::Brokers, broker_x, broker_w, MARGIN);
         bottom = stack(&mut areas, Column::Controllers, broker_x, broker_w, bottom + GAP);
-        let mut left = stack(&mut areas, Column::Producers, MARGIN, SIDE, MARGIN + 8.0);
-        let mut right = stack(&mut areas, Column::Consumers, width - MARGIN - SIDE, SIDE, MARGIN + 8.0);
+        let mut left = stack(&mut areas, Column::Producers, MARGIN, column_w, MARGIN + 8.0);
+        let mut right = stack(&mut areas, Column::Consumers, width - MARGIN - column_w, column_w, MARGIN + 8.0);
         // Processors both read and write: they stand where there is room.
         for id in ids(Column::Processors) {
-            let h = height(&nodes[id], dense);
-            let (side, x) = if left <= right { (&mut left, MARGIN) } else { (&mut right, width - MARGIN - SIDE) };
-            areas[id] = Area { x, y: *side + GAP, w: SIDE, h };
+            let h = tall(id);
+            let (side, x) = if left <= right { (&mut left, MARGIN) } else { (&mut right, width - MARGIN - column_w) };
+            areas[id] = Area { x, y: *side + GAP, w: column_w, h };
             *side += GAP + h;
         }
         // A sink stands below who acts on it.
         for id in ids(Column::Sinks) {
-            let (x, h) = (
-                users(&nodes[id]).first().map_or(width - MARGIN - SIDE, |user| areas[*user].x),
-                height(&nodes[id], dense),
-            );
+            let x = users(&nodes[id]).first().map_or(width - MARGIN - column_w, |user| areas[*user].x);
+            let h = tall(id);
             let side = if x > MARGIN { &mut right } else { &mut left };
-            areas[id] = Area { x, y: *side + GAP, w: SIDE, h };
+            areas[id] = Area { x, y: *side + GAP, w: column_w, h };
             *side += GAP + h;
         }
         bottom.max(left).max(right) + MARGIN
@@ -215,7 +246,7 @@ pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage
     let card = |id: usize, area: Area| {
         let inner =
             if dense && column(&nodes[id]) == Column::Brokers { area.w - 32.0 - DENSE_LABEL } else { area.w - 32.0 };
-        CardShape { area, dense, cells: fit(inner, cell), cell_width: cell }
+        CardShape { area, dense, compact, cells: fit(inner, cell), cell_width: cell }
     };
     let cards: Vec<CardShape> = areas.iter().enumerate().map(|(id, area)| card(id, *area)).collect();
     let wires = wires(nodes, &cards, narrow);
@@ -226,7 +257,7 @@ pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage
 fn beside(
     areas: &mut [Area],
     nodes: &[Rc<NodeView>],
-    dense: bool,
+    tall: &dyn Fn(usize) -> f64,
     ids: impl Iterator<Item = usize>,
     within: Area,
 ) -> f64 {
@@ -238,7 +269,7 @@ fn beside(
     for row in ids.chunks(columns as usize) {
         let mut bottom = y;
         for (at, id) in row.iter().enumerate() {
-            let h = height(&nodes[*id], dense);
+            let h = tall(*id);
             areas[*id] = Area { x: within.x + at as f64 * (w + GAP), y, w, h };
             bottom = f64::max(bottom, y + h);
         }

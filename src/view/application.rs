@@ -60,7 +60,8 @@ pub(super) fn buffered(world: &World, client: Option<&Producer>) -> Vec<(u32, Rc
 pub(super) fn in_flight(client: Option<&Producer>) -> Vec<InFlightView> {
     let requests = client.into_iter().flat_map(Producer::in_flight_requests).map(|request| InFlightView {
         to: request.node.0,
-        attempt: request.batches.iter().map(|batch| batch.attempts).max().unwrap_or(1),
+        // The client counts how often a batch came back.
+        attempt: 1 + request.batches.iter().map(|batch| batch.attempts).max().unwrap_or(0),
         records: request.batches.iter().flat_map(|batch| ids(batch.records())).collect(),
         deadline_us: request.deadline.us_since_origin(),
     });

@@ -209,7 +209,7 @@ pub fn response(response: &Response, names: &Names, reader: &Reader<'_>) -> Opti
         Response::IncrementalAlterConfigs(it) => {
             let one = |(resource, error): &(Configurable, ErrorCode)| {
                 let name = match resource {
-                    Configurable::Topic(name) => Value::from(&**name),
+                    Configurable::Topic(name) | Configurable::Group(name) => Value::from(&**name),
                     _ => Value::Null,
                 };
                 json!({ "errorCode": error.name(), "resourceType": 2, "resourceName": name })

@@ -48,6 +48,7 @@ pub fn setup(seed: u64, records: u32, settings: &[(&str, &str)]) -> WorldSetup {
         controllers: 3,
         broker_config: Rc::new(BrokerConfig::parse(&properties(settings)).expect("good settings")),
         topics: vec![orders],
+        group_configs: Vec::new(),
         network: NetworkSetup::default(),
         producers: vec![shop],
         consumers: Vec::new(),

@@ -147,3 +147,36 @@ fn share_group_failure_mode_slow_work_outlives_its_lock() {
     assert!(!run_scenario(&slow("1500")).ledger.duplicated.is_empty());
     assert!(run_scenario(&slow("15000")).ledger.duplicated.is_empty());
 }
+
+/// `kafka-configs --entity-type groups`: the group's own limit goes before the cluster's.
+#[test]
+fn share_group_may_have_a_delivery_limit_of_its_own() {
+    let own = json!([{ "name": "workers", "config": { "share.delivery.count.limit": "3" } }]);
+    let mut trial = Trial::new(&changed(|json| json["groups"] = own)).expect("a valid scenario");
+    trial.finish();
+    let last = story(&trial, POISON).last().map(|step| step.kind.clone());
+    assert_eq!(last, Some(StoryKind::Archived(ShareEnd::Exhausted(3))));
+}
+
+/// A job takes longer than its lock holds: another worker does it as well, unless the first renews (KIP-1222).
+#[test]
+fn who_renews_keeps_its_locks() {
+    let scenario = |more: Value| {
+        let mut json = json!({
+            "version": 1, "seed": 5, "until": { "max.ms": 600_000 },
+            "topics": [{ "name": "jobs" }],
+            "producers": [{ "name": "shop", "topic": "jobs", "records": 4 }],
+            "consumers": [{ "name": "worker", "group": "workers", "members": 2, "topics": ["jobs"], "share": true,
+                "processing.ms": 40_000, "config": { "share.acknowledgement.mode": "explicit", "max.poll.records": "1" } }],
+            "groups": [{ "name": "workers", "config": { "share.auto.offset.reset": "earliest" } }],
+        });
+        for (key, value) in more.as_object().expect("an object") {
+            json["consumers"][0][key] = value.clone();
+        }
+        let scenario = parse_value(json).expect("a valid scenario");
+        run_scenario(&scenario).ledger
+    };
+    let (plain, renews) = (scenario(json!({})), scenario(json!({ "renew.every.ms": 10_000 })));
+    assert!(!plain.duplicated.is_empty());
+    assert_eq!((renews.processed, renews.delivered, renews.duplicated.len(), renews.lost.len()), (4, 4, 0, 0));
+}

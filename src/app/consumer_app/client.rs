@@ -142,6 +142,11 @@ impl Client {
         Ok(())
     }
 
+    /// Records that were renewed have not come back, and may.
+    pub fn is_renewing(&self) -> bool {
+        self.share().is_some_and(ShareConsumer::is_renewing)
+    }
+
     /// `commitSync()`.
     pub fn commit_sync(&mut self, now: Time, out: &mut Outbox<'_>) {
         each!(self, it => it.commit_sync(now, out));

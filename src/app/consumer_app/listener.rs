@@ -4,14 +4,17 @@
 //! before the first `poll()` returns). A sink that does not answer is asked again, as long as it takes: without its answer nobody
 //! knows where to read. When they go ([`OnRevoke`]): it commits, perhaps after its worker is done with their records. When they are
 //! lost it does the same (`onPartitionsLost` calls `onPartitionsRevoked` unless people say otherwise), and its commit is refused.
+//! `close()` gives everything up, and so calls it, too, also when an exception ended the loop: its `commitSync()` then commits
+//! positions behind records that nobody has processed.
 //!
-//! Invariant: while it waits, `poll()` does not come back, and `max.poll.interval.ms` runs.
+//! Invariant: while it waits, `poll()` does not come back, and `max.poll.interval.ms` runs; nor does `close()`, and in the classic
+//! protocol there are no heartbeats any more.
 
 use super::Running;
 use crate::app::sink_client::{Answer, SinkClient};
 use crate::app::{ConsumerAppSetup, Dedupe, OnRevoke};
 use crate::base::{Duration, Generation, Time, TopicPartition};
-use crate::client::consumer::RebalanceCallback;
+use crate::client::consumer::{Consumer, RebalanceCallback};
 use crate::node::{Event, LoopTimer, Message, Outbox, Timer};
 use std::rc::Rc;
 
@@ -69,6 +72,11 @@ impl Listener {
         self.asking.is_some()
     }
 
+    /// Partitions go, and it is not done with them.
+    pub fn is_giving_up(&self) -> bool {
+        self.leaving.is_some()
+    }
+
     /// Positions were taken over from the sink.
     pub fn is_done(&self) -> bool {
         self.restored
@@ -98,11 +106,17 @@ impl Listener {
 }
 
 impl Running {
-    /// Inside `close()`: there is nothing to do for partitions that go.
+    /// Inside `close()`: partitions go as they do in `poll()`; of those that come nobody wants to know any more.
     pub(super) fn let_go(&mut self, now: Time, out: &mut Outbox<'_>) {
-        (self.listener.asking, self.listener.leaving) = (None, None);
-        while self.client.plain().is_some_and(|client| client.rebalance_callback().is_some()) {
-            self.leave_listener(now, out);
+        self.listener.asking = None;
+        self.give_up(now, out);
+        while !self.listener.is_busy()
+            && let Some(callback) = self.client.plain().and_then(Consumer::rebalance_callback)
+        {
+            match callback {
+                RebalanceCallback::Assigned(_) => self.leave_listener(now, out),
+                RebalanceCallback::Revoked(_) | RebalanceCallback::Lost(_) => drop(self.listen(now, out)),
+            }
         }
     }
 

@@ -1,6 +1,9 @@
 //! SIGTERM: the shutdown hook that people write for a consumer. It wakes `poll()` up; the loop ends when the batch at hand is
-//! processed and committed, `close()` gives up the partitions and leaves the group (a static member stays in it), and the
-//! process exits. What a worker still has in its queue is lost: nobody waits for it.
+//! processed and committed, `close()` gives up the partitions (its rebalance listener is called) and leaves the group (a static
+//! member stays in it), and the process exits. What a worker still has in its queue is lost, unless the listener waits for it.
+//!
+//! Departure: a listener that is giving partitions up when the signal comes ends undisturbed; `wakeup()` would end its
+//! `commitSync()`.
 
 use super::{ConsumerApp, Doing};
 use crate::base::Time;
@@ -12,8 +15,17 @@ impl ConsumerApp {
         let Some(running) = &mut self.running else { return out.exit() };
         running.stopping = true;
         match running.doing {
-            Doing::Polling | Doing::Failed(_) => self.close(now, out),
+            Doing::Polling | Doing::Failed(_) if !running.listener.is_giving_up() => self.close(now, out),
             _ => {}
+        }
+    }
+
+    /// An exception ended the loop: the program is inside `close()`, or out of it.
+    pub(super) fn await_end(&mut self, now: Time, out: &mut Outbox<'_>) {
+        let Some(running) = &mut self.running else { return };
+        running.let_go(now, out);
+        if running.stopping && !running.listener.is_giving_up() {
+            self.close(now, out);
         }
     }
 

@@ -88,6 +88,7 @@ fn setup(commit: CommitMode, settings: &[(&str, &str)]) -> ConsumerAppSetup {
         sink_node: None,
         on_failure: OnFailure::default(),
         share: None,
+        renew_every: None,
         config: config(settings),
         start: None,
         brokers: [BROKER].into(),

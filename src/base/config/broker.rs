@@ -275,9 +275,9 @@ settings! {
 
         @later
         share_auto_offset_reset: AutoOffsetReset = "latest", TEXT, OffsetReset, Medium,
-            "Where share groups begin to read: latest, earliest or by_duration:PT1H. Here of all groups; in Kafka each has its own.";
+            "Where share groups begin to read: latest, earliest or by_duration:PT1H. Of groups that do not say so; Kafka has no such setting.";
         share_isolation_level: IsolationLevel = "read_uncommitted", ConfigKind::Choice(IsolationLevel::NAMES), Any, Medium,
-            "Whether share groups see open and aborted transactions. Here of all groups; in Kafka each has its own.";
+            "Whether share groups see open and aborted transactions. Of groups that do not say so; Kafka has no such setting.";
         group_share_assignment_interval_ms: Duration = "1000", INT_MS, Between(0, 15_000), Medium,
             "The least time between two assignments of a share group.";
         group_share_max_share_sessions: u32 = "2000", INT, AtLeast(1), Medium,

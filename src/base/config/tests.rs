@@ -33,7 +33,7 @@ struct Table {
     parse: fn(&Properties) -> Vec<ConfigException>,
 }
 
-const TABLES: [Table; 4] = [
+const TABLES: [Table; 5] = [
     Table {
         keys: producer_keys,
         ignored: producer::IGNORED,
@@ -53,6 +53,11 @@ const TABLES: [Table; 4] = [
         keys: broker_keys,
         ignored: broker::IGNORED,
         parse: |properties| BrokerConfig::parse(properties).err().unwrap_or_default(),
+    },
+    Table {
+        keys: group_keys,
+        ignored: group::IGNORED,
+        parse: |properties| GroupConfig::parse(properties).err().unwrap_or_default(),
     },
 ];
 
@@ -157,6 +162,24 @@ fn topics_have_kafkas_defaults() {
     defaults(topic_keys(), expected);
     assert_eq!(TopicConfig::default().min_cleanable_dirty_ratio.numerator, 500);
     assert_eq!(TopicConfig::default().message_timestamp_before_max_ms, crate::base::Duration::MAX);
+}
+
+#[test]
+fn groups_have_kafkas_defaults() {
+    let expected = "
+        consumer.session.timeout.ms=45000
+        consumer.heartbeat.interval.ms=5000
+        consumer.assignment.interval.ms=1000
+        share.session.timeout.ms=45000
+        share.heartbeat.interval.ms=5000
+        share.record.lock.duration.ms=30000
+        share.delivery.count.limit=5
+        share.partition.max.record.locks=2000
+        share.auto.offset.reset=latest
+        share.isolation.level=read_uncommitted
+        share.renew.acknowledge.enable=true
+        share.assignment.interval.ms=1000";
+    defaults(group_keys(), expected);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod shares;
 mod waiting;
 
 use self::admin::Gathered;
+use self::members::surroundings;
 use self::shares::StateTasks;
 use self::waiting::{Answer, Shard, Waiting};
 use super::context::Context;
@@ -143,10 +144,11 @@ impl GroupCoordinator {
                 let shard = Shard::load(GroupShard::new(self.metadata_max_bytes), partition.log(), cleanup_at);
                 self.shards.insert(id, Rc::new(shard));
                 self.arm(cleanup_at, ctx);
+                let around = surroundings(ctx);
                 self.with_members((id, None), replicas, ctx, |group, work| {
                     group.groups.loaded(work);
-                    group.consumers.loaded(work.now, work.config);
-                    group.shares.loaded(work.now, work.config);
+                    group.consumers.loaded(around);
+                    group.shares.loaded(around);
                 });
                 self.catch_up(id, replicas, ctx);
             }

@@ -155,7 +155,7 @@ impl SharePartitionManager {
         said: impl Iterator<Item = &'a SharePartitionAcknowledgements>,
         host: &mut Host<'_, '_>,
     ) -> Vec<(TopicPartition, Option<u32>, ErrorCode)> {
-        let limits = limits(host.ctx.config);
+        let limits = limits(group, host);
         let mut all = Vec::new();
         for SharePartitionAcknowledgements { partition: id, batches } in said {
             let key = (group.clone(), *id);
@@ -237,7 +237,7 @@ impl SharePartitionManager {
         let Some(pending) = self.requests.get(&id).cloned() else { return };
         let Some((_, Fetch::Waiting(wait))) = &pending.fetch else { return };
         let acquirable = self.acquirable(&pending.session.0, wait, host);
-        if !acquirable.is_empty() && is_worthwhile(wait, &acquirable, host) {
+        if !acquirable.is_empty() && is_worthwhile(&pending.session.0, wait, &acquirable, host) {
             self.acquire(id, &pending.session.0, wait, acquirable, host);
         }
     }
@@ -253,7 +253,7 @@ impl SharePartitionManager {
 
     /// From where to read which partitions: those that are loaded, and have something or room for more.
     fn acquirable(&self, group: &Rc<str>, wait: &Wait, host: &Host<'_, '_>) -> Vec<(TopicPartition, Offset)> {
-        let limits = limits(host.ctx.config);
+        let limits = limits(group, host);
         let next = |id: &TopicPartition| match self.partitions.get(&(group.clone(), *id))?.as_ref() {
             Cached::Active(partition) if partition.can_acquire(limits) => Some((*id, partition.next_fetch_offset())),
             _ => None,
@@ -293,14 +293,14 @@ impl SharePartitionManager {
         host: &mut Host<'_, '_>,
     ) -> (ShareFetchPartitionResponse, u32) {
         let id = key.1;
-        let isolation = host.ctx.config.share_isolation_level;
+        let isolation = host.ctx.group_config(&key.0).share_isolation_level;
         let options = ReadOptions { replica: None, isolation, max_bytes, min_one, first: true };
         let Some(partition) = host.replicas.partition_mut(id).filter(|partition| partition.is_leader()) else {
             return (empty(id, ErrorCode::NotLeaderOrFollower), 0);
         };
         let read = partition.fetch(&request_at(id, offset, max_bytes), options, &mut host.ctx);
         let log_start_offset = partition.log().log_start_offset();
-        let limits = limits(host.ctx.config);
+        let limits = limits(&key.0, host);
         let Some(share) = self.active_mut(&key) else { return (empty(id, ErrorCode::None), 0) };
         if read.response.error == ErrorCode::OffsetOutOfRange {
             // The log begins later by now: the next fetch will do.
@@ -333,13 +333,13 @@ impl SharePartitionManager {
         let Some(pending) = self.requests.remove(&id).map(Rc::unwrap_or_clone) else { return };
         let Pending { context, session, session_epoch, acknowledged, fetch } = pending;
         let response = match fetch {
-            None => Response::ShareAcknowledge(acknowledge_response(acknowledged, host)),
+            None => Response::ShareAcknowledge(acknowledge_response(&session.0, acknowledged, host)),
             Some((place, Fetch::Done(error, mut partitions))) => {
                 if place == Place::Subsequent {
                     partitions
                         .retain(|it| self.sessions.must_tell(&session, it.partition, it.error, !it.records.is_empty()));
                 }
-                Response::ShareFetch(fetch_response(error, partitions, acknowledged, host))
+                Response::ShareFetch(fetch_response(&session.0, error, partitions, acknowledged, host))
             }
             Some((_, Fetch::Waiting(_))) => return,
         };
@@ -351,8 +351,8 @@ impl SharePartitionManager {
 }
 
 /// Is there an error to tell, or are there bytes enough?
-fn is_worthwhile(wait: &Wait, acquirable: &[(TopicPartition, Offset)], host: &Host<'_, '_>) -> bool {
-    let isolation = host.ctx.config.share_isolation_level;
+fn is_worthwhile(group: &str, wait: &Wait, acquirable: &[(TopicPartition, Offset)], host: &Host<'_, '_>) -> bool {
+    let isolation = host.ctx.group_config(group).share_isolation_level;
     let mut bytes = 0;
     for (id, offset) in acquirable {
         let Some(partition) = host.replicas.partition(*id).filter(|partition| partition.is_leader()) else {
@@ -428,6 +428,7 @@ fn is_leadership(error: ErrorCode) -> bool {
 }
 
 fn fetch_response(
+    group: &str,
     error: ErrorCode,
     mut partitions: Vec<ShareFetchPartitionResponse>,
     acknowledged: Vec<(TopicPartition, Option<u32>, ErrorCode)>,
@@ -442,12 +443,13 @@ fn fetch_response(
             None => partitions.push(ShareFetchPartitionResponse { acknowledge_error, ..empty(id, ErrorCode::None) }),
         }
     }
-    let lock = host.ctx.config.group_share_record_lock_duration_ms;
+    let lock = host.ctx.group_config(group).share_record_lock_duration_ms;
     let acquisition_lock_timeout = if error.is_error() { Duration::ZERO } else { lock };
     ShareFetchResponse { error, acquisition_lock_timeout, partitions }
 }
 
 fn acknowledge_response(
+    group: &str,
     acknowledged: Vec<(TopicPartition, Option<u32>, ErrorCode)>,
     host: &Host<'_, '_>,
 ) -> ShareAcknowledgeResponse {
@@ -455,12 +457,12 @@ fn acknowledge_response(
         let current_leader = if is_leadership(error) { host.ctx.leader_in_metadata(partition) } else { None };
         ShareAcknowledgePartitionResponse { partition, error, current_leader }
     };
-    let acquisition_lock_timeout = host.ctx.config.group_share_record_lock_duration_ms;
+    let acquisition_lock_timeout = host.ctx.group_config(group).share_record_lock_duration_ms;
     let partitions = acknowledged.into_iter().map(one).collect();
     ShareAcknowledgeResponse { error: ErrorCode::None, acquisition_lock_timeout, partitions }
 }
 
 fn refuse(context: RequestContext, error: ErrorCode, host: &mut Host<'_, '_>) {
-    let response = fetch_response(error, Vec::new(), Vec::new(), host);
+    let response = fetch_response("", error, Vec::new(), Vec::new(), host);
     host.ctx.requests.respond(context, Response::ShareFetch(response), host.ctx.out);
 }

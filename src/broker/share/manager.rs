@@ -8,7 +8,7 @@ use super::fetch::Fetch;
 use super::partition::{ShareLimits, SharePartition, StateWrite};
 use super::persister::Persisted;
 use super::session::{Place, SessionKey, ShareSessions};
-use crate::base::config::{AutoOffsetReset, BrokerConfig, IsolationLevel};
+use crate::base::config::{AutoOffsetReset, IsolationLevel};
 use crate::base::{LeaderEpoch, Offset, SortedMap, Time, TopicPartition};
 use crate::broker::context::Context;
 use crate::broker::replica_manager::{CoordinatorNews, ReplicaManager};
@@ -48,12 +48,14 @@ pub(super) struct Pending {
     pub fetch: Option<(Place, Fetch)>,
 }
 
-/// What the settings allow share groups.
-pub(super) fn limits(config: &BrokerConfig) -> ShareLimits {
+/// What the settings allow a share group.
+pub(super) fn limits(group: &str, host: &Host<'_, '_>) -> ShareLimits {
+    let config = host.ctx.group_config(group);
     ShareLimits {
-        lock: config.group_share_record_lock_duration_ms,
-        deliveries: i16::try_from(config.group_share_delivery_count_limit).unwrap_or(i16::MAX),
-        in_flight: i64::from(config.group_share_partition_max_record_locks),
+        lock: config.share_record_lock_duration_ms,
+        deliveries: i16::try_from(config.share_delivery_count_limit).unwrap_or(i16::MAX),
+        in_flight: i64::from(config.share_partition_max_record_locks),
+        may_renew: config.share_renew_acknowledge_enable,
     }
 }
 
@@ -120,13 +122,13 @@ impl SharePartitionManager {
 
     fn load(
         &self,
-        (_, id): &SharePartitionKey,
+        (group, id): &SharePartitionKey,
         epoch: LeaderEpoch,
         read: &ReadStatePartition,
         host: &Host<'_, '_>,
     ) -> Result<SharePartition, ErrorCode> {
         let start = match read.start_offset {
-            -1 => first_offset(*id, host.replicas, &host.ctx)?,
+            -1 => first_offset(group, *id, host.replicas, &host.ctx)?,
             known => known,
         };
         let partition = SharePartition::load(epoch, read, start, self.last_write);
@@ -135,8 +137,9 @@ impl SharePartitionManager {
 
     fn written(&mut self, key: &SharePartitionKey, write: &StateWrite, error: ErrorCode, host: &mut Host<'_, '_>) {
         let mut moved = false;
+        let limits = limits(&key.0, host);
         if let Some(partition) = self.active_mut(key) {
-            moved = partition.written(write, !error.is_error(), limits(host.ctx.config), host.ctx.now);
+            moved = partition.written(write, !error.is_error(), limits, host.ctx.now);
             if let Some(lock) = partition.deadline() {
                 host.wake_at(lock);
             }
@@ -198,7 +201,7 @@ impl SharePartitionManager {
 
     /// Ends a session; what its member had acquired is released.
     pub(super) fn release_session(&mut self, session: &SessionKey, host: &mut Host<'_, '_>) {
-        let limits = limits(host.ctx.config);
+        let limits = limits(&session.0, host);
         for partition in self.sessions.remove(session).unwrap_or_default() {
             let key = (session.0.clone(), partition);
             if let Some(write) = self.active_mut(&key).and_then(|partition| partition.release(&session.1, limits)) {
@@ -223,10 +226,11 @@ impl SharePartitionManager {
 
     /// Locks whose time is up, fetches that have waited long enough.
     pub(super) fn on_timer(&mut self, host: &mut Host<'_, '_>) {
-        let (now, limits) = (host.ctx.now, limits(host.ctx.config));
+        let now = host.ctx.now;
         let due = self.partitions().filter(|(_, partition)| partition.deadline().is_some_and(|due| due <= now));
         let due: Vec<SharePartitionKey> = due.map(|(key, _)| key.clone()).collect();
         for key in due {
+            let limits = limits(&key.0, host);
             let write = self.active_mut(&key).and_then(|partition| partition.expire_locks(limits, now));
             let Some(write) = write else { continue };
             let (group, partition) = key.clone();
@@ -252,14 +256,19 @@ impl SharePartitionManager {
 }
 
 /// Where a group begins to read a partition of which nothing is known (`share.auto.offset.reset`).
-fn first_offset(id: TopicPartition, replicas: &ReplicaManager, ctx: &Context<'_, '_>) -> Result<Offset, ErrorCode> {
+fn first_offset(
+    group: &str,
+    id: TopicPartition,
+    replicas: &ReplicaManager,
+    ctx: &Context<'_, '_>,
+) -> Result<Offset, ErrorCode> {
     let partition = replicas.partition(id).ok_or_else(|| ctx.not_hosted(id))?;
     let find = |timestamp| {
         let asked = ListOffsetsPartition { partition: id, current_leader_epoch: -1, timestamp };
         let found = partition.list_offset(&asked, false, IsolationLevel::ReadUncommitted);
         if found.error.is_error() { Err(found.error) } else { Ok(found.offset) }
     };
-    match ctx.config.share_auto_offset_reset {
+    match ctx.group_config(group).share_auto_offset_reset {
         AutoOffsetReset::Earliest => find(ListOffsetsPartition::EARLIEST),
         AutoOffsetReset::ByDuration(age) => {
             match find(ctx.now.wall_clock_ms().saturating_sub_unsigned(age.as_millis()))? {

@@ -1,6 +1,7 @@
 //! TxnOffsetCommit at a group coordinator (GroupCoordinatorServiceTest, CoordinatorRuntimeTest).
 
 use super::group_bench::{ID, Lab, OFFSETS};
+use crate::broker::group_coordinator::write_error;
 use crate::protocol::{ErrorCode, OffsetCommitPartition, Request, TxnOffsetCommitRequest};
 
 pub(super) fn request(offset: i64) -> TxnOffsetCommitRequest {
@@ -110,4 +111,25 @@ fn offsets_that_are_not_replicated_time_out() {
     lab.bench.advance(5_000);
     lab.run(|group, replicas, ctx| group.on_timer(replicas, ctx));
     assert_eq!(lab.error(commit), Some(ErrorCode::CoordinatorNotAvailable));
+}
+
+/// `GroupCoordinatorService.handleOperationException`.
+#[test]
+fn what_the_log_says_is_told_as_kafka_tells_it() {
+    use ErrorCode::*;
+    let told = [
+        (UnknownTopicOrPartition, CoordinatorNotAvailable),
+        (NotEnoughReplicas, CoordinatorNotAvailable),
+        (RequestTimedOut, CoordinatorNotAvailable),
+        (NotLeaderOrFollower, NotCoordinator),
+        (KafkaStorageError, NotCoordinator),
+        (MessageTooLarge, UnknownServerError),
+        (RecordListTooLarge, UnknownServerError),
+        (InvalidFetchSize, UnknownServerError),
+        (NetworkException, CoordinatorLoadInProgress),
+        (InvalidProducerEpoch, InvalidProducerEpoch),
+    ];
+    for (found, error) in told {
+        assert_eq!(write_error(found), error, "{found:?}");
+    }
 }

@@ -3,6 +3,7 @@
 
 use super::share_bench::{ID, Lab, OFFSETS, STATE, says};
 use crate::base::{BrokerId, Duration};
+use crate::metadata::{ConfigRecord, ConfigResource, MetadataRecord};
 use crate::node::Event;
 use crate::protocol::AcknowledgeType::{Accept, Reject, Release, Renew};
 use crate::protocol::{
@@ -181,6 +182,33 @@ fn a_lock_that_ends_gives_records_to_who_waits() {
     assert_eq!(lab.error(late), Some(ErrorCode::InvalidRecordState), "b has them");
     assert!(lab.bench.events.iter().any(|event| name(event) == "expired"));
     assert_eq!(lab.written().map(|it| it.now.state_batches[0].delivery_count), Some(1));
+}
+
+/// `kafka-configs --entity-type groups`: where it begins, how long locks hold and how often it delivers are the group's own.
+#[test]
+fn a_group_may_have_settings_of_its_own() {
+    let mut lab = Lab::new(&[]);
+    let settings =
+        [("auto.offset.reset", "latest"), ("record.lock.duration.ms", "20000"), ("delivery.count.limit", "2")];
+    for (name, value) in settings {
+        let (resource, name, value) = (ConfigResource::Group, format!("share.{name}").into(), Some(value.into()));
+        let record = ConfigRecord { resource, resource_name: "mail".into(), name, value };
+        lab.bench.follow(&[MetadataRecord::Config(record)]);
+    }
+    lab.append(2);
+    lab.initialize("mail");
+    let first = lab.fetch("a", 0);
+    assert_eq!(lab.acquired(first), None, "it begins with what comes");
+    lab.append(2);
+    assert_eq!(lab.acquired(first), Some(vec![(2, 3, 1)]));
+    assert_eq!(lab.fetched(first).map(|it| it.acquisition_lock_timeout.as_millis()), Some(20_000));
+    lab.pass(19_999);
+    assert_eq!(lab.share_partition().map(|it| it.next_fetch_offset()), Some(4));
+    lab.pass(1);
+    let second = lab.fetch("b", 0);
+    assert_eq!(lab.acquired(second), Some(vec![(2, 3, 2)]));
+    lab.pass(20_000);
+    assert_eq!(lab.share_partition().map(|it| it.start_offset()), Some(4), "twice is enough");
 }
 
 #[test]

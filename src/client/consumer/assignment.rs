@@ -4,12 +4,11 @@
 //! `ConsumerCoordinator.metadata()`, `onLeaderElected`, `onJoinComplete`.
 
 use super::assignor::{PartitionsPerTopic, Subscriptions};
-use super::member::TopicsSnapshot;
 use super::subscription::Subscription;
 use crate::base::config::{Assignor, ConsumerConfig};
-use crate::base::{Generation, SortedSet, Time, TopicPartition, sort_short};
+use crate::base::{Generation, Time, TopicPartition, sort_short};
 use crate::client::metadata::Metadata;
-use crate::protocol::{ConsumerAssignment, ConsumerSubscription, JoinGroupMember, NamedPartition};
+use crate::protocol::{ConsumerAssignment, ConsumerSubscription, JoinGroupMember, NamedPartition, PartitionMetadata};
 use bytes::Bytes;
 use std::rc::Rc;
 
@@ -41,10 +40,17 @@ pub(super) fn read_members(members: &[JoinGroupMember]) -> Subscriptions {
     members.iter().map(read).collect()
 }
 
-/// The leader's metadata as assignors take them. Clients are not told the racks of brokers here.
-pub(super) fn partitions_per_topic(snapshot: &TopicsSnapshot) -> PartitionsPerTopic {
-    let without_racks = |count: u32| vec![SortedSet::new(); count as usize];
-    snapshot.iter().map(|(topic, count)| (Rc::clone(topic), without_racks(*count))).collect()
+/// The leader's metadata of these topics as assignors take them.
+pub(super) fn partitions_per_topic<'a>(
+    topics: impl Iterator<Item = &'a Rc<str>>,
+    metadata: &Metadata,
+) -> PartitionsPerTopic {
+    let racks = |partition: &PartitionMetadata| metadata.replica_racks(partition).flatten().cloned().collect();
+    let known = |name: &Rc<str>| {
+        let topic = metadata.topic(metadata.topic_id(name)?)?;
+        Some((Rc::clone(name), topic.partitions.iter().map(racks).collect()))
+    };
+    topics.filter_map(known).collect()
 }
 
 /// The assignor that the group agreed on, if it is one of this client's.

@@ -136,7 +136,7 @@ impl Consumer {
 
     /// The same, and says what becomes of the membership.
     pub fn close_with(&mut self, now: Time, operation: MembershipOperation, out: &mut Outbox<'_>) {
-        let deadline = now + DEFAULT_CLOSE_TIMEOUT;
+        let deadline = now + DEFAULT_CLOSE_TIMEOUT.min(self.config.request_timeout_ms);
         self.closing = Some(Closing::Commits(deadline, operation));
         self.polls = false;
         if let Some(coordinator) = &mut self.coordinator
@@ -169,6 +169,8 @@ impl Consumer {
                 return;
             }
             Closing::Commits(deadline, operation) => {
+                // The heartbeat thread ends first, so nobody says that this member lives while its listener runs.
+                coordinator.member.heartbeat.disable();
                 coordinator.give_up_all(&self.subscription);
                 Closing::Listener(deadline, operation)
             }

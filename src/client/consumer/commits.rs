@@ -101,7 +101,8 @@ impl Commits {
         }
         let (id, phase) = (self.last_id, CommitPhase::Queued(Time::ZERO));
         let commit = Commit { id, kind, offsets, phase, attempts: 0, deadline, generation: None };
-        if commit.offsets.is_empty() {
+        // Even of nothing it returns after the callbacks of earlier commits (`invokePendingAsyncCommits`).
+        if commit.offsets.is_empty() && (kind != CommitKind::Sync || self.queue.is_empty()) {
             self.finish(commit, Ok(()));
         } else {
             self.queue.push_back(commit);
@@ -161,6 +162,9 @@ impl Commits {
             if commit.kind == CommitKind::Sync {
                 io.wake_at(commit.deadline);
             }
+            if commit.offsets.is_empty() {
+                continue;
+            }
             let CommitPhase::Queued(not_before) = commit.phase else { continue };
             if not_before > io.now {
                 io.wake_at(not_before);
@@ -178,7 +182,7 @@ impl Commits {
 
     /// Who is no active member cannot commit; nothing is sent.
     fn refuse(&mut self, error: &ClientError) {
-        let waits = |commit: &Commit| matches!(commit.phase, CommitPhase::Queued(_));
+        let waits = |commit: &Commit| matches!(commit.phase, CommitPhase::Queued(_)) && !commit.offsets.is_empty();
         while let Some(at) = self.queue.iter().position(waits)
             && let Some(commit) = self.queue.remove(at)
         {
@@ -249,6 +253,11 @@ impl Commits {
                 let (kind, offsets, error) = (commit.kind, commit.offsets, result.err());
                 self.callbacks.push_back(CommitCallback { kind, offsets, error });
             }
+        }
+        if self.queue.iter().all(|left| left.offsets.is_empty())
+            && let Some(of_nothing) = self.queue.pop_front()
+        {
+            self.finish(of_nothing, Ok(()));
         }
     }
 }

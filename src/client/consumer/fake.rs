@@ -58,6 +58,8 @@ pub struct FakeBroker {
     pub errors: SortedMap<ApiKey, VecDeque<ErrorCode>>,
     /// How many partitions `orders` has; only the first is ever fetched.
     pub partitions: u32,
+    /// Where it is, if in a rack.
+    pub racks: SortedMap<BrokerId, std::rc::Rc<str>>,
     /// The group.
     pub group: FakeGroup,
     /// The share group.
@@ -109,6 +111,7 @@ impl FakeBroker {
             committed: SortedMap::new(),
             errors: SortedMap::new(),
             partitions: 1,
+            racks: SortedMap::new(),
             group: FakeGroup::default(),
             share: FakeShareGroup::default(),
             session: Vec::new(),
@@ -176,7 +179,7 @@ impl FakeBroker {
             [name] if **name == *MetadataRequest::ALL_TOPICS => &all,
             names => names,
         };
-        MetadataResponse { brokers: vec![broker], topics: asked.iter().map(topic).collect() }
+        MetadataResponse { brokers: vec![broker], racks: self.racks.clone(), topics: asked.iter().map(topic).collect() }
     }
 
     fn produce(&mut self, request: &ProduceRequest, error: ErrorCode) -> ProduceResponse {
@@ -466,9 +469,8 @@ impl<N: Node> Fake<N> {
                 let is_request = |it: &Arrival| matches!(it.body, Body::Request(_));
                 self.queue.retain(|_, it| is_request(it) || peer != BROKER && !gone(&it.connection));
             }
-            Effect::Respond { .. } | Effect::Exit | Effect::Halt => {
-                unreachable!("clients neither respond nor exit")
-            }
+            Effect::Exit => self.crash(),
+            Effect::Respond { .. } | Effect::Halt => unreachable!("clients neither respond nor halt"),
         }
     }
 

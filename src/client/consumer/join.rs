@@ -13,7 +13,7 @@ use super::assignor::{self, Assignments, StickyMemory};
 use super::coordinator::Coordinator;
 use super::io::{Io, Pending};
 use super::member::{
-    JoinFailure, JoinOutcome, Joining, MemberGeneration, MemberState, RebalanceProtocol, TopicsSnapshot,
+    JoinFailure, JoinOutcome, Joining, MemberGeneration, MemberState, RebalanceProtocol, TopicSnapshot, TopicsSnapshot,
 };
 use super::rebalance::RebalanceCallback;
 use super::subscription::Subscription;
@@ -45,7 +45,7 @@ impl Coordinator {
         if !self.changes.run(subscription, io.out) || self.node.is_none() {
             return Ok(false);
         }
-        while self.rejoin_needed_or_pending(subscription, io) {
+        while self.rejoin_needed_or_pending(config, subscription, io) {
             if !self.join_step(config, subscription, io)? {
                 return Ok(false);
             }
@@ -54,14 +54,19 @@ impl Coordinator {
     }
 
     /// Metadata of what the leader assigned, or the subscription, changed; or somebody asked for it.
-    fn rejoin_needed_or_pending(&mut self, subscription: &Subscription, io: &Io<'_, '_>) -> bool {
+    fn rejoin_needed_or_pending(
+        &mut self,
+        config: &ConsumerConfig,
+        subscription: &Subscription,
+        io: &Io<'_, '_>,
+    ) -> bool {
         let member = &mut self.member;
         let version = io.net.metadata.update_version();
         if let Some(snapshot) = &member.assignment_snapshot
             && member.compared_metadata != version
         {
             member.compared_metadata = version;
-            if *snapshot != topics_snapshot(subscription, io) {
+            if *snapshot != topics_snapshot(config, subscription, io) {
                 member.rejoin_needed = true;
             }
         }
@@ -315,7 +320,7 @@ impl Coordinator {
             self.member.joining = Joining::Leading(response);
             return Ok(false);
         }
-        let snapshot = topics_snapshot(subscription, io);
+        let snapshot = topics_snapshot(config, subscription, io);
         let assignments = match response.skip_assignment {
             true => Assignments::new(),
             false => {
@@ -323,7 +328,11 @@ impl Coordinator {
                     let text = "IllegalStateException: Coordinator selected invalid assignment protocol";
                     return Err(ClientError::Exception(text.into()));
                 };
-                assignor::assign(assignor, &assignment::partitions_per_topic(&snapshot), &members)
+                assignor::assign(
+                    assignor,
+                    &assignment::partitions_per_topic(snapshot.keys(), &io.net.metadata),
+                    &members,
+                )
             }
         };
         let member = &mut self.member;
@@ -425,12 +434,16 @@ impl Coordinator {
     }
 }
 
-/// How many partitions the topics have that concern the group.
-fn topics_snapshot(subscription: &Subscription, io: &Io<'_, '_>) -> TopicsSnapshot {
+/// What the topics are like that concern the group. Whoever is in no rack does not care for those of others.
+fn topics_snapshot(config: &ConsumerConfig, subscription: &Subscription, io: &Io<'_, '_>) -> TopicsSnapshot {
     let metadata = &io.net.metadata;
     let known = |name: &Rc<str>| {
         let topic = metadata.topic(metadata.topic_id(name)?)?;
-        Some((Rc::clone(name), topic.partitions.len() as u32))
+        let cares = config.client_rack.is_some();
+        let racks = topic.partitions.iter().filter(|_| cares);
+        let racks = racks.map(|partition| metadata.replica_racks(partition).map(Option::<&Rc<str>>::cloned).collect());
+        let snapshot = TopicSnapshot { partitions: topic.partitions.len() as u32, racks: racks.collect() };
+        Some((Rc::clone(name), snapshot))
     };
     subscription.metadata_topics().iter().filter_map(known).collect()
 }

@@ -20,6 +20,7 @@ use crate::client::network_client::Outcome;
 use crate::node::ClientError;
 use crate::protocol::{ErrorCode, JoinGroupResponse, NamedPartition};
 use bytes::Bytes;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 /// Where a member stands.
@@ -134,8 +135,26 @@ impl JoinFailure {
     }
 }
 
-/// Partitions of topics, as the leader saw them when it assigned.
-pub(super) type TopicsSnapshot = SortedMap<Rc<str>, u32>;
+/// Topics, as the leader saw them when it assigned.
+pub(super) type TopicsSnapshot = SortedMap<Rc<str>, TopicSnapshot>;
+
+/// A topic, as far as a change makes the leader assign anew (`MetadataSnapshot`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct TopicSnapshot {
+    pub(super) partitions: u32,
+    /// Of each partition, where its replicas are: none for one that lives nowhere. Empty without a `client.rack`.
+    pub(super) racks: Vec<SortedSet<Option<Rc<str>>>>,
+}
+
+/// Without racks it is a number.
+impl Hash for TopicSnapshot {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.partitions.hash(state);
+        if !self.racks.is_empty() {
+            self.racks.hash(state);
+        }
+    }
+}
 
 /// See the module.
 #[derive(Clone, PartialEq, Hash, Debug)]

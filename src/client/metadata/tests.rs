@@ -43,7 +43,7 @@ fn response(leader: i32, leader_epoch: LeaderEpoch) -> MetadataResponse {
     };
     let topic =
         TopicMetadata { error: ErrorCode::None, name: "orders".into(), topic: TOPIC, partitions: vec![partition] };
-    MetadataResponse { brokers: vec![BrokerId(1), BrokerId(0)], topics: vec![topic] }
+    MetadataResponse { brokers: vec![BrokerId(1), BrokerId(0)], racks: SortedMap::new(), topics: vec![topic] }
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl Lab {
     fn answer(&mut self, (server, correlation_id): (NodeId, u32)) -> Option<Completed<&'static str>> {
         let connection = ConnectionId { client: NodeId(9), server, channel: CHANNEL, generation: 0 };
         let brokers = vec![BrokerId(0), BrokerId(1)];
-        let response = Response::Metadata(MetadataResponse { brokers, topics: vec![] });
+        let response = Response::Metadata(MetadataResponse { brokers, racks: Default::default(), topics: vec![] });
         let message = Message { id: MessageId(0), connection, correlation_id, body: Body::Response(response) };
         self.act(|client, now, out| client.on_response(now, message, out))
     }

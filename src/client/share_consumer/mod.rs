@@ -177,6 +177,11 @@ impl ShareConsumer {
         waits || self.requests.unconfirmed().next().is_some()
     }
 
+    /// Renewed records have not come back, and may.
+    pub fn is_renewing(&self) -> bool {
+        self.current.has_renewals()
+    }
+
     /// What a `poll()` would wait for.
     pub fn waits_for(&self) -> WaitsFor {
         match &self.membership {
@@ -211,16 +216,20 @@ impl ShareConsumer {
     pub fn poll(&mut self, now: Time, out: &mut Outbox<'_>) -> Polled {
         let mut wake = None;
         self.net.poll(now, out);
-        let polled = self.poll_inside(now, out, &mut wake);
+        let mut again = false;
+        let polled = self.poll_inside(now, out, &mut wake, &mut again);
         self.polls = matches!(polled, Polled::Waiting);
         self.background(now, out, wake);
-        if let Polled::Records(records) = &polled {
+        if let Polled::Records(records) = &polled
+            && !again
+        {
             tell_delivered(records, out);
         }
         polled
     }
 
-    fn poll_inside(&mut self, now: Time, out: &mut Outbox<'_>, wake: &mut Option<Time>) -> Polled {
+    /// `again`: these records were here before, and have been renewed.
+    fn poll_inside(&mut self, now: Time, out: &mut Outbox<'_>, wake: &mut Option<Time>, again: &mut bool) -> Polled {
         let polled = self.membership.polled(&self.config, now);
         if let Some(error) = self.raised.take().or(polled.err()) {
             return Polled::Failed(error);
@@ -246,6 +255,7 @@ impl ShareConsumer {
                 false => self.commit_acknowledged(acknowledged, now, out),
             }
             let records = self.current.records();
+            *again = true;
             return if records.is_empty() { Polled::Waiting } else { Polled::Records(records) };
         }
         let (mut fetch, result) = self.requests.collect(&self.config, &mut io);

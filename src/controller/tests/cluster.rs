@@ -1,6 +1,7 @@
 //! Registration, heartbeats, fencing, shutdown.
 
 use super::*;
+use crate::base::config::BrokerConfig;
 
 fn fencings(lab: &Lab) -> Vec<i32> {
     let fenced = |event: &Event| match event {
@@ -189,4 +190,23 @@ fn a_broker_in_controlled_shutdown_gets_no_new_replicas() {
     let hosts = topic.expect("created").partitions.iter().flat_map(|partition| partition.replicas.clone());
     assert!(hosts.into_iter().all(|broker| broker != BrokerId(0)));
     assert_eq!(lab.create("wide", 1, 4, &[]), ErrorCode::InvalidReplicationFactor, "three are left");
+}
+
+/// `kafka-configs --entity-type groups`.
+#[test]
+fn groups_have_settings_whether_they_exist_or_not() {
+    let mut lab = Lab::cluster(1);
+    let mut alter = |group: &str, key: &str, value: Option<&str>| {
+        let changes = vec![(Rc::from(key), value.map(Rc::from))];
+        let error = lab.alter_configs(AlterConfigs { resource: Configurable::Group(Rc::from(group)), changes });
+        let image = lab.controller.image();
+        (error, image.group_config("mail", &BrokerConfig::default()).consumer_session_timeout_ms.as_millis())
+    };
+    let key = "consumer.session.timeout.ms";
+    assert_eq!(alter("mail", key, Some("50000")), (ErrorCode::None, 50_000));
+    assert_eq!(alter("mail", key, Some("70000")), (ErrorCode::InvalidConfig, 50_000), "more than brokers allow");
+    assert_eq!(alter("mail", "session.timeout.ms", Some("50000")), (ErrorCode::InvalidConfig, 50_000), "no such key");
+    assert_eq!(alter("", key, Some("55000")), (ErrorCode::InvalidRequest, 50_000), "there is no default group");
+    assert_eq!(alter("other", key, Some("55000")), (ErrorCode::None, 50_000));
+    assert_eq!(alter("mail", key, None), (ErrorCode::None, 45_000));
 }

@@ -67,7 +67,7 @@ impl Node for Probe {
         match &message.body {
             Body::Request(_) => {
                 self.hear(now, Heard::Request(message.correlation_id, message.connection.generation));
-                let response = MetadataResponse { brokers: Vec::new(), topics: Vec::new() };
+                let response = MetadataResponse { brokers: Vec::new(), racks: Default::default(), topics: Vec::new() };
                 out.respond(message.context(), Response::Metadata(response));
             }
             Body::Response(_) => self.hear(now, Heard::Response(message.correlation_id)),

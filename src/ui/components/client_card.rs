@@ -2,7 +2,9 @@
 
 use super::broker_card::{CardProps, crossed, node_classes, state_words};
 use super::stage::opener;
-use crate::ui::geometry::{CELL, CELL_GAP, GAP, SINK_HEIGHT, SINK_ROWS, consumer_height, fit, isolation};
+use crate::ui::geometry::{
+    CELL, CELL_GAP, CardShape, consumer_height, fit, isolation, reader_rows, sink_gap, sink_height, sink_rows,
+};
 use crate::ui::i18n::Texts;
 use crate::ui::lab::Lab;
 use crate::ui::state::Target;
@@ -82,12 +84,12 @@ pub fn say(node: &NodeView, t: &Texts, left_us: u64, y: f64, w: f64) -> Html {
         .collect()
 }
 
+/// Name and kind; a kind for which there is no room is left away, for two letters and dots say nothing.
 pub fn head(node: &NodeView, kind: &str, w: f64) -> Html {
     let name = shorten(&node_name(&node.name), 16.0, w - 32.0);
-    // The estimate is generous; two letters and dots say nothing.
-    let kind = shorten(&kind.to_ascii_lowercase(), 12.0, w - 32.0 - text_width(&name, 16.0));
-    let kind = if kind.ends_with('…') && kind.chars().count() < 6 { String::new() } else { kind };
-    html! { <text class="title" x="16" y="26">{ name }<tspan class="sub" dx="7">{ kind }</tspan></text> }
+    // The estimate is generous.
+    let fits = (text_width(&name, 16.0) + text_width(kind, 12.0)) * 0.92 + 39.0 <= w;
+    html! { <text class="title" x="16" y="26">{ name }if fits { <tspan class="sub" dx="3">{ " " }{ kind }</tspan> }</text> }
 }
 
 pub fn producer(props: &CardProps, it: &ProducerView, lab: &Lab, t: &Texts) -> Html {
@@ -105,7 +107,7 @@ pub fn producer(props: &CardProps, it: &ProducerView, lab: &Lab, t: &Texts) -> H
             { crossed(node, area.w, area.h) }
             <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
                 <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="32" rx="8" />
-                { head(node, t.producer, area.w) }
+                { head(node, &t.producer.to_ascii_lowercase(), area.w) }
             </g>
             { for pairs.iter().enumerate().map(|(at, (key, value, changed))| pair(50.0 + 18.0 * at as f64, area.w, key, value, *changed)) }
             <text class="kv" x="16" y={(after + 8.0).to_string()}>{ t.buffer }</text>
@@ -140,42 +142,50 @@ pub fn manager_lines(it: &ProducerView) -> Vec<(String, String, bool)> {
 
 pub fn consumer(props: &CardProps, it: &ConsumerView, lab: &Lab, t: &Texts) -> Html {
     let node = &*props.node;
-    let area = props.shape.area;
+    let (area, compact) = (props.shape.area, props.shape.compact);
     let (onclick, onkeydown) = opener(lab, Target::Node(node.id));
     let doing = (t.activity)(&node.doing, props.left_us);
-    let label = (t.node_label)(&node.name, t.consumer, &doing);
-    let h = consumer_height(it);
-    let sink_y = h + GAP;
-    let lines = position_lines(it, t);
-    let after = 50.0 + 18.0 * lines.len() as f64;
+    // Among many its place in the group is worth more than what kind of node it is.
+    let (place, kind) = match it.group.as_ref().filter(|_| compact) {
+        Some(_) => (member(it), format!("{}, {}", member(it), t.consumer)),
+        None => (t.consumer.to_ascii_lowercase(), t.consumer.to_owned()),
+    };
+    let label = (t.node_label)(&node.name, &kind, &doing);
+    let h = consumer_height(it, compact);
+    let sink_y = h + sink_gap(compact);
+    let (first, step) = reader_rows(compact);
+    let lines = if compact { progress_lines(it, t) } else { position_lines(it, t) };
+    let after = first + step * lines.len() as f64;
     let (waiting, name) = if it.worker.is_empty() { (&it.pending, t.pending) } else { (&it.worker, t.worker) };
+    let beside = 22.0 + text_width(name, 11.5);
     html! {
         <g class={node_classes(node, "consumer", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
             if it.sink.is_some() { <path class="wire" d={format!("M{:.1} {h:.1} V{sink_y:.1}", area.w / 2.0)} /> }
             <rect class="card" width={area.w.to_string()} height={h.to_string()} rx="10" />
             { crossed(node, area.w, h) }
             <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
-                <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="32" rx="8" />
-                { head(node, t.consumer, area.w) }
+                <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height={if compact { "28" } else { "32" }} rx="8" />
+                { head(node, &place, area.w) }
             </g>
-            { for lines.iter().enumerate().map(|(at, (key, value, changed))| pair(50.0 + 18.0 * at as f64, area.w, key, value, *changed)) }
+            { for lines.iter().enumerate().map(|(at, (key, value, changed))| pair(first + step * at as f64, area.w, key, value, *changed)) }
             <text class="kv" x="16" y={(after + 4.0).to_string()}>{ name }</text>
-            <g transform={format!("translate({:.1},{:.1})", 22.0 + text_width(name, 11.5), after - 12.0)}>
-                { loose_cells(waiting, area.w - 36.0 - text_width(name, 11.5), props.shape.cell_width) }
+            <g transform={format!("translate({beside:.1},{:.1})", after - 12.0)}>
+                { loose_cells(waiting, area.w - 14.0 - beside, props.shape.cell_width) }
             </g>
-            { say(node, t, props.left_us, after + 31.0, area.w) }
-            if let Some(it) = &it.sink { { sink(it, sink_y, area.w, props.shape.cell_width, t) } }
+            { say(node, t, props.left_us, after + if compact { 27.0 } else { 31.0 }, area.w) }
+            if let Some(it) = &it.sink { { sink(it, sink_y, &props.shape, t) } }
         </g>
     }
 }
 
 /// The external system behind an application.
-pub fn sink(it: &SinkView, y: f64, w: f64, cell: f64, t: &Texts) -> Html {
+pub fn sink(it: &SinkView, y: f64, shape: &CardShape, t: &Texts) -> Html {
+    let (w, compact) = (shape.area.w, shape.compact);
     html! {
         <g class="sink" transform={format!("translate(0,{y:.1})")}>
-            <rect class="card" width={w.to_string()} height={SINK_HEIGHT.to_string()} rx="10" />
-            <text class="title" x="16" y="24">{ t.sink }<tspan class="sub" dx="7">{ (t.sink_of)(&it.dedupe) }</tspan></text>
-            <g transform="translate(16,34)">{ sink_rows(&it.rows, w - 32.0, cell) }</g>
+            <rect class="card" width={w.to_string()} height={sink_height(compact).to_string()} rx="10" />
+            <text class="title" x="16" y={if compact { "20" } else { "24" }}>{ t.sink }<tspan class="sub" dx="7">{ (t.sink_of)(&it.dedupe) }</tspan></text>
+            <g transform={format!("translate(16,{})", if compact { 27 } else { 34 })}>{ effects(&it.rows, w - 32.0, shape.cell_width, sink_rows(compact)) }</g>
         </g>
     }
 }
@@ -186,16 +196,17 @@ pub fn sink_node(props: &CardProps, it: &SinkView, lab: &Lab, t: &Texts) -> Html
     let area = props.shape.area;
     let (onclick, onkeydown) = opener(lab, Target::Node(node.id));
     let doing = (t.activity)(&node.doing, props.left_us);
-    let label = (t.node_label)(&node.name, t.sink, &doing);
+    let dedupe = (t.sink_of)(&it.dedupe);
+    let label = (t.node_label)(&node.name, &format!("{dedupe}, {}", t.sink), &doing);
     html! {
         <g class={node_classes(node, "sink", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
             <rect class="card" width={area.w.to_string()} height={area.h.to_string()} rx="10" />
             { crossed(node, area.w, area.h) }
             <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
                 <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="32" rx="8" />
-                { head(node, &(t.sink_of)(&it.dedupe), area.w) }
+                { head(node, &dedupe, area.w) }
             </g>
-            <g transform="translate(16,38)">{ sink_rows(&it.rows, area.w - 32.0, props.shape.cell_width) }</g>
+            <g transform="translate(16,38)">{ effects(&it.rows, area.w - 32.0, props.shape.cell_width, sink_rows(false)) }</g>
             { say(node, t, props.left_us, area.h - 12.0, area.w) }
         </g>
     }
@@ -215,37 +226,42 @@ fn member(it: &ConsumerView) -> String {
     }
 }
 
-/// How far it is in each partition, and what it may read where there are transactions.
+/// Where it stands in its group, how far it is in each partition, and what it may read where there are transactions.
 pub fn position_lines(it: &ConsumerView, t: &Texts) -> Vec<(String, String, bool)> {
-    let number = |it: Option<i64>| it.map_or_else(|| "–".to_owned(), |it| it.to_string());
     let mut lines = Vec::new();
     if it.group.is_some() {
         lines.push((t.member.to_owned(), member(it), false));
     }
-    if let [one] = it.positions.as_slice() {
-        lines.push((t.position.to_owned(), number(one.position), false));
-        lines.push((t.committed.to_owned(), number(one.committed), false));
-    } else {
-        let each = it.positions.iter().take(4);
-        lines.extend(each.map(|one| {
-            (one.partition.to_string(), format!("{} · ✓{}", number(one.position), number(one.committed)), false)
-        }));
-        // A member of a share group has no position: records are given to it one by one.
-        let share = it.settings.iter().find(|(key, ..)| &**key == "share.acknowledgement.mode");
-        if let Some((_, mode, changed)) = share {
-            lines.push(("share".to_owned(), mode.to_string(), *changed));
-        } else if it.positions.is_empty() {
-            lines.push((t.position.to_owned(), "–".to_owned(), false));
+    // A member of a share group has no position: records are given to it one by one.
+    let share = it.settings.iter().find(|(key, ..)| &**key == "share.acknowledgement.mode");
+    lines.extend(share.map(|(_, mode, changed)| ("share".to_owned(), mode.to_string(), *changed)));
+    lines.extend(progress_lines(it, t));
+    lines
+}
+
+/// How far it is in each partition, and what it may read.
+fn progress_lines(it: &ConsumerView, t: &Texts) -> Vec<(String, String, bool)> {
+    let number = |it: Option<i64>| it.map_or_else(|| "–".to_owned(), |it| it.to_string());
+    let mut lines = Vec::new();
+    match it.positions.as_slice() {
+        [] if it.share => {}
+        [] => lines.push((t.position.to_owned(), "–".to_owned(), false)),
+        [one] => {
+            lines.push((t.position.to_owned(), number(one.position), false));
+            lines.push((t.committed.to_owned(), number(one.committed), false));
         }
+        all => lines.extend(all.iter().take(4).map(|one| {
+            (one.partition.to_string(), format!("{} · ✓{}", number(one.position), number(one.committed)), false)
+        })),
     }
     lines.extend(isolation(it).map(|(_, value, changed)| ("isolation".to_owned(), value.to_string(), *changed)));
     lines
 }
 
 /// The last effects of a sink, each with how often it happened.
-fn sink_rows(rows: &[SinkRow], width: f64, cell: f64) -> Html {
+fn effects(rows: &[SinkRow], width: f64, cell: f64, count: usize) -> Html {
     let each_row = fit(width, cell);
-    let room = each_row * SINK_ROWS;
+    let room = each_row * count;
     // A broken row stays in view, the latest fill the rest.
     let odd = |row: &SinkRow| row.effects > 1 || row.refused > 0;
     let skipped = rows.len().saturating_sub(room);

@@ -3,7 +3,7 @@
 use super::broker_card::{CardProps, crossed, node_classes};
 use super::client_card::{head, loose_cells, manager_lines, pair, position_lines, say, sink};
 use super::stage::opener;
-use crate::ui::geometry::{SINK_HEIGHT, processor_height};
+use crate::ui::geometry::{CardShape, processor_height, sink_gap};
 use crate::ui::i18n::Texts;
 use crate::ui::lab::Lab;
 use crate::ui::state::Target;
@@ -36,20 +36,20 @@ pub fn processor(props: &CardProps, it: &ProcessorView, lab: &Lab, t: &Texts) ->
     };
     html! {
         <g class={node_classes(node, "processor", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
-            if it.sink.is_some() { <path class="wire" d={format!("M{:.1} {h:.1} V{:.1}", area.w / 2.0, area.h - SINK_HEIGHT)} /> }
+            if it.sink.is_some() { <path class="wire" d={format!("M{:.1} {h:.1} v{:.1}", area.w / 2.0, sink_gap(false))} /> }
             <rect class="card" width={area.w.to_string()} height={h.to_string()} rx="10" />
             { crossed(node, area.w, h) }
             <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
                 <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="46" rx="8" />
-                { head(node, t.processor, area.w) }
-                <text class="tp" x="16" y="44">{ shorten(&flow, 11.5, area.w - 30.0) }</text>
+                { head(node, &t.processor.to_ascii_lowercase(), area.w) }
+                <text class="tp" x="16" y="44">{ " " }{ shorten(&flow, 11.5, area.w - 30.0) }</text>
             </g>
             { for lines.iter().enumerate().map(|(at, (key, value, changed))| pair(first + 18.0 * at as f64, area.w, key, value, *changed)) }
             { held(t.pending, &it.reader.pending, 16.0) }
             if !out.is_empty() { <text class="dim" x={half.to_string()} y="84">{ "→" }</text> }
             { held(t.buffer, &out, 16.0 + half + 6.0) }
             { say(node, t, props.left_us, 113.0, area.w) }
-            if let Some(it) = &it.sink { { sink(it, area.h - SINK_HEIGHT, area.w, cell, t) } }
+            if let Some(it) = &it.sink { { sink(it, h + sink_gap(false), &CardShape { compact: false, ..props.shape }, t) } }
         </g>
     }
 }

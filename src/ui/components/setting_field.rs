@@ -37,6 +37,7 @@ fn change(props: &FieldProps, value: Option<&str>) -> Result<Scenario, String> {
         }
         None => drop(properties.remove(props.setting.name)),
     }
+    new.drop_empty_groups();
     let before = props.place.check(&props.scenario, props.place.properties(&props.scenario));
     let new_errors: Vec<String> = props
         .place
@@ -212,19 +213,25 @@ pub fn WorkloadField(props: &WorkProps) -> Html {
     let onchange = Callback::from(move |event: Event| take(dom::value_of(event.target()), true));
     let id = field_id(props.place, &format!("work-{}", field.key));
     let now = draft.as_ref().unwrap_or(&field.value).clone();
+    let changed = field.is_changed().then_some("changed");
     let control = match &field.kind {
         WorkKind::Words(words) => html! {
-            <select id={id.clone()} {onchange} aria-describedby={format!("{id}-doc")}>
+            <select id={id.clone()} class={changed} {onchange} aria-describedby={format!("{id}-doc")}>
                 { for words.iter().map(|word| html! {
-                    <option key={*word} value={*word} selected={*word == now}>{ if word.is_empty() { t.by_setting } else { word } }</option>
+                    <option key={&**word} value={word.clone()} selected={**word == *now}>{ if word.is_empty() { (t.unset)(field.key) } else { word } }</option>
                 }) }
             </select>
         },
         _ => html! {
-            <input id={id.clone()} type="text" inputmode={matches!(field.kind, WorkKind::Number(..)).then_some("numeric")}
+            <input id={id.clone()} type="text" class={changed} inputmode={matches!(field.kind, WorkKind::Number(..)).then_some("numeric")}
                 value={now} {oninput} {onchange} aria-invalid={problem.is_some().then_some("true")}
                 aria-describedby={format!("{id}-doc")} spellcheck="false" autocomplete="off" />
         },
     };
-    frame(&id, field.key, (t.work_help)(field.key), control, None, (*problem).clone())
+    let mut doc = (t.work_help)(field.key).to_owned();
+    if let Some(default) = &field.default {
+        let default = if default.is_empty() { (t.unset)(field.key) } else { default };
+        doc = format!("{doc} {}", (t.default_is)(default));
+    }
+    frame(&id, field.key, &doc, control, None, (*problem).clone())
 }

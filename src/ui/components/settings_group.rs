@@ -2,7 +2,7 @@
 
 use super::setting_field::{SettingField, WorkloadField};
 use crate::ui::dom;
-use crate::ui::edit::{Place, workload};
+use crate::ui::edit::{Place, WorkField, workload};
 use crate::ui::hooks::{use_lab, use_texts};
 use delivery_lab::base::config::{ConfigKey, Properties, properties};
 use delivery_lab::base::sort_short;
@@ -51,7 +51,7 @@ pub fn is_changed(key: &ConfigKey, properties: &Properties) -> bool {
 #[component]
 pub fn SettingsGroup(props: &GroupProps) -> Html {
     let t = use_texts();
-    let all = use_state(|| false);
+    let (all, all_work) = (use_state(|| false), use_state(|| false));
     let (place, scenario) = (props.place, &props.scenario);
     let set = place.properties(scenario);
     let searched = !props.search.is_empty();
@@ -62,23 +62,34 @@ pub fn SettingsGroup(props: &GroupProps) -> Html {
     let order = |key: &ConfigKey| (!is_changed(key, set), rank(key), key.importance);
     sort_short(&mut keys, |a, b| order(a) < order(b));
     let first = |key: &&&ConfigKey| is_changed(key, set) || rank(key) < FIRST.len();
-    let shown = if searched || *all { keys.len() } else { keys.iter().take_while(first).count() };
-    let more = keys.len() - shown;
-    let work: Vec<_> = workload(scenario, place).into_iter().filter(|field| fits(field.key)).collect();
+    let few = keys.iter().take_while(first).count();
+    let (more, shown) = (keys.len() - few, if searched || *all { keys.len() } else { few });
+    let mut work: Vec<_> = workload(scenario, place).into_iter().filter(|field| fits(field.key)).collect();
+    let usual = |field: &WorkField| !searched && field.minor && !field.is_changed();
+    let more_work = work.iter().filter(|field| usual(field)).count();
+    if !*all_work {
+        work.retain(|field| !usual(field));
+    }
     if keys.is_empty() && work.is_empty() {
         return html! {};
     }
 
     let kind = match place {
         Place::Producer(_) => t.producer,
-        Place::Consumer(_) => t.consumer,
+        Place::Consumer(_) | Place::Sender(_) => t.consumer,
         Place::Reader(_) | Place::Writer(_) => t.processor,
+        Place::Group(_) => t.group,
         Place::Topic(_) => t.topic,
         Place::Cluster => t.cluster,
     };
-    let toggle = {
-        let all = all.clone();
-        Callback::from(move |_| all.set(!*all))
+    let unfold = |state: &UseStateHandle<bool>, more: usize| {
+        let (open, state) = (**state, state.clone());
+        let onclick = Callback::from(move |_: MouseEvent| state.set(!open));
+        html! {
+            if more > 0 && !searched {
+                <button class="link more" {onclick}>{ if open { t.fewer.to_owned() } else { (t.more_defaults)(more) } }</button>
+            }
+        }
     };
     let changed = place.offered(scenario).filter(|key| is_changed(key, set)).count();
     let open = props.open || searched;
@@ -86,22 +97,19 @@ pub fn SettingsGroup(props: &GroupProps) -> Html {
         <details {open}>
             <summary>
                 { kind }{ " " }<b>{ place.name(scenario) }</b>
-                { match place { Place::Reader(_) => t.reads, Place::Writer(_) => t.writes, _ => "" } }
+                { match place { Place::Reader(_) => t.reads, Place::Writer(_) | Place::Sender(_) => t.writes, _ => "" } }
                 if changed > 0 { <span class="count" aria-hidden="true">{ changed }</span> }
             </summary>
             { for keys[..shown].iter().map(|key| html! {
                 <SettingField key={key.name} {place} setting={*key} scenario={scenario.clone()} />
             }) }
-            if !searched && (more > 0 || *all) {
-                <button class="link more" onclick={toggle}>
-                    { if *all { t.fewer.to_owned() } else { (t.more_defaults)(more) } }
-                </button>
-            }
-            if !work.is_empty() {
+            { unfold(&all, more) }
+            if !work.is_empty() || more_work > 0 {
                 <h3>{ t.workload }</h3>
                 { for work.into_iter().map(|field| html! {
                     <WorkloadField key={field.key} {place} field={field.clone()} scenario={scenario.clone()} />
                 }) }
+                { unfold(&all_work, more_work) }
             }
             if !searched { <PropertiesText {place} scenario={scenario.clone()} /> }
         </details>
@@ -148,6 +156,7 @@ fn PropertiesText(props: &TextProps) -> Html {
             let (good, wrong) = read_properties(place, &scenario, draft.as_deref().unwrap_or_default());
             let mut new = (*scenario).clone();
             *place.properties_mut(&mut new) = good;
+            new.drop_empty_groups();
             if lab.load(t.the_setting, new, false) && wrong.is_empty() {
                 draft.set(None);
             }

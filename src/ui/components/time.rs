@@ -22,6 +22,10 @@ pub struct TimeProps {
     pub traffic: bool,
     pub window_us: u64,
     pub touched: bool,
+    /// Whether there are buttons to move in time.
+    pub transport: bool,
+    /// Whether there are lanes.
+    pub lanes: bool,
 }
 
 #[component]
@@ -39,18 +43,21 @@ pub fn Time(props: &TimeProps) -> Html {
         (node.name.clone(), rank)
     });
     let title = format!("{} {}", grouped(props.view.events), t.events);
+    if !props.transport && !props.lanes {
+        return html! {};
+    }
     html! {
         <section class="time" aria-label={t.time}>
-            <div class="transport">
+            if props.transport { <div class="transport">
                 <Transport playing={props.playing} invite={!props.touched} />
                 <SpeedPicker speed={props.speed} />
                 <span class="clock" {title}><span class="soft">{ "t = " }</span><b id="clock">{ clock(props.clock_us) }</b>{ " s" }
                     if props.view.finished { <em>{ t.finished }</em> }</span>
                 <Scrubber clock_us={props.clock_us} end_us={props.end_us} />
                 <Branches branches={props.branches.clone()} />
-                <Zoom window_us={props.window_us} />
-            </div>
-            <LanesBox timeline={props.timeline.clone()} clock_us={props.clock_us} traffic={props.traffic} nodes={nodes.collect::<Vec<_>>()} />
+                if props.lanes { <Zoom window_us={props.window_us} /> }
+            </div> }
+            if props.lanes { <LanesBox timeline={props.timeline.clone()} clock_us={props.clock_us} traffic={props.traffic} nodes={nodes.collect::<Vec<_>>()} /> }
         </section>
     }
 }

@@ -8,8 +8,8 @@ use crate::ui::i18n::{Banner, Tone};
 use crate::ui::lines::Line;
 use crate::ui::same::Same;
 use crate::ui::state::{Action, Filter};
-use crate::ui::why::{Break, Why, accused, why};
-use crate::ui::words::{clock, data_r, records};
+use crate::ui::why::{Why, accused, banner, why};
+use crate::ui::words::{clock, data_r};
 use delivery_lab::scenario::Scenario;
 use delivery_lab::view::{ClusterView, LedgerRow, VerdictView};
 use std::rc::Rc;
@@ -24,26 +24,6 @@ pub struct VerdictProps {
     pub filter: Option<Filter>,
     pub story: Option<(u32, Same<Vec<Line>>)>,
     pub reason: Option<Why>,
-}
-
-/// The most important thing to say.
-fn banner(view: &ClusterView) -> Banner {
-    let it = &view.verdict.ledger;
-    let Some((how, list)) = accused(view) else {
-        return if it.sent == 0 {
-            Banner::Ready
-        } else {
-            Banner::Fine { processed: it.processed, finished: view.finished }
-        };
-    };
-    let records = records(list);
-    match how {
-        Break::Lost => Banner::Lost { records, acked: it.acked_lost.len(), of: it.lost.len() },
-        Break::AbortedRead => Banner::AbortedRead { records },
-        Break::Duplicated => Banner::Duplicated { records },
-        Break::LogDuplicated => Banner::LogDuplicated { records },
-        Break::Reordered => Banner::Reordered { records },
-    }
 }
 
 #[component]

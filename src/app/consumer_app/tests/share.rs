@@ -1,8 +1,8 @@
 //! The same loop with a share consumer.
 
 use super::*;
-use crate::protocol::AcknowledgeType::{Accept, Reject, Release};
-use crate::protocol::{AcknowledgeType, Request};
+use crate::protocol::AcknowledgeType::{Accept, Reject, Release, Renew};
+use crate::protocol::{AcknowledgeType, ErrorCode, Request};
 
 fn worker(settings: &[(&str, &str)], commit: CommitMode, sink: SinkSetup) -> ConsumerAppSetup {
     let pairs = settings.iter().chain(&[("group.id", "work"), ("max.poll.records", "2")]);
@@ -89,4 +89,53 @@ fn handed_over_is_accepted() {
     let handing =
         ConsumerAppSetup { hand_over: HandOver::Worker, ..worker(&[], CommitMode::Auto, Dedupe::None.into()) };
     assert!(crash_everywhere(&handing).iter().any(|outcome| loses(outcome)));
+}
+
+/// A poll brings two records, and each takes 40 s.
+fn slow(renew_every: Option<u64>) -> Lab {
+    let renew_every = renew_every.map(Duration::from_millis);
+    let setup = worker(&[EXPLICIT], CommitMode::Auto, Dedupe::None.into());
+    lab(ConsumerAppSetup { renew_every, processing: Duration::from_millis(40_000), ..setup })
+}
+
+#[test]
+fn a_handler_that_takes_longer_than_the_lock_renews_what_it_has() {
+    let mut lab = slow(Some(10_000));
+    lab.run_ms(250_000);
+    assert_eq!(lab.effects(), [1; RECORDS as usize]);
+    let renewals = |id| lab.acknowledged(id).iter().filter(|kind| **kind == Renew).count();
+    assert_eq!(renewals(0), 3, "at 10, 20 and 30 s");
+    assert_eq!(renewals(1), 7, "as long as it waits, too");
+    assert!((0..RECORDS).all(|id| lab.acknowledged(id).last() == Some(&Accept)));
+    let delivered = lab.events.iter().filter(|event| matches!(event, Event::Delivered { .. })).count();
+    assert_eq!(delivered, RECORDS as usize, "a renewal is no delivery");
+    assert!(!matches!(lab.node.activity(), ConsumerActivity::Failed(_)) && lab.node.is_done());
+}
+
+/// The handler ends, and its records have not come back yet.
+#[test]
+fn who_renews_acknowledges_when_the_records_are_back() {
+    let mut lab = slow(Some(20_000));
+    lab.run_to(|event| matches!(event, Event::Acknowledged { record: RecordId(0), kind: Renew, .. }));
+    lab.hold.insert(ApiKey::ShareFetch);
+    lab.run_to(|event| matches!(event, Event::Processed { record: RecordId(0), .. }));
+    lab.run_ms(1_000);
+    assert_eq!(lab.acknowledged(0).last(), Some(&Renew));
+    lab.release();
+    lab.hold.clear();
+    lab.run_ms(300_000);
+    assert_eq!(lab.effects(), [1; RECORDS as usize]);
+    assert!((0..RECORDS).all(|id| lab.acknowledged(id).last() == Some(&Accept)));
+}
+
+/// What could not be renewed is somebody else's: nothing is said of it any more, and what has not begun does not begin.
+#[test]
+fn what_is_lost_is_not_acknowledged() {
+    let mut lab = slow(Some(10_000));
+    lab.broker.share.acknowledge_errors.push_back(ErrorCode::InvalidRecordState);
+    lab.run_ms(250_000);
+    assert!(!matches!(lab.node.activity(), ConsumerActivity::Failed(_)));
+    assert_eq!(lab.effects(), [1, 0, 1, 1, 1, 1]);
+    assert_eq!((lab.acknowledged(0), lab.acknowledged(1)), (vec![], vec![]));
+    assert!((2..RECORDS).all(|id| lab.acknowledged(id).last() == Some(&Accept)));
 }

@@ -78,6 +78,8 @@ impl SharePartition {
                     return Err(ErrorCode::InvalidRecordState);
                 }
                 let to = match type_of(acknowledged, first) {
+                    // "Renewing acquisition locks is not enabled for the group."
+                    AcknowledgeType::Renew if !limits.may_renew => return Err(ErrorCode::InvalidRecordState),
                     AcknowledgeType::Renew => {
                         slot.lock = Some(now + limits.lock);
                         continue;

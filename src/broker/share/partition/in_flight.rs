@@ -160,4 +160,6 @@ pub struct ShareLimits {
     pub deliveries: i16,
     /// `share.partition.max.record.locks`
     pub in_flight: i64,
+    /// `share.renew.acknowledge.enable`
+    pub may_renew: bool,
 }

@@ -10,7 +10,7 @@ use crate::record::{BatchBuilder, RecordBatch};
 use std::rc::Rc;
 
 pub(super) const LIMITS: ShareLimits =
-    ShareLimits { lock: Duration::from_millis(30_000), deliveries: 5, in_flight: 2_000 };
+    ShareLimits { lock: Duration::from_millis(30_000), deliveries: 5, in_flight: 2_000, may_renew: true };
 pub(super) const NOW: Time = Time(1_000_000);
 
 pub(super) fn batch(base: Offset, count: i64) -> RecordBatch {
@@ -162,6 +162,19 @@ fn renewing_extends_the_lock_and_writes_nothing() {
     let says = [says(0, 4, &[Renew])];
     assert_eq!(partition.acknowledge(&Rc::from("a"), &says, LIMITS, later), Ok(None));
     assert_eq!(partition.deadline(), Some(later + LIMITS.lock));
+}
+
+/// `share.renew.acknowledge.enable`: "Renewing acquisition locks is not enabled for the group."
+#[test]
+fn renewing_may_be_forbidden() {
+    let mut partition = fresh();
+    fetch(&mut partition, &member("a"), &[batch(0, 5)], NOW);
+    let limits = ShareLimits { may_renew: false, ..LIMITS };
+    for (first, last) in [(0, 4), (1, 2)] {
+        let renewed = partition.acknowledge(&Rc::from("a"), &[says(first, last, &[Renew])], limits, NOW);
+        assert_eq!(renewed, Err(ErrorCode::InvalidRecordState));
+    }
+    assert_eq!(partition.deadline(), Some(NOW + LIMITS.lock));
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Lab {
         panic!("not stable: {:?}", self.coordinator().member());
     }
 
-    fn poll_for(&mut self, ms: u64) {
+    pub(super) fn poll_for(&mut self, ms: u64) {
         for _ in 0..ms {
             assert!(!matches!(self.poll(), Polled::Failed(_)));
             self.run_ms(1);

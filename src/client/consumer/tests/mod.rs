@@ -12,6 +12,7 @@ mod commits;
 mod epochs;
 mod leaving;
 mod membership;
+mod racks;
 mod reading;
 mod validation;
 

@@ -219,3 +219,31 @@ fn a_corrupt_batch_is_thrown_until_the_application_seeks_past_it() {
     lab.with(|node, _, out| node.0.seek(TP, 2, out));
     assert_eq!(lab.poll_records(), [2]);
 }
+
+/// `FetchCollector.handleInitializeErrors`: some errors want metadata, one only patience, the others are the application's.
+#[test]
+fn errors_of_a_fetch() {
+    use ErrorCode::*;
+    let moved = [NotLeaderOrFollower, ReplicaNotAvailable, KafkaStorageError, FencedLeaderEpoch, OffsetNotAvailable];
+    let unknown = [UnknownTopicOrPartition, UnknownTopicId, InconsistentTopicId];
+    let wants_metadata = moved.into_iter().chain(unknown).map(|error| (error, true));
+    for (error, learns) in wants_metadata.chain([(UnknownLeaderEpoch, false)]) {
+        let mut lab = lab(&[EARLIEST]);
+        lab.append(0);
+        lab.broker.errors.insert(ApiKey::Fetch, [error].into());
+        assert_eq!(lab.poll_records(), [0], "{error:?}: it is asked for again");
+        lab.run_ms(1_000);
+        let learned = lab.node.0.network().metadata.update_version();
+        assert_eq!(learned, 1 + u32::from(learns), "{error:?}");
+    }
+    for error in [TopicAuthorizationFailed, CorruptMessage] {
+        let mut lab = lab(&[EARLIEST]);
+        lab.append(0);
+        lab.broker.errors.insert(ApiKey::Fetch, [error].into());
+        let mut answers = (0..1_000).map(|_| {
+            lab.run_ms(1);
+            lab.poll()
+        });
+        assert!(answers.any(|answer| answer == Polled::Failed(ClientError::Broker(error))), "{error:?}");
+    }
+}

@@ -67,6 +67,23 @@ fn nothing_is_committed_of_a_position_in_doubt() {
     assert_eq!((lab.node.0.commit_sync_result(lab.now), lab.count(ApiKey::OffsetCommit)), (Some(Ok(())), 0));
 }
 
+/// "The callbacks for all commitAsync() will be invoked when commitSync() completes, even if the user tries to commit empty offsets."
+#[test]
+fn a_commit_of_nothing_waits_for_those_before_it() {
+    let mut lab = reader(&[], 30);
+    lab.hold.insert(ApiKey::OffsetForLeaderEpoch);
+    lab.hold.insert(ApiKey::OffsetCommit);
+    lab.with(|node, now, out| node.0.commit_async(now, out));
+    seek(&mut lab, 10);
+    lab.with(|node, now, out| node.0.commit_sync(now, out));
+    lab.run_ms(10);
+    assert_eq!((lab.node.0.commit_sync_result(lab.now), lab.count(ApiKey::OffsetCommit)), (None, 1));
+    lab.release();
+    lab.run_ms(10);
+    assert_eq!((lab.node.0.commit_sync_result(lab.now), lab.count(ApiKey::OffsetCommit)), (Some(Ok(())), 1));
+    assert_eq!(lab.node.0.take_callbacks().len(), 1);
+}
+
 #[test]
 fn by_duration_asks_for_a_time_before_now() {
     let mut lab = lab(&[GROUP, ("auto.offset.reset", "by_duration:PT10S")]);

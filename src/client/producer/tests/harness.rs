@@ -178,7 +178,11 @@ impl Lab {
             topic: TOPIC,
             partitions: self.leaders.iter().enumerate().map(partition).collect(),
         };
-        MetadataResponse { brokers: self.brokers.clone(), topics: request.topics.iter().map(topic).collect() }
+        MetadataResponse {
+            brokers: self.brokers.clone(),
+            racks: Default::default(),
+            topics: request.topics.iter().map(topic).collect(),
+        }
     }
 
     fn connection(&self, server: NodeId) -> ConnectionId {

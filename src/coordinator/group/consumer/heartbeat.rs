@@ -91,7 +91,7 @@ impl ConsumerGroups {
             error: ErrorCode::None,
             member_id: Some(updated.member_id.clone()),
             member_epoch: updated.member_epoch,
-            heartbeat_interval: around.config.group_consumer_heartbeat_interval_ms,
+            heartbeat_interval: around.group_config(id).consumer_heartbeat_interval_ms,
             assignment: tell.then(|| updated.assigned.keys().copied().collect()),
         };
         Ok(Handled { records, response, resolve: update.resolve })

@@ -43,7 +43,7 @@ pub use removal::Expired;
 
 use self::removal::Timers;
 use super::assignor::MemberAssignment;
-use crate::base::config::BrokerConfig;
+use crate::base::config::{BrokerConfig, GroupConfig};
 use crate::base::{SortedMap, Time, TopicPartition};
 use crate::coordinator::CoordinatorRecord;
 use crate::metadata::MetadataImage;
@@ -84,6 +84,13 @@ pub struct Surroundings<'a> {
     pub config: &'a BrokerConfig,
     /// The topics.
     pub image: &'a MetadataImage,
+}
+
+impl Surroundings<'_> {
+    /// What is in effect for a group.
+    pub(in crate::coordinator::group) fn group_config(&self, group: &str) -> GroupConfig {
+        self.image.group_config(group, self.config)
+    }
 }
 
 impl ConsumerGroups {
@@ -150,9 +157,9 @@ impl ConsumerGroups {
     }
 
     /// The partition is loaded: from now on members have to send heartbeats.
-    pub fn loaded(&mut self, now: Time, config: &BrokerConfig) {
+    pub fn loaded(&mut self, around: Surroundings<'_>) {
         for group in self.groups.values().cloned().collect::<Vec<_>>() {
-            self.watch(&group, config.group_consumer_session_timeout_ms, now);
+            self.watch(&group, around.group_config(&group.id).consumer_session_timeout_ms, around.now);
         }
     }
 

@@ -121,7 +121,7 @@ impl ConsumerGroups {
         around: Surroundings<'_>,
     ) -> &mut Timers {
         let timeout = member.classic.as_ref().map(|classic| classic.session_timeout);
-        let session = around.now + timeout.unwrap_or(around.config.group_consumer_session_timeout_ms);
+        let session = around.now + timeout.unwrap_or_else(|| around.group_config(group).consumer_session_timeout_ms);
         let timers = self.timers.entry((group.clone(), member.member_id.clone()));
         let timers = timers.or_insert(Timers { session, rebalance: None, join: None, sync: None });
         timers.session = session;

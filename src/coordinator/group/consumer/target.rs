@@ -22,7 +22,7 @@ impl ConsumerGroup {
     }
 
     /// The epoch and the part of the target that count for a member. They are computed anew, and written, if the group's
-    /// epoch has moved on and the last time is `group.consumer.assignment.interval.ms` ago (KIP-1263).
+    /// epoch has moved on and the last time is `consumer.assignment.interval.ms` ago (KIP-1263).
     pub(super) fn target_for(
         &self,
         group_epoch: MemberEpoch,
@@ -31,7 +31,7 @@ impl ConsumerGroup {
         records: &mut Vec<CoordinatorRecord>,
     ) -> (MemberEpoch, TargetAssignment) {
         let (now, last) = (around.now.wall_clock_ms(), self.target_epoch.timestamp);
-        let interval = around.config.group_consumer_assignment_interval_ms.as_millis() as i64;
+        let interval = around.group_config(&self.id).consumer_assignment_interval_ms.as_millis() as i64;
         if self.target_epoch.epoch >= group_epoch || (last != 0 && interval != 0 && now < last + interval) {
             return (self.target_epoch.epoch, self.last_target(member).cloned().unwrap_or_default());
         }

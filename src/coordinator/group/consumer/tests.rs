@@ -4,7 +4,7 @@ use super::*;
 use crate::base::{BrokerId, Duration, Prng, TopicId};
 use crate::coordinator::group::GroupShard;
 use crate::coordinator::group::classic::Work;
-use crate::metadata::{MetadataDelta, MetadataRecord, PartitionRegistration};
+use crate::metadata::{ConfigRecord, ConfigResource, MetadataDelta, MetadataRecord, PartitionRegistration};
 use crate::protocol::{
     ConsumerGroupHeartbeatRequest, ErrorCode, GroupState, OffsetCommitPartition, OffsetCommitRequest,
     OffsetFetchRequest,
@@ -63,6 +63,21 @@ impl Lab {
     fn partition(&mut self, topic: TopicId, index: u32) {
         let registration = PartitionRegistration::new(vec![BrokerId(0)], vec![BrokerId(0)]);
         self.follow(MetadataRecord::Partition(registration.to_record(TopicPartition::new(topic, index))));
+    }
+
+    fn around(&self) -> Surroundings<'_> {
+        Surroundings { now: self.now, config: &self.config, image: &self.image }
+    }
+
+    /// A setting of the group.
+    fn set(&mut self, name: &str, value: &str) {
+        let (resource, value) = (ConfigResource::Group, Some(Rc::from(value)));
+        self.follow(MetadataRecord::Config(ConfigRecord {
+            resource,
+            resource_name: Rc::from("g"),
+            name: Rc::from(name),
+            value,
+        }));
     }
 
     fn follow(&mut self, record: MetadataRecord) {

@@ -95,14 +95,15 @@ impl ShareGroups {
             }
             updated = next;
         }
-        let session = around.now + around.config.group_share_session_timeout_ms;
+        let config = around.group_config(id);
+        let session = around.now + config.share_session_timeout_ms;
         self.sessions.insert((id.clone(), updated.member_id.clone()), session);
         let tell = joins || request.subscribed_topics.is_some() || member.assigned != updated.assigned;
         let response = ShareGroupHeartbeatResponse {
             error: ErrorCode::None,
             member_id: Some(updated.member_id.clone()),
             member_epoch: updated.member_epoch,
-            heartbeat_interval: around.config.group_share_heartbeat_interval_ms,
+            heartbeat_interval: config.share_heartbeat_interval_ms,
             assignment: tell.then(|| updated.partitions()),
         };
         let initialize = group.initialize(&updated, epoch, around, &mut records);
@@ -196,7 +197,7 @@ impl ShareGroup {
     }
 
     /// The epoch and the part of the target that count for a member. They are computed anew, and written, if the group's
-    /// epoch has moved on and the last time is `group.share.assignment.interval.ms` ago.
+    /// epoch has moved on and the last time is `share.assignment.interval.ms` ago.
     fn target_for(
         &self,
         group_epoch: MemberEpoch,
@@ -205,7 +206,7 @@ impl ShareGroup {
         records: &mut Vec<CoordinatorRecord>,
     ) -> (MemberEpoch, TargetAssignment) {
         let (now, last) = (around.now.wall_clock_ms(), self.target_epoch.timestamp);
-        let interval = around.config.group_share_assignment_interval_ms.as_millis() as i64;
+        let interval = around.group_config(&self.id).share_assignment_interval_ms.as_millis() as i64;
         if self.target_epoch.epoch >= group_epoch || (last != 0 && interval != 0 && now < last + interval) {
             return (self.target_epoch.epoch, self.target.get(&member.member_id).cloned().unwrap_or_default());
         }

@@ -26,7 +26,6 @@ pub use heartbeat::{Handled, Initialize, StateTask};
 pub use record::ShareGroupKey;
 
 use super::consumer::{Surroundings, TargetValue};
-use crate::base::config::BrokerConfig;
 use crate::base::{SortedMap, Time, TopicPartition};
 use crate::coordinator::CoordinatorRecord;
 use crate::metadata::wire::WireError;
@@ -100,10 +99,10 @@ impl ShareGroups {
     }
 
     /// The partition is loaded: from now on members have to send heartbeats.
-    pub fn loaded(&mut self, now: Time, config: &BrokerConfig) {
-        let session = now + config.group_share_session_timeout_ms;
+    pub fn loaded(&mut self, around: Surroundings<'_>) {
         for group in self.groups.values_mut() {
-            Rc::make_mut(group).partitions.since = now;
+            let session = around.now + around.group_config(&group.id).share_session_timeout_ms;
+            Rc::make_mut(group).partitions.since = around.now;
             for member in group.members.keys() {
                 self.sessions.insert((group.id.clone(), member.clone()), session);
             }

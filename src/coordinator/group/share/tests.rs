@@ -1,9 +1,11 @@
 //! Share groups on a shard, by the names of Kafka's `GroupMetadataManagerTest`.
 
 use super::*;
+use crate::base::config::BrokerConfig;
 use crate::base::{BrokerId, Duration, SortedSet, TopicId};
 use crate::coordinator::group::GroupShard;
-use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord, PartitionRegistration, Uuid};
+use crate::metadata::{ConfigRecord, ConfigResource, MetadataDelta, MetadataImage, MetadataRecord};
+use crate::metadata::{PartitionRegistration, Uuid};
 use crate::protocol::{
     ErrorCode, GroupState, JOIN_EPOCH, LEAVE_EPOCH, ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse,
 };
@@ -39,6 +41,10 @@ impl Lab {
         let image = image(&[("orders", 1, 3), ("audit", 2, 1)]);
         let now = Time(10_000_000);
         Lab { shard: GroupShard::new(4096), log: Vec::new(), image, config: BrokerConfig::default(), now }
+    }
+
+    fn around(&self) -> Surroundings<'_> {
+        Surroundings { now: self.now, config: &self.config, image: &self.image }
     }
 
     fn append(&mut self, records: impl IntoIterator<Item = CoordinatorRecord>) {
@@ -237,7 +243,7 @@ fn a_failover_finds_the_same_group() {
         (theirs.epoch, theirs.target_epoch, theirs.metadata_hash)
     );
     assert_eq!(mine.partitions.initialized, theirs.partitions.initialized);
-    loaded.shares.loaded(lab.now, &lab.config);
+    loaded.shares.loaded(lab.around());
     assert_eq!(loaded.deadline(), Some(lab.now + lab.config.group_share_session_timeout_ms));
 }
 
@@ -282,4 +288,24 @@ fn records_are_kafkas_to_the_byte() {
     uuid(&mut bytes);
     bytes.extend(b"\x07orders\x02\0\0\0\0\0\x01\0");
     assert_eq!(value(6), bytes, "initialized");
+}
+
+/// `kafka-configs --entity-type groups`.
+#[test]
+fn a_group_may_have_settings_of_its_own() {
+    let mut lab = Lab::new();
+    for (name, value) in [("share.session.timeout.ms", "50000"), ("share.heartbeat.interval.ms", "7000")] {
+        let (resource, value) = (ConfigResource::Group, Some(Rc::from(value)));
+        let record = ConfigRecord { resource, resource_name: Rc::from("mail"), name: Rc::from(name), value };
+        let record = MetadataRecord::Config(record);
+        lab.image.apply(lab.image.offset() + 1, &record, &mut MetadataDelta::default());
+    }
+    let (response, _) = lab.heartbeat("a", JOIN_EPOCH, Some(&["orders"]));
+    assert_eq!(response.heartbeat_interval.as_millis(), 7_000);
+    let session = lab.now + Duration::from_millis(50_000);
+    assert_eq!(lab.shard.deadline(), Some(session));
+    let mut loaded = GroupShard::new(4096);
+    lab.log.iter().for_each(|record| loaded.load(record));
+    loaded.shares.loaded(lab.around());
+    assert_eq!(loaded.deadline(), Some(session));
 }

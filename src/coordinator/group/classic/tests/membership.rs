@@ -245,3 +245,23 @@ fn the_bytes_of_a_group_are_kafkas() {
     assert!(GroupMetadata::decode(&golden[..golden.len() - 1]).is_err());
     assert!(GroupMetadata::decode(b"\x00\x09").is_err());
 }
+
+/// Whoever waits for the others sends no heartbeats, and need not; who is new for five minutes at most.
+#[test]
+fn who_waits_does_not_expire() {
+    let mut lab = Lab::new(&[]);
+    let ids = lab.stable(2);
+    let patient = JoinGroupRequest { rebalance_timeout: Duration::from_millis(400_000), ..join(&ids[0]) };
+    let leader = lab.join(&patient);
+    let id = lab.member_id();
+    let new = lab.join(&join(&id));
+    for _ in 0..7 {
+        lab.advance(40_000);
+        assert_eq!(lab.heartbeat(&ids[1], 1), ErrorCode::RebalanceInProgress);
+    }
+    lab.advance(20_000 - 1);
+    assert_eq!((lab.error(leader), lab.error(new), lab.group().members().len()), (None, None, 3));
+    lab.advance(1);
+    assert_eq!((lab.error(leader), lab.error(new)), (None, Some(ErrorCode::UnknownMemberId)), "five minutes");
+    assert_eq!((lab.state(), lab.group().members().len()), (PreparingRebalance, 2));
+}

@@ -158,7 +158,7 @@ fn what_is_loaded_has_to_send_heartbeats() {
     lab.beat("a", 2, Some(T01));
     let mut loaded = GroupShard::new(4_096);
     lab.log.iter().for_each(|record| loaded.load(record));
-    loaded.consumers.loaded(lab.now, &lab.config);
+    loaded.consumers.loaded(lab.around());
     lab.shard = loaded;
     lab.later(30_000 - 1);
     assert_eq!(lab.group().members().len(), 2);
@@ -228,4 +228,29 @@ fn kafka_dump_log_prints_them() {
         data(3, "", r#"{"epoch":3}"#.into()),
     ];
     assert_eq!(printed, expected);
+}
+
+/// `kafka-configs --entity-type groups`: the group's own settings go before the brokers'.
+#[test]
+fn a_group_may_have_settings_of_its_own() {
+    let mut lab = Lab::new(&[("t", T, 2)]);
+    lab.set("consumer.session.timeout.ms", "50000");
+    lab.set("consumer.heartbeat.interval.ms", "7000");
+    lab.set("consumer.assignment.interval.ms", "5000");
+    let request = joining("a", &["t"]);
+    let image = lab.image.clone();
+    let handled = lab.work(|shard, work| shard.consumer_heartbeat(&request, &image, work));
+    assert_eq!(handled.response.heartbeat_interval.as_millis(), 7_000);
+    lab.append(handled.records);
+    lab.later(4_000);
+    lab.join("b", &["t"]);
+    assert_eq!((lab.group().epoch(), lab.group().target_epoch()), (3, 2), "the next assignment may wait");
+    let mut loaded = GroupShard::new(4_096);
+    lab.log.iter().for_each(|record| loaded.load(record));
+    loaded.consumers.loaded(lab.around());
+    lab.shard = loaded;
+    lab.later(50_000 - 1);
+    assert_eq!(lab.group().members().len(), 2);
+    lab.later(1);
+    assert_eq!(lab.shard.consumers.group("g").map_or(0, |group| group.members().len()), 0);
 }
