@@ -11,5 +11,7 @@ dispatchEvent(new CustomEvent("TrunkApplicationStarted", { detail: { wasm } }));
 // Where there is none, or the browser or the host does not allow it, the page does without; and in a figure of another page,
 // whose readers did not ask for all of it.
 if (offline && parent === self && location.protocol.startsWith("http")) {
-  navigator.serviceWorker?.register(here(offline)).catch(() => {});
+  try {
+    await navigator.serviceWorker.register(here(offline));
+  } catch {}
 }
