@@ -4,7 +4,10 @@ mod en;
 mod en_story;
 mod ko;
 mod ko_story;
+mod sharing;
 mod work;
+
+pub use sharing::Sharing;
 
 use crate::base::config::{ConfigNote, Properties};
 use crate::base::{Offset, TopicPartition};
@@ -117,8 +120,7 @@ texts! {
     custom_title: &'static str,
     share: &'static str,
     share_title: &'static str,
-    share_none: &'static str,
-    share_part: &'static str,
+    sharing: Sharing,
     copied: &'static str,
     copy_failed: &'static str,
     other_language: &'static str,
@@ -150,6 +152,7 @@ texts! {
     reads: &'static str,
     writes: &'static str,
     topic: &'static str,
+    group: &'static str,
     cluster: &'static str,
     workload: &'static str,
     search_settings: &'static str,

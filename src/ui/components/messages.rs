@@ -33,6 +33,12 @@ pub fn label(message: &MessageView, view: &ClusterView, t: &Texts) -> String {
     words(message, &name(view, message.from), &name(view, message.to), t)
 }
 
+/// The same, where only the names of the nodes are known.
+pub fn label_among(message: &MessageView, names: &[Rc<str>], t: &Texts) -> String {
+    let name = |id: u16| names.get(usize::from(id)).map_or("", |name| &**name);
+    words(message, name(message.from), name(message.to), t)
+}
+
 fn words(message: &MessageView, from: &str, to: &str, t: &Texts) -> String {
     (t.message_label)(&MessageWords {
         api: message.api,

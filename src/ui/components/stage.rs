@@ -21,6 +21,9 @@ pub struct StageProps {
     pub clock_us: u64,
     pub traffic: bool,
     pub selection: Selection,
+    /// In another page.
+    #[prop_or_default]
+    pub figure: bool,
 }
 
 /// Opens the popover of a target beside the element that was used.
@@ -66,7 +69,7 @@ pub fn StageBox(props: &StageProps) -> Html {
     let view = &props.view;
     let stage = {
         let largest = view.ledger.rows.len() as u32;
-        let new = lay_out(&view.nodes, largest, width);
+        let new = lay_out(&view.nodes, largest, width, props.figure);
         let mut last = last.borrow_mut();
         match &*last {
             Some(old) if **old == new => old.clone(),
