@@ -18,7 +18,4 @@ echo "bench: the page in headless Chromium"
 NATIVE_EVENTS_PER_SECOND=$best node tests/browser/bench.mjs
 
 echo "bench: size of dist/, in bytes"
-printf '%10s %10s  %s\n' raw gzip file
-find dist -type f | sort | while read -r file; do
-  printf '%10d %10d  %s\n' "$(wc -c <"$file")" "$(gzip -9 -c "$file" | wc -c)" "${file#dist/}"
-done
+node .ci/sizes.mjs

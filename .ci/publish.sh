@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the page needs beside itself. Trunk runs this when it has built the page (Trunk.toml), before dist/ is replaced:
 #
-#   always       embed.js and the documentation, as they are in www/
+#   always       embed.js (.ci/embed.sh makes it small) and the documentation, as it is in www/
 #   --release    the posters of embeds, the JavaScript API, and sw.js, which keeps it all for the time without a network
 #
 # `trunk build --release` alone makes all of it; .ci/setup.sh brings the tools.
@@ -24,13 +24,12 @@ out=${TRUNK_STAGING_DIR:?trunk sets it: run trunk build}
 built=${CARGO_TARGET_DIR:-target}
 
 copy_files() {
-  if [ -f www/embed.js ]; then cp www/embed.js "$out/"; fi
+  .ci/embed.sh <www/embed.js >"$out/embed.js"
   if [ -d www/docs ]; then cp -R www/docs "$out/docs"; fi
 }
 
 # What an embed shows before anybody starts it.
 draw_posters() {
-  cargo run --quiet --features cli --bin lab -- posters --help >/dev/null 2>&1 || return 0
   say "posters"
   cargo run --quiet --features cli --bin lab -- posters --out "$out/posters"
 }

@@ -259,4 +259,57 @@ mod tests {
         }
         assert!(shared > 100, "{shared}");
     }
+
+    #[test]
+    fn events_in_pages_are_the_same_events_wherever_a_page_begins() {
+        let mut session = Session::new(library::get("rolling-restart").expect("in the library")).expect("valid");
+        session.dispatch(Command::SeekTime(u64::from(u32::MAX))).expect("it goes there");
+        session.dispatch(Command::SeekEvent(session.position() - 100)).expect("it goes back");
+        let mut all: Vec<EventView> = session.events(usize::MAX, true).iter().map(|it| (**it).clone()).collect();
+        all.reverse();
+        assert!(all.len() > 4_000, "{}", all.len());
+        assert_eq!(session.events_from(0, usize::MAX, true), all);
+        for first in [1, all.len() / 3, all.len() - 5] {
+            let page = session.events_from(all[first].id, 7, true);
+            assert_eq!(page, all[first..all.len().min(first + 7)]);
+            // A number between two events that are shown begins with the later one.
+            assert_eq!(session.events_from(all[first - 1].id + 1, 1, true), page[..1]);
+        }
+        assert_eq!(session.events_from(all[all.len() - 1].id + 1, 9, true), []);
+        let quiet = session.events(usize::MAX, false).len();
+        assert_eq!(session.events_from(0, usize::MAX, false).len(), quiet);
+    }
+
+    #[test]
+    fn a_fault_for_later_is_checked_as_the_scenarios_own_and_strikes_when_it_says() {
+        let crash = |when, node: &str| {
+            let what = What::Crash { node: Rc::from(node), back_after: None };
+            Command::Plan(format::Fault { when, what })
+        };
+        let at = |ms| format::When::At(Time::ORIGIN + crate::base::Duration::from_millis(ms));
+        let mut session = Session::new(library::get("lost-ack").expect("in the library")).expect("valid");
+        session.dispatch(Command::SeekTime(700_000)).expect("it goes there");
+        let before = session.state_hash();
+        for (command, place) in [
+            (crash(at(900), "brokr-0"), "fault"),
+            (crash(at(100), "broker-0"), "fault.at.ms"),
+            (crash(at(1_000_000), "broker-0"), "fault.at.ms"),
+        ] {
+            let mistakes = session.dispatch(command).expect_err("it cannot be");
+            assert_eq!(mistakes[0].place, place, "{mistakes:?}");
+        }
+        assert_eq!(session.state_hash(), before);
+        session.dispatch(crash(at(900), "broker-1")).expect("it can");
+        let kind = format::EventWord::Appended;
+        session.dispatch(crash(format::When::Event { kind, node: None, nth: 12 }, "broker-2")).expect("it can");
+        session.dispatch(Command::SeekTime(u64::from(u32::MAX))).expect("it goes there");
+        let events = session.events(usize::MAX, false);
+        let faults: Vec<(u64, u16)> = events
+            .iter()
+            .rev()
+            .filter(|it| matches!(it.event, crate::node::Event::Fault(_)))
+            .map(|it| (it.at_us, it.node))
+            .collect();
+        assert!(faults.contains(&(900_000, 1)) && faults.iter().any(|(_, node)| *node == 2), "{faults:?}");
+    }
 }

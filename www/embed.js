@@ -20,7 +20,7 @@
 div,p{display:flex}
 div{flex-direction:column;border-radius:10px;overflow:hidden;outline:1px solid #8886;outline-offset:-1px;background:light-dark(#fbfaf7,#0f141d);color:CanvasText;font:14px system-ui}
 img,iframe{flex:1;min-height:0;width:100%;border:0;object-fit:contain}
-p{margin:0 12px;gap:12px;align-items:center;height:44px}
+p{margin:0 12px;gap:12px;align-items:center;min-height:44px}
 i{flex:1}
 a{color:inherit}
 button{font:inherit;padding:7px 14px;border:0;border-radius:7px;background:#006ba8;color:#fff}`);
@@ -110,7 +110,7 @@ button{font:inherit;padding:7px 14px;border:0;border-radius:7px;background:#006b
         for (const it of queue.splice(0)) ask(...it);
       }
       if (name === "resize") tall(data.height + 44);
-      if (name === "error") stop(), say(data.problem);
+      if (name === "error") data.fatal && stop(), say(data.problem);
       el.dispatchEvent(new CustomEvent(name, { detail: data }));
     };
     img.onclick = go.onclick = () => {

@@ -8,7 +8,10 @@ const wasm = await bindings.default({ module_or_path: here(program) });
 window.wasmBindings = bindings;
 dispatchEvent(new CustomEvent("TrunkApplicationStarted", { detail: { wasm } }));
 
-// Where there is none, or the browser or the host does not allow it, the page does without.
-if (offline && location.protocol.startsWith("http")) {
-  navigator.serviceWorker?.register(here(offline)).catch(() => {});
+// Where there is none, or the browser or the host does not allow it, the page does without; and in a figure of another page,
+// whose readers did not ask for all of it.
+if (offline && parent === self && location.protocol.startsWith("http")) {
+  try {
+    await navigator.serviceWorker.register(here(offline));
+  } catch {}
 }

@@ -146,7 +146,7 @@ pub fn App() -> Html {
                 if !embed { { settings.clone() } }
                 if figure.stage() {
                     <StageBox view={view.clone()} clock_us={state.clock_us} traffic={state.traffic}
-                        selection={state.selection.clone()} />
+                        selection={state.selection.clone()} figure={embed} />
                 }
                 if figure.ledger() {
                     <Verdict view={view.clone()} scenario={state.scenario.clone()} written={state.written.clone()}

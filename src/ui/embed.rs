@@ -196,10 +196,16 @@ pub fn verdict(it: &VerdictView, finished: bool) -> Value {
     })
 }
 
+/// A figure has little room: what is wrong, without the list of all that would be right.
+fn first_sentence(text: &str) -> &str {
+    let end = [". ", "? "].iter().filter_map(|it| text.find(it)).min();
+    end.map_or(text, |end| &text[..=end])
+}
+
 /// What was refused, for `error`; `fatal` if there is nothing to show instead.
 pub fn error(mistakes: &[Mistake], fatal: bool) -> Value {
     let all: Vec<Value> = mistakes.iter().map(|it| json!({ "place": it.place, "problem": it.problem })).collect();
-    let problem = mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let problem = mistakes.iter().map(|it| first_sentence(&it.problem)).collect::<Vec<_>>().join(" ");
     json!({ "problem": problem, "mistakes": all, "fatal": fatal })
 }
 
@@ -266,13 +272,22 @@ mod tests {
     }
 
     #[test]
+    fn a_figure_is_told_the_first_sentence() {
+        let long = "there is no \"a\"; did you mean \"b\"? Known: b, c. \"b\" is shown instead.";
+        let told = error(&[Mistake { place: "?scenario=".to_owned(), problem: long.to_owned() }], true);
+        assert_eq!(told["problem"], "there is no \"a\"; did you mean \"b\"?");
+        assert_eq!(told["mistakes"][0]["problem"], long);
+        assert_eq!(first_sentence("shop.linger.ms is 5"), "shop.linger.ms is 5");
+    }
+
+    #[test]
     fn what_is_wrong_with_a_message_is_named() {
         for (text, place) in [
             (r#"{"type":"delivery-lab:seek","v":1,"us":-1}"#, "us"),
             (r#"{"type":"delivery-lab:play","v":1}"#, "playing"),
             (r#"{"type":"delivery-lab:play","v":2,"playing":true}"#, "v"),
             (r#"{"type":"delivery-lab:explode","v":1}"#, "type"),
-            (r#"{"type":"delivery-lab:load","v":1,"scenario":"lost-akc"}"#, "?scenario="),
+            (r#"{"type":"delivery-lab:load","v":1,"scenario":"lost-akc"}"#, "scenario"),
             (r#"{"type":"delivery-lab:load","v":1,"scenario":{"version":1,"topicz":[]}}"#, "topicz"),
             (r#"{"type":"delivery-lab:load","v":1,"scenario":7}"#, "scenario"),
         ] {

@@ -8,6 +8,8 @@ use std::rc::Rc;
 
 /// Below this the stage is one column.
 pub const NARROW: f64 = 780.0;
+/// The same in a figure of another page.
+const NARROW_FIGURE: f64 = 680.0;
 /// A cell's height, its pitch beyond its width, and the height of a partition's strip in both densities.
 pub const CELL: f64 = 24.0;
 pub const CELL_GAP: f64 = 3.0;
@@ -21,6 +23,7 @@ pub const DENSE_LABEL: f64 = 118.0;
 const MARGIN: f64 = 10.0;
 pub const GAP: f64 = 14.0;
 const SIDE: f64 = 186.0;
+const SLIM: f64 = 164.0;
 const GUTTER: f64 = 36.0;
 
 /// A box on the stage.
@@ -179,9 +182,11 @@ fn height(node: &NodeView, dense: bool, compact: bool) -> f64 {
     }
 }
 
-/// Lays the nodes out in so much width.
-pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage {
-    let narrow = width < NARROW;
+/// Lays the nodes out in so much width. In a figure columns are kept for longer, and those at the sides are slimmer.
+pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64, figure: bool) -> Stage {
+    let slim = figure && width < NARROW;
+    let narrow = width < if figure { NARROW_FIGURE } else { NARROW };
+    let (column_w, least_gap) = if slim { (SLIM, 40.0) } else { (SIDE, 56.0) };
     let strips = nodes.iter().filter_map(|node| match &node.body {
         NodeBody::Broker(it) => Some(shown(it).count()),
         _ => None,
@@ -213,26 +218,26 @@ pub fn lay_out(nodes: &[Rc<NodeView>], largest_record: u32, width: f64) -> Stage
         let readers = ids(Column::Processors).chain(ids(Column::Consumers)).chain(ids(Column::Sinks));
         beside(&mut areas, nodes, &tall, readers, Area { x: MARGIN, y, w: full, h: 0.0 }) + MARGIN
     } else {
-        let gap = ((width - 660.0) * 0.12 + 56.0).clamp(56.0, 120.0);
-        let broker_x = MARGIN + SIDE + gap;
+        let gap = ((width - 660.0) * 0.12 + least_gap).clamp(least_gap, 120.0);
+        let broker_x = MARGIN + column_w + gap;
         let broker_w = width - 2.0 * broker_x;
         let mut bottom = stack(&mut areas, Column::Brokers, broker_x, broker_w, MARGIN);
         bottom = stack(&mut areas, Column::Controllers, broker_x, broker_w, bottom + GAP);
-        let mut left = stack(&mut areas, Column::Producers, MARGIN, SIDE, MARGIN + 8.0);
-        let mut right = stack(&mut areas, Column::Consumers, width - MARGIN - SIDE, SIDE, MARGIN + 8.0);
+        let mut left = stack(&mut areas, Column::Producers, MARGIN, column_w, MARGIN + 8.0);
+        let mut right = stack(&mut areas, Column::Consumers, width - MARGIN - column_w, column_w, MARGIN + 8.0);
         // Processors both read and write: they stand where there is room.
         for id in ids(Column::Processors) {
             let h = tall(id);
-            let (side, x) = if left <= right { (&mut left, MARGIN) } else { (&mut right, width - MARGIN - SIDE) };
-            areas[id] = Area { x, y: *side + GAP, w: SIDE, h };
+            let (side, x) = if left <= right { (&mut left, MARGIN) } else { (&mut right, width - MARGIN - column_w) };
+            areas[id] = Area { x, y: *side + GAP, w: column_w, h };
             *side += GAP + h;
         }
         // A sink stands below who acts on it.
         for id in ids(Column::Sinks) {
-            let x = users(&nodes[id]).first().map_or(width - MARGIN - SIDE, |user| areas[*user].x);
+            let x = users(&nodes[id]).first().map_or(width - MARGIN - column_w, |user| areas[*user].x);
             let h = tall(id);
             let side = if x > MARGIN { &mut right } else { &mut left };
-            areas[id] = Area { x, y: *side + GAP, w: SIDE, h };
+            areas[id] = Area { x, y: *side + GAP, w: column_w, h };
             *side += GAP + h;
         }
         bottom.max(left).max(right) + MARGIN

@@ -35,14 +35,20 @@ const mimeTypes = {
 };
 
 // Serves the files of `root` under `base` on a free loopback port. `headers` are added to every answer (a CSP, say).
-// `asked` lists the paths that were asked for, `misses` those of them that are not there.
-export async function serve({ root = dist, base = "/", headers = {} } = {}) {
+// `files` stand beside them (or before them), by their paths under `base`; they may be changed. `asked` lists the paths that
+// were asked for, `misses` those of them that are not there.
+export async function serve({ root = dist, base = "/", headers = {}, files = {} } = {}) {
   const [asked, misses] = [[], []];
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
     const inside = path.startsWith(base) ? normalize(join(root, path.slice(base.length))) : "";
     if (path !== "/favicon.ico") asked.push(path);
     try {
+      const own = files[path.slice(base.length)];
+      if (own !== undefined) {
+        const type = mimeTypes[extname(path)] ?? "text/html; charset=utf-8";
+        return response.writeHead(200, { "content-type": type, "cache-control": "no-store", ...headers }).end(own);
+      }
       if (inside !== normalize(root) && !inside.startsWith(normalize(root) + sep)) throw new Error("outside");
       const file = (await stat(inside)).isDirectory() ? join(inside, "index.html") : inside;
       const type = mimeTypes[extname(file)] ?? "application/octet-stream";

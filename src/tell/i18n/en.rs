@@ -51,6 +51,7 @@ pub static TEXTS: Texts = Texts {
     reads: ", consumer",
     writes: ", producer",
     topic: "Topic",
+    group: "Group",
     cluster: "Cluster",
     workload: "Workload",
     search_settings: "Find a setting",
@@ -173,9 +174,7 @@ pub static TEXTS: Texts = Texts {
     node_label: |name, role, doing| {
         format!("{name}{}{role}: {doing}. Open its actions", if role.is_empty() { "" } else { ", " })
     },
-    partition_label: |name, broker, leo, hw| {
-        format!("{name} on {broker}: log end offset {leo}, high watermark {hw}. Inspect")
-    },
+    partition_label: |broker, leo, hw| format!("on {broker}, log end offset {leo}, high watermark {hw}. Inspect"),
     internal_hidden: |count| format!("+{count} internal"),
     legend: "Legend",
     legend_items: [
@@ -186,7 +185,6 @@ pub static TEXTS: Texts = Texts {
         "lost",
         "a reader's position",
         "its committed offset",
-        "control record",
         "open transaction",
         "hidden from read_committed",
         "aborted",
@@ -194,7 +192,7 @@ pub static TEXTS: Texts = Texts {
         "abort marker",
     ],
     hidden_records: |count| format!("{count} of them hidden from read_committed"),
-    show_traffic: "Show replication and heartbeats",
+    show_traffic: "Replication and heartbeats",
     actions_on: |what| format!("What to do to: {what}"),
     reset: "Reset the connection",
     reset_help: "This message and all on its connection are lost; both ends notice.",

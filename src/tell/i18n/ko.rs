@@ -58,6 +58,7 @@ pub static TEXTS: Texts = Texts {
     reads: " · 컨슈머",
     writes: " · 프로듀서",
     topic: "토픽",
+    group: "그룹",
     cluster: "클러스터",
     workload: "작업량",
     search_settings: "설정 찾기",
@@ -174,9 +175,7 @@ pub static TEXTS: Texts = Texts {
     node_label: |name, role, doing| {
         format!("{name}{}{role}: {doing}. 할 수 있는 일 열기", if role.is_empty() { "" } else { ", " })
     },
-    partition_label: |name, broker, leo, hw| {
-        format!("{broker}의 {name}: log end offset {leo}, high watermark {hw}. 살펴보기")
-    },
+    partition_label: |broker, leo, hw| format!("{broker}, log end offset {leo}, high watermark {hw}. 살펴보기"),
     internal_hidden: |count| format!("+내부 {count}"),
     legend: "범례",
     legend_items: [
@@ -187,7 +186,6 @@ pub static TEXTS: Texts = Texts {
         "유실됨",
         "읽는 위치(position)",
         "커밋된 오프셋",
-        "컨트롤 레코드",
         "진행 중인 트랜잭션",
         "read_committed에는 보이지 않음",
         "중단됨(abort)",

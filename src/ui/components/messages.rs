@@ -132,13 +132,19 @@ fn Pill(props: &PillProps) -> Html {
             MessageFate::Lost => Some("lost"),
         },
     );
+    let mut label = words(message, &props.from, &props.to, t);
     let content = if message.quiet {
         html! { <i class="dot"></i> }
     } else {
-        html! { { pill_text(message, t) } }
+        let text = pill_text(message, t);
+        // Its name begins with what can be read on it.
+        if !label.starts_with(&text) {
+            label = format!("{text}: {label}");
+        }
+        html! { { text } }
     };
     html! {
-        <button {class} aria-label={words(message, &props.from, &props.to, t)} {onclick} {onkeydown}
+        <button {class} aria-label={label} {onclick} {onkeydown}
             data-r={data_r(&message.records)} data-message={message.id.to_string()}>
             { content }
             if message.fate == MessageFate::Lost { <i class="strike"></i> }

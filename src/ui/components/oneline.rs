@@ -36,7 +36,7 @@ pub fn OneLine(props: &OneLineProps) -> Html {
                 <span>{ t.claim }{ " " }<b id="claimed">{ (t.guarantee_word)(it.claimed) }</b></span>
                 <span>{ when }{ " " }<b id="observed">{ (t.guarantee_word)(it.observed) }</b></span>
                 { for broken.iter().filter(|(_, list)| !list.is_empty()).map(|(name, list)| html! {
-                    <span class="count" title={records(list)}><b>{ list.len() }</b>{ " " }{ *name }</span>
+                    <span class="tally" title={records(list)}><b>{ list.len() }</b>{ " " }{ *name }</span>
                 }) }
             </p>
             <p id="banner">{ (t.banner)(&banner(view)) }

@@ -21,6 +21,9 @@ pub struct StageProps {
     pub clock_us: u64,
     pub traffic: bool,
     pub selection: Selection,
+    /// In another page.
+    #[prop_or_default]
+    pub figure: bool,
 }
 
 /// Opens the popover of a target beside the element that was used.
@@ -66,7 +69,7 @@ pub fn StageBox(props: &StageProps) -> Html {
     let view = &props.view;
     let stage = {
         let largest = view.ledger.rows.len() as u32;
-        let new = lay_out(&view.nodes, largest, width);
+        let new = lay_out(&view.nodes, largest, width, props.figure);
         let mut last = last.borrow_mut();
         match &*last {
             Some(old) if **old == new => old.clone(),
@@ -189,7 +192,7 @@ pub fn transactional(view: &ClusterView) -> bool {
     })
 }
 
-const SWATCHES: [&str; 13] = [
+const SWATCHES: [&str; 12] = [
     "buffered",
     "appended",
     "committed",
@@ -197,7 +200,6 @@ const SWATCHES: [&str; 13] = [
     "lost",
     "position",
     "stored",
-    "control",
     "open",
     "veiled",
     "aborted",
@@ -207,7 +209,7 @@ const SWATCHES: [&str; 13] = [
 
 fn legend(t: &Texts, transactional: bool) -> Html {
     let items = SWATCHES.into_iter().zip(t.legend_items).enumerate();
-    let items = items.filter(|(at, _)| *at < 7 || (*at > 7) == transactional);
+    let items = items.filter(|(at, _)| *at < 7 || transactional);
     html! {
         <ul class="swatches" aria-label={t.legend}>
             { for items.map(|(_, (class, text))| html! { <li key={class}><i class={class} aria-hidden="true"></i>{ text }</li> }) }
