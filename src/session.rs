@@ -320,7 +320,7 @@ mod tests {
         assert_eq!(session.state_hash(), before);
         session.dispatch(crash(at(900), "broker-1")).expect("it can");
         let kind = format::EventWord::Appended;
-        session.dispatch(crash(format::When::Event { kind, node: None, nth: 12 }, "broker-2")).expect("it can");
+        session.dispatch(crash(format::When::Event { kind, node: None, nth: 6 }, "broker-2")).expect("it can");
         session.dispatch(Command::SeekTime(u64::from(u32::MAX))).expect("it goes there");
         let events = session.events(usize::MAX, false);
         let faults: Vec<(u64, u16)> = events
