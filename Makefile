@@ -17,7 +17,7 @@ unexport NO_COLOR
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-serve serve test lint fmt fmt-check clippy unit wasm dist browser bench conformance picture clean
+.PHONY: help setup setup-serve serve test lint fmt fmt-check clippy unit wasm dist browser bench conformance recipes picture clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ bench: dist ## measure: native speed, the page's start, the page's size
 
 conformance: ## record again what a real Kafka answers (needs Java 17), and show what changed
 	@.ci/conformance.sh
+
+recipes: dist ## build the recipes with mdBook, Hugo and Docusaurus, and try them in a browser
+	@.ci/recipes.sh
 
 picture: dist ## take the README's screenshot again
 	@node tests/browser/picture.mjs

@@ -6,6 +6,7 @@ pub mod bench;
 mod commands;
 mod coordinator_log;
 mod happenings;
+mod inputs;
 pub mod report;
 pub mod sweep;
 mod swim;
@@ -15,6 +16,7 @@ mod turns;
 
 pub use commands::{Command, EventView};
 pub use coordinator_log::RecordView;
+pub use inputs::{Done, replay};
 pub use trace::Trace;
 
 use crate::base::{NodeId, SortedMap, Time, TopicPartition};
@@ -22,8 +24,8 @@ use crate::check::Verdict;
 use crate::history::{History, Replay};
 use crate::log::files::NamedFile;
 use crate::record::bytemap;
-use crate::scenario::format::{self, What};
-use crate::scenario::{Mistake, Scenario, Trial, build, fault_now};
+use crate::scenario::format;
+use crate::scenario::{Mistake, Scenario, Trial, build};
 use crate::sim::Trigger;
 use crate::view::{BranchView, ClusterView, partition_files, partition_name, project, stored_before, stored_from};
 use report::{PartitionReport, Report};
@@ -50,13 +52,15 @@ pub struct Session {
     history: History<Trace>,
     /// The last picture, and the place it was taken at.
     shown: Option<(usize, u64, Rc<ClusterView>)>,
+    /// What was done to it, on whatever branch.
+    done: Vec<Done>,
 }
 
 impl Session {
     /// Sets a scenario up, at its beginning.
     pub fn new(scenario: Scenario) -> Result<Session, Vec<Mistake>> {
         let history = History::new(Trace::new(Trial::new(&scenario)?));
-        Ok(Session { scenario, history, shown: None })
+        Ok(Session { scenario, history, shown: None, done: Vec::new() })
     }
 
     /// The scenario that runs.
@@ -80,14 +84,8 @@ impl Session {
             }
             Command::SeekTime(us) => self.history.seek_time(Time::from_origin_us(us)),
             Command::SeekEvent(events) => self.history.seek(events),
-            Command::Fault { what, at_us } => {
-                let at = self.shown_at(at_us);
-                self.strike(&what, Trigger::At(at), at)?;
-            }
-            Command::MessageFault { message, what, at_us } => {
-                let at = self.shown_at(at_us);
-                self.strike(&what, Trigger::OnMessageId(crate::node::MessageId(message), at), at)?;
-            }
+            Command::Fault { what, at_us } => self.strike(&what, None, at_us)?,
+            Command::MessageFault { message, what, at_us } => self.strike(&what, Some(message), at_us)?,
             Command::Plan(fault) => self.plan(fault)?,
             Command::SwitchBranch(branch) => {
                 if !self.history.switch(branch as usize) {
@@ -102,24 +100,7 @@ impl Session {
     /// The moment that is shown at the cursor of one that was asked for: not before its event, not after the next one.
     pub fn shown_us(&self, at_us: u64) -> u64 {
         let end = self.next_us().map_or(self.span_us().0, |_| at_us);
-        self.shown_at(end).us_since_origin()
-    }
-
-    /// The same of a moment at which something is to happen, also after the end.
-    fn shown_at(&self, at_us: u64) -> Time {
-        let next = self.history.next_at().unwrap_or(Time::MAX);
-        Time::from_origin_us(at_us).min(next).max(self.history.cursor().now())
-    }
-
-    fn strike(&mut self, what: &What, trigger: Trigger, at: Time) -> Result<(), Vec<Mistake>> {
-        let on_message = matches!(trigger, Trigger::OnMessageId(..));
-        if on_message != matches!(what, What::Reset | What::Stall | What::Delay { .. }) {
-            let problem = "reset, stall and delay strike a message; everything else a node or a link".to_owned();
-            return Err(vec![Mistake { place: "fault".to_owned(), problem }]);
-        }
-        let fault = fault_now(what, trigger, self.trial().names())?;
-        self.history.inject(fault, at);
-        Ok(())
+        self.shown_at(end, self.history.next_at()).us_since_origin()
     }
 
     /// A fault as the scenario lists them, checked as those are.

@@ -141,6 +141,37 @@ fn a_zombie_with_the_same_transactional_id_is_fenced_and_nothing_is_repeated() {
     assert!(report.errors.iter().any(|error| &*error.node == "billing" && fenced(&error.code)), "{:?}", report.errors);
 }
 
+/// A member is cut off for longer than its session while it works on a batch. With the consumer protocol it joins anew in the
+/// background, before it is done: what it has is somebody else's, and the coordinator would take offsets of its new epoch.
+#[test]
+fn who_was_thrown_out_while_it_worked_commits_nothing() {
+    let two = r#"{ "name": "other", "from": ["orders"], "to": ["invoices"], "group": "billing", "processing.ms": 15,
+        "producer.config": { "transactional.id": "other", "transaction.timeout.ms": "300000" },
+        "consumer.config": { "auto.offset.reset": "earliest", "isolation.level": "read_committed", "max.poll.records": "4" } }"#;
+    let cut = r#"{ "on": { "event": "processing", "node": "billing", "nth": 1 }, "do": "partition", "node": "billing", "for.ms": 50000 }"#;
+    for protocol in ["classic", "consumer"] {
+        let protocol = format!("group.protocol={protocol}");
+        let mut json = scenario::to_json(&billing(&[
+            "orders.partitions=2",
+            "shop.key=record",
+            "shop.records=30",
+            "shop.rate.per.second=2",
+            &protocol,
+        ]));
+        json["processors"][0]["processing.ms"] = 25_000.into();
+        json["processors"][0]["producer.config"]["transaction.timeout.ms"] = "300000".into();
+        json["processors"].as_array_mut().expect("a list").push(serde_json::from_str(two).expect("JSON"));
+        json["until"]["max.ms"] = 2_000_000.into();
+        let mut scenario = scenario::parse_value(json).expect("a valid scenario");
+        scenario::set(&mut scenario, &protocol).expect("a valid setting");
+        let (trial, report) = finish(&with_fault(scenario, cut));
+        assert_eq!(trial.run.lost_promises(), [], "{protocol}");
+        assert_eq!(report.guarantee.observed, "exactly-once", "{protocol}");
+        let refused = report.errors.iter().any(|error| error.code.contains("CommitFailedException"));
+        assert!(refused, "{protocol} {:?}", report.errors);
+    }
+}
+
 #[test]
 fn without_transactions_offsets_are_committed_after_the_acks() {
     for version in ["0", "1", "2"] {

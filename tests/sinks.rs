@@ -129,6 +129,22 @@ fn what_is_between_effect_and_reply_repeats_unless_the_sink_recognises_it() {
     }
 }
 
+/// Its deadline was in the future that it believed in: who waits for a sink then waits longer, and not for ever.
+#[test]
+fn a_clock_that_is_set_back_while_it_waits_for_the_sink_costs_time_only() {
+    // While it reads the stored offsets, and while it writes.
+    for message in ["SinkOffsets", "SinkWrite"] {
+        let on_reply = |rest: &str| format!(r#"{{ "on": {{ "message": "{message}Response", "nth": 1 }}, {rest} }}"#);
+        let skewed = r#"{ "at.ms": 1, "do": "skew_clock", "node": "mailer", "by.ms": 2000 }"#;
+        let set_back = on_reply(r#""do": "skew_clock", "node": "mailer", "by.ms": 0"#);
+        let lost = on_reply(r#""do": "stall""#);
+        let set = ["mailer.sink.dedupe=offset-with-output", "mailer.start.at.ms=5"];
+        let scenario = mailer(&[PATIENT, &set].concat());
+        let report = run(&[skewed, &set_back, &lost].into_iter().fold(scenario, with_fault));
+        assert_eq!((report.guarantee.observed, report.ledger.processed), ("exactly-once", 12), "{message}");
+    }
+}
+
 #[test]
 fn a_request_that_never_arrives_has_no_effect() {
     let reset = r#"{ "on": { "message": "SinkWriteRequest", "nth": 3 }, "do": "reset" }"#;

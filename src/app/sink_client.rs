@@ -156,9 +156,19 @@ impl SinkClient {
         Some(SinkError::Disconnected)
     }
 
-    /// Its timer is due: why the call failed, if it waited long enough.
+    /// It waits for an answer.
+    pub fn is_waiting(&self) -> bool {
+        self.call.is_some()
+    }
+
+    /// Its timer is due: why the call failed, if it waited long enough. (It did not if the clock was set back meanwhile.)
     pub fn on_timer(&mut self, now: Time, out: &mut Outbox<'_>) -> Option<SinkError> {
-        self.call.take_if(|call| call.deadline <= now)?;
+        let deadline = self.call.as_ref()?.deadline;
+        if deadline > now {
+            out.set_timer(Timer::Loop(self.timer), deadline);
+            return None;
+        }
+        self.call = None;
         out.disconnect(self.node, self.channel);
         Some(SinkError::ReplyLost)
     }

@@ -24,7 +24,7 @@ impl Time {
 
     /// The moment `us` microseconds after the scenario began.
     pub const fn from_origin_us(us: u64) -> Time {
-        Time(Self::ORIGIN.0 + us)
+        Time(Self::ORIGIN.0.saturating_add(us))
     }
 
     /// Microseconds since the scenario began (0 while booting).

@@ -1,4 +1,4 @@
-//! The command line: `lab run | list | sweep | export | dump | posters | bench`.
+//! The command line: `lab run | list | link | sweep | export | dump | posters | bench`.
 //!
 //! Exit codes: 0 the claimed guarantee held, 1 it broke (or an invariant did), 2 bad input.
 
@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use delivery_lab::coordinator::share::share_state_record_json;
 use delivery_lab::coordinator::{offsets_record_json, transaction_record_json};
 use delivery_lab::log::dump::Decoder;
-use delivery_lab::scenario::{self, Mistake, Scenario, Trial, library, link};
+use delivery_lab::scenario::{self, Mistake, Scenario, library, link};
 use delivery_lab::session::bench;
 use delivery_lab::session::report::Report;
 use delivery_lab::session::sweep;
@@ -15,8 +15,12 @@ use std::process::ExitCode;
 
 #[path = "lab/files.rs"]
 mod files;
+#[path = "lab/load.rs"]
+mod load;
 #[path = "lab/posters.rs"]
 mod posters;
+
+use load::load;
 
 /// The engine makes many small things and forgets them: this one is quicker at it than the system's.
 #[global_allocator]
@@ -52,9 +56,20 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the link to a scenario: what the page opens, and what `run` and `export` take.
+    Link {
+        /// Id in the library, a file, or another link.
+        scenario: String,
+        /// Another seed.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Change a setting: acks=1. May be repeated.
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        set: Vec<String>,
+    },
     /// Run many seeds with random faults; name the first that breaks an invariant.
     Sweep {
-        /// Id in the library, or a file.
+        /// Id in the library, a file, or a link, whose inputs are left out.
         scenario: String,
         /// How many seeds, from the scenario's own on.
         #[arg(long, default_value_t = 100)]
@@ -79,7 +94,7 @@ enum Command {
         /// The folder to write into; it is created.
         #[arg(long)]
         out: PathBuf,
-        /// Stop at this moment (milliseconds of the scenario) instead of its end.
+        /// Stop at this moment (milliseconds of the scenario) instead of the link's, or the end.
         #[arg(long, value_name = "MS")]
         at: Option<u64>,
         /// Only this node: broker-0, controller.
@@ -141,6 +156,11 @@ fn main() -> ExitCode {
             list(json);
             Ok(true)
         }
+        Command::Link { scenario, seed, set } => load(&scenario, &set).map(|mut link| {
+            link.scenario.seed = seed.unwrap_or(link.scenario.seed);
+            say(format_args!("{}\n", link::write(&link).suffix()));
+            true
+        }),
         Command::Sweep { scenario, seeds, set, find: Some(what), .. } => find_anomaly(&scenario, seeds, &set, &what),
         Command::Sweep { scenario, seeds, jobs, set, json, find: None } => {
             run_sweep(&scenario, seeds, jobs, &set, json)
@@ -202,45 +222,15 @@ impl bench::Meter for Stopwatch {
     }
 }
 
-fn load(name: &str, set: &[String]) -> Result<Scenario, Vec<Mistake>> {
-    let mut found = match library::get(name) {
-        Some(found) => found,
-        None if name.starts_with("http") || name.starts_with('?') => {
-            let (found, mistakes) = link::read(link::value(name, "scenario"), link::value(name, "seed"));
-            if !mistakes.is_empty() {
-                return Err(mistakes);
-            }
-            found
-        }
-        None => match std::fs::read_to_string(name) {
-            Ok(text) => scenario::parse(&text)?,
-            Err(error) => return Err(vec![unknown(name, &error)]),
-        },
-    };
-    let mistakes: Vec<Mistake> = set.iter().filter_map(|one| scenario::set(&mut found, one).err()).collect();
-    if mistakes.is_empty() { Ok(found) } else { Err(mistakes) }
-}
-
-fn unknown(name: &str, error: &std::io::Error) -> Mistake {
-    let near = delivery_lab::base::config::suggest::nearest(name, library::ids());
-    let hint = near.map_or(String::from("`lab list` names the library"), |id| format!("did you mean \"{id}\"?"));
-    Mistake {
-        place: name.to_owned(),
-        problem: format!("neither a scenario of the library, nor a file ({error}), nor a link; {hint}"),
-    }
-}
-
 /// Prints. A reader that has left, as `head` does, is no error.
 fn say(text: impl std::fmt::Display) {
     let _ = std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{text}"));
 }
 
 fn run(name: &str, seed: Option<u64>, set: &[String], json: bool) -> Result<bool, Vec<Mistake>> {
-    let mut scenario = load(name, set)?;
-    scenario.seed = seed.unwrap_or(scenario.seed);
-    let mut trial = Trial::new(&scenario)?;
-    trial.finish();
-    let report = Report::of(&scenario, &trial);
+    let mut link = load(name, set)?;
+    link.scenario.seed = seed.unwrap_or(link.scenario.seed);
+    let report = Report::of(&link.scenario, &load::replay(&link, None)?);
     if json {
         say(format_args!("{}\n", report.to_json()));
     } else {
@@ -264,7 +254,7 @@ fn list(json: bool) {
 }
 
 fn run_sweep(name: &str, seeds: u64, jobs: Option<u64>, set: &[String], json: bool) -> Result<bool, Vec<Mistake>> {
-    let scenario = load(name, set)?;
+    let scenario = load::without_inputs(load(name, set)?);
     let processors = || std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let jobs = jobs.unwrap_or_else(processors).clamp(1, seeds.max(1));
     // The engine shares nothing between threads: each loads the scenario for itself, and takes a stretch of the seeds.
@@ -290,7 +280,7 @@ fn run_sweep(name: &str, seeds: u64, jobs: Option<u64>, set: &[String], json: bo
 
 /// With the protection switched off: does the sweep find what it protects from?
 fn find_anomaly(name: &str, seeds: u64, set: &[String], what: &str) -> Result<bool, Vec<Mistake>> {
-    let scenario = load(name, set)?;
+    let scenario = load::without_inputs(load(name, set)?);
     let known = sweep::Anomaly::WORDS.iter().find(|(word, _)| *word == what);
     let Some((word, anomaly)) = known else {
         let words: Vec<&str> = sweep::Anomaly::WORDS.iter().map(|(word, _)| *word).collect();
@@ -306,7 +296,7 @@ fn find_anomaly(name: &str, seeds: u64, set: &[String], what: &str) -> Result<bo
 }
 
 fn sweep_stretch(name: &str, set: &[String], (from, to): (u64, u64)) -> Result<sweep::Outcome, Vec<Mistake>> {
-    let mut scenario = load(name, set)?;
+    let mut scenario = load(name, set)?.scenario;
     scenario.seed = scenario.seed.wrapping_add(from);
     sweep::run(&scenario, to - from, |done| {
         if done.is_multiple_of(1_000) {

@@ -3,9 +3,9 @@
 use super::claim::{Claim, claim};
 use super::invariants::{Invariant, Invariants, Violation};
 use super::ledger::Ledger;
-use super::liveness::liveness;
+use super::liveness::liveness_without;
 use super::ownership::Ownership;
-use super::settling::{is_overworked, settling};
+use super::settling::{overworked, settling};
 use super::verdict::Verdict;
 use crate::app::{ConsumerApp, ProcessorApp};
 use crate::base::Time;
@@ -112,15 +112,14 @@ impl Run {
     /// What must come true once everything works again, and is not so. Where Kafka gave up what was committed, a coordinator
     /// may have forgotten a transaction, or a partition what it knew of its producer: then a transaction hangs, and its producer
     /// and who reads only what is committed wait for ever. Or it has forgotten a group, whose members of the consumer protocol
-    /// end then (GROUP_ID_NOT_FOUND), or its offsets. Nor does a member come to an end that is slower than it may be.
+    /// end then (GROUP_ID_NOT_FOUND), or its offsets. Nor does a group come to rest with a member that is slower than it may be.
     pub fn liveness(&self) -> Vec<Violation> {
         use Invariant::{GroupsSettle, LagEnds};
-        let mut broken = liveness(&self.world);
-        broken.extend(settling(&self.world, &self.ledger, |node| self.invariants.is_unsure(node)));
-        if self.world.setup().consumers.iter().any(is_overworked) {
-            use Invariant::{ClientsEnd, ConsumersCatchUp};
-            broken.retain(|it| !matches!(it.invariant, GroupsSettle | LagEnds | ConsumersCatchUp | ClientsEnd));
-        }
+        let overworked = overworked(self.world.setup());
+        let is_excused = |node| overworked.contains(&node);
+        let comes_late = |group: &str, partition, offset| self.invariants.comes_late(group, partition, offset);
+        let mut broken = liveness_without(&self.world, is_excused);
+        broken.extend(settling(&self.world, &self.ledger, is_excused, comes_late));
         if self.invariants.any_waived() {
             let forgotten = broken.iter().any(|it| it.invariant == GroupsSettle);
             let waits = |it: &Violation| forgotten && it.invariant == Invariant::ConsumersCatchUp;

@@ -151,6 +151,15 @@ impl<R: Replay> History<R> {
         }
     }
 
+    /// When the next event will happen: unlike [`Self::next_at`] never too early, for it is tried out.
+    pub fn next_event_at(&self) -> Option<Time> {
+        let mut run = self.cursor.clone();
+        for input in self.branches[self.current].inputs_at(run.position()) {
+            run.inject(input);
+        }
+        run.step(&mut Vec::new()).then(|| run.now())
+    }
+
     /// Goes one event back. False at the beginning.
     pub fn step_back(&mut self) -> bool {
         let position = self.cursor.position();

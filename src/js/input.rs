@@ -2,7 +2,8 @@
 //! what they are, and one reader ([`crate::scenario`]) knows every key.
 
 use crate::base::config::suggest::nearest;
-use crate::scenario::{self, Mistake, Scenario, library, link};
+use crate::scenario::link::{self, Link};
+use crate::scenario::{self, Mistake, Scenario, library};
 use crate::session::{Command, Session};
 use crate::view::MessageFate;
 use js_sys::{Error, JSON};
@@ -77,31 +78,37 @@ pub fn text(place: &str, value: &JsValue) -> Result<String, Vec<Mistake>> {
     value.as_string().ok_or(()).or_else(|()| wrong(place, format!("expected a text, found {}", kind(value))))
 }
 
-/// A run of what is asked for.
-pub fn session(asked: &JsValue, options: &JsValue) -> Result<Session, Vec<Mistake>> {
+/// A run of what is asked for, and the moment that it shows.
+pub fn session(asked: &JsValue, options: &JsValue) -> Result<(Session, u64), Vec<Mistake>> {
     let mut found = match asked.as_string() {
         Some(text) => named(text.trim())?,
-        None => scenario::parse_value(json("scenario", asked)?)?,
+        None => link::parse(&json("scenario", asked)?.to_string())?,
     };
     if !is_absent(options) {
-        apply(&mut found, object("options", options)?)?;
+        apply(&mut found.scenario, object("options", options)?)?;
     }
-    if found.seed > LARGEST {
-        return wrong("scenario.seed", format!("{} is more than JavaScript can count; at most {LARGEST}", found.seed));
+    let seed = found.scenario.seed;
+    if seed > LARGEST {
+        return wrong("scenario.seed", format!("{seed} is more than JavaScript can count; at most {LARGEST}"));
     }
-    Session::new(found)
+    if found.inputs.is_empty() && found.at.is_none() {
+        return Session::new(found.scenario).map(|session| (session, 0));
+    }
+    let (session, mistakes) = Session::open(&found)?;
+    let at_us = found.at.map_or(0, |at| at.us);
+    if mistakes.is_empty() { Ok((session, at_us)) } else { Err(mistakes) }
 }
 
 /// JSON, a link, or an id.
-fn named(text: &str) -> Result<Scenario, Vec<Mistake>> {
+fn named(text: &str) -> Result<Link, Vec<Mistake>> {
     if text.starts_with('{') {
-        return scenario::parse(text);
+        return link::parse(text);
     }
     if text.starts_with("http") || text.starts_with(['?', '#']) {
-        let (found, mistakes) = link::read(link::value(text, "scenario"), link::value(text, "seed"));
-        return if mistakes.is_empty() { Ok(found) } else { Err(mistakes) };
+        let opened = link::read_text(text);
+        return if opened.mistakes.is_empty() { Ok(opened.link) } else { Err(opened.mistakes) };
     }
-    library::get(text).ok_or(()).or_else(|()| {
+    library::get(text).map(Link::from).ok_or(()).or_else(|()| {
         let near = nearest(text, library::ids());
         let hint = near.map_or_else(
             || format!("known: {}", library::ids().collect::<Vec<_>>().join(", ")),

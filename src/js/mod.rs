@@ -77,7 +77,10 @@ impl Lab {
         #[wasm_bindgen(unchecked_param_type = "Scenario | string")] scenario: JsValue,
         #[wasm_bindgen(unchecked_optional_param_type = "LabOptions")] options: JsValue,
     ) -> Result<Lab, JsValue> {
-        guard(|| Ok(Lab { run: RefCell::new(Run { session: input::session(&scenario, &options)?, sought_us: 0 }) }))
+        guard(|| {
+            let (session, sought_us) = input::session(&scenario, &options)?;
+            Ok(Lab { run: RefCell::new(Run { session, sought_us }) })
+        })
     }
 
     /// The scenarios of the library, in its order.

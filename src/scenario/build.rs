@@ -80,6 +80,9 @@ impl Names {
 /// Checks a scenario and turns it into the setup of a world.
 pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
     let mut mistakes = Mistakes::default();
+    if let Some(mistake) = too_much(scenario) {
+        return Err(vec![mistake]);
+    }
     let sinks = sink::nodes(scenario, &mut mistakes);
     let names = Names::of(scenario, &sinks, &mut mistakes);
     let broker_config = checked("cluster.config", BrokerConfig::parse(&scenario.cluster.config), &mut mistakes);
@@ -128,6 +131,20 @@ pub fn build(scenario: &Scenario) -> Result<(WorldSetup, Names), Vec<Mistake>> {
         faults,
     };
     Ok((setup, names))
+}
+
+/// More machines and topics than anybody can look at, and few enough for a browser.
+const MOST_APPLICATIONS: usize = 400;
+const MOST_TOPICS: usize = 200;
+
+/// What nobody wrote by hand: a file or a link that would hold the browser up.
+fn too_much(scenario: &Scenario) -> Option<Mistake> {
+    let counts = [
+        ("applications", scenario.applications().take(MOST_APPLICATIONS + 1).count(), MOST_APPLICATIONS),
+        ("topics", scenario.topics.len(), MOST_TOPICS),
+    ];
+    let (place, _, most) = counts.into_iter().find(|(_, count, most)| count > most)?;
+    Some(Mistake { place: place.to_owned(), problem: format!("a scenario has {most} at most") })
 }
 
 /// A fault that a person adds while the scenario runs.

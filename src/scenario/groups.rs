@@ -25,15 +25,28 @@ impl Scenario {
         self.groups.iter().find(|group| &*group.name == name).map(|group| &group.config)
     }
 
-    /// Changes it; a group of which nothing is set is not listed.
-    pub(super) fn change_group<R>(&mut self, name: &str, change: impl FnOnce(&mut Properties) -> R) -> R {
+    /// The same, to be changed; then [`Self::drop_empty_groups`].
+    pub fn group_config_mut(&mut self, name: &str) -> &mut Properties {
         let at = self.groups.iter().position(|group| &*group.name == name).unwrap_or_else(|| {
             self.groups.push(Group { name: name.into(), config: Properties::new() });
             self.groups.len() - 1
         });
-        let result = change(&mut self.groups[at].config);
+        &mut self.groups[at].config
+    }
+
+    /// A group of which nothing is set is not listed.
+    pub fn drop_empty_groups(&mut self) {
         self.groups.retain(|group| !group.config.is_empty());
-        result
+    }
+
+    /// How the keys begin that its coordinator asks for: none of a classic group.
+    pub fn group_prefix(&self, name: &str) -> Option<&'static str> {
+        let readers = self.consumers.iter().map(|it| (it.group.as_deref(), it.share, &it.config));
+        let processors = self.processors.iter().map(|it| (Some(&*it.group), false, &it.consumer_config));
+        readers.chain(processors).filter(|(group, ..)| *group == Some(name)).find_map(|(_, share, config)| {
+            let by_epochs = config.get("group.protocol").is_some_and(|it| it.trim().eq_ignore_ascii_case("consumer"));
+            if share { Some("share.") } else { by_epochs.then_some("consumer.") }
+        })
     }
 }
 
@@ -87,7 +100,9 @@ pub(super) fn owner(scenario: &Scenario, key: &str) -> Option<(Rc<str>, String)>
 /// Sets it for one group.
 pub(super) fn set(scenario: &mut Scenario, name: &str, key: &str, value: &str) -> Result<(), Mistake> {
     let place = format!("group.{name}.{key}");
-    scenario.change_group(name, |config| put(config, group_keys(), &place, key, value))
+    let result = put(scenario.group_config_mut(name), group_keys(), &place, key, value);
+    scenario.drop_empty_groups();
+    result
 }
 
 /// Sets it for all groups that have members of that kind: `share.` for share groups, `consumer.` for the others.

@@ -285,7 +285,7 @@ const ALL_PARTITIONS: u64 = 64;
 const ELECTIONS: &[(&str, ElectionType)] =
     &[("preferred", ElectionType::Preferred), ("unclean", ElectionType::Unclean)];
 
-fn read_what(r: &mut Reader<'_>) -> Option<What> {
+pub(super) fn read_what(r: &mut Reader<'_>) -> Option<What> {
     let verb = r.name("do");
     Some(match &*verb {
         "crash" => What::Crash { node: r.name("node"), back_after: r.millis("for.ms") },

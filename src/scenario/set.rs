@@ -114,11 +114,15 @@ fn set_of_consumer(scenario: &mut Scenario, i: usize, place: &str, key: &str, va
             return set_field(scenario, place, |json| {
                 let (list, pattern) = match key {
                     "topics" => (names(value), Value::Null),
-                    _ if value.is_empty() => (json["consumers"][i]["topics"].take(), Value::Null),
                     _ => (Value::Null, json!(value)),
                 };
-                json["consumers"][i]["topics"] = list;
-                json["consumers"][i]["topics.pattern"] = pattern;
+                let it = &mut json["consumers"][i];
+                if value.is_empty() {
+                    it[key] = Value::Null;
+                    return;
+                }
+                it["topics"] = list;
+                it["topics.pattern"] = pattern;
             });
         }
         _ => {}

@@ -183,7 +183,7 @@ pub fn fault_to_json(fault: &Fault) -> Map<String, Value> {
     out
 }
 
-fn what(out: &mut Map<String, Value>, what: &What) {
+pub(super) fn what(out: &mut Map<String, Value>, what: &What) {
     let (verb, node, span) = match what {
         What::Crash { node, back_after } => ("crash", Some(node), *back_after),
         What::PowerLoss { node, back_after } => ("power_loss", Some(node), *back_after),

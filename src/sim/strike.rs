@@ -66,7 +66,9 @@ impl<N: Machine> Engine<N> {
         match *action {
             Action::Delay { by } => {
                 self.mark(from, cause, FaultMark::Delayed(target.message));
-                self.postpone(target.parcel, arrives + by);
+                // It may have arrived already, and wait for a node that is paused.
+                let due = arrives.max(self.now);
+                self.postpone(target.parcel, due + by);
             }
             Action::Stall => self.stall(target, cause),
             _ => self.reset(target, cause),

@@ -1,8 +1,8 @@
 //! The root: reads the link, owns the reducer, plays the frames, listens to the keyboard, and lays the page out.
 
 use super::components::{
-    EventsTab, Header, HelpDialog, Inspector, Lede, Notices, OneLine, PopoverLayer, Settings, StageBox, Tabs, Time,
-    Verdict,
+    EventsTab, Header, HelpDialog, Inspector, Lede, Notices, OneLine, PopoverLayer, Settings, ShareDialog, StageBox,
+    Tabs, Time, Verdict,
 };
 use super::embed::{Figure, View};
 use super::hooks::{use_animation_frame, use_host, use_keyboard};
@@ -11,7 +11,7 @@ use super::lab::{DEFAULT_WINDOW_US, Lab, session::Command};
 use super::same::Same;
 use super::state::{Action, Notice, Selection, State, Tab, Theme};
 use super::{dom, query};
-use delivery_lab::scenario::{Scenario, library, link, parse};
+use delivery_lab::scenario::{library, link};
 use std::rc::Rc;
 use web_sys::{DragEvent, FocusEvent, PointerEvent};
 use yew::prelude::*;
@@ -24,16 +24,17 @@ struct Boot {
 /// Reads the link and sets the first run up.
 fn boot() -> Boot {
     let asked = query::read();
-    let mut notices = Vec::new();
+    let mut mistakes = asked.mistakes;
     let t = asked.lang.texts();
-    if !asked.mistakes.is_empty() {
-        notices.push(Notice::Refused { what: t.the_link.to_owned(), mistakes: asked.mistakes.into() });
-    }
-    let lab = Lab::new(asked.scenario).unwrap_or_else(|mistakes| {
-        notices.push(Notice::Refused { what: t.the_link.to_owned(), mistakes: mistakes.into() });
-        let first = library::get(link::FIRST).expect("invariant: the first scenario is in the library");
-        Lab::new(first).expect("invariant: the first scenario can be set up")
+    let mut written = asked.opened.base;
+    let (lab, more) = Lab::open(&asked.opened.link).unwrap_or_else(|more| {
+        mistakes.extend(more);
+        written = library::get(link::FIRST).expect("invariant: the first scenario is in the library");
+        Lab::open(&written.clone().into()).expect("invariant: the first scenario can be set up")
     });
+    mistakes.extend(more);
+    let refused = |mistakes: Vec<_>| Notice::Refused { what: t.the_link.to_owned(), mistakes: mistakes.into() };
+    let notices = if mistakes.is_empty() { Vec::new() } else { vec![refused(mistakes)] };
     let scenario = Rc::new(lab.scenario());
     let shot = lab.shot(true);
     let state = State {
@@ -41,7 +42,7 @@ fn boot() -> Boot {
         theme: asked.theme,
         embed: asked.embed,
         figure: asked.figure,
-        written: scenario.clone(),
+        written: Rc::new(written),
         scenario,
         view: shot.view,
         clock_us: shot.clock_us,
@@ -56,8 +57,9 @@ fn boot() -> Boot {
         window_us: DEFAULT_WINDOW_US,
         notices: Rc::new(notices),
         help: false,
+        sharing: false,
         filter: None,
-        touched: false,
+        touched: shot.clock_us > 0,
         ended: None,
         runs: Rc::default(),
     };
@@ -67,8 +69,8 @@ fn boot() -> Boot {
 /// Reads a scenario from a text (a file, the clipboard) and runs it; what is wrong is shown, and the present run stays.
 pub fn open_text(lab: &Lab, lang: Lang, text: &str) {
     let what = lang.texts().the_file;
-    match parse(text) {
-        Ok(scenario) => drop(lab.load(what, scenario, true)),
+    match link::parse(text) {
+        Ok(link) => drop(lab.open_file(what, link)),
         Err(mistakes) => lab.tell(Action::Notice(Notice::Refused { what: what.to_owned(), mistakes: mistakes.into() })),
     }
 }
@@ -83,13 +85,20 @@ pub fn App() -> Html {
     let lab = boot.lab.clone();
     lab.attach(state.dispatcher());
 
-    use_root(state.lang, state.theme, &state.scenario);
+    use_root(state.lang, state.theme);
+    use_address(&lab, state.lang, state.embed);
     let on_frame = use_callback(lab.clone(), |now, lab| lab.frame(now));
     use_animation_frame(state.playing, on_frame);
-    let on_key =
-        use_callback((lab.clone(), state.popover.is_some(), state.help), |key: String, (lab, popover, help)| {
-            press(lab, &key, *popover, *help)
-        });
+    let on_key = use_callback(
+        (lab.clone(), state.popover.is_some(), state.help, state.sharing),
+        |key: String, (lab, popover, help, share)| {
+            press(
+                lab,
+                &key,
+                [(*share, Action::Share(false)), (*help, Action::Help(false)), (*popover, Action::ClosePopover)],
+            )
+        },
+    );
     use_keyboard(on_key);
     use_paste(&lab, state.lang);
     let page = use_node_ref();
@@ -107,6 +116,11 @@ pub fn App() -> Html {
         }
     });
 
+    // Not as a link: the hash holds the run.
+    let skip = Callback::from(|event: MouseEvent| {
+        event.prevent_default();
+        dom::focus_id("stage");
+    });
     let view = Same(state.view.clone());
     let embed = state.embed;
     // What is not embedded is whole.
@@ -122,7 +136,7 @@ pub fn App() -> Html {
         <ContextProvider<Lab> context={lab.clone()}>
         <ContextProvider<Lang> context={state.lang}>
         <div ref={page} {class} onpointerover={over} onfocusin={focus} {ondragover} {ondrop}>
-            if figure.stage() { <a class="skip" href="#stage">{ state.lang.texts().skip }</a> }
+            if figure.stage() { <a class="skip" href="#stage" onclick={skip}>{ state.lang.texts().skip }</a> }
             if !embed {
                 <Header scenario={state.scenario.clone()} written={state.written.clone()} theme={state.theme} />
             }
@@ -161,6 +175,9 @@ pub fn App() -> Html {
             if state.help {
                 <HelpDialog />
             }
+            if state.sharing {
+                <ShareDialog />
+            }
         </div>
         </ContextProvider<Lang>>
         </ContextProvider<Lab>>
@@ -189,21 +206,29 @@ fn Folded(props: &FoldedProps) -> Html {
     }
 }
 
-/// Keeps `<html>` and the address in step.
+/// Keeps `<html>` in step.
 #[hook]
-fn use_root(lang: Lang, theme: Theme, scenario: &Rc<Scenario>) {
+fn use_root(lang: Lang, theme: Theme) {
     use_effect_with((lang, theme), |(lang, theme)| {
         dom::set_root("lang", lang.word());
         dom::set_root("data-theme", theme.word());
     });
-    let key = (scenario.id.clone(), scenario.seed);
-    let scenario = scenario.clone();
-    let first = use_mut_ref(|| true);
-    use_effect_with(key, move |_| {
-        // The address the page was opened with stays until something else is chosen.
-        if !first.replace(false) {
-            query::remember(&scenario);
+}
+
+/// The address follows the run, and the run the address: "back", "forward", and whoever writes into it.
+#[hook]
+fn use_address(lab: &Lab, lang: Lang, embed: bool) {
+    use_effect_with((lab.clone(), embed), |(lab, embed)| {
+        if !embed {
+            lab.follow_address();
         }
+    });
+    use_effect_with((lab.clone(), lang), |(lab, lang)| {
+        let (lab, lang) = (lab.clone(), *lang);
+        let listener = gloo::events::EventListener::new(&dom::window(), "popstate", move |_| {
+            lab.arrive(lang.texts().the_link, query::opened());
+        });
+        move || drop(listener)
     });
 }
 
@@ -226,14 +251,13 @@ fn use_paste(lab: &Lab, lang: Lang) {
     });
 }
 
-/// A key that nothing else wanted. True if it was used.
-fn press(lab: &Lab, key: &str, popover: bool, help: bool) -> bool {
-    if popover || help {
+/// A key that nothing else wanted. True if it was used. What is open, and how it is closed: the uppermost first.
+fn press(lab: &Lab, key: &str, open: [(bool, Action); 3]) -> bool {
+    if let Some((_, close)) = open.into_iter().find(|(open, _)| *open) {
         if key == "Escape" {
-            lab.tell(if help { Action::Help(false) } else { Action::ClosePopover });
-            return true;
+            lab.tell(close);
         }
-        return false;
+        return key == "Escape";
     }
     match key {
         " " | "k" => lab.toggle(),

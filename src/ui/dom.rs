@@ -100,7 +100,9 @@ pub fn place(element: &HtmlElement, left: f64, top: f64) {
 
 /// Moves the focus from the last thing in a box that can have it to the first, or back. True if it stood at that end.
 pub fn wrap_tab(holder: &Element, backwards: bool) -> bool {
-    let Ok(list) = holder.query_selector_all("button:not(:disabled), select, input, a[href]") else { return false };
+    let Ok(list) = holder.query_selector_all("button:not(:disabled), select, input, textarea, a[href]") else {
+        return false;
+    };
     let at = |index: u32| list.item(index).and_then(|node| node.dyn_into::<Element>().ok());
     let (Some(first), Some(last)) = (at(0), at(list.length().saturating_sub(1))) else { return false };
     let (end, other) = if backwards { (first, last) } else { (last, first) };

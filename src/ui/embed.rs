@@ -8,7 +8,8 @@
 use super::i18n::Lang;
 use super::state::Theme;
 use delivery_lab::base::config::suggest::nearest;
-use delivery_lab::scenario::{Mistake, Scenario, library, parse_value};
+use delivery_lab::scenario::Mistake;
+use delivery_lab::scenario::link::{self, Opened};
 use delivery_lab::view::VerdictView;
 use serde_json::{Value, json};
 
@@ -108,8 +109,8 @@ pub fn words(get: impl Fn(&str) -> Option<String>) -> (Figure, Vec<Mistake>) {
 /// What a host asks for.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Request {
-    /// Another scenario.
-    Load(Box<Scenario>),
+    /// Another scenario, or what a link says.
+    Load(Box<Opened>),
     /// Light or dark.
     Theme(Theme),
     /// Another language.
@@ -152,18 +153,18 @@ pub fn read(message: &Value) -> Option<Result<Request, Vec<Mistake>>> {
     })
 }
 
-/// A scenario as an object or a text of the format, or the id of one in the library.
+/// A scenario as an object or a text of the format, or the id of one in the library with the state of a link.
 fn load(message: &Value) -> Result<Request, Vec<Mistake>> {
+    let state = message.get("state").and_then(Value::as_str).unwrap_or_default();
     let found = match message.get("scenario") {
-        Some(Value::String(id)) if !id.trim_start().starts_with('{') => library::get(id).ok_or_else(|| {
-            let hint = nearest(id, library::ids()).map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"));
-            wrong("scenario", &format!("there is no scenario \"{id}\"{hint}"))
-        }),
-        Some(Value::String(text)) => delivery_lab::scenario::parse(text),
-        Some(object @ Value::Object(_)) => parse_value(object.clone()),
-        _ => Err(wrong("scenario", "expected the id of a scenario of the library, or a scenario")),
+        Some(Value::String(id)) if !id.trim_start().starts_with('{') => link::open(Some(id), None, state),
+        Some(Value::String(text)) => link::parse(text)?.into(),
+        Some(object @ Value::Object(_)) => link::parse(&object.to_string())?.into(),
+        None if state.contains('?') => link::read_text(state),
+        None if !state.is_empty() => link::open(None, None, state),
+        _ => return Err(wrong("scenario", "expected the id of a scenario of the library, or a scenario")),
     };
-    found.map(|scenario| Request::Load(Box::new(scenario)))
+    if found.mistakes.is_empty() { Ok(Request::Load(Box::new(found))) } else { Err(found.mistakes) }
 }
 
 /// JavaScript's numbers are whole if they say so.
@@ -254,12 +255,20 @@ mod tests {
         assert_eq!(ok(r#"{"type":"delivery-lab:play","v":1,"playing":false}"#), Request::Play(false));
         assert_eq!(ok(r#"{"type":"delivery-lab:set-theme","v":1,"theme":"dark"}"#), Request::Theme(Theme::Dark));
         assert_eq!(ok(r#"{"type":"delivery-lab:set-lang","v":1,"lang":"ko"}"#), Request::Lang(Lang::Ko));
-        let Request::Load(scenario) = ok(r#"{"type":"delivery-lab:load","v":1,"scenario":"commit-first"}"#) else {
-            panic!("a scenario")
+        let loaded = |text: &str| match ok(text) {
+            Request::Load(opened) => opened.link,
+            other => panic!("{other:?}"),
         };
-        assert_eq!(scenario.id.as_deref(), Some("commit-first"));
+        let found =
+            loaded(r#"{"type":"delivery-lab:load","v":1,"scenario":"commit-first","state":"set=shop.acks=1&t=5&v=1"}"#);
+        assert_eq!(found.scenario.id.as_deref(), Some("commit-first"));
+        assert_eq!((&*found.scenario.producers[0].config["acks"], found.at.map(|at| at.us)), ("1", Some(5)));
+        for state in ["base=commit-first&t=5&v=1", "https://example.org/?scenario=commit-first#t=5&v=1"] {
+            let found = loaded(&format!(r#"{{"type":"delivery-lab:load","v":1,"state":"{state}"}}"#));
+            assert_eq!((found.scenario.id.as_deref(), found.at.map(|at| at.us)), (Some("commit-first"), Some(5)));
+        }
         let own = r#"{"type":"delivery-lab:load","v":1,"scenario":{"version":1,"topics":[{"name":"orders"}]}}"#;
-        assert!(matches!(ok(own), Request::Load(it) if it.id.is_none()));
+        assert_eq!(loaded(own).scenario.id, None);
     }
 
     #[test]

@@ -3,15 +3,16 @@
 //! Invariants: the session is borrowed only inside a method here, never across a dispatch to the reducer; a command
 //! that the session refuses becomes a notice and changes nothing.
 
+use super::address::Address;
 use super::dom;
 use super::i18n::Lang;
 use super::lines::{Line, names};
 use super::panic_card;
 use super::player::{Player, Speed};
-use super::state::{Action, Input, Notice, Rest, Shot, State};
+use super::state::{Action, Notice, Rest, Shot, State};
 use super::why::{Why, accused, why};
-use delivery_lab::base::sort_short;
 use delivery_lab::scenario::format::What;
+use delivery_lab::scenario::link::{Link, Opened};
 use delivery_lab::scenario::{Mistake, Scenario};
 use delivery_lab::view::{BranchView, ClusterView, LedgerRow, TimelineView};
 use session::{BatchView, Command, RecordView, Session};
@@ -45,7 +46,7 @@ struct Inner {
     session: RefCell<Session>,
     player: RefCell<Player>,
     dispatcher: RefCell<Option<UseReducerDispatcher<State>>>,
-    inputs: RefCell<Rc<Vec<Input>>>,
+    address: Address,
     story: Cell<Option<u32>>,
     traffic: Cell<bool>,
     /// What the event list is searched for, in lower case.
@@ -59,15 +60,22 @@ struct Inner {
 
 impl Lab {
     /// Sets a scenario up.
+    #[cfg(test)]
     pub fn new(scenario: Scenario) -> Result<Lab, Vec<Mistake>> {
-        panic_card::loaded(&scenario);
-        let mut session = Session::new(scenario)?;
-        to_start(&mut session);
-        Ok(Lab(Rc::new(Inner {
+        Lab::open(&Link::from(scenario)).map(|(lab, _)| lab)
+    }
+
+    /// Sets up what a link says, and tells what of it cannot be.
+    pub fn open(link: &Link) -> Result<(Lab, Vec<Mistake>), Vec<Mistake>> {
+        panic_card::remember(link);
+        let (session, mistakes) = Session::open(link)?;
+        let mut player = Player::default();
+        player.moved_to(link.at.map_or(0, |at| at.us));
+        let lab = Lab(Rc::new(Inner {
             session: RefCell::new(session),
-            player: RefCell::default(),
+            player: RefCell::new(player),
             dispatcher: RefCell::default(),
-            inputs: RefCell::default(),
+            address: Address::default(),
             story: Cell::new(None),
             traffic: Cell::new(false),
             filter: RefCell::new((String::new(), Lang::En)),
@@ -76,7 +84,10 @@ impl Lab {
             lists_at: Cell::new(0.0),
             timeline: RefCell::default(),
             reason: RefCell::default(),
-        })))
+        }));
+        let clock = lab.shot(false).clock_us;
+        lab.turn_page(clock);
+        Ok((lab, mistakes))
     }
 
     /// Where changes go from now on.
@@ -99,29 +110,53 @@ impl Lab {
 
     /// The same, for whoever has a better place to say why not.
     pub fn try_load(&self, scenario: Scenario, written: bool) -> Result<(), Vec<Mistake>> {
+        self.keep_address();
         self.0.session.borrow_mut().dispatch(Command::Load(Box::new(scenario.clone())))?;
-        panic_card::loaded(&scenario);
         let scenario = Rc::new(scenario);
         to_start(&mut self.0.session.borrow_mut());
         self.fresh();
         self.tell(Action::Loaded { scenario: scenario.clone(), written: written.then_some(scenario) });
         self.publish(true);
+        self.changed(true);
         Ok(())
+    }
+
+    /// All that a link (or a file) says; what of it cannot be is told. False if the scenario is refused.
+    pub fn follow(&self, what: &str, opened: Opened) -> bool {
+        let scenario = opened.link.scenario.clone();
+        let done = self.try_follow(opened);
+        done.unwrap_or_else(|mistakes| self.refuse(what, mistakes));
+        scenario == *self.0.session.borrow().scenario()
+    }
+
+    /// The same, for whoever has a better place to say what of it cannot be.
+    pub fn try_follow(&self, opened: Opened) -> Result<(), Vec<Mistake>> {
+        let Opened { link, base, mut mistakes } = opened;
+        let (session, more) = Session::open(&link)?;
+        *self.0.session.borrow_mut() = session;
+        mistakes.extend(more);
+        self.fresh();
+        self.0.player.borrow_mut().moved_to(link.at.map_or(0, |at| at.us));
+        self.tell(Action::Loaded { scenario: Rc::new(link.scenario), written: Some(Rc::new(base)) });
+        self.publish(true);
+        panic_card::remember(&self.link());
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }
 
     /// The same scenario from its beginning.
     pub fn restart(&self) {
+        self.keep_address();
+        let forgets = !self.0.session.borrow().inputs().is_empty();
         if self.0.session.borrow_mut().dispatch(Command::Restart).is_ok() {
-            panic_card::loaded(self.0.session.borrow().scenario());
             to_start(&mut self.0.session.borrow_mut());
             self.fresh();
             self.publish(true);
+            self.changed(forgets);
         }
     }
 
     fn fresh(&self) {
         self.0.player.borrow_mut().reset();
-        *self.0.inputs.borrow_mut() = Rc::default();
         self.0.story.set(None);
         self.0.window.set((0, self.0.width.get()));
     }
@@ -130,6 +165,7 @@ impl Lab {
     pub fn go(&self, command: Command) {
         self.0.player.borrow_mut().set_playing(false);
         let target = if let Command::SeekTime(us) = command { Some(us) } else { None };
+        let other = matches!(command, Command::SwitchBranch(_));
         let done = self.0.session.borrow_mut().dispatch(command);
         if let Err(mistakes) = done {
             self.refuse("", mistakes);
@@ -139,27 +175,83 @@ impl Lab {
         let at = target.map_or(view.time_us, |us| us.max(view.time_us));
         self.0.player.borrow_mut().moved_to(at);
         self.publish(true);
+        if other {
+            self.changed(false);
+        } else {
+            self.moved();
+        }
     }
 
     /// Something goes wrong, here and now: a node or link if `message` is none.
-    pub fn fault(&self, what: What, message: Option<(u64, Rc<str>)>) {
-        let id = message.as_ref().map(|(id, _)| *id);
+    pub fn fault(&self, what: What, message: Option<u64>) {
         let at_us = self.0.player.borrow().clock as u64;
-        let command = match id {
-            Some(message) => Command::MessageFault { message, what: what.clone(), at_us },
-            None => Command::Fault { what: what.clone(), at_us },
+        let command = match message {
+            Some(message) => Command::MessageFault { message, what, at_us },
+            None => Command::Fault { what, at_us },
         };
         let done = self.0.session.borrow_mut().dispatch(command);
         if let Err(mistakes) = done {
             self.refuse("", mistakes);
             return;
         }
-        let branch = self.0.session.borrow().branches().iter().find(|it| it.current).map_or(0, |it| it.id);
-        let label = message.map_or_else(|| Rc::from(""), |(_, label)| label);
-        let input = Input { at_us, branch, what, message: id, label };
-        panic_card::input(&input);
-        Rc::make_mut(&mut self.0.inputs.borrow_mut()).push(input);
         self.publish(true);
+        self.changed(false);
+    }
+
+    /// What brings all this back: the scenario, what was done on this branch, and the moment that is shown.
+    pub fn link(&self) -> Link {
+        let clock = self.0.player.borrow().clock.max(0.0) as u64;
+        self.0.session.borrow_mut().link(clock)
+    }
+
+    /// The address follows from now on.
+    pub fn follow_address(&self) {
+        self.0.address.begin(self.link());
+    }
+
+    /// The address says something by itself: "back" was pressed, or someone wrote into it.
+    pub fn arrive(&self, what: &str, opened: Opened) {
+        let now = self.link();
+        if now.scenario == opened.link.scenario && now.inputs == opened.link.inputs && opened.mistakes.is_empty() {
+            self.go(Command::SeekTime(opened.link.at.map_or(0, |at| at.us)));
+        } else if !self.follow(what, opened) {
+            return;
+        }
+        self.0.address.said(self.link());
+    }
+
+    /// A file, or a text that says what a file does.
+    pub fn open_file(&self, what: &str, link: Link) -> bool {
+        self.keep_address();
+        let done = self.follow(what, link.into());
+        self.changed(true);
+        done
+    }
+
+    /// The run is another one. `step` if "back" is to undo it.
+    fn changed(&self, step: bool) {
+        let link = self.link();
+        panic_card::remember(&link);
+        if step {
+            self.0.address.say(link, true);
+        } else {
+            self.moved();
+        }
+    }
+
+    /// The moment is another one: the address says so in a while, if it stands still.
+    fn moved(&self) {
+        if !self.0.player.borrow().playing {
+            let lab = self.clone();
+            self.0.address.later(move || lab.keep_address());
+        }
+    }
+
+    /// Says in the address what it does not say yet, before something else takes its place.
+    fn keep_address(&self) {
+        if self.0.address.is_due() && !self.0.player.borrow().playing {
+            self.0.address.say(self.link(), false);
+        }
     }
 
     fn refuse(&self, what: &str, mistakes: Vec<Mistake>) {
@@ -170,8 +262,9 @@ impl Lab {
     pub fn play(&self, playing: bool) {
         let at_end = self.0.session.borrow_mut().view().finished;
         if playing && at_end {
-            let inputs = !self.0.inputs.borrow().is_empty();
-            if inputs {
+            let branches = self.0.session.borrow().branches().len();
+            let inputs = !self.0.session.borrow().inputs().is_empty();
+            if inputs || branches > 1 {
                 // A restart would forget the branches: only go back.
                 to_start(&mut self.0.session.borrow_mut());
                 self.0.player.borrow_mut().reset();
@@ -182,6 +275,7 @@ impl Lab {
         }
         self.0.player.borrow_mut().set_playing(playing);
         self.publish(true);
+        self.moved();
     }
 
     /// Stops playing, if it plays.
@@ -217,6 +311,9 @@ impl Lab {
                 self.0.lists_at.set(now_ms);
             }
             self.publish(due);
+            if ended {
+                self.moved();
+            }
         }
     }
 
@@ -224,6 +321,7 @@ impl Lab {
     pub fn to_end(&self) {
         self.0.player.borrow_mut().hurry(&mut self.0.session.borrow_mut());
         self.publish(true);
+        self.moved();
     }
 
     /// Which record's story is open.
@@ -316,7 +414,7 @@ impl Lab {
         let story = self.0.story.get().map(|record| (record, Rc::new(dress_story(session, record, &names))));
         let branches: Rc<Vec<BranchView>> = Rc::new(session.branches());
         let reason = self.reason(view, |record| dress_story(session, record, &names));
-        let inputs = Rc::new(inputs_of(&self.0.inputs.borrow(), &branches));
+        let inputs = Rc::new(session.inputs());
         Rest { timeline, lines, branches, story, reason, inputs }
     }
 
@@ -365,20 +463,6 @@ impl Lab {
 /// A run is shown from the moment on when its processes have started.
 fn to_start(session: &mut Session) {
     session.dispatch(Command::SeekTime(0)).expect("invariant: every run has its beginning");
-}
-
-/// What people did on the current branch, and before it split off on those it comes from.
-fn inputs_of(all: &[Input], branches: &[BranchView]) -> Vec<Input> {
-    let mut found = Vec::new();
-    let mut at = branches.iter().find(|branch| branch.current);
-    let mut until = u64::MAX;
-    while let Some(branch) = at {
-        found.extend(all.iter().filter(|input| input.branch == branch.id && input.at_us < until).cloned());
-        until = until.min(branch.fork_us);
-        at = branch.parent.and_then(|parent| branches.get(parent as usize));
-    }
-    sort_short(&mut found, |a, b| a.at_us < b.at_us);
-    found
 }
 
 fn dress(session: &Session, list: Vec<Rc<session::EventView>>, names: &Rc<[Rc<str>]>) -> Vec<Line> {

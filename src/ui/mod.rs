@@ -3,6 +3,7 @@
 //! Invariants: nothing here decides what happens in the cluster; a component is a function of its props; the session
 //! lives outside the component tree, in [`lab::Lab`], and whatever it says reaches the tree through one reducer.
 
+mod address;
 mod app;
 mod components;
 mod dom;

@@ -2,37 +2,33 @@
 //!
 //! Invariant: the hook touches neither the session nor the component tree, both may be in the middle of something.
 
-use super::dom;
-use super::state::Input;
-use delivery_lab::scenario::{Scenario, to_json};
+use super::{dom, query};
+use delivery_lab::scenario::link::{self, Link, Written};
+use delivery_lab::scenario::to_json;
 use std::cell::RefCell;
 
+/// What is being run.
+#[derive(Clone, Default)]
+struct Run {
+    scenario: String,
+    inputs: String,
+    link: Option<Written>,
+}
+
 thread_local! {
-    static RUN: RefCell<(String, Vec<String>)> = RefCell::default();
+    static RUN: RefCell<Run> = RefCell::default();
 }
 
-/// A scenario begins.
-pub fn loaded(scenario: &Scenario) {
-    let text = to_json(scenario).to_string();
+/// This is being run now, with what was done to it.
+pub fn remember(link: &Link) {
+    let whole = link::to_json(link);
+    let inputs = whole.get("inputs").map_or_else(|| "[]".to_owned(), ToString::to_string);
+    // Not at the moment that is shown: there it might happen again at once.
+    let link = Link { at: None, ..link.clone() };
+    let now = Run { scenario: to_json(&link.scenario).to_string(), inputs, link: Some(link::write(&link)) };
     RUN.with(|run| {
         if let Ok(mut run) = run.try_borrow_mut() {
-            *run = (text, Vec::new());
-        }
-    });
-}
-
-/// A person made something go wrong.
-pub fn input(input: &Input) {
-    let on = input.message.map_or_else(|| "null".to_owned(), |id| id.to_string());
-    let line = format!(
-        "{{\"at_us\":{},\"branch\":{},\"message\":{on},\"what\":{:?}}}",
-        input.at_us,
-        input.branch,
-        format!("{:?}", input.what)
-    );
-    RUN.with(|run| {
-        if let Ok(mut run) = run.try_borrow_mut() {
-            run.1.push(line);
+            *run = now;
         }
     });
 }
@@ -51,10 +47,12 @@ fn show(what: &str) {
     if document.get_element_by_id("panic").is_some() {
         return;
     }
-    let (scenario, inputs) = RUN.with(|run| run.try_borrow().map(|run| run.clone()).unwrap_or_default());
+    let Run { scenario, inputs, link } = RUN.with(|run| run.try_borrow().map(|run| run.clone()).unwrap_or_default());
+    let scenario = if scenario.is_empty() { "null".to_owned() } else { scenario };
+    let inputs = if inputs.is_empty() { "[]".to_owned() } else { inputs };
     let korean =
         document.document_element().and_then(|root| root.get_attribute("lang")).is_some_and(|lang| lang == "ko");
-    let report = format!("{{\"panic\":{what:?},\"scenario\":{scenario},\"inputs\":[{}]}}", inputs.join(","));
+    let report = format!("{{\"panic\":{what:?},\"scenario\":{scenario},\"inputs\":{inputs}}}");
     let card = || -> Option<()> {
         let main = document.create_element("main").ok()?;
         main.set_id("panic");
@@ -87,27 +85,27 @@ fn show(what: &str) {
         area.set_attribute("readonly", "").ok()?;
         area.set_attribute("rows", "8").ok()?;
         area.set_attribute("aria-label", "JSON").ok()?;
-        let link = add(
-            "a",
+        let way = |text: &str, href: &str| -> Option<()> {
+            let paragraph = add("p", "")?;
+            let link = document.create_element("a").ok()?;
+            link.set_text_content(Some(text));
+            link.set_attribute("href", href).ok()?;
+            paragraph.append_child(&link).ok().map(drop)
+        };
+        let again = link.as_ref().map_or_else(|| "?".to_owned(), query::afresh);
+        way(
             if korean {
-                "같은 시나리오를 처음부터 다시 열기"
+                "같은 실행을 처음부터 다시 열기 (시나리오, 설정, 입력 포함)"
             } else {
-                "Open the same scenario again from its start"
+                "Open the same run again from its start, with its settings and inputs"
             },
+            &again,
         )?;
-        link.set_attribute("href", &again(&scenario)).ok()?;
+        way(if korean { "첫 시나리오로 새로 시작하기" } else { "Begin anew with the first scenario" }, "?")?;
         let body = document.body()?;
         body.set_text_content(None);
         body.append_child(&main).ok()?;
         Some(())
     };
     let _ = card();
-}
-
-/// A link to the start of the run, as far as a link can say it.
-fn again(scenario: &str) -> String {
-    let value: serde_json::Value = serde_json::from_str(scenario).unwrap_or_default();
-    let id = value.get("id").and_then(|id| id.as_str()).unwrap_or("lost-ack");
-    let seed = value.get("seed").map_or_else(String::new, |seed| format!("&seed={seed}"));
-    format!("?scenario={id}{seed}")
 }

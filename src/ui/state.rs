@@ -8,6 +8,7 @@ use super::lines::Line;
 use super::player::Speed;
 use super::why::Why;
 use delivery_lab::scenario::{Mistake, Scenario};
+use delivery_lab::session::Done;
 use delivery_lab::view::{BranchView, ClusterView, TimelineView};
 use std::rc::Rc;
 use yew::prelude::Reducible;
@@ -105,21 +106,6 @@ pub enum Notice {
     Changed(Rc<[(String, String, String, String)]>),
 }
 
-/// A person's fault, for the list and for the replay card.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Input {
-    /// When.
-    pub at_us: u64,
-    /// On which branch it came to be.
-    pub branch: u32,
-    /// What.
-    pub what: delivery_lab::scenario::format::What,
-    /// Which message, if it was one.
-    pub message: Option<u64>,
-    /// What the message was called.
-    pub label: Rc<str>,
-}
-
 /// What the session shows after something changed.
 #[derive(Clone)]
 pub struct Shot {
@@ -151,7 +137,7 @@ pub struct Rest {
     /// Why the first broken record broke.
     pub reason: Option<Why>,
     /// People's faults.
-    pub inputs: Rc<Vec<Input>>,
+    pub inputs: Rc<Vec<Done>>,
 }
 
 /// Everything.
@@ -178,6 +164,8 @@ pub struct State {
     pub window_us: u64,
     pub notices: Rc<Vec<Notice>>,
     pub help: bool,
+    /// The dialog that makes links is open.
+    pub sharing: bool,
     /// Only these records in the ledger: a word for the list, and the list.
     pub filter: Option<Filter>,
     /// Something was played already: the invitation has done its work.
@@ -212,6 +200,7 @@ pub enum Action {
     Notice(Notice),
     Dismiss(usize),
     Help(bool),
+    Share(bool),
     Filter(Option<Filter>),
 }
 
@@ -248,6 +237,7 @@ impl Reducible for State {
                 }
             }
             Action::Help(help) => state.help = help,
+            Action::Share(sharing) => state.sharing = sharing,
             Action::Filter(filter) => state.filter = filter,
         }
         Rc::new(state)
@@ -286,6 +276,7 @@ impl State {
         }
         self.scenario = scenario;
         self.popover = None;
+        self.sharing = false;
         self.filter = None;
         if !matches!(self.selection, Selection::Node(id) if usize::from(id) < self.view.nodes.len()) {
             self.selection = Selection::None;

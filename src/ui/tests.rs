@@ -57,7 +57,7 @@ fn the_duplicate_stands_in_every_log_twice_and_in_the_ledger() {
     assert!(count(&html, "cell committed dup") >= 6, "twice on three brokers: {html}");
     assert!(html.contains("Record 3 was processed more than once."));
     assert!(html.contains("data-status=\"twice\""));
-    assert_eq!(count(&html, ">★ leader<"), 1);
+    assert_eq!(count(&html, "★ leader<"), 1);
     assert!(html.contains("ISR 0 · 1 · 2"));
 }
 

@@ -43,6 +43,7 @@ for (const way of ["paste", "drop"]) {
     await page.toEnd();
     assert.equal((await page.rows()).length, 5);
     assert.equal(await page.browser.run(() => location.search.includes("scenario")), false, "the address does not claim another");
+    assert.match(await page.browser.run(() => location.hash), /^#base=none&/);
   });
 
   test(`a bad scenario brought by ${way} is refused with where and why, and the run stays`, async () => {
@@ -103,21 +104,26 @@ test("a text pasted into a field is that field's", async () => {
   assert.match(await page.browser.text("#picker"), /Lost ack/);
 });
 
-test("sharing copies the link to this scenario and seed, and says what is not in it", async () => {
+const grant = () => page.browser.driver.sendDevToolsCommand("Browser.grantPermissions", { permissions: ["clipboardReadWrite", "clipboardSanitizedWrite"] });
+
+test("sharing copies the link to this scenario and seed", async () => {
   await page.open("?scenario=commit-after&seed=12");
-  await page.browser.driver.sendDevToolsCommand("Browser.grantPermissions", { permissions: ["clipboardReadWrite", "clipboardSanitizedWrite"] });
+  await grant();
   await page.browser.click("#share");
-  await page.browser.waitForText(".said", "Copied");
+  await page.browser.click("#copy-link");
+  await page.browser.waitForText(".dialog .said", "Copied");
   assert.equal(await page.browser.run(() => navigator.clipboard.readText()), `${page.server.url}?scenario=commit-after&seed=12`);
 });
 
-test("a shared link holds changed settings and faults, too", { todo: "long state in the hash is not there yet" }, async () => {
+test("a shared link holds changed settings and faults, too", async () => {
   await page.open();
-  await page.browser.driver.sendDevToolsCommand("Browser.grantPermissions", { permissions: ["clipboardReadWrite", "clipboardSanitizedWrite"] });
+  await grant();
   await page.choose("#set-producer0-enable-idempotence", "true");
   await page.browser.click("#share");
-  await page.browser.waitFor(async () => (await page.browser.text(".said")) !== "", "an answer");
+  await page.browser.click("#copy-link");
+  await page.browser.waitForText(".dialog .said", "Copied");
   const link = await page.browser.run(() => navigator.clipboard.readText());
+  await page.browser.open("about:blank");
   await page.browser.open(link);
   await page.toEnd();
   assert.equal(await page.count("duplicated"), 0);

@@ -13,7 +13,7 @@ const finished = async (query) => {
 
 test("a click on a log opens its partition, with Kafka's own numbers", async () => {
   await finished();
-  await page.clickOn(`${broker(0)} .partition > .tp`);
+  await page.clickOn(`${broker(0)} .partition .tp`);
   await page.browser.waitForText(".inspector h3", "orders-0 · broker 0 leader");
   assert.equal(await page.attribute("#tab-inspector", "aria-selected"), "true");
   const said = await facts();
@@ -27,7 +27,7 @@ test("a click on a log opens its partition, with Kafka's own numbers", async () 
 
 test("the numbers are those of the moment", async () => {
   await finished();
-  await page.clickOn(`${broker(0)} .partition > .tp`);
+  await page.clickOn(`${broker(0)} .partition .tp`);
   await page.browser.waitForText(".inspector h3", "orders-0");
   const end = await facts();
   await page.scrub(0.5);
@@ -39,7 +39,7 @@ test("after the leader died there is another leader, in the next epoch", async (
   await finished("?scenario=leader-only-ack");
   await page.browser.click("#tab-inspector");
   for (const id of [1, 2]) {
-    await page.clickOn(`${broker(id)} .partition > .tp`);
+    await page.clickOn(`${broker(id)} .partition .tp`);
     await page.browser.waitForText(".inspector h3", `orders-0 · broker ${id}`);
     const said = await facts();
     assert.notEqual(said.leader, "0");
@@ -63,7 +63,7 @@ test("a click on a cell opens its batch as annotated hex, and the bytes are the 
 
 test("every batch can be walked to, and any offset typed", async () => {
   await finished();
-  await page.clickOn(`${broker(0)} .partition > .tp`);
+  await page.clickOn(`${broker(0)} .partition .tp`);
   await page.browser.waitForText(".tables", "00000000000000000000.log");
   await page.clickOn('.tables button[title="First batch of 00000000000000000000.log"]');
   await page.browser.waitForText(".hex h3", "Batch at offset 0");
@@ -82,7 +82,7 @@ test("every batch can be walked to, and any offset typed", async () => {
 
 test("the files can be saved: one segment, or all of them in an archive that unpacks", async () => {
   await finished();
-  await page.clickOn(`${broker(0)} .partition > .tp`);
+  await page.clickOn(`${broker(0)} .partition .tp`);
   await page.browser.waitForText(".tables", "00000000000000000000.log");
   // What the browser would save is caught at the link that is clicked for it.
   await page.browser.run(() => {
@@ -110,7 +110,7 @@ test("the bytes and the name of a field are marked together", async () => {
 
 test("both copies of the duplicate are in the log, at two offsets", async () => {
   await finished();
-  await page.clickOn(`${broker(0)} .partition > .tp`);
+  await page.clickOn(`${broker(0)} .partition .tp`);
   await page.browser.find(".cells");
   const copies = await page.browser.run(() => [...document.querySelectorAll('.cellb.dup[data-r="3"] small')].map((it) => it.textContent));
   assert.deepEqual(copies, ["3", "4"]);

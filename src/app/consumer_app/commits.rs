@@ -1,7 +1,8 @@
 //! `commitSync()`, and what the program does when it throws.
 
-use super::{ConsumerApp, Doing};
-use crate::base::Time;
+use super::{ConsumerApp, Doing, Running};
+use crate::base::{Time, TopicPartition};
+use crate::client::consumer::ConsumerRecord;
 use crate::node::{ClientError, Event, Outbox};
 
 impl ConsumerApp {
@@ -18,15 +19,34 @@ impl ConsumerApp {
             None => {}
             // Its partitions are somebody else's, or may soon be: what it did comes again there. What it keeps, if the
             // rebalance is not over, it commits after it.
+            // Of what is not yet processed it reads again what it keeps.
             Some(Err(error)) if is_rebalance(&error) => {
-                running.owes_commit = running.doing == Doing::CommittingAfter && is_in_progress(&error);
+                let is_processed = running.doing == Doing::CommittingAfter;
+                running.owes_commit = is_processed && is_in_progress(&error);
                 out.emit(Event::ConsumerFailed { error });
+                if !is_processed {
+                    running.go_back(out);
+                }
                 running.batch.clear();
                 self.poll(now, out);
             }
             Some(Err(error)) => running.fail(error, now, out),
             Some(Ok(())) if running.doing == Doing::CommittingBefore => self.begin_batch(now, out),
             Some(Ok(())) => self.poll(now, out),
+        }
+    }
+}
+
+impl Running {
+    /// To where the batch at hand begins, of the partitions that are still its own.
+    fn go_back(&mut self, out: &mut Outbox<'_>) {
+        let Some(client) = self.client.plain_mut() else { return };
+        let mut gone: Vec<TopicPartition> = Vec::new();
+        for ConsumerRecord { partition, record, .. } in &self.batch {
+            if !gone.contains(partition) && client.subscription().get(*partition).is_some() {
+                client.seek(*partition, record.offset, out);
+                gone.push(*partition);
+            }
         }
     }
 }

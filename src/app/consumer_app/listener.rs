@@ -97,10 +97,11 @@ impl Listener {
 
     /// Its timer is due: it waited long enough for an answer, or before it asks again.
     pub fn on_timer(&mut self, now: Time, out: &mut Outbox<'_>) {
-        if let Some(sink) = &mut self.sink {
-            sink.on_timer(now, out);
+        let Some(sink) = &mut self.sink else { return };
+        sink.on_timer(now, out);
+        if !sink.is_waiting() {
+            self.ask(now, out);
         }
-        self.ask(now, out);
     }
 }
 

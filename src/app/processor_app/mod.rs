@@ -14,6 +14,10 @@
 //! committed, and reads again from there; when it was fenced, it stops. The sink survives a crash; all else is one struct that
 //! the crash drops.
 //!
+//! The group is named to `sendOffsetsToTransaction()` as it was when `poll()` returned: a member of the consumer protocol may be thrown
+//! out and join anew in the background, while its program works on what is somebody else's by now, and the coordinator takes
+//! whatever comes in the present epoch.
+//!
 //! Departures: records that no generator made are skipped; all partitions are assigned by the program itself, so that two
 //! instances both read everything.
 
@@ -25,6 +29,7 @@ use super::{OffsetsMode, ProcessorAppSetup, Sink, transactions};
 use crate::base::{NodeId, Offset, Prng, RecordId, SortedMap, Time, TopicPartition};
 use crate::client::Producer;
 use crate::client::consumer::{Consumer, ConsumerRecord, WaitsFor};
+use crate::client::producer::GroupMetadata;
 use crate::node::{Channel, ClientError, ConnectionId, Crash, LoopTimer, Message, Node, Outbox, Timer};
 use crate::protocol::OffsetCommitPartition;
 use std::collections::VecDeque;
@@ -115,6 +120,8 @@ struct Running {
     committed: SortedMap<TopicPartition, Offset>,
     /// The positions as `poll()` left them: what is committed with this batch, even should a partition be read anew meanwhile.
     read: Rc<[OffsetCommitPartition]>,
+    /// As what member.
+    group: Option<GroupMetadata>,
     /// Why an output of this batch was not written.
     failure: Option<ClientError>,
     /// Its sink, if that is a node of its own.
@@ -128,6 +135,10 @@ impl Hash for Running {
         (&self.committed, &self.read, &self.failure).hash(state);
         if let Some(sink) = &self.sink {
             sink.hash(state);
+        }
+        // Most of the time it is the present one.
+        if self.group.is_some() && self.group.as_ref() != self.consumer.group_metadata() {
+            self.group.hash(state);
         }
     }
 }
@@ -243,6 +254,7 @@ impl Node for ProcessorApp {
             sent: 0,
             committed: SortedMap::new(),
             read: Rc::new([]),
+            group: None,
             failure: None,
             sink,
         });

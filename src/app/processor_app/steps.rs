@@ -42,7 +42,7 @@ impl ProcessorApp {
             Polled::Records(records) => {
                 // What no generator made has no number that its output could carry.
                 running.batch = records.into_iter().filter(|record| record.id.is_some()).collect();
-                running.read = running.consumed();
+                (running.read, running.group) = (running.consumed(), running.consumer.group_metadata().cloned());
                 running.pause(Doing::Returned, now, out);
             }
             Polled::Failed(error) => running.fail_reading(error, now, out),
@@ -137,7 +137,7 @@ impl ProcessorApp {
         let Some(running) = &mut self.running else { return };
         let write = running.batch.front().and_then(write_of);
         if let (Some(sink), Some(write)) = (&mut running.sink, &write) {
-            let generation = running.consumer.group_metadata().map_or(-1, |group| group.generation);
+            let generation = running.group.as_ref().map_or(-1, |group| group.generation);
             sink.write(now, generation, vec![write.clone()], out);
             running.doing = Doing::Acting;
             return;
@@ -264,7 +264,10 @@ impl Running {
         self.batch.clear();
         self.failure = None;
         for (partition, offset) in &self.committed {
-            self.consumer.seek(*partition, *offset, out);
+            // What it has lost it does not read.
+            if self.consumer.subscription().get(*partition).is_some() {
+                self.consumer.seek(*partition, *offset, out);
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ impl ProcessorApp {
             Doing::Ending(true) => running.producer.commit_transaction(now, out),
             Doing::Ending(false) => running.producer.abort_transaction(now, out),
             _ => {
-                let group = running.consumer.group_metadata().expect("invariant: a processor has a group").clone();
+                let group = running.group.clone().expect("invariant: a processor has a group");
                 running.producer.send_offsets_to_transaction(now, running.read.to_vec(), group, out);
             }
         }

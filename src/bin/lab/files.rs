@@ -5,14 +5,15 @@ use delivery_lab::log::dump::{Decoder, Options, dump as dump_file, is_dumpable};
 use delivery_lab::log::files::NamedFile;
 use delivery_lab::metadata::record_json;
 use delivery_lab::record::RawRecord;
-use delivery_lab::scenario::{Mistake, Scenario, Trial};
+use delivery_lab::scenario::link::{Link, Moment};
+use delivery_lab::scenario::{Mistake, Trial};
 use delivery_lab::view::{node_files, partition_files};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What of a run to export.
 pub struct Chosen {
-    /// Milliseconds of the scenario; its end if absent.
+    /// Milliseconds of the scenario; the link's moment or else the end if absent.
     pub at: Option<u64>,
     /// A node's name; all brokers and controllers if absent.
     pub node: Option<String>,
@@ -26,20 +27,15 @@ fn mistake(place: impl Into<String>, problem: impl ToString) -> Vec<Mistake> {
 
 /// Runs a scenario and writes the files of its machines.
 pub fn export(
-    mut scenario: Scenario,
+    mut link: Link,
     seed: Option<u64>,
     chosen: &Chosen,
     out: &Path,
     json: bool,
 ) -> Result<bool, Vec<Mistake>> {
-    scenario.seed = seed.unwrap_or(scenario.seed);
-    let mut trial = Trial::new(&scenario)?;
-    let until = chosen.at.map(|ms| delivery_lab::base::Time::from_origin_us(ms.saturating_mul(1_000)));
-    while until.is_none_or(|until| trial.run.world.next_at().is_some_and(|next| next <= until)) {
-        if trial.step().is_none() {
-            break;
-        }
-    }
+    link.scenario.seed = seed.unwrap_or(link.scenario.seed);
+    let until = chosen.at.map(|ms| Moment::at(ms.saturating_mul(1_000))).or(link.at);
+    let trial = super::load::replay(&link, until)?;
     let written = choose(&trial, chosen)?;
     let mut sums: Vec<(&str, usize, usize)> = Vec::new();
     for file in &written {

@@ -4,8 +4,11 @@
 //! It is judged when all is over, of what stands in the logs. At least once is promised if every member processes on the polling
 //! thread, commits what it has processed, and reads from the beginning where nothing is committed; at most once if every member
 //! commits first, and the handler is called once for each record. What the sink makes of it is another question ([`super::effects`]).
-//! Nothing is promised where Kafka gave up what was committed; nor is at most once if a commit may have come late, behind a later
-//! one ([`super::groups`]).
+//! Nothing is promised where Kafka gave up what was committed; nor is at most once of a partition that was read again because a
+//! commit came late, behind a later one ([`super::groups`]).
+//!
+//! A share group promises at least once, too, if it begins at the earliest record and its members process before they acknowledge:
+//! all but what one of them rejected, or what was delivered too often.
 
 use super::{Invariant, Invariants, Violation};
 use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Writes};
@@ -33,6 +36,15 @@ fn at_least_once(app: &ConsumerAppSetup) -> bool {
         && app.sink.writes() == Writes::Together
 }
 
+/// The same of a share consumer. What its handler throws at is released or rejected; or its loop ends, and its locks do.
+fn shares_at_least_once(app: &ConsumerAppSetup, setup: &WorldSetup) -> bool {
+    setup.broker_config.share_auto_offset_reset == AutoOffsetReset::Earliest
+        && app.commit != CommitMode::Before
+        && app.hand_over == HandOver::Inline
+        && app.sink.dedupe != Dedupe::Version
+        && app.sink.writes() == Writes::Together
+}
+
 /// Whatever it gets is not read again.
 fn at_most_once(app: &ConsumerAppSetup) -> bool {
     app.commit == CommitMode::Before && is_steady(app) && app.sink.dedupe != Dedupe::OffsetWithOutput
@@ -54,17 +66,23 @@ impl Invariants {
         }
         for name in group_names(setup) {
             let members = || setup.consumers.iter().filter(|app| app.group.as_ref() == Some(name));
-            let Some(first) = members().next().filter(|_| members().all(|app| app.share.is_none())) else { continue };
-            let whole = members().all(at_least_once) && members().any(|app| ended(app.node));
-            let once = members().all(at_most_once) && !self.groups.is_unsure(members().map(|app| app.node));
+            let Some(first) = members().next() else { continue };
+            let promises = |app: &ConsumerAppSetup| match app.share {
+                Some(_) => shares_at_least_once(app, setup),
+                None => at_least_once(app),
+            };
+            let whole = members().all(promises) && members().any(|app| ended(app.node));
+            let once = members().all(|app| app.share.is_none() && at_most_once(app));
             for (record, life) in ledger.lives().filter(|_| whole || once) {
                 let Some(topic) = life.partition.map(|partition| partition.topic) else { continue };
                 let Some(reading) = ledger.flow().reading(first.node, topic) else { continue };
                 let effects = life.processed.of(reading);
-                let is_due = |life| ledger.is_readable(life, topic) && !ledger.is_dead_lettered(life);
-                let broken = if whole && effects == 0 && is_due(life) {
+                let is_given_up =
+                    || ledger.is_dead_lettered(life) || life.share_ends().iter().any(|it| it.0 == reading);
+                let is_reread = || life.places.iter().any(|(partition, _)| self.groups.has_reread(name, *partition));
+                let broken = if whole && effects == 0 && ledger.is_readable(life, topic) && !is_given_up() {
                     (Invariant::AtLeastOnce, format!("{name}: record {record} was never processed"))
-                } else if once && effects as usize > life.places.len().max(1) {
+                } else if once && effects as usize > life.places.len().max(1) && !is_reread() {
                     (Invariant::AtMostOnce, format!("{name}: record {record} was processed {effects} times"))
                 } else {
                     continue;

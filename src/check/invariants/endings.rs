@@ -18,7 +18,8 @@ impl Invariants {
         let image = cluster.image();
         for (partition, decided) in image.partitions().filter(|(partition, _)| self.is_ours(*partition)) {
             let Some(replica) = cluster.replica(decided.leader, partition) else { continue };
-            // A processor that went back writes records again, in transactions or not.
+            // A processor that went back writes records again, in transactions or not; a consumer sends away what it got
+            // again, and in the order in which its handler threw.
             if self.sent_on.contains(&partition.topic) {
                 continue;
             }

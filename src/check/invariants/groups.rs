@@ -5,11 +5,13 @@
 //! where Kafka gave up what was committed: a group that its coordinator has forgotten begins again with generation 1.
 //!
 //! A commit that was given up because its connection broke may yet arrive, behind later ones: Kafka takes it if it is of the
-//! present generation. Then the group reads on from further back, but not from before that generation.
+//! present generation. Then the group reads on from further back, but not from before that generation. In the consumer protocol
+//! an older epoch will do, if the partition was its member's by then (KIP-1251, `createAssignmentEpochValidator`).
 
 use super::{Cluster, Invariant, Invariants};
-use crate::app::{ConsumerAppSetup, Dedupe, ProcessorAppSetup};
-use crate::base::{Generation, NodeId, Offset, SortedMap, TopicPartition};
+use crate::app::{ConsumerAppSetup, Dedupe};
+use crate::base::config::GroupProtocol;
+use crate::base::{Generation, NodeId, Offset, SortedMap, SortedSet, TopicPartition};
 use crate::check::ledger::Ledger;
 use crate::node::Event;
 use crate::protocol::ErrorCode;
@@ -23,6 +25,8 @@ struct Group {
     members: Vec<NodeId>,
     /// They go to where their sink's own offsets point ([`Dedupe::OffsetWithOutput`]), whatever is committed.
     seeks: bool,
+    /// A member speaks the consumer protocol.
+    by_epochs: bool,
 }
 
 /// How far a group has read a partition.
@@ -43,32 +47,52 @@ pub(super) struct GroupWatch {
     progress: SortedMap<(u16, TopicPartition), Progress>,
     /// Members with a commit that was never answered, and its generation.
     unanswered: SortedMap<NodeId, Generation>,
+    /// Where a member read on from a commit that came late.
+    late: SortedSet<(u16, TopicPartition)>,
 }
 
 impl GroupWatch {
     pub(super) fn new(setup: &WorldSetup) -> Self {
         let seeks = |app: &ConsumerAppSetup| app.sink.dedupe == Dedupe::OffsetWithOutput;
-        let outsider = |app: &ConsumerAppSetup| app.assign || app.share.is_some();
-        let members =
-            |app: &ConsumerAppSetup| Some((app.group.clone()?, app.node, seeks(app))).filter(|_| !outsider(app));
-        let processors = |app: &ProcessorAppSetup| Some((app.group.clone(), app.node, false)).filter(|_| !app.assign);
-        let members = setup.consumers.iter().filter_map(members).chain(setup.processors.iter().filter_map(processors));
+        let consumers = setup.consumers.iter().filter(|app| !app.assign && app.share.is_none());
+        let consumers = consumers.filter_map(|app| Some((app.group.clone()?, app.node, seeks(app), &app.config)));
+        let processors = setup.processors.iter().filter(|app| !app.assign);
+        let processors = processors.map(|app| (app.group.clone(), app.node, false, &app.consumer));
         let mut groups: Vec<Group> = Vec::new();
-        for (name, node, seeks) in members {
-            match groups.iter_mut().find(|group| group.name == name) {
-                Some(group) => {
-                    group.members.push(node);
-                    group.seeks |= seeks;
-                }
-                None => groups.push(Group { name, members: vec![node], seeks }),
-            }
+        for (name, node, seeks, config) in consumers.chain(processors) {
+            let place = groups.iter().position(|group| group.name == name).unwrap_or_else(|| {
+                groups.push(Group { name, members: Vec::new(), seeks: false, by_epochs: false });
+                groups.len() - 1
+            });
+            let group = &mut groups[place];
+            group.members.push(node);
+            group.seeks |= seeks;
+            group.by_epochs |= config.group_protocol == GroupProtocol::Consumer;
         }
-        GroupWatch { groups, progress: SortedMap::new(), unanswered: SortedMap::new() }
+        GroupWatch { groups, progress: SortedMap::new(), unanswered: SortedMap::new(), late: SortedSet::new() }
     }
 
-    /// Nobody knows what became of a commit of one of these.
-    pub(super) fn is_unsure(&self, mut members: impl Iterator<Item = NodeId>) -> bool {
-        members.any(|node| self.unanswered.contains_key(&node))
+    /// Whether a member of the group read that partition again because a commit came late.
+    pub(super) fn has_reread(&self, name: &str, partition: TopicPartition) -> bool {
+        self.place(name).is_some_and(|group| self.late.contains(&(group, partition)))
+    }
+
+    fn place(&self, name: &str) -> Option<u16> {
+        (0..).zip(&self.groups).find(|(_, group)| *group.name == *name).map(|(place, _)| place)
+    }
+
+    /// Whether a group that had committed more may stand at that offset because a commit came late.
+    fn comes_late(&self, (group, partition): (u16, TopicPartition), offset: Offset) -> bool {
+        let Some(progress) = self.progress.get(&(group, partition)) else { return false };
+        let Some((_, node, generation)) = progress.confirmed.filter(|(confirmed, ..)| offset < *confirmed) else {
+            return false;
+        };
+        let by_epochs = self.groups.get(usize::from(group)).is_some_and(|group| group.by_epochs);
+        match self.unanswered.get(&node) {
+            Some(of) if by_epochs => *of <= generation,
+            Some(of) => *of == generation && offset >= progress.before,
+            None => false,
+        }
     }
 
     fn group_of(&self, node: NodeId) -> Option<(u16, &Group)> {
@@ -77,9 +101,9 @@ impl GroupWatch {
 }
 
 impl Invariants {
-    /// Nobody knows what became of a commit of this member.
-    pub fn is_unsure(&self, member: NodeId) -> bool {
-        self.groups.is_unsure(std::iter::once(member))
+    /// Whether a group that had committed more may stand at that offset because a commit came late.
+    pub fn comes_late(&self, group: &str, partition: TopicPartition, offset: Offset) -> bool {
+        self.groups.place(group).is_some_and(|group| self.groups.comes_late((group, partition), offset))
     }
 
     /// A member got partitions, or came into a generation: no other may commit for what it has.
@@ -157,12 +181,10 @@ impl Invariants {
         if !from_commit {
             progress.delivered = progress.delivered.max(offset);
         }
-        let Some((confirmed, node, generation)) = progress.confirmed.filter(|(confirmed, ..)| offset < *confirmed)
-        else {
-            return;
-        };
-        let comes_late = watch.unanswered.get(&node) == Some(&generation) && offset >= progress.before;
-        if !waived && !seeks && !comes_late && cluster.owners(&name).contains(&(partition, it.node)) {
+        let Some((confirmed, ..)) = progress.confirmed.filter(|(confirmed, ..)| offset < *confirmed) else { return };
+        if watch.comes_late((index, partition), offset) {
+            watch.late.insert((index, partition));
+        } else if !waived && !seeks && cluster.owners(&name).contains(&(partition, it.node)) {
             let detail = format!("{name}: begins at {offset}, though {confirmed} was committed");
             self.report(Invariant::CommitsSurvive, it.at, partition, detail);
         }

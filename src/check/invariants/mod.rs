@@ -209,7 +209,7 @@ pub struct Invariants {
     last_topic: u32,
     /// Whether every transaction has an epoch of its own.
     epoch_per_transaction: bool,
-    /// Topics that processors write to.
+    /// Topics to which applications write what they have read.
     sent_on: Rc<[TopicId]>,
     pipes: Rc<[Pipe]>,
     producers: ProducerWatch,

@@ -1,8 +1,9 @@
 //! Read, process, write: where offsets are part of the transaction, each committed input has one committed output.
 //!
-//! It is judged by the logs alone, when all is over. Nothing is promised for a processor that reads what may be aborted, that
-//! takes a new `transactional.id` at every start (its former life is not fenced), or whose group has members with other ids;
-//! nor where Kafka gave up what was committed.
+//! It is judged by the logs alone, when all is over. Who may be a zombie is kept out by one `transactional.id` for all, or by the
+//! group: offsets of another generation are refused, and its members wait for those of an open transaction (KIP-447). Nothing is
+//! promised for a processor that reads what may be aborted; for one that assigns its partitions to itself and takes a new id at
+//! every start, or another than the rest of its group; nor where Kafka gave up what was committed.
 
 use super::producers::{Fate, fates};
 use super::{Cluster, Invariant, Invariants, Violation};
@@ -26,9 +27,12 @@ fn topic_id(setup: &WorldSetup, name: &Rc<str>) -> Option<TopicId> {
     u32::try_from(place + 1).ok().map(TopicId)
 }
 
-/// Topics that processors write to.
+/// Topics to which processors write, and consumers send what they cannot handle.
 pub(super) fn sent_on(setup: &WorldSetup) -> Vec<TopicId> {
-    setup.processors.iter().flat_map(|app| &app.to).filter_map(|name| topic_id(setup, name)).collect()
+    let plans = setup.consumers.iter().map(|app| &app.on_failure);
+    let away = plans.flat_map(|plan| plan.retry_topic.iter().chain(&plan.dead_letter_topic));
+    let names = setup.processors.iter().flat_map(|app| &app.to).chain(away);
+    names.filter_map(|name| topic_id(setup, name)).collect()
 }
 
 /// What the processors of a world promise.
@@ -49,11 +53,14 @@ pub(super) fn pipes(setup: &WorldSetup) -> Vec<Pipe> {
 fn promises(app: &ProcessorAppSetup, setup: &WorldSetup) -> bool {
     let stable = |id: &Rc<str>| !id.contains("${");
     let id = &app.producer.transactional_id;
-    let group = setup.processors.iter().filter(|other| other.group == app.group);
-    app.offsets == OffsetsMode::Transaction
-        && app.consumer.isolation_level == IsolationLevel::ReadCommitted
-        && id.as_ref().is_some_and(stable)
-        && group.into_iter().all(|other| other.producer.transactional_id == *id)
+    let group = || setup.processors.iter().filter(|other| other.group == app.group);
+    let is_whole = |other: &ProcessorAppSetup| {
+        let committed = other.consumer.isolation_level == IsolationLevel::ReadCommitted;
+        committed && other.offsets == OffsetsMode::Transaction
+    };
+    let one_id = id.as_ref().is_some_and(stable) && group().all(|other| other.producer.transactional_id == *id);
+    let fenced = one_id || group().all(|other| !other.assign);
+    fenced && group().all(is_whole) && !setup.consumers.iter().any(|other| other.group.as_ref() == Some(&app.group))
 }
 
 /// Nobody else writes to that topic.

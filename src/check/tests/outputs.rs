@@ -3,7 +3,7 @@
 use super::super::Quorum;
 use super::super::invariants::{Cluster, Invariant, Invariants, Replica};
 use super::made::{builder, processor, producer, setup};
-use crate::app::OffsetsMode;
+use crate::app::{OffsetsMode, ProcessorAppSetup};
 use crate::base::config::{BrokerConfig, Properties, TopicConfig};
 use crate::base::{BrokerId, NodeId, ProducerEpoch, ProducerId, SortedMap, Time, TopicId, TopicPartition};
 use crate::log::{LogConfig, UnifiedLog};
@@ -135,4 +135,21 @@ fn nothing_is_promised_where_the_settings_promise_nothing() {
     ] {
         assert_eq!(broken(&logs, &setup, true), 0);
     }
+}
+
+/// KIP-447: the generation keeps zombies out, and a producer for each member will do.
+#[test]
+fn members_of_a_group_need_no_common_id() {
+    let mut logs = Logs::new();
+    logs.put_in(&[0]).put_out(&[0], true).put_out(&[0], true);
+    let members = |assign, other_offsets| {
+        let mut setup = world("billing-${random.uuid}", "read_committed", OffsetsMode::Transaction);
+        let first = ProcessorAppSetup { assign, ..setup.processors[0].clone() };
+        let second = ProcessorAppSetup { node: NodeId(7), offsets: other_offsets, ..first.clone() };
+        setup.processors = vec![first, second];
+        setup
+    };
+    assert_eq!(broken(&logs, &members(false, OffsetsMode::Transaction), true), 1);
+    assert_eq!(broken(&logs, &members(true, OffsetsMode::Transaction), true), 0, "no members");
+    assert_eq!(broken(&logs, &members(false, OffsetsMode::After), true), 0, "what the other one does repeats");
 }

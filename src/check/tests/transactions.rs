@@ -1,9 +1,11 @@
 //! The invariants of producers and transactions, each shown to fail on events that break it, and to hold on those beside it.
 
 use super::invariants::Fake;
-use super::made::{MAILER, SHOP, TP, batch};
+use super::made::{MAILER, SHOP, TP, batch, consumer, producer, setup};
+use crate::app::{CommitMode, ConsumerAppSetup, OnFailure};
 use crate::base::{NodeId, Offset, ProducerEpoch, RecordId};
 use crate::check::Invariant;
+use crate::check::Invariants;
 use crate::node::Event;
 use crate::protocol::TransactionState;
 use crate::record::{ControlRecord, RecordBatch};
@@ -140,6 +142,20 @@ fn a_log_holds_each_record_of_a_producer_once_and_in_order() {
     assert_eq!(found(&[written(0, 0, 0, &[0, 2]), written(2, 0, 2, &[1])]), [Invariant::IdempotentOnce], "1 behind 2");
     assert_eq!(found(&[written(0, 0, 0, &[0, 1]), written(2, 1, 0, &[1])]), [], "another epoch");
     assert_eq!(found(&[batch(0, 0, &[1]), batch(1, 0, &[1])]), [], "nobody promised anything");
+}
+
+/// What a handler threw at goes there in whatever order, and again if it is read again.
+#[test]
+fn of_what_consumers_send_away_no_order_is_promised() {
+    let broken = |topic: &str| {
+        let mut fake = Fake::new();
+        let on_failure = OnFailure { dead_letter_topic: Some(topic.into()), ..OnFailure::default() };
+        let mailer = ConsumerAppSetup { on_failure, ..consumer(&[], CommitMode::AfterSync) };
+        fake.invariants = Invariants::new(&setup(vec![producer(&[], 10)], vec![mailer]));
+        fake.append_to_all(&written(0, 0, 0, &[1, 0, 1]));
+        fake.invariants.check_idempotence(&fake, crate::base::Time::ORIGIN).len()
+    };
+    assert_eq!((broken("elsewhere"), broken("orders")), (1, 0));
 }
 
 #[test]

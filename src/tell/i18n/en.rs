@@ -19,9 +19,8 @@ pub static TEXTS: Texts = Texts {
     exactly_once_title: "Producers: enable.idempotence=true and a transactional.id, unique and stable. Consumers: isolation.level=read_committed. Processors commit their offsets in the transaction. Holds for what Kafka stores; an effect outside of Kafka can still repeat.",
     custom_title: "Any other settings: choose them yourself, on the left",
     share: "Share",
-    share_title: "Copy a link to this scenario and seed",
-    share_none: "A link can name only scenarios of the library",
-    share_part: "Link copied. It holds scenario and seed; changed settings and faults are not in it.",
+    share_title: "A link to this run, to copy or to embed",
+    sharing: super::sharing::EN,
     copied: "Copied",
     copy_failed: "The browser does not allow copying",
     other_language: "한국어",
@@ -52,6 +51,7 @@ pub static TEXTS: Texts = Texts {
     reads: ", consumer",
     writes: ", producer",
     topic: "Topic",
+    group: "Group",
     cluster: "Cluster",
     workload: "Workload",
     search_settings: "Find a setting",
@@ -174,9 +174,7 @@ pub static TEXTS: Texts = Texts {
     node_label: |name, role, doing| {
         format!("{name}{}{role}: {doing}. Open its actions", if role.is_empty() { "" } else { ", " })
     },
-    partition_label: |name, broker, leo, hw| {
-        format!("{name} on {broker}: log end offset {leo}, high watermark {hw}. Inspect")
-    },
+    partition_label: |broker, leo, hw| format!("on {broker}, log end offset {leo}, high watermark {hw}. Inspect"),
     internal_hidden: |count| format!("+{count} internal"),
     legend: "Legend",
     legend_items: [
@@ -187,7 +185,6 @@ pub static TEXTS: Texts = Texts {
         "lost",
         "a reader's position",
         "its committed offset",
-        "control record",
         "open transaction",
         "hidden from read_committed",
         "aborted",
@@ -195,7 +192,7 @@ pub static TEXTS: Texts = Texts {
         "abort marker",
     ],
     hidden_records: |count| format!("{count} of them hidden from read_committed"),
-    show_traffic: "Show replication and heartbeats",
+    show_traffic: "Replication and heartbeats",
     actions_on: |what| format!("What to do to: {what}"),
     reset: "Reset the connection",
     reset_help: "This message and all on its connection are lost; both ends notice.",

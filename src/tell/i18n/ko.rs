@@ -20,9 +20,8 @@ pub static TEXTS: Texts = Texts {
     exactly_once_title: "프로듀서: enable.idempotence=true와 고유하고 안정적인 transactional.id. 컨슈머: isolation.level=read_committed. 프로세서는 오프셋을 트랜잭션 안에서 커밋합니다. Kafka에 저장되는 것까지 보장하며, Kafka 밖에서 일어나는 효과는 여전히 반복될 수 있습니다.",
     custom_title: "그 밖의 설정: 왼쪽에서 직접 고릅니다",
     share: "공유",
-    share_title: "이 시나리오와 seed의 링크 복사",
-    share_none: "링크는 라이브러리에 있는 시나리오만 가리킬 수 있습니다",
-    share_part: "링크를 복사했습니다. 시나리오와 seed만 담기고, 바꾼 설정과 장애는 담기지 않습니다.",
+    share_title: "이 실행의 링크: 복사하거나 문서에 넣기",
+    sharing: super::sharing::KO,
     copied: "복사했습니다",
     copy_failed: "브라우저가 복사를 허용하지 않습니다",
     other_language: "English",
@@ -59,6 +58,7 @@ pub static TEXTS: Texts = Texts {
     reads: " · 컨슈머",
     writes: " · 프로듀서",
     topic: "토픽",
+    group: "그룹",
     cluster: "클러스터",
     workload: "작업량",
     search_settings: "설정 찾기",
@@ -175,9 +175,7 @@ pub static TEXTS: Texts = Texts {
     node_label: |name, role, doing| {
         format!("{name}{}{role}: {doing}. 할 수 있는 일 열기", if role.is_empty() { "" } else { ", " })
     },
-    partition_label: |name, broker, leo, hw| {
-        format!("{broker}의 {name}: log end offset {leo}, high watermark {hw}. 살펴보기")
-    },
+    partition_label: |broker, leo, hw| format!("{broker}, log end offset {leo}, high watermark {hw}. 살펴보기"),
     internal_hidden: |count| format!("+내부 {count}"),
     legend: "범례",
     legend_items: [
@@ -188,7 +186,6 @@ pub static TEXTS: Texts = Texts {
         "유실됨",
         "읽는 위치(position)",
         "커밋된 오프셋",
-        "컨트롤 레코드",
         "진행 중인 트랜잭션",
         "read_committed에는 보이지 않음",
         "중단됨(abort)",

@@ -4,7 +4,10 @@ mod en;
 mod en_story;
 mod ko;
 mod ko_story;
+mod sharing;
 mod work;
+
+pub use sharing::Sharing;
 
 use crate::base::config::{ConfigNote, Properties};
 use crate::base::{Offset, TopicPartition};
@@ -117,8 +120,7 @@ texts! {
     custom_title: &'static str,
     share: &'static str,
     share_title: &'static str,
-    share_none: &'static str,
-    share_part: &'static str,
+    sharing: Sharing,
     copied: &'static str,
     copy_failed: &'static str,
     other_language: &'static str,
@@ -150,6 +152,7 @@ texts! {
     reads: &'static str,
     writes: &'static str,
     topic: &'static str,
+    group: &'static str,
     cluster: &'static str,
     workload: &'static str,
     search_settings: &'static str,
@@ -227,11 +230,11 @@ texts! {
     link_label: fn(&str, &str) -> String,
     link_state: fn(&LinkView) -> String,
     node_label: fn(&str, &str, &str) -> String,
-    partition_label: fn(&str, &str, i64, i64) -> String,
+    partition_label: fn(&str, i64, i64) -> String,
     internal_hidden: fn(usize) -> String,
     legend: &'static str,
-    /// The first seven always, then either the eighth, or, where there are transactions, the last five.
-    legend_items: [&'static str; 13],
+    /// The first seven always; where there are transactions, the last five as well.
+    legend_items: [&'static str; 12],
     hidden_records: fn(i64) -> String,
     show_traffic: &'static str,
     // Popovers

@@ -75,50 +75,10 @@ fn broker(props: &CardProps, broker: &BrokerView, lab: &Lab, t: &Texts) -> Html 
     let name = node_name(&node.name);
     let role = role_words(broker, node, t);
     let doing = (t.activity)(&node.doing, props.left_us);
-    let label = (t.node_label)(&name, &role, &doing);
     let height = if shape.dense { STRIP_DENSE } else { STRIP };
-    let strips = shown(broker).enumerate().map(|(at, partition)| {
-        let y = HEAD + at as f64 * height;
-        let select = {
-            let (lab, id, name) = (lab.clone(), node.id, partition.name.clone());
-            Callback::from(move |()| lab.tell(Action::Select(Selection::Partition(id, name.clone()))))
-        };
-        let onclick = {
-            let select = select.clone();
-            Callback::from(move |_: MouseEvent| select.emit(()))
-        };
-        let onkeydown = Callback::from(move |event: KeyboardEvent| {
-            if presses(&event) {
-                event.prevent_default();
-                select.emit(());
-            }
-        });
-        let selected = props.partition.as_ref() == Some(&partition.name);
-        let mut label = (t.partition_label)(&partition.name, &name, partition.log_end_offset, partition.high_watermark);
-        let unseen = partition.high_watermark - partition.last_stable_offset;
-        if unseen > 0 {
-            label = format!("{label}. {}", (t.hidden_records)(unseen));
-        }
-        let leads = partition.role == ReplicaRole::Leader;
-        let (epoch, sync) = ((t.epoch)(partition.leader_epoch), sync_words(partition, node.id, t));
-        let used = mono_width(&partition.name, 11.5) + text_width(&epoch, 11.0) + text_width(&sync, 11.0) + 58.0;
-        let lags = lags(partition, area.w - used);
-        html! {
-            <g key={&*partition.name} class={classes!("partition", selected.then_some("selected"))} role="button" tabindex="0"
-                aria-label={label} {onclick} {onkeydown} transform={format!("translate(0,{y:.1})")}>
-                <rect class="hit" x="6" y="-6" width={(area.w - 12.0).to_string()} height={(height - 2.0).to_string()} rx="6" />
-                if shape.dense {
-                    { dense_label(partition, leads) }
-                    <g transform={format!("translate({DENSE_X},2)")}>{ strip(partition, &shape, node.id, lab) }</g>
-                } else {
-                    <text class="tp" x="16" y="9">{ &partition.name }
-                        <tspan class="dim" dx="8">{ epoch }</tspan>
-                        if !lags.is_empty() { <tspan class="dim lags" dx="10">{ lags }</tspan> }</text>
-                    <text class="dim end" x={(area.w - 16.0).to_string()} y="9">{ sync }</text>
-                    <g transform="translate(16,29)">{ strip(partition, &shape, node.id, lab) }</g>
-                }
-            </g>
-        }
+    let strips = shown(broker).enumerate().map(|(at, it)| {
+        let selected = props.partition.as_ref() == Some(&it.name);
+        replica(it, (node.id, &name), HEAD + at as f64 * height, &shape, selected, lab, t)
     });
     // What else there is, as far as there is room beside its role.
     let hidden = broker.partitions.len() - shown(broker).count();
@@ -130,21 +90,76 @@ fn broker(props: &CardProps, broker: &BrokerView, lab: &Lab, t: &Texts) -> Html 
     };
     let coordinated = broker.transactions.iter().map(|it| &*it.transactional_id).collect::<Vec<_>>().join(", ");
     more.retain(|text| used + text_width(text, 11.0) < area.w);
-    let state = state_words(node, t);
+    let beside = state_words(node, t).map(str::to_owned).or_else(|| more.first().cloned()).unwrap_or_default();
+    // Its name begins with what can be read on it: people say what they see.
+    let label = (t.node_label)(&name, [&*role, &*beside].join(" ").trim(), &doing);
+    let class = if state_words(node, t).is_some() { "say end" } else { "dim end" };
     html! {
         <g class={node_classes(node, "broker", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
             <rect class="card" width={area.w.to_string()} height={area.h.to_string()} rx="10" />
             { crossed(node, area.w, area.h) }
             <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
                 <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="26" rx="8" />
-                <text class="title" x="16" y="22">{ &name }<tspan class="sub" dx="8">{ role }</tspan></text>
-                if let Some(state) = state {
-                    <text class="say end" x={(area.w - 16.0).to_string()} y="22">{ state }</text>
-                } else if let Some(text) = more.first() {
-                    <text class="dim end" x={(area.w - 16.0).to_string()} y="22"><title>{ &coordinated }</title>{ text }</text>
-                }
+                if !coordinated.is_empty() { <title>{ coordinated }</title> }
+                <text class="title" x="16" y="22">{ &name }<tspan class="sub" dx="4">{ " " }{ role }</tspan></text>
+                if !beside.is_empty() { <text {class} x={(area.w - 16.0).to_string()} y="22">{ " " }{ beside }</text> }
             </g>
             { for strips }
+        </g>
+    }
+}
+
+/// A replica: a click anywhere selects it, and its label is the button for keys and readers.
+fn replica(
+    partition: &Rc<PartitionView>,
+    (broker, name): (u16, &str),
+    y: f64,
+    shape: &CardShape,
+    selected: bool,
+    lab: &Lab,
+    t: &Texts,
+) -> Html {
+    let (w, height) = (shape.area.w, if shape.dense { STRIP_DENSE } else { STRIP });
+    let select = {
+        let (lab, name) = (lab.clone(), partition.name.clone());
+        Callback::from(move |()| lab.tell(Action::Select(Selection::Partition(broker, name.clone()))))
+    };
+    let onclick = select.reform(|_: MouseEvent| ());
+    let onkeydown = Callback::from(move |event: KeyboardEvent| {
+        if presses(&event) {
+            event.prevent_default();
+            select.emit(());
+        }
+    });
+    let leads = partition.role == ReplicaRole::Leader;
+    let (epoch, sync) = ((t.epoch)(partition.leader_epoch), sync_words(partition, broker, t));
+    let used = mono_width(&partition.name, 11.5) + text_width(&epoch, 11.0) + text_width(&sync, 11.0) + 58.0;
+    let (lags, all_lags) = lags(partition, w - used);
+    let seen = if shape.dense {
+        format!("{} HW {} LEO {}", partition.name, partition.high_watermark, partition.log_end_offset)
+    } else {
+        format!("{} {epoch} {lags} {sync}", partition.name)
+    };
+    let said = (t.partition_label)(name, partition.log_end_offset, partition.high_watermark);
+    let unseen = partition.high_watermark - partition.last_stable_offset;
+    let hidden = if unseen > 0 { format!(". {}", (t.hidden_records)(unseen)) } else { String::new() };
+    let strip = strip(partition, shape, broker, lab);
+    html! {
+        <g key={&*partition.name} class={classes!("partition", selected.then_some("selected"))} {onclick} transform={format!("translate(0,{y:.1})")}>
+            <g class="open" role="button" tabindex="0" aria-label={format!("{seen}: {said}{hidden}")} {onkeydown}>
+                <rect class="hit" x="6" y="-6" width={(w - 12.0).to_string()} height={(height - 2.0).to_string()} rx="6" />
+                if shape.dense {
+                    { dense_label(partition, leads) }
+                } else {
+                    if !all_lags.is_empty() { <title>{ all_lags }</title> }
+                    <text class="tp" x="16" y="9">{ &partition.name }
+                        <tspan class="dim" dx="4">{ " " }{ epoch }</tspan>
+                        if !lags.is_empty() { <tspan class="dim lags" dx="6">{ " " }{ lags }</tspan> }</text>
+                    <text class="dim end" x={(w - 16.0).to_string()} y="9">{ " " }{ sync }</text>
+                }
+            </g>
+            // Cell by cell it would be read as a heap of numbers; the inspector has it in order.
+            <g aria-hidden="true" transform={if shape.dense { format!("translate({DENSE_X},2)") } else { "translate(16,29)".to_owned() }}>{ strip }</g>
         </g>
     }
 }
@@ -163,19 +178,23 @@ fn role_words(broker: &BrokerView, node: &NodeView, t: &Texts) -> String {
     }
 }
 
-/// How far each group has committed and what is still before it, in as many words as fit.
-fn lags(partition: &PartitionView, room: f64) -> String {
+/// How far each group has committed and what is still before it: in as many words as fit, and in full.
+fn lags(partition: &PartitionView, room: f64) -> (String, String) {
     let stored: Vec<&ReadFlag> = partition.readers.iter().filter(|it| it.node.is_none()).collect();
     let lag = |it: &ReadFlag| (partition.high_watermark - it.offset).max(0);
-    let all = |each: &dyn Fn(&ReadFlag) -> String| stored.iter().map(|it| each(it)).collect::<Vec<_>>().join(", ");
-    let mut texts = vec![
-        all(&|it| format!("{} ✓{} lag {}", it.who, it.offset, lag(it))),
-        all(&|it| format!("{} lag {}", it.who, lag(it))),
-    ];
-    if let [one] = stored.as_slice() {
-        texts.push(format!("lag {}", lag(one)));
+    let all = |before: &str, between: &str, each: &dyn Fn(&ReadFlag) -> String| {
+        format!("{before}{}", stored.iter().map(|it| each(it)).collect::<Vec<_>>().join(between))
+    };
+    if stored.is_empty() {
+        return Default::default();
     }
-    texts.into_iter().find(|text| text_width(text, 11.0) <= room).unwrap_or_default()
+    let full = all("", ", ", &|it| format!("{} ✓{} lag {}", it.who, it.offset, lag(it)));
+    let texts = [
+        full.clone(),
+        all("", ", ", &|it| format!("{} lag {}", it.who, lag(it))),
+        all("lag ", " · ", &|it| lag(it).to_string()),
+    ];
+    (texts.into_iter().find(|text| text_width(text, 11.0) <= room).unwrap_or_default(), full)
 }
 
 /// The ISR, as the leader has it; whether it is in sync, at a follower.
@@ -200,22 +219,23 @@ fn controller(props: &CardProps, it: &ControllerView, lab: &Lab, t: &Texts) -> H
     let (onclick, onkeydown) = opener(lab, Target::Node(node.id));
     let name = node_name(&node.name);
     let doing = (t.activity)(&node.doing, props.left_us);
-    let label = (t.node_label)(&name, "", &doing);
-    let state = state_words(node, t);
     let star = if it.quorum.active { "★ " } else { "" };
+    let small = area.w < ALONE && area.h > 40.0;
     let place = format!("{star}{} · {}", it.quorum.role.unwrap_or("–"), it.quorum.epoch);
+    let place = state_words(node, t).map(str::to_owned).or(small.then_some(place));
+    let label = (t.node_label)(&name, place.as_deref().unwrap_or_default(), &doing);
     html! {
         <g class={node_classes(node, "controller", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
             <rect class="card" width={area.w.to_string()} height={area.h.to_string()} rx="10" />
             { crossed(node, area.w, area.h) }
             <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
                 <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height={(area.h - 6.0).to_string()} rx="8" />
-                if area.w < ALONE && area.h > 40.0 {
+                if small {
                     // One of a quorum: side by side, and small.
                     <text class="small" x="6" y="20">{ &name }</text>
-                    <text class="dim" x="6" y="37">{ state.map_or(place, str::to_owned) }</text>
+                    <text class="dim" x="6" y="37">{ " " }{ place }</text>
                 } else {
-                    <text class="title" x="16" y="22">{ &name }<tspan class="sub" dx="8">{ state.map_or(doing, str::to_owned) }</tspan></text>
+                    <text class="title" x="16" y="22">{ &name }<tspan class="sub" dx="4">{ " " }{ place.unwrap_or(doing) }</tspan></text>
                 }
             </g>
         </g>

@@ -84,12 +84,12 @@ pub fn say(node: &NodeView, t: &Texts, left_us: u64, y: f64, w: f64) -> Html {
         .collect()
 }
 
+/// Name and kind; a kind for which there is no room is left away, for two letters and dots say nothing.
 pub fn head(node: &NodeView, kind: &str, w: f64) -> Html {
     let name = shorten(&node_name(&node.name), 16.0, w - 32.0);
-    // The estimate is generous; two letters and dots say nothing.
-    let kind = shorten(&kind.to_ascii_lowercase(), 12.0, w - 32.0 - text_width(&name, 16.0));
-    let kind = if kind.ends_with('…') && kind.chars().count() < 6 { String::new() } else { kind };
-    html! { <text class="title" x="16" y="26">{ name }<tspan class="sub" dx="7">{ kind }</tspan></text> }
+    // The estimate is generous.
+    let fits = (text_width(&name, 16.0) + text_width(kind, 12.0)) * 0.92 + 39.0 <= w;
+    html! { <text class="title" x="16" y="26">{ name }if fits { <tspan class="sub" dx="3">{ " " }{ kind }</tspan> }</text> }
 }
 
 pub fn producer(props: &CardProps, it: &ProducerView, lab: &Lab, t: &Texts) -> Html {
@@ -107,7 +107,7 @@ pub fn producer(props: &CardProps, it: &ProducerView, lab: &Lab, t: &Texts) -> H
             { crossed(node, area.w, area.h) }
             <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
                 <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="32" rx="8" />
-                { head(node, t.producer, area.w) }
+                { head(node, &t.producer.to_ascii_lowercase(), area.w) }
             </g>
             { for pairs.iter().enumerate().map(|(at, (key, value, changed))| pair(50.0 + 18.0 * at as f64, area.w, key, value, *changed)) }
             <text class="kv" x="16" y={(after + 8.0).to_string()}>{ t.buffer }</text>
@@ -196,14 +196,15 @@ pub fn sink_node(props: &CardProps, it: &SinkView, lab: &Lab, t: &Texts) -> Html
     let area = props.shape.area;
     let (onclick, onkeydown) = opener(lab, Target::Node(node.id));
     let doing = (t.activity)(&node.doing, props.left_us);
-    let label = (t.node_label)(&node.name, t.sink, &doing);
+    let dedupe = (t.sink_of)(&it.dedupe);
+    let label = (t.node_label)(&node.name, &format!("{dedupe}, {}", t.sink), &doing);
     html! {
         <g class={node_classes(node, "sink", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
             <rect class="card" width={area.w.to_string()} height={area.h.to_string()} rx="10" />
             { crossed(node, area.w, area.h) }
             <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
                 <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="32" rx="8" />
-                { head(node, &(t.sink_of)(&it.dedupe), area.w) }
+                { head(node, &dedupe, area.w) }
             </g>
             <g transform="translate(16,38)">{ effects(&it.rows, area.w - 32.0, props.shape.cell_width, sink_rows(false)) }</g>
             { say(node, t, props.left_us, area.h - 12.0, area.w) }

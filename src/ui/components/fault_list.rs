@@ -1,19 +1,20 @@
 //! What goes wrong: the scenario's faults, which can be edited and removed, and those made by hand in this run.
 
 use super::fault_form::FaultForm;
+use super::messages;
 use crate::ui::hooks::{use_lab, use_texts};
 use crate::ui::same::Same;
-use crate::ui::state::Input;
 use crate::ui::words::clock;
 use delivery_lab::scenario::Scenario;
 use delivery_lab::scenario::format::Fault;
+use delivery_lab::session::Done;
 use std::rc::Rc;
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
 pub struct ListProps {
     pub scenario: Rc<Scenario>,
-    pub inputs: Same<Vec<Input>>,
+    pub inputs: Same<Vec<Done>>,
     pub names: Vec<Rc<str>>,
 }
 
@@ -85,7 +86,7 @@ pub fn FaultList(props: &ListProps) -> Html {
                 <h3>{ t.by_hand }</h3>
                 <ul class="faults by-hand">
                     { for props.inputs.iter().enumerate().map(|(index, input)| html! {
-                        <li key={index}><b>{ input_text(input, t) }</b>{ " " }<small><code>{ clock(input.at_us) }{ " s" }</code></small></li>
+                        <li key={index}><b>{ input_text(input, &props.names, t) }</b>{ " " }<small><code>{ clock(input.input.at.us) }{ " s" }</code></small></li>
                     }) }
                 </ul>
             }
@@ -98,6 +99,8 @@ pub fn FaultList(props: &ListProps) -> Html {
     }
 }
 
-fn input_text(input: &Input, t: &crate::ui::i18n::Texts) -> String {
-    if input.label.is_empty() { (t.what)(&input.what) } else { (t.what_message)(&input.what, &input.label) }
+fn input_text(done: &Done, names: &[Rc<str>], t: &crate::ui::i18n::Texts) -> String {
+    let what = &done.input.what;
+    let message = done.message.as_deref();
+    message.map_or_else(|| (t.what)(what), |it| (t.what_message)(what, &messages::label_among(it, names, t)))
 }

@@ -9,7 +9,7 @@ use super::inspector_group::own_class;
 use crate::ui::hooks::use_texts;
 use crate::ui::same::Same;
 use crate::ui::words::node_name;
-use delivery_lab::view::{ClusterView, NodeBody, NodeView, ShareCell, SharePartitionView};
+use delivery_lab::view::{ClusterView, NodeBody, NodeStatus, NodeView, ShareCell, SharePartitionView};
 use std::rc::Rc;
 use yew::prelude::*;
 
@@ -30,13 +30,18 @@ pub fn of_group<'a>(
     })
 }
 
-/// Whose member id that is.
+/// Whose member id that is. A dead process knows it no more, but the coordinator does: its locks outlive it.
 fn owner<'a>(view: &'a ClusterView, member: &str) -> Option<&'a NodeView> {
     let is = |node: &&Rc<NodeView>| match &node.body {
         NodeBody::Consumer(it) => it.membership.as_ref().is_some_and(|it| &*it.member_id == member),
         _ => false,
     };
-    view.nodes.iter().find(is).map(|node| &**node)
+    let groups = || {
+        view.nodes.iter().filter_map(|node| if let NodeBody::Broker(it) = &node.body { Some(&it.groups) } else { None })
+    };
+    let known = || groups().flatten().flat_map(|it| &it.members).find(|it| &*it.member_id == member);
+    let called = || known().and_then(|it| view.nodes.iter().find(|node| node.name == it.client_id));
+    view.nodes.iter().find(is).or_else(called).map(|node| &**node)
 }
 
 /// How many offsets are in each state.
@@ -52,7 +57,9 @@ pub fn Shares(props: &SharesProps) -> Html {
         let owner = it.member.as_deref().and_then(|member| owner(view, member));
         let class = classes!("sharec", it.state.to_ascii_lowercase(), own_class(owner.map(|node| node.id)));
         let record = it.record.map(|it| it.to_string());
-        let by = owner.map_or_else(String::new, |node| format!(", {}", node_name(&node.name)));
+        let gone = [NodeStatus::Crashed, NodeStatus::Stopped, NodeStatus::PoweredOff];
+        let dead = |node: &NodeView| if gone.contains(&node.status) { "† " } else { "" };
+        let by = owner.map_or_else(String::new, |node| format!(", {}{}", dead(node), node_name(&node.name)));
         let said = (t.share_cell)(it.offset, record.as_deref().unwrap_or("–"), it.state, it.deliveries, &by);
         html! {
             <li key={it.offset.to_string()} {class} data-r={record.clone()} data-state={it.state} title={said.clone()}>

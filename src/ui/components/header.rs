@@ -7,7 +7,6 @@ use crate::ui::hooks::{use_lab, use_lang};
 use crate::ui::query;
 use crate::ui::state::{Action, Notice, Theme};
 use delivery_lab::scenario::{Scenario, library};
-use gloo::timers::callback::Timeout;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use yew::prelude::*;
@@ -44,6 +43,14 @@ pub fn Header(props: &HeaderProps) -> Html {
         Theme::Light => t.theme_light,
         Theme::Dark => t.theme_dark,
     };
+    let on_share = Callback::from({
+        let lab = lab.clone();
+        move |_| {
+            // The link is to the moment that is shown: it must not run away.
+            lab.play_stops();
+            lab.tell(Action::Share(true));
+        }
+    });
     let on_help = Callback::from({
         let lab = lab.clone();
         move |_| lab.tell(Action::Help(true))
@@ -54,7 +61,7 @@ pub fn Header(props: &HeaderProps) -> Html {
             <Picker scenario={props.written.clone()} />
             <Guarantees scenario={props.scenario.clone()} />
             <span class="grow" />
-            <Share scenario={props.scenario.clone()} written={props.written.clone()} />
+            <button id="share" onclick={on_share} title={t.share_title} aria-haspopup="dialog">{ t.share }</button>
             <button id="lang" onclick={on_lang} lang={other.word()} title={t.other_language}>{ t.other_language }</button>
             <button id="theme" class="icon" onclick={on_theme} title={(t.theme)(theme_name)} aria-label={(t.theme)(theme_name)}>
                 { match props.theme { Theme::Auto => "◐", Theme::Light => "☀", Theme::Dark => "☾" } }
@@ -198,44 +205,5 @@ fn Guarantees(props: &OneScenario) -> Html {
             { for buttons }
             <button onclick={custom} title={t.custom_title} aria-pressed={current.is_none().to_string()}>{ t.custom }</button>
         </div>
-    }
-}
-
-#[derive(Properties, PartialEq)]
-struct ShareProps {
-    scenario: Rc<Scenario>,
-    written: Rc<Scenario>,
-}
-
-#[component]
-fn Share(props: &ShareProps) -> Html {
-    let t = use_lang().texts();
-    let said = use_state(|| "");
-    let link = query::link(&props.scenario);
-    let whole = changes(&props.written, &props.scenario).is_empty() && props.written.faults == props.scenario.faults;
-    let onclick = {
-        let (said, link) = (said.clone(), link.clone());
-        Callback::from(move |_| {
-            let Some(link) = &link else { return };
-            let said = said.clone();
-            dom::copy(link, move |done| {
-                said.set(if !done {
-                    t.copy_failed
-                } else if whole {
-                    t.copied
-                } else {
-                    t.share_part
-                });
-                let said = said.clone();
-                Timeout::new(6_000, move || said.set("")).forget();
-            });
-        })
-    };
-    let title = if link.is_some() { t.share_title } else { t.share_none };
-    html! {
-        <>
-            <span class="said" role="status">{ *said }</span>
-            <button id="share" {onclick} {title} disabled={link.is_none()}>{ t.share }</button>
-        </>
     }
 }

@@ -15,7 +15,7 @@ use delivery_lab::view::{ArrowView, GroupLane, MarkKind, MarkView, TimelineView}
 use std::rc::Rc;
 use yew::prelude::*;
 
-pub(super) const LEFT: f64 = 92.0;
+pub(super) const LEFT: f64 = 104.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 40.0;
 const LANE: f64 = 27.0;
@@ -171,9 +171,12 @@ fn Lanes(props: &LanesProps) -> Html {
     let end = scale.width - RIGHT;
     let lines = props.names.iter().enumerate().filter_map(|(id, name)| {
         let y = scale.y(id as u16)?;
+        let name = node_name(name);
+        // The estimate is generous: what is a little too long is written smaller first.
+        let (class, px) = if text_width(&name, 12.0) > LEFT - 16.0 { ("lane small", 9.6) } else { ("lane", 12.0) };
         Some(html! {
             <g key={id}>
-                <text class="lane" x="12" y={(y + 4.0).to_string()}>{ shorten(&node_name(name), 12.0, LEFT - 16.0) }</text>
+                <text {class} x="12" y={(y + 4.0).to_string()}>{ shorten(&name, px, LEFT - 16.0) }</text>
                 <path class="laneline" d={format!("M{LEFT} {y} H{end}")} />
             </g>
         })

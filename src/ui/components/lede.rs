@@ -50,7 +50,7 @@ pub fn Lede(props: &LedeProps) -> Html {
         }
     };
     html! {
-        <p class="lede">
+        <p class={classes!("lede", (about.try_next.len() > 1).then_some("more"))}>
             <b>{ lang.of(&about.question) }</b>
             { " " }
             if props.touched {

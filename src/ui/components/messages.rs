@@ -33,6 +33,12 @@ pub fn label(message: &MessageView, view: &ClusterView, t: &Texts) -> String {
     words(message, &name(view, message.from), &name(view, message.to), t)
 }
 
+/// The same, where only the names of the nodes are known.
+pub fn label_among(message: &MessageView, names: &[Rc<str>], t: &Texts) -> String {
+    let name = |id: u16| names.get(usize::from(id)).map_or("", |name| &**name);
+    words(message, name(message.from), name(message.to), t)
+}
+
 fn words(message: &MessageView, from: &str, to: &str, t: &Texts) -> String {
     (t.message_label)(&MessageWords {
         api: message.api,
@@ -126,13 +132,19 @@ fn Pill(props: &PillProps) -> Html {
             MessageFate::Lost => Some("lost"),
         },
     );
+    let mut label = words(message, &props.from, &props.to, t);
     let content = if message.quiet {
         html! { <i class="dot"></i> }
     } else {
-        html! { { pill_text(message, t) } }
+        let text = pill_text(message, t);
+        // Its name begins with what can be read on it.
+        if !label.starts_with(&text) {
+            label = format!("{text}: {label}");
+        }
+        html! { { text } }
     };
     html! {
-        <button {class} aria-label={words(message, &props.from, &props.to, t)} {onclick} {onkeydown}
+        <button {class} aria-label={label} {onclick} {onkeydown}
             data-r={data_r(&message.records)} data-message={message.id.to_string()}>
             { content }
             if message.fate == MessageFate::Lost { <i class="strike"></i> }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 /// What stands above the partitions: a line for members, a line for pauses.
-const HEAD: f64 = 31.0;
+const HEAD: f64 = 35.0;
 
 /// From time to place, and what of it is seen.
 pub struct Frame<'a> {

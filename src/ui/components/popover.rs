@@ -88,11 +88,10 @@ pub fn PopoverLayer(props: &LayerProps) -> Html {
     let timed = !matches!(target, Target::Message(_));
     let buttons = deeds.into_iter().enumerate().map(|(index, deed)| {
         let onclick = {
-            let (lab, title) = (lab.clone(), title.clone());
-            let what = deed.what.clone();
+            let (lab, what) = (lab.clone(), deed.what.clone());
             Callback::from(move |_| {
                 lab.tell(Action::ClosePopover);
-                let message = if let Target::Message(id) = target { Some((id, Rc::from(&*title))) } else { None };
+                let message = if let Target::Message(id) = target { Some(id) } else { None };
                 match &what {
                     Some(what) => lab.fault(what.clone(), message),
                     None => lab.tell(Action::Select(selection(target))),

@@ -41,8 +41,8 @@ pub fn processor(props: &CardProps, it: &ProcessorView, lab: &Lab, t: &Texts) ->
             { crossed(node, area.w, h) }
             <g class="head" role="button" tabindex="0" aria-label={label} {onclick} {onkeydown}>
                 <rect class="hit" x="3" y="3" width={(area.w - 6.0).to_string()} height="46" rx="8" />
-                { head(node, t.processor, area.w) }
-                <text class="tp" x="16" y="44">{ shorten(&flow, 11.5, area.w - 30.0) }</text>
+                { head(node, &t.processor.to_ascii_lowercase(), area.w) }
+                <text class="tp" x="16" y="44">{ " " }{ shorten(&flow, 11.5, area.w - 30.0) }</text>
             </g>
             { for lines.iter().enumerate().map(|(at, (key, value, changed))| pair(first + 18.0 * at as f64, area.w, key, value, *changed)) }
             { held(t.pending, &it.reader.pending, 16.0) }

@@ -37,6 +37,7 @@ fn change(props: &FieldProps, value: Option<&str>) -> Result<Scenario, String> {
         }
         None => drop(properties.remove(props.setting.name)),
     }
+    new.drop_empty_groups();
     let before = props.place.check(&props.scenario, props.place.properties(&props.scenario));
     let new_errors: Vec<String> = props
         .place

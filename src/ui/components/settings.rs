@@ -6,8 +6,8 @@ use crate::ui::dom;
 use crate::ui::edit::{Place, places};
 use crate::ui::hooks::use_texts;
 use crate::ui::same::Same;
-use crate::ui::state::Input;
 use delivery_lab::scenario::Scenario;
+use delivery_lab::session::Done;
 use delivery_lab::view::ClusterView;
 use std::rc::Rc;
 use yew::prelude::*;
@@ -16,7 +16,7 @@ use yew::prelude::*;
 pub struct SettingsProps {
     pub scenario: Rc<Scenario>,
     pub written: Rc<Scenario>,
-    pub inputs: Same<Vec<Input>>,
+    pub inputs: Same<Vec<Done>>,
     pub view: Same<ClusterView>,
 }
 
@@ -30,7 +30,7 @@ pub fn Settings(props: &SettingsProps) -> Html {
 struct ColumnProps {
     scenario: Rc<Scenario>,
     written: Rc<Scenario>,
-    inputs: Same<Vec<Input>>,
+    inputs: Same<Vec<Done>>,
     names: Vec<Rc<str>>,
 }
 

@@ -78,6 +78,7 @@ pub fn SettingsGroup(props: &GroupProps) -> Html {
         Place::Producer(_) => t.producer,
         Place::Consumer(_) | Place::Sender(_) => t.consumer,
         Place::Reader(_) | Place::Writer(_) => t.processor,
+        Place::Group(_) => t.group,
         Place::Topic(_) => t.topic,
         Place::Cluster => t.cluster,
     };
@@ -155,6 +156,7 @@ fn PropertiesText(props: &TextProps) -> Html {
             let (good, wrong) = read_properties(place, &scenario, draft.as_deref().unwrap_or_default());
             let mut new = (*scenario).clone();
             *place.properties_mut(&mut new) = good;
+            new.drop_empty_groups();
             if lab.load(t.the_setting, new, false) && wrong.is_empty() {
                 draft.set(None);
             }

@@ -192,7 +192,7 @@ pub fn transactional(view: &ClusterView) -> bool {
     })
 }
 
-const SWATCHES: [&str; 13] = [
+const SWATCHES: [&str; 12] = [
     "buffered",
     "appended",
     "committed",
@@ -200,7 +200,6 @@ const SWATCHES: [&str; 13] = [
     "lost",
     "position",
     "stored",
-    "control",
     "open",
     "veiled",
     "aborted",
@@ -210,7 +209,7 @@ const SWATCHES: [&str; 13] = [
 
 fn legend(t: &Texts, transactional: bool) -> Html {
     let items = SWATCHES.into_iter().zip(t.legend_items).enumerate();
-    let items = items.filter(|(at, _)| *at < 7 || (*at > 7) == transactional);
+    let items = items.filter(|(at, _)| *at < 7 || transactional);
     html! {
         <ul class="swatches" aria-label={t.legend}>
             { for items.map(|(_, (class, text))| html! { <li key={class}><i class={class} aria-hidden="true"></i>{ text }</li> }) }

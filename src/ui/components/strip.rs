@@ -116,11 +116,15 @@ pub fn strip(partition: &Rc<PartitionView>, shape: &CardShape, broker: u16, lab:
         }
     }
     // Small tips below the cells: where readers are, and what groups have committed.
-    let readers = partition.readers.iter().filter(|it| it.offset >= first).map(|it| {
+    let seen = || partition.readers.iter().filter(|it| it.offset >= first);
+    let readers = seen().enumerate().map(|(at, it)| {
+        // Of several groups at one place each can be seen.
+        let before = seen().take(at).filter(|other| other.offset == it.offset && other.node.is_some() == it.node.is_some());
+        let x = x_of(it.offset) + 4.0 * before.count().min(3) as f64;
         let class = it.node.map_or_else(|| "reader stored".to_owned(), |node| format!("reader {}", own_class(Some(node))));
         let what = if it.node.is_some() { "position" } else { "committed" };
         html! {
-            <path {class} d={format!("M{:.1} 24.5 l3.6 5.6 h-7.2 z", x_of(it.offset))}><title>{ format!("{}: {what} {}", it.who, it.offset) }</title></path>
+            <path {class} d={format!("M{x:.1} 24.5 l3.6 5.6 h-7.2 z")}><title>{ format!("{}: {what} {}", it.who, it.offset) }</title></path>
         }
     });
     let veil = (x_of(lso), x_of(hw));
@@ -148,7 +152,7 @@ pub fn dense_label(partition: &PartitionView, leader: bool) -> Html {
     html! {
         <>
             <text class="tp" x="16" y="11">{ star }{ &partition.name }</text>
-            <text class="dim" x="16" y="24">{ format!("HW {} LEO {}", partition.high_watermark, partition.log_end_offset) }</text>
+            <text class="dim" x="16" y="24">{ " " }{ format!("HW {} LEO {}", partition.high_watermark, partition.log_end_offset) }</text>
         </>
     }
 }

@@ -18,7 +18,12 @@ impl Place {
     pub fn offered(self, scenario: &Scenario) -> impl Iterator<Item = &'static ConfigKey> {
         let reads = matches!(self, Place::Consumer(_) | Place::Reader(_));
         let share = self.shares(scenario);
-        self.keys().iter().filter(move |key| !reads || ConsumerConfig::knows(key.name, share))
+        let of_group = match self {
+            Place::Group(_) => scenario.group_prefix(&self.name(scenario)).unwrap_or_default(),
+            _ => "",
+        };
+        let known = move |name: &str| !reads || ConsumerConfig::knows(name, share);
+        self.keys().iter().filter(move |key| known(key.name) && key.name.starts_with(of_group))
     }
 }
 

@@ -121,7 +121,7 @@ pub fn workload(scenario: &Scenario, place: Place) -> Vec<WorkField> {
         Place::Producer(at) => producer(&mut fields, &scenario.producers[at], scenario),
         Place::Reader(at) => processor(&mut fields, &scenario.processors[at]),
         Place::Consumer(at) => consumer(&mut fields, &scenario.consumers[at], scenario),
-        Place::Writer(_) | Place::Sender(_) => {}
+        Place::Writer(_) | Place::Sender(_) | Place::Group(_) => {}
         Place::Topic(at) => {
             let it = &scenario.topics[at];
             fields.number("partitions", it.partitions.into(), (1, 64));

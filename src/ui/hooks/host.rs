@@ -85,8 +85,8 @@ fn obey(lab: &Lab, host: &Host, what: &str, message: &Value) {
         Some(Ok(request)) => request,
     };
     match request {
-        Request::Load(scenario) => {
-            if let Err(mistakes) = lab.try_load(*scenario, true) {
+        Request::Load(opened) => {
+            if let Err(mistakes) = lab.try_follow(*opened) {
                 complain(lab, host, what, mistakes);
             }
         }

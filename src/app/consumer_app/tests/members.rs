@@ -76,3 +76,16 @@ fn a_listener_that_commits_after_an_exception_loses_records() {
         assert_eq!(lab.effects(), [1, 1, 1, 0, 0, 0]);
     }
 }
+
+/// It has not been processed, and nobody gives it out twice.
+#[test]
+fn what_a_rebalance_kept_from_being_committed_before_processing_is_read_again() {
+    let cooperative = [("partition.assignment.strategy", "cooperative-sticky")];
+    let mut lab = lab(ConsumerAppSetup { commit: CommitMode::Before, ..member(&cooperative) });
+    lab.run_to(|event| matches!(event, Event::PartitionsAssigned { .. }));
+    lab.broker.errors.insert(ApiKey::OffsetCommit, [ErrorCode::None, ErrorCode::RebalanceInProgress].into());
+    lab.run_ms(20_000);
+    let thrown = lab.events.iter().filter(|event| matches!(event, Event::ConsumerFailed { .. })).count();
+    assert_eq!((thrown > 0, lab.effects()), (true, vec![1; RECORDS as usize]));
+    assert_eq!(lab.broker.committed.get(&TP), Some(&i64::from(RECORDS)));
+}
