@@ -21,7 +21,15 @@ export interface Scenario {
   /** `quiet`: it ends as soon as nothing is left to do. */
   until?: { quiet?: boolean; "max.ms"?: number };
   about?: About;
+  /** What was done by hand, as links have it. */
+  inputs?: ByHand[];
+  /** The moment that a link shows, in microseconds; `t.nth`: after how many of its events. */
+  t?: number;
+  "t.nth"?: number;
 }
+
+/** A fault at a moment: microseconds, and after how many of the events of that microsecond, if not after all. */
+export type ByHand = { "at.us": number; nth?: number } & (What | (MessageFault & { message: number; kind?: string }));
 
 export interface Topic {
   name: string;
