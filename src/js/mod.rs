@@ -3,7 +3,7 @@
 //! Built by `.ci/publish.sh` into `delivery-lab.js`, `delivery-lab_bg.wasm` and `delivery-lab.d.ts`; the page does not hold it.
 //!
 //! Invariants: plain objects both ways. What goes in has the form of a scenario file; what comes out has names of its own
-//! (`types.ts` is their contract), in the style of `lab run --json`, whatever the engine's structs are called. Nodes and
+//! (`types/` is their contract), in the style of `lab run --json`, whatever the engine's structs are called. Nodes and
 //! partitions are named, never numbered. What is wrong with outside data becomes an `Error` with `mistakes`, each with its
 //! place; a refused call changes nothing. A bug in the engine becomes an `Error`, too, and ends the module ([`border`]).
 
@@ -23,7 +23,11 @@ use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
-const TYPES: &str = include_str!("types.ts");
+const TYPES_GIVEN: &str = include_str!("types/given.ts");
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES_SHOWN: &str = include_str!("types/shown.ts");
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES_EVENTS: &str = include_str!("types/events.ts");
 
 /// Events at once, where a number of them has to be said.
 const MANY: u32 = u32::MAX;
