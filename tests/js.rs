@@ -93,7 +93,15 @@ fn a_link_brings_its_settings_what_was_done_by_hand_and_its_moment() {
     let by_hand = by_hand.expect("it is valid");
     by_hand.seek(700_000.into()).expect("it goes there");
     by_hand.inject(js(&json!({ "do": "crash", "node": "broker-1" }))).expect("now");
-    assert_eq!(told(by_hand.run())["state_hash"], told(lab.run())["state_hash"]);
+    by_hand.seek(900_000.into()).expect("it goes there");
+    for lab in [&lab, &by_hand] {
+        let again = Lab::new(lab.link().expect("it has one"), NOTHING).expect("it is valid");
+        assert_eq!((told(again.time_us()), told(again.state_hash())), (json!(900_000), told(same.state_hash())));
+        assert_eq!(told(again.run())["state_hash"], told(same.run())["state_hash"]);
+        same.seek(900_000.into()).expect("it goes there");
+    }
+    by_hand.inject(js(&json!({ "do": "crash", "node": "broker-2", "at.ms": 1500 }))).expect("later");
+    assert!(refused(by_hand.link()).starts_with("link: a fault that was injected for later"));
     let wrong = "?scenario=lost-ack#inputs/0/at.us=700000&inputs/0/do=crash&inputs/0/node=brokr-1&v=1";
     assert!(refused(Lab::new(wrong.into(), NOTHING).map(drop)).contains("brokr-1"));
 }

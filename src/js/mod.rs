@@ -14,7 +14,7 @@ mod log;
 mod node;
 mod picture;
 
-use crate::scenario::{Mistake, library, to_json};
+use crate::scenario::{Mistake, library, link, to_json};
 use crate::session::{Command, Session};
 use border::{guard, plain};
 use js_sys::{Array, Object, Reflect, Uint8Array};
@@ -253,6 +253,21 @@ impl Lab {
         self.with(|run| {
             let branch = input::count("branch", &branch, None)?;
             run.dispatch(Command::SwitchBranch(u32::try_from(branch).unwrap_or(u32::MAX)))
+        })
+    }
+
+    /// The link to this run at this moment: what stands behind the page's address, `?scenario=…#…`. [`Lab`]'s constructor and
+    /// `lab run` take it, too.
+    #[wasm_bindgen(unchecked_return_type = "string")]
+    pub fn link(&self) -> Result<JsValue, JsValue> {
+        self.show(|run| {
+            if run.session.has_plans() {
+                let problem = "a fault that was injected for later is in no link: go to its moment and inject it there, or put \
+                               it into the scenario's \"faults\"";
+                return Err(vec![Mistake { place: "link".to_owned(), problem: problem.to_owned() }]);
+            }
+            let now_us = run.now_us();
+            Ok(link::write(&run.session.link(now_us)).suffix())
         })
     }
 

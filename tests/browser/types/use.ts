@@ -33,7 +33,7 @@ export async function careful(bytes: Uint8Array<ArrayBuffer>): Promise<Report> {
   for (const message of lab.view().messages) lab.inject({ do: "reset", on: { message: message.id } });
   lab.inject({ do: "delay", "by.ms": 30, on: { message: "FetchResponse", nth: went } });
   const producers = lab.view().nodes.filter((node) => node.kind === "producer").map((node) => node.in_flight.length);
-  const hash: string = lab.stateHash();
+  const hash: string = lab.stateHash() + lab.link();
   const time: number = lab.finished ? lab.timeUs : producers.length;
   const stories: LabEvent[] = [...lab.story(3), ...lab.events({ from: 12, limit: 10, messages: true })];
   const offsets = stories.map((it) => (it.event === "appended" ? it.offset : it.event === "fault" && it.fault === "asked" ? it.api : hash));
