@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn a_fault_for_later_is_checked_as_the_scenarios_own_and_strikes_when_it_says() {
         let crash = |when, node: &str| {
-            let what = What::Crash { node: Rc::from(node), back_after: None };
+            let what = format::What::Crash { node: Rc::from(node), back_after: None };
             Command::Plan(format::Fault { when, what })
         };
         let at = |ms| format::When::At(Time::ORIGIN + crate::base::Duration::from_millis(ms));
