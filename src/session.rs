@@ -54,13 +54,15 @@ pub struct Session {
     shown: Option<(usize, u64, Rc<ClusterView>)>,
     /// What was done to it, on whatever branch.
     done: Vec<Done>,
+    /// Something was planned for later, which no link tells.
+    planned: bool,
 }
 
 impl Session {
     /// Sets a scenario up, at its beginning.
     pub fn new(scenario: Scenario) -> Result<Session, Vec<Mistake>> {
         let history = History::new(Trace::new(Trial::new(&scenario)?));
-        Ok(Session { scenario, history, shown: None, done: Vec::new() })
+        Ok(Session { scenario, history, shown: None, done: Vec::new(), planned: false })
     }
 
     /// The scenario that runs.
@@ -103,8 +105,9 @@ impl Session {
         self.shown_at(end, self.history.next_at()).us_since_origin()
     }
 
-    /// A fault as the scenario lists them, checked as those are.
+    /// A fault as the scenario lists them, checked as those are. One for now is done by hand.
     fn plan(&mut self, fault: format::Fault) -> Result<(), Vec<Mistake>> {
+        let what = fault.what.clone();
         let refused = |place: &str, problem: String| Err(vec![Mistake { place: place.to_owned(), problem }]);
         let mut scenario = self.scenario.clone();
         let own = format!("faults[{}]", scenario.faults.len());
@@ -125,15 +128,19 @@ impl Session {
             Trigger::OnMessage { .. } | Trigger::OnEvent { .. } if self.history.next_at().is_none() => {
                 return refused("fault.on", "the run is over: go back first, a branch opens there".to_owned());
             }
+            Trigger::At(at) if self.history.next_at().is_none_or(|next| at <= next) => {
+                return self.strike(&what, None, at.us_since_origin());
+            }
             _ => {}
         }
-        // What is for later is planned at the cursor; what is for now strikes at the moment that is shown.
-        let at = match fault.trigger {
-            Trigger::At(at) if self.history.next_at().is_none_or(|next| at <= next) => at,
-            _ => now,
-        };
-        self.history.inject(fault, at);
+        self.planned = true;
+        self.history.inject(fault, now);
         Ok(())
+    }
+
+    /// Whether something was planned for later: [`Session::link`] does not tell it.
+    pub fn has_plans(&self) -> bool {
+        self.planned
     }
 
     /// The picture at the cursor. Unchanged sections are the same `Rc`s as last time.
@@ -283,7 +290,7 @@ mod tests {
     #[test]
     fn a_fault_for_later_is_checked_as_the_scenarios_own_and_strikes_when_it_says() {
         let crash = |when, node: &str| {
-            let what = What::Crash { node: Rc::from(node), back_after: None };
+            let what = format::What::Crash { node: Rc::from(node), back_after: None };
             Command::Plan(format::Fault { when, what })
         };
         let at = |ms| format::When::At(Time::ORIGIN + crate::base::Duration::from_millis(ms));
@@ -301,7 +308,7 @@ mod tests {
         assert_eq!(session.state_hash(), before);
         session.dispatch(crash(at(900), "broker-1")).expect("it can");
         let kind = format::EventWord::Appended;
-        session.dispatch(crash(format::When::Event { kind, node: None, nth: 12 }, "broker-2")).expect("it can");
+        session.dispatch(crash(format::When::Event { kind, node: None, nth: 6 }, "broker-2")).expect("it can");
         session.dispatch(Command::SeekTime(u64::from(u32::MAX))).expect("it goes there");
         let events = session.events(usize::MAX, false);
         let faults: Vec<(u64, u16)> = events

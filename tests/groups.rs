@@ -123,3 +123,26 @@ fn who_never_commits_is_told_unless_it_is_overworked() {
     assert_eq!(left(&read(&text, &["audit.max.poll.interval.ms=6000"])), [lag("mail")], "500 records need 50 s");
     assert_eq!(left(&read(&text, &["mail.commit=after-sync", "audit.commit=after-sync"])), []);
 }
+
+/// The static member that leads the group is away while the topic grows, and comes back to what it had: nobody gets the new
+/// partitions (KIP-814), and nobody is blamed for it. A dynamic member's return is a rebalance.
+#[test]
+fn what_no_static_leader_has_dealt_out_nobody_owes() {
+    let faults = r#"[ { "at.ms": 2000, "do": "crash", "node": "mailer-1", "for.ms": 2000 },
+                      { "at.ms": 2500, "do": "create_partitions", "topic": "orders", "count": 6 } ]"#;
+    let grown = |style: &[&str]| {
+        let often = ["metadata.max.age.ms=500", "shop.records=80"];
+        let mut json = scenario::to_json(&read(MAILERS, &[CLASSIC, &often, style].concat()));
+        json["faults"] = serde_json::from_str(faults).expect("JSON");
+        json["until"]["max.ms"] = 60_000.into();
+        scenario::parse_value(json).expect("a valid scenario")
+    };
+    let lost = |scenario: &Scenario| {
+        let mut trial = Trial::new(scenario).expect("a valid scenario");
+        trial.finish();
+        !trial.run.final_verdict().lost.is_empty()
+    };
+    let (fixed, dynamic) = (grown(STATIC), grown(&[]));
+    assert!(lost(&fixed) && !lost(&dynamic));
+    assert_eq!(left(&fixed), []);
+}

@@ -69,6 +69,44 @@ fn an_id_a_text_an_object_and_a_link_are_the_same_run() {
 }
 
 #[wasm_bindgen_test]
+fn a_link_brings_its_settings_what_was_done_by_hand_and_its_moment() {
+    let link = "https://example.org/lab/?scenario=lost-ack&seed=7#set=shop.enable.idempotence=true&inputs/0/at.us=700000\
+                &inputs/0/do=crash&inputs/0/node=broker-1&t=900000&v=1";
+    let lab = Lab::new(link.into(), NOTHING).expect("it is valid");
+    assert_eq!(told(lab.time_us()), 900_000);
+    assert_eq!(told(lab.scenario())["producers"][0]["config"]["enable.idempotence"], "true");
+    let faults = |lab: &Lab| {
+        let events = told(lab.events(NOTHING));
+        let faults = events.as_array().expect("a list").iter().filter(|it| it["fault"] == "crashed");
+        faults.map(|it| (it["time_us"].clone(), it["node"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(faults(&lab), [(json!(700_000), json!("broker-1"))]);
+    // The same as an object, in the words of a file.
+    let mut object = told(lab.scenario());
+    object["inputs"] = json!([{ "at.us": 700_000, "do": "crash", "node": "broker-1" }]);
+    object["t"] = json!(900_000);
+    let same = Lab::new(js(&object), NOTHING).expect("it is valid");
+    assert_eq!((told(same.time_us()), told(same.state_hash())), (json!(900_000), told(lab.state_hash())));
+    // A fault by hand there and then is the same run.
+    let by_hand =
+        Lab::new("?scenario=lost-ack&seed=7".into(), js(&json!({ "set": { "shop.enable.idempotence": true } })));
+    let by_hand = by_hand.expect("it is valid");
+    by_hand.seek(700_000.into()).expect("it goes there");
+    by_hand.inject(js(&json!({ "do": "crash", "node": "broker-1" }))).expect("now");
+    by_hand.seek(900_000.into()).expect("it goes there");
+    for lab in [&lab, &by_hand] {
+        let again = Lab::new(lab.link().expect("it has one"), NOTHING).expect("it is valid");
+        assert_eq!((told(again.time_us()), told(again.state_hash())), (json!(900_000), told(same.state_hash())));
+        assert_eq!(told(again.run())["state_hash"], told(same.run())["state_hash"]);
+        same.seek(900_000.into()).expect("it goes there");
+    }
+    by_hand.inject(js(&json!({ "do": "crash", "node": "broker-2", "at.ms": 1500 }))).expect("later");
+    assert!(refused(by_hand.link()).starts_with("link: a fault that was injected for later"));
+    let wrong = "?scenario=lost-ack#inputs/0/at.us=700000&inputs/0/do=crash&inputs/0/node=brokr-1&v=1";
+    assert!(refused(Lab::new(wrong.into(), NOTHING).map(drop)).contains("brokr-1"));
+}
+
+#[wasm_bindgen_test]
 fn the_library_runs_as_objects() {
     let library = Array::from(&Lab::library().expect("it is there"));
     assert!(library.length() > 30);

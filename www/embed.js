@@ -80,7 +80,7 @@ button{font:inherit;padding:7px 14px;border:0;border-radius:7px;background:#006b
       near?.disconnect();
       again &&= frame;
       frame?.replaceWith(img);
-      frame = ready = go.hidden = false;
+      frame = ready = go.hidden = null;
       queue = [];
       asked = 480;
       say("");

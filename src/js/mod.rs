@@ -3,7 +3,7 @@
 //! Built by `.ci/publish.sh` into `delivery-lab.js`, `delivery-lab_bg.wasm` and `delivery-lab.d.ts`; the page does not hold it.
 //!
 //! Invariants: plain objects both ways. What goes in has the form of a scenario file; what comes out has names of its own
-//! (`types.ts` is their contract), in the style of `lab run --json`, whatever the engine's structs are called. Nodes and
+//! (`types/` is their contract), in the style of `lab run --json`, whatever the engine's structs are called. Nodes and
 //! partitions are named, never numbered. What is wrong with outside data becomes an `Error` with `mistakes`, each with its
 //! place; a refused call changes nothing. A bug in the engine becomes an `Error`, too, and ends the module ([`border`]).
 
@@ -14,7 +14,7 @@ mod log;
 mod node;
 mod picture;
 
-use crate::scenario::{Mistake, library, to_json};
+use crate::scenario::{Mistake, library, link, to_json};
 use crate::session::{Command, Session};
 use border::{guard, plain};
 use js_sys::{Array, Object, Reflect, Uint8Array};
@@ -23,7 +23,11 @@ use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
-const TYPES: &str = include_str!("types.ts");
+const TYPES_GIVEN: &str = include_str!("types/given.ts");
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES_SHOWN: &str = include_str!("types/shown.ts");
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES_EVENTS: &str = include_str!("types/events.ts");
 
 /// Events at once, where a number of them has to be said.
 const MANY: u32 = u32::MAX;
@@ -249,6 +253,21 @@ impl Lab {
         self.with(|run| {
             let branch = input::count("branch", &branch, None)?;
             run.dispatch(Command::SwitchBranch(u32::try_from(branch).unwrap_or(u32::MAX)))
+        })
+    }
+
+    /// The link to this run at this moment: what stands behind the page's address, `?scenario=…#…`. [`Lab`]'s constructor and
+    /// `lab run` take it, too.
+    #[wasm_bindgen(unchecked_return_type = "string")]
+    pub fn link(&self) -> Result<JsValue, JsValue> {
+        self.show(|run| {
+            if run.session.has_plans() {
+                let problem = "a fault that was injected for later is in no link: go to its moment and inject it there, or put \
+                               it into the scenario's \"faults\"";
+                return Err(vec![Mistake { place: "link".to_owned(), problem: problem.to_owned() }]);
+            }
+            let now_us = run.now_us();
+            Ok(link::write(&run.session.link(now_us)).suffix())
         })
     }
 

@@ -52,7 +52,8 @@ impl Session {
     }
 
     /// What a link says that brings all this back: the scenario, what was done on the current branch, and the cursor.
-    /// `at_us`: the moment that is shown, which may lie between the last event and the next.
+    /// `at_us`: the moment that is shown, which may lie between the last event and the next. What was planned for later
+    /// ([`Session::has_plans`]) is not in it.
     pub fn link(&mut self, at_us: u64) -> Link {
         let next = self.history.next_event_at();
         let at = Some(self.place_of(self.shown_at(at_us, next), next)).filter(|at| *at != Moment::at(0));

@@ -3,14 +3,11 @@ import assert from "node:assert/strict";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { dist, serve } from "./harness.mjs";
 import { embed, serveHosts } from "./hosts.mjs";
 
 const page = embed();
-let stranger;
-before(async () => (stranger = await serveHosts(page.lab.url, { name: "127.0.0.1" })));
-after(() => stranger?.close());
 
 const said = (type) => page.browser.run((it) => said.filter((message) => message.type === `delivery-lab:${it}`), type);
 // To the frame of a host without our element.
@@ -81,7 +78,7 @@ test("an unknown scenario is told to the host, with what would be right", async 
 });
 
 test("a stranger's words are not heard, neither by the host nor by the frame", async () => {
-  await page.open(`strangers.html?stranger=${stranger.url}`);
+  await page.open(`strangers.html?stranger=${page.stranger.url}`);
   await page.start();
   await page.waitToHear("ready");
   await page.browser.run(() => document.querySelector("#figure").pause());

@@ -93,7 +93,7 @@ test("in the consumer protocol the panel shows epochs, targets, and what is yet 
   assert.match(target, /target assignment.*pending revocation.*orders: /);
   const records = await texts(".records tbody tr");
   assert.ok(records.some((it) => /"type":"8".*"memberEpoch":/.test(it)), records[0]);
-  await page.browser.waitForText(node("mailer-2"), /[0-9a-f]{4} · epoch 3/);
+  await page.browser.waitForText(node("mailer-2"), /epoch 3/);
 });
 
 test("what rebalances cost is counted, drawn from the beginning on, and leads to its moment", async () => {
@@ -199,7 +199,8 @@ test("a share group: the verdict tells repetition, poison and what rejecting or 
   assert.ok(held.length > 0 && held.some((it) => it.includes(", † worker-2, delivered 1 times")), String(held));
 
   await sibling("on.failure=reject");
-  assert.deepEqual([await page.count("lost"), await page.status(14)], [0, "rejected"]);
+  assert.equal(await page.count("lost"), 0);
+  await page.browser.waitForText('.ledger tr[data-r="14"] .lab', "rejected");
   await page.browser.waitForText("#observed", /at least once holds ✓/);
 
   await sibling("sink.dedupe=unique-key");
@@ -223,8 +224,8 @@ test("three members, small: each names its place in the group, and all of them a
   await page.toEnd();
   for (const name of ["mailer-1", "mailer-2", "mailer-3"]) {
     const label = await page.attribute(`${node(name)} .head`, "aria-label");
-    assert.match(label, new RegExp(`^${name}, (★ )?[0-9a-zA-Z_-]{4} · gen 6, Consumer: `));
-    assert.match(await page.browser.text(`${node(name)} .title`), /· gen 6/);
+    assert.match(label, new RegExp(`^${name}, (★ )?([0-9a-zA-Z_-]{4} · )?gen 6, Consumer: `));
+    assert.match(await page.browser.text(`${node(name)} .title`), /gen 6/);
   }
   const bottom = (css) => page.browser.run((it) => Math.max(...[...document.querySelectorAll(it)].map((card) => card.getBoundingClientRect().bottom)), css);
   assert.ok((await bottom(".node.consumer")) <= (await bottom(".node.controller")), "the readers need no more room than the cluster");

@@ -32,14 +32,17 @@ export async function serveHosts(lab, { name = "localhost", headers = () => ({})
 export function embed({ silent = true, headers } = {}) {
   const it = new Hosted();
   before(async () => {
-    it.lab = await serve({ headers: { "cache-control": "max-age=600" } });
+    // A module from another origin is only taken where that allows it.
+    it.lab = await serve({ headers: { "cache-control": "max-age=600", "access-control-allow-origin": "*" } });
     it.host = await serveHosts(it.lab.url, { headers });
+    it.stranger = await serveHosts(it.lab.url, { name: "127.0.0.1" });
     it.browser = await openBrowser();
   });
   if (silent) afterEach(async () => assert.deepEqual(await it.browser.consoleErrors(), [], "errors on the console"));
   after(async () => {
     await it.browser?.close();
     await it.host?.close();
+    await it.stranger?.close();
     await it.lab?.close();
   });
   return it;

@@ -137,7 +137,7 @@ pub static TEXTS: Texts = Texts {
         _ => "It knows nothing of repetitions: every request is an effect.",
     },
     sink_row: |strategy, row| match (strategy, &row.older_than) {
-        (_, Some((entity, version))) => {
+        (_, Some((entity, version))) if *version != row.record => {
             format!("version {} of {entity} ignored: it is at version {version}", row.record)
         }
         ("unique-key", _) if row.refused > 0 => "second insert refused: the key is there".to_owned(),

@@ -140,7 +140,9 @@ pub static TEXTS: Texts = Texts {
         _ => "중복을 알아보지 못합니다. 요청마다 효과가 일어납니다.",
     },
     sink_row: |strategy, row| match (strategy, &row.older_than) {
-        (_, Some((entity, version))) => format!("{entity}의 버전 {} 무시: 이미 버전 {version}", row.record),
+        (_, Some((entity, version))) if *version != row.record => {
+            format!("{entity}의 버전 {} 무시: 이미 버전 {version}", row.record)
+        }
         ("unique-key", _) if row.refused > 0 => "두 번째 insert 거부: 이미 있는 키".to_owned(),
         ("version", _) if row.refused > 0 => "무시: 이미 있는 버전".to_owned(),
         (_, _) if row.forgotten && row.effects > 1 => "id가 밀려나 다시 일어남".to_owned(),

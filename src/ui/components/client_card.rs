@@ -84,12 +84,18 @@ pub fn say(node: &NodeView, t: &Texts, left_us: u64, y: f64, w: f64) -> Html {
         .collect()
 }
 
-/// Name and kind; a kind for which there is no room is left away, for two letters and dots say nothing.
+/// The first of some texts for which there is room beside a card's name; a few letters and dots would say nothing.
+fn beside(node: &NodeView, texts: &[String], w: f64) -> String {
+    let name = text_width(&node_name(&node.name), 16.0);
+    // The estimate is generous.
+    texts.iter().find(|text| (name + text_width(text, 12.0)) * 0.92 + 37.0 <= w).cloned().unwrap_or_default()
+}
+
+/// Name, and what stands beside it.
 pub fn head(node: &NodeView, kind: &str, w: f64) -> Html {
     let name = shorten(&node_name(&node.name), 16.0, w - 32.0);
-    // The estimate is generous.
-    let fits = (text_width(&name, 16.0) + text_width(kind, 12.0)) * 0.92 + 39.0 <= w;
-    html! { <text class="title" x="16" y="26">{ name }if fits { <tspan class="sub" dx="3">{ " " }{ kind }</tspan> }</text> }
+    let kind = beside(node, &[kind.to_owned()], w);
+    html! { <text class="title" x="16" y="26">{ name }if !kind.is_empty() { <tspan class="sub" dx="3">{ " " }{ kind }</tspan> }</text> }
 }
 
 pub fn producer(props: &CardProps, it: &ProducerView, lab: &Lab, t: &Texts) -> Html {
@@ -145,19 +151,19 @@ pub fn consumer(props: &CardProps, it: &ConsumerView, lab: &Lab, t: &Texts) -> H
     let (area, compact) = (props.shape.area, props.shape.compact);
     let (onclick, onkeydown) = opener(lab, Target::Node(node.id));
     let doing = (t.activity)(&node.doing, props.left_us);
+    let kind = t.consumer.to_ascii_lowercase();
     // Among many its place in the group is worth more than what kind of node it is.
-    let (place, kind) = match it.group.as_ref().filter(|_| compact) {
-        Some(_) => (member(it), format!("{}, {}", member(it), t.consumer)),
-        None => (t.consumer.to_ascii_lowercase(), t.consumer.to_owned()),
-    };
-    let label = (t.node_label)(&node.name, &kind, &doing);
+    let membership = it.membership.as_ref().filter(|it| compact && it.generation >= 0);
+    let place = membership.map_or(kind.clone(), |_| beside(node, &[member(it, true), member(it, false)], area.w));
+    let said = if place == kind { t.consumer.to_owned() } else { format!("{place}, {}", t.consumer) };
+    let label = (t.node_label)(&node.name, said.trim_start_matches(", "), &doing);
     let h = consumer_height(it, compact);
     let sink_y = h + sink_gap(compact);
     let (first, step) = reader_rows(compact);
     let lines = if compact { progress_lines(it, t) } else { position_lines(it, t) };
     let after = first + step * lines.len() as f64;
     let (waiting, name) = if it.worker.is_empty() { (&it.pending, t.pending) } else { (&it.worker, t.worker) };
-    let beside = 22.0 + text_width(name, 11.5);
+    let cells_x = 22.0 + text_width(name, 11.5);
     html! {
         <g class={node_classes(node, "consumer", props.selected)} transform={format!("translate({:.1},{:.1})", area.x, area.y)} data-node={node.name.clone()}>
             if it.sink.is_some() { <path class="wire" d={format!("M{:.1} {h:.1} V{sink_y:.1}", area.w / 2.0)} /> }
@@ -169,8 +175,8 @@ pub fn consumer(props: &CardProps, it: &ConsumerView, lab: &Lab, t: &Texts) -> H
             </g>
             { for lines.iter().enumerate().map(|(at, (key, value, changed))| pair(first + step * at as f64, area.w, key, value, *changed)) }
             <text class="kv" x="16" y={(after + 4.0).to_string()}>{ name }</text>
-            <g transform={format!("translate({beside:.1},{:.1})", after - 12.0)}>
-                { loose_cells(waiting, area.w - 14.0 - beside, props.shape.cell_width) }
+            <g transform={format!("translate({cells_x:.1},{:.1})", after - 12.0)}>
+                { loose_cells(waiting, area.w - 14.0 - cells_x, props.shape.cell_width) }
             </g>
             { say(node, t, props.left_us, after + if compact { 27.0 } else { 31.0 }, area.w) }
             if let Some(it) = &it.sink { { sink(it, sink_y, &props.shape, t) } }
@@ -207,20 +213,24 @@ pub fn sink_node(props: &CardProps, it: &SinkView, lab: &Lab, t: &Texts) -> Html
                 { head(node, &dedupe, area.w) }
             </g>
             <g transform="translate(16,38)">{ effects(&it.rows, area.w - 32.0, props.shape.cell_width, sink_rows(false)) }</g>
-            { say(node, t, props.left_us, area.h - 12.0, area.w) }
+            if beside(node, &[dedupe.clone()], area.w).is_empty() && calm(node) && node.doing == Activity::Idle {
+                <text class="kv" x="16" y={(area.h - 12.0).to_string()}>{ dedupe }</text>
+            } else {
+                { say(node, t, props.left_us, area.h - 12.0, area.w) }
+            }
         </g>
     }
 }
 
-/// Its member id, short, and its generation.
-fn member(it: &ConsumerView) -> String {
+/// Its generation, and its member id, short, if wanted.
+fn member(it: &ConsumerView, with_id: bool) -> String {
     match it.membership.as_ref().filter(|it| it.generation >= 0) {
         Some(it) => {
             // Here is little room: half of what the group's table shows tells members apart as well.
             let id = short_member(&it.member_id);
-            let id = id.get(..4).unwrap_or(id);
+            let id = if with_id { format!("{} · ", id.get(..4).unwrap_or(id)) } else { String::new() };
             let counter = if it.by_epochs { "epoch" } else { "gen" };
-            format!("{}{id} · {counter} {}", if it.leader { "★ " } else { "" }, it.generation)
+            format!("{}{id}{counter} {}", if it.leader { "★ " } else { "" }, it.generation)
         }
         None => "–".to_owned(),
     }
@@ -230,7 +240,7 @@ fn member(it: &ConsumerView) -> String {
 pub fn position_lines(it: &ConsumerView, t: &Texts) -> Vec<(String, String, bool)> {
     let mut lines = Vec::new();
     if it.group.is_some() {
-        lines.push((t.member.to_owned(), member(it), false));
+        lines.push((t.member.to_owned(), member(it, true), false));
     }
     // A member of a share group has no position: records are given to it one by one.
     let share = it.settings.iter().find(|(key, ..)| &**key == "share.acknowledgement.mode");

@@ -36,7 +36,9 @@ fn owner<'a>(view: &'a ClusterView, member: &str) -> Option<&'a NodeView> {
         NodeBody::Consumer(it) => it.membership.as_ref().is_some_and(|it| &*it.member_id == member),
         _ => false,
     };
-    let groups = || view.nodes.iter().filter_map(|node| if let NodeBody::Broker(it) = &node.body { Some(&it.groups) } else { None });
+    let groups = || {
+        view.nodes.iter().filter_map(|node| if let NodeBody::Broker(it) = &node.body { Some(&it.groups) } else { None })
+    };
     let known = || groups().flatten().flat_map(|it| &it.members).find(|it| &*it.member_id == member);
     let called = || known().and_then(|it| view.nodes.iter().find(|node| node.name == it.client_id));
     view.nodes.iter().find(is).or_else(called).map(|node| &**node)

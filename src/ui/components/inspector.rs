@@ -376,10 +376,12 @@ fn PartitionBox(props: &PartitionProps) -> Html {
         let class = classes!("cellb", if cell.committed { "committed" } else { "appended" }, cell.duplicate.then_some("dup"), kind_class(cell.kind));
         let sign = if cell.kind == CellKind::AbortMarker { "◇" } else { "◆" };
         let record = cell.record.map(|it| it.to_string());
-        let label = format!("offset {}, record {}, batch {}", cell.offset, record.as_deref().unwrap_or("–"), cell.batch);
+        let said = format!("offset {}, record {}, batch {}", cell.offset, record.as_deref().unwrap_or("–"), cell.batch);
+        let seen = record.clone().unwrap_or_else(|| sign.to_owned());
+        let label = format!("{seen} {}: {said}", cell.offset);
         html! {
-            <button key={cell.offset.to_string()} {class} {onclick} data-r={record.clone()} aria-label={label.clone()} title={label} aria-pressed={(shown == Some(cell.batch)).to_string()}>
-                <b>{ record.unwrap_or_else(|| sign.to_owned()) }</b><small>{ cell.offset }</small>
+            <button key={cell.offset.to_string()} {class} {onclick} data-r={record.clone()} aria-label={label} title={said} aria-pressed={(shown == Some(cell.batch)).to_string()}>
+                <b>{ seen }</b>{ " " }<small>{ cell.offset }</small>
             </button>
         }
     });

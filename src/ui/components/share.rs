@@ -36,7 +36,8 @@ pub fn ShareDialog() -> Html {
     let t = &lang.texts().sharing;
     let now = use_memo((), |()| lab.link());
     let chosen = use_state(|| Chosen { moment: false, inputs: true });
-    let said = use_state(|| "");
+    // What copying came to: of the link, of the tag.
+    let said = use_state(|| ["", ""]);
     let holder = use_node_ref();
     use_effect_with((), |()| {
         let before: Option<Element> = dom::document().active_element();
@@ -64,12 +65,16 @@ pub fn ShareDialog() -> Html {
     let written = link::write(&link);
     let address = query::address(&written);
     let tag = tag(&link, &written, &address, lang);
-    let copy = |text: &str| {
+    let copy = |text: &str, which: usize| {
         let (text, said) = (text.to_owned(), said.clone());
         let (done, failed) = (lang.texts().copied, lang.texts().copy_failed);
         Callback::from(move |_: MouseEvent| {
             let said = said.clone();
-            dom::copy(&text, move |copied| said.set(if copied { done } else { failed }));
+            dom::copy(&text, move |copied| {
+                let mut all = ["", ""];
+                all[which] = if copied { done } else { failed };
+                said.set(all);
+            });
         })
     };
     let download = {
@@ -81,7 +86,7 @@ pub fn ShareDialog() -> Html {
         let (chosen, said) = (chosen.clone(), said.clone());
         Callback::from(move |_: Event| {
             chosen.set(choose(*chosen));
-            said.set("");
+            said.set(["", ""]);
         })
     };
     let characters = address.chars().count();
@@ -107,11 +112,12 @@ pub fn ShareDialog() -> Html {
                 <label class="text" for="share-link">{ t.link }<small id="share-length">{ (t.length)(characters) }</small></label>
                 <textarea id="share-link" readonly=true rows="3" value={address.clone()} aria-describedby="share-length" />
                 if characters > LONG { <p class="warning" id="share-long" role="status">{ t.too_long }</p> }
-                <div class="row"><button id="copy-link" onclick={copy(&address)}>{ t.copy_link }</button>
-                    <span class="said" role="status">{ *said }</span></div>
+                <div class="row"><button id="copy-link" onclick={copy(&address, 0)}>{ t.copy_link }</button>
+                    <span class="said" role="status">{ said[0] }</span></div>
                 <label class="text" for="share-tag">{ t.tag }</label>
                 <textarea id="share-tag" readonly=true rows="4" value={tag.clone()} />
-                <div class="row"><button id="copy-tag" onclick={copy(&tag)}>{ t.copy_tag }</button></div>
+                <div class="row"><button id="copy-tag" onclick={copy(&tag, 1)}>{ t.copy_tag }</button>
+                    <span class="said" role="status">{ said[1] }</span></div>
                 <div class="row"><button id="download-json" onclick={download}>{ t.download }</button><small>{ t.file }</small></div>
             </div>
         </>

@@ -179,8 +179,13 @@ fn processor(fields: &mut Fields, it: &Processor) {
     fields.start(it.start);
     match &it.sink {
         Some(it) => sink(fields, it),
-        // Without one it acts on nothing outside of Kafka.
-        None => fields.optional("sink.dedupe", None, Dedupe::WORDS).minor(),
+        None => fields.words("sink.dedupe", "", "", Dedupe::WORDS).minor(),
+    }
+    for field in &mut fields.0 {
+        if let ("sink.dedupe", WorkKind::Words(words)) = (field.key, &mut field.kind) {
+            // Without one it acts on nothing outside of Kafka.
+            words.insert(0, "".into());
+        }
     }
     // What it is refused for ever it would read for ever.
     fields.0.retain(|field| field.key != "sink.poison.every");
@@ -290,6 +295,7 @@ pub fn set_work(
         (Place::Cluster, "latency.us most") => new.network.latency.1 = Duration::from_micros(number),
         (Place::Cluster, "until.quiet") => new.until.quiet = text == "true",
         (Place::Cluster, "until.max.ms") => new.until.max = Duration::from_millis(number),
+        (Place::Reader(at), "sink.dedupe") if text.is_empty() => new.processors[at].sink = None,
         (_, key) => {
             let name = if place == Place::Cluster { "cluster".to_owned() } else { place.name(scenario) };
             // Who starts with the run is there already.

@@ -16,6 +16,12 @@ const scenario: Scenario = {
   ],
 };
 
+const asALink: Scenario = {
+  ...scenario,
+  inputs: [{ "at.us": 700_000, do: "crash", node: "broker-1" }, { "at.us": 710_000, nth: 2, do: "stall", message: 425, kind: "ProduceResponse" }],
+  t: 900_000,
+};
+
 export async function careful(bytes: Uint8Array<ArrayBuffer>): Promise<Report> {
   await init();
   await init({ module_or_path: "./delivery-lab_bg.wasm" });
@@ -27,7 +33,7 @@ export async function careful(bytes: Uint8Array<ArrayBuffer>): Promise<Report> {
   for (const message of lab.view().messages) lab.inject({ do: "reset", on: { message: message.id } });
   lab.inject({ do: "delay", "by.ms": 30, on: { message: "FetchResponse", nth: went } });
   const producers = lab.view().nodes.filter((node) => node.kind === "producer").map((node) => node.in_flight.length);
-  const hash: string = lab.stateHash();
+  const hash: string = lab.stateHash() + lab.link();
   const time: number = lab.finished ? lab.timeUs : producers.length;
   const stories: LabEvent[] = [...lab.story(3), ...lab.events({ from: 12, limit: 10, messages: true })];
   const offsets = stories.map((it) => (it.event === "appended" ? it.offset : it.event === "fault" && it.fault === "asked" ? it.api : hash));
@@ -36,7 +42,7 @@ export async function careful(bytes: Uint8Array<ArrayBuffer>): Promise<Report> {
   const lost = lab.ledger().records.filter((it) => it.status === "acked-lost" && it.error === null);
   const epochs = lab.log("broker-0", "orders-0").epochs.map((it) => it.start_offset + bytesOfLogs + offsets.length + lost.length);
   const title: string = Lab.library()[0]?.about.title.ko ?? String(epochs);
-  const again: Report = new Lab(lab.scenario()).run();
+  const again: Report = new Lab(title ? asALink : lab.scenario()).run();
   return title ? lab.report() : again;
 }
 
