@@ -13,8 +13,9 @@
 use super::{Invariant, Invariants, Violation};
 use crate::app::{CommitMode, ConsumerAppSetup, Dedupe, HandOver, Writes};
 use crate::base::config::AutoOffsetReset;
-use crate::base::{NodeId, Time};
+use crate::base::{NodeId, Offset, Time, TopicPartition};
 use crate::check::ledger::Ledger;
+use crate::protocol::AcknowledgeType;
 use crate::sim::WorldSetup;
 use std::rc::Rc;
 
@@ -77,8 +78,13 @@ impl Invariants {
                 let Some(topic) = life.partition.map(|partition| partition.topic) else { continue };
                 let Some(reading) = ledger.flow().reading(first.node, topic) else { continue };
                 let effects = life.processed.of(reading);
-                let is_given_up =
-                    || ledger.is_dead_lettered(life) || life.share_ends().iter().any(|it| it.0 == reading);
+                let is_last = |place: &(TopicPartition, Offset)| self.shares.is_last(name, *place);
+                let is_given_up = || {
+                    ledger.is_dead_lettered(life)
+                        || life.said() == Some(AcknowledgeType::Reject)
+                        || life.share_ends().iter().any(|it| it.0 == reading)
+                        || life.places.iter().any(is_last)
+                };
                 let is_reread = || life.places.iter().any(|(partition, _)| self.groups.has_reread(name, *partition));
                 let broken = if whole && effects == 0 && ledger.is_readable(life, topic) && !is_given_up() {
                     (Invariant::AtLeastOnce, format!("{name}: record {record} was never processed"))

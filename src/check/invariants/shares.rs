@@ -21,6 +21,8 @@ struct Share {
     held: SortedMap<Offset, Rc<str>>,
     /// Written as done with, from the start offset on.
     done: SortedSet<Offset>,
+    /// Acquired as often as they may be.
+    last: SortedSet<Offset>,
     /// Who loaded it last: the present leader, as far as leaders have heard.
     leader: Option<NodeId>,
     /// The last start offset that the present leader told.
@@ -38,6 +40,12 @@ pub(super) struct ShareWatch {
 impl ShareWatch {
     pub(super) fn new(setup: &WorldSetup) -> Self {
         ShareWatch { limit: setup.broker_config.group_share_delivery_count_limit, shares: SortedMap::new() }
+    }
+
+    /// Whether the group has had what stands there as often as it may. Then it may be archived, and nobody tells: the leader that wrote
+    /// it died before it heard so.
+    pub(super) fn is_last(&self, group: &Rc<str>, (partition, offset): (TopicPartition, Offset)) -> bool {
+        self.shares.get(&(Rc::clone(group), partition)).is_some_and(|share| share.last.contains(&offset))
     }
 }
 
@@ -101,6 +109,9 @@ fn acquire(
             broken.push((Invariant::DeliveriesLimited, detail));
         }
         for offset in acquired.first_offset..=acquired.last_offset {
+            if i64::from(acquired.delivery_count) >= i64::from(limit) {
+                share.last.insert(offset);
+            }
             if let Some(other) = share.held.insert(offset, Rc::clone(member_id)) {
                 broken.push((Invariant::OneAcquirer, format!("{offset} is given to {member_id}, and {other} has it")));
             }

@@ -1,14 +1,17 @@
 //! Share groups: what their events mean for the ledger, and each of their invariants on a story that breaks it.
 
 use super::super::claim::Guarantee;
-use super::super::invariants::Invariant;
+use super::super::invariants::{Invariant, Invariants};
 use super::super::life::{ShareEnd, StoryKind};
 use super::invariants::Fake;
-use super::made::{BROKER, Book, MAILER, TP, batch, ids};
-use crate::base::{Offset, RecordId};
+use super::made::{BROKER, Book, MAILER, TP, batch, consumer, ids, producer, setup};
+use crate::app::{CommitMode, ConsumerAppSetup, Refusal};
+use crate::base::config::{AutoOffsetReset, BrokerConfig};
+use crate::base::{Offset, RecordId, Time};
 use crate::node::Event;
 use crate::protocol::{AcknowledgeType, AcquiredRecords, StateBatch};
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 
 fn acquired(member: &str, offsets: RangeInclusive<Offset>, delivery_count: i16) -> Event {
     let (first_offset, last_offset) = (*offsets.start(), *offsets.end());
@@ -165,4 +168,28 @@ fn the_start_offset_advances() {
     fake.share_start = Some(4);
     assert_eq!(fake.at(0, acquired("a", 8..=8, 1)), [Invariant::ShareStartAdvances]);
     assert_eq!(fake.at(1, loaded(4)), [], "it was not written");
+}
+
+/// Given up it may be without a word: the leader that wrote it died before it heard so.
+#[test]
+fn what_was_delivered_as_often_as_it_may_be_is_owed_no_more() {
+    let worker = ConsumerAppSetup { share: Some(Refusal::Release), ..consumer(&[], CommitMode::Auto) };
+    let mut setup = setup(vec![producer(&[], 10)], vec![worker]);
+    let share_auto_offset_reset = AutoOffsetReset::Earliest;
+    setup.broker_config = Rc::new(BrokerConfig { share_auto_offset_reset, ..(*setup.broker_config).clone() });
+    let mut fake = Fake::new();
+    fake.invariants = Invariants::new(&setup);
+    let mut book = book(&[0, 1]);
+    book.processed(&[0]);
+    let owed =
+        |fake: &Fake, book: &Book| fake.invariants.check_deliveries(&book.ledger, &setup, Time::ORIGIN, |_| true).len();
+    assert_eq!(fake.at(BROKER.0, acquired("a", 1..=1, 4)), []);
+    assert_eq!(owed(&fake, &book), 1, "it comes once more");
+    assert_eq!(fake.at(BROKER.0, expired(1, S::AVAILABLE, 4)), []);
+    assert_eq!(fake.at(BROKER.0, acquired("a", 1..=1, 5)), []);
+    assert_eq!(owed(&fake, &book), 0);
+    let mut fake = Fake::new();
+    fake.invariants = Invariants::new(&setup);
+    book.at(MAILER, said(1, AcknowledgeType::Reject));
+    assert_eq!(owed(&fake, &book), 0, "rejected");
 }
