@@ -213,7 +213,7 @@ pub fn sink_node(props: &CardProps, it: &SinkView, lab: &Lab, t: &Texts) -> Html
                 { head(node, &dedupe, area.w) }
             </g>
             <g transform="translate(16,38)">{ effects(&it.rows, area.w - 32.0, props.shape.cell_width, sink_rows(false)) }</g>
-            if beside(node, &[dedupe.clone()], area.w).is_empty() && calm(node) && node.doing == Activity::Idle {
+            if beside(node, std::slice::from_ref(&dedupe), area.w).is_empty() && calm(node) && node.doing == Activity::Idle {
                 <text class="kv" x="16" y={(area.h - 12.0).to_string()}>{ dedupe }</text>
             } else {
                 { say(node, t, props.left_us, area.h - 12.0, area.w) }
