@@ -5,7 +5,7 @@
 
 use super::queue::{Entry, Queue, What};
 use crate::base::{NodeId, Time};
-use crate::node::Timer;
+use crate::node::{LoopTimer, Timer};
 
 /// More than any role has.
 const TIMERS: usize = 16;
@@ -35,6 +35,8 @@ fn index(timer: Timer) -> usize {
         Timer::Controller(timer) => timer as usize,
         Timer::Producer(timer) => timer as usize,
         Timer::Consumer(timer) => 4 + timer as usize,
+        // Whoever keeps locks generates nothing.
+        Timer::Loop(LoopTimer::Renew) => index(Timer::Loop(LoopTimer::Generate)),
         Timer::Loop(timer) => 10 + timer as usize,
     }
 }

@@ -53,6 +53,8 @@ for (const [theme, lang, width] of [["light", "en", 1440], ["dark", "ko", 1440],
         await page.browser.resize(width, 900);
         await page.open(`?theme=${theme}&lang=${lang}`);
         await reach();
+        // The bar with Play floats at the window's foot: over what it lies there is an accident of where the page is scrolled to.
+        await page.browser.run(() => document.querySelector(".lanes").scrollIntoView({ block: "center" }));
         assert.deepEqual(await page.browser.axe(rest), []);
       });
     }

@@ -1,6 +1,6 @@
 // Who may say what: the messages between a host and the page in its frame.
 import assert from "node:assert/strict";
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -96,20 +96,34 @@ test("a stranger's words are not heard, neither by the host nor by the frame", a
   assert.deepEqual((await page.heard("verdict")).filter((it) => it.forged), []);
 });
 
-test("who does not answer is named, and the poster's place stays", async () => {
-  // A Lab of which only the script is there.
+// A Lab of which only the script and the posters are there, and something else in the page's place.
+async function withHalfALab(index, what) {
   const root = await mkdtemp(join(tmpdir(), "lab-"));
   await cp(join(dist, "embed.js"), join(root, "embed.js"));
   await cp(join(dist, "posters"), join(root, "posters"), { recursive: true });
+  await writeFile(join(root, "index.html"), index);
   const half = await serve({ root });
   const host = await serveHosts(half.url);
-  await page.browser.open(`${host.url}silent.html`);
-  await page.start();
-  await page.browser.waitFor(async () => /No answer/.test(await page.note()), "a word about it");
-  assert.equal(await page.browser.run(() => document.querySelector("#figure").offsetHeight), 480);
-  assert.ok((await page.browser.consoleErrors()).every((line) => line.includes("404")));
-  await page.open("one.html?scenario=lost-ack");
-  await host.close();
-  await half.close();
-  await rm(root, { recursive: true });
-});
+  try {
+    await page.browser.open(`${host.url}silent.html`);
+    await page.start();
+    await what();
+  } finally {
+    await host.close();
+    await half.close();
+    await rm(root, { recursive: true });
+  }
+}
+
+test("who does not answer is named, and the poster's place stays", () =>
+  withHalfALab("<p>Nothing</p>", async () => {
+    await page.browser.waitFor(async () => /No answer/.test(await page.note()), "a word about it");
+    assert.equal(await page.browser.run(() => document.querySelector("#figure").offsetHeight), 480);
+  }));
+
+test("another origin in the frame is not taken for the Lab", () =>
+  withHalfALab(`<script>location = "${page.stranger.url}forger.html"</script>`, async () => {
+    await page.browser.waitFor(() => page.browser.run(() => globalThis.done), "the forger to have spoken");
+    await page.browser.waitFor(async () => /No answer/.test(await page.note()), "a word about it");
+    assert.deepEqual([...(await page.heard("ready")), ...(await page.heard("verdict"))], []);
+  }));

@@ -26,12 +26,15 @@ function worker() {
   return { kept: list("FILES"), later: list("LATER"), version: inside("sw.js").match(/const VERSION = "(\w+)"/)[1] };
 }
 
+// Browsers look for a new worker when they find the time.
+const patience = 60_000;
+
 // Until a worker has everything, and is in charge of the page.
 const keptAll = (browser) =>
   browser.waitFor(() => browser.run(async () => {
     const registration = await navigator.serviceWorker.getRegistration();
     return registration?.active?.state === "activated" && Boolean(navigator.serviceWorker.controller);
-  }), "the worker to be in charge");
+  }), "the worker to be in charge", patience);
 
 // The scenario of the page that is open.
 const runToEnd = () =>
@@ -148,7 +151,7 @@ test("who is online sees the new page at once, and the old version is thrown awa
     await browser.waitFor(async () => {
       const keys = await browser.run(() => caches.keys());
       return keys.some((key) => key.endsWith(" 0123456789abcdef")) && !keys.includes(before.find((key) => key.includes(worker().version)));
-    }, "the new version to replace the old one");
+    }, "the new version to replace the old one", patience);
     assert.ok((await browser.run(() => caches.keys())).includes(other), "another Delivery Lab's cache is left alone");
   } finally {
     await server.close();
@@ -161,8 +164,8 @@ test("a version that is not whole is not kept, and nobody is the worse for it", 
   try {
     await browser.open(server.url);
     await browser.find("#play");
-    await browser.waitFor(() => server.misses.length > 0, "the worker to miss a file");
-    await browser.waitFor(() => browser.run(async () => !(await navigator.serviceWorker.getRegistration())), "the worker to be given up");
+    await browser.waitFor(() => server.misses.length > 0, "the worker to miss a file", patience);
+    await browser.waitFor(() => browser.run(async () => !(await navigator.serviceWorker.getRegistration())), "the worker to be given up", patience);
     await browser.click("#step");
     assert.equal(await browser.count("#panic"), 0);
   } finally {

@@ -142,7 +142,7 @@ impl Client {
         Ok(())
     }
 
-    /// Records that were renewed have not come back, and may.
+    /// Records that were renewed come back with the next `poll()`, or may.
     pub fn is_renewing(&self) -> bool {
         self.share().is_some_and(ShareConsumer::is_renewing)
     }

@@ -1,8 +1,9 @@
 //! RENEW (KIP-1222): a handler may take longer than its records are locked for.
 //!
-//! As it works on them, the program acknowledges every so often whatever it has and has not finished with RENEW, and polls: that
-//! sends it, and brings the same records again. What does not come back is somebody else's by now: the program ends what it is
-//! at, and says nothing of it any more.
+//! As it works on them, the program acknowledges every so often whatever it has and has not finished with RENEW, calls
+//! `commitSync()`, and polls, which brings the same records again. What does not come back is somebody else's by now: the program
+//! ends what it is at, and says nothing of it any more. (`poll()` alone would send the renewals, too, but would fetch more: records
+//! that wait in the buffer are locked, and nobody can renew them.)
 //!
 //! Invariant: between the renewal and the records' return nothing is acknowledged; a handler that ends in that time has to wait.
 //! Departure: the handler works on although the thread polls, as if it had a thread of its own.
@@ -73,20 +74,24 @@ impl ConsumerApp {
                 return running.fail(error, now, out);
             }
             renewing.under_way = true;
+            client.commit_sync(now, out);
         }
         self.renew_later(now, out);
         self.await_renewed(now, out);
     }
 
-    /// Polls until the records are back.
+    /// Waits for `commitSync()`; then the records are back.
     pub(super) fn await_renewed(&mut self, now: Time, out: &mut Outbox<'_>) {
         let Some(running) = &mut self.running else { return };
-        let records = match running.client.poll(now, out) {
-            Polled::Waiting if running.client.is_renewing() => return,
-            // All are lost: this poll() comes back with nothing.
-            Polled::Waiting => Vec::new(),
-            Polled::Records(records) => records,
-            Polled::Failed(error) => return running.fail(error, now, out),
+        if running.client.commit_sync_result(now).is_none() {
+            return;
+        }
+        let polled = running.client.is_renewing().then(|| running.client.poll(now, out));
+        let records = match polled {
+            Some(Polled::Records(records)) => records,
+            Some(Polled::Failed(error)) => return running.fail(error, now, out),
+            // All are lost.
+            Some(Polled::Waiting) | None => Vec::new(),
         };
         running.renewing.under_way = false;
         let is_back = |record: &ConsumerRecord| records.iter().any(|it| place(it) == place(record));

@@ -177,7 +177,7 @@ impl ShareConsumer {
         waits || self.requests.unconfirmed().next().is_some()
     }
 
-    /// Renewed records have not come back, and may.
+    /// Renewed records come back with the next `poll()`, or may, when the broker has answered.
     pub fn is_renewing(&self) -> bool {
         self.current.has_renewals()
     }

@@ -17,6 +17,8 @@ export interface Scenario {
   producers?: Producer[];
   consumers?: Consumer[];
   processors?: Processor[];
+  /** Settings of groups, as `kafka-configs --entity-type groups` makes them. */
+  groups?: GroupSettings[];
   faults?: Fault[];
   /** `quiet`: it ends as soon as nothing is left to do. */
   until?: { quiet?: boolean; "max.ms"?: number };
@@ -35,6 +37,12 @@ export interface Topic {
   name: string;
   partitions?: number;
   "replication.factor"?: number;
+  config?: Config;
+}
+
+/** `name` is a `group.id`; its keys begin with `consumer.` or `share.`. */
+export interface GroupSettings {
+  name: string;
   config?: Config;
 }
 
@@ -72,6 +80,7 @@ export interface Consumer {
   "dead.letter.topic"?: string;
   share?: boolean;
   "on.failure"?: "release" | "reject";
+  "renew.every.ms"?: number;
   "start.at.ms"?: number;
   "producer.config"?: Config;
   config?: Config;
@@ -167,7 +176,8 @@ export type What =
   | { do: "elect_leaders"; type?: "preferred" | "unclean"; topic?: string; partition?: number }
   | { do: "create_partitions"; topic: string; count: number }
   | { do: "reassign"; topic: string; partition?: number; replicas?: number[] }
-  | { do: "alter_config"; topic?: string; config?: Config }
+  | { do: "alter_config"; topic?: string; group?: undefined; config?: Config }
+  | { do: "alter_config"; group: string; topic?: undefined; config?: Config }
   | { do: "delete_records" | "abort_transaction"; topic: string; partition?: number; offset?: number };
 
 /** What can happen to a message. */

@@ -11,7 +11,7 @@ use super::text::Entry;
 use serde_json::{Map, Value};
 
 /// The parts of a scenario, in the order in which one refers to those before it.
-pub const ROOTS: [&str; 12] = [
+pub const ROOTS: [&str; 13] = [
     "id",
     "seed",
     "cluster",
@@ -20,13 +20,14 @@ pub const ROOTS: [&str; 12] = [
     "producers",
     "consumers",
     "processors",
+    "groups",
     "faults",
     "until",
     "about",
     "inputs",
 ];
 /// Lists of things that have a name.
-const NAMED: [&str; 4] = ["topics", "producers", "consumers", "processors"];
+const NAMED: [&str; 5] = ["topics", "producers", "consumers", "processors", "groups"];
 /// Lists of things that have a place.
 const PLACED: [&str; 2] = ["faults", "inputs"];
 /// Objects of settings, whose values are texts.

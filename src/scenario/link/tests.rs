@@ -44,6 +44,14 @@ fn what_differs_is_in_the_hash() {
 }
 
 #[test]
+fn settings_of_groups_are_in_it() {
+    let link = changed("share-group", &["share.delivery.count.limit=3"]);
+    let text = text_of(&link);
+    assert!(text.ends_with("#set=group.workers.share.delivery.count.limit=3&v=1"), "{text}");
+    text_of(&Link::from(Scenario { id: None, ..link.scenario }));
+}
+
+#[test]
 fn what_was_done_and_the_moment_are_in_it_too() {
     let mut link = changed("lost-ack", &[]);
     link.inputs = vec![crash(1_201_500)];

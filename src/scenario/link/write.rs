@@ -62,6 +62,7 @@ fn plain(base: &Scenario, document: &Value, entry: Entry) -> Entry {
     let path: Vec<&str> = entry.path.iter().map(String::as_str).collect();
     let key = match path.as_slice() {
         ["cluster", "config", key] | ["cluster", key] => format!("cluster.{key}"),
+        ["groups", name, "config", key] => format!("group.{name}.{key}"),
         [_, name, "config", key] | ["producers" | "consumers" | "topics" | "processors", name, key] => {
             format!("{name}.{key}")
         }

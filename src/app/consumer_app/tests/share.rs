@@ -117,7 +117,7 @@ fn a_handler_that_takes_longer_than_the_lock_renews_what_it_has() {
 fn who_renews_acknowledges_when_the_records_are_back() {
     let mut lab = slow(Some(20_000));
     lab.run_to(|event| matches!(event, Event::Acknowledged { record: RecordId(0), kind: Renew, .. }));
-    lab.hold.insert(ApiKey::ShareFetch);
+    lab.hold.insert(ApiKey::ShareAcknowledge);
     lab.run_to(|event| matches!(event, Event::Processed { record: RecordId(0), .. }));
     lab.run_ms(1_000);
     assert_eq!(lab.acknowledged(0).last(), Some(&Renew));
