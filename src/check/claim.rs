@@ -34,6 +34,8 @@ impl Guarantee {
 pub enum Reason {
     /// The producer does not wait for anybody: `acks=0`.
     NoAcks(Rc<str>),
+    /// The producer gives up after one failed attempt: `retries=0`.
+    NoRetries(Rc<str>),
     /// The consumer or processor commits before it processes.
     CommitsBeforeProcessing(Rc<str>),
     /// The producer's retries may write twice: `enable.idempotence=false`.
@@ -61,7 +63,7 @@ pub struct Claim {
 
 /// What these applications claim together: as much as the weakest of them.
 ///
-/// At most once: somebody sends with `acks=0`, or commits before processing. Exactly once: everybody writes idempotently and in
+/// At most once: somebody sends with `acks=0` or `retries=0`, or commits before processing. Exactly once: everybody writes idempotently and in
 /// transactions, whoever reads reads only what is committed, and whoever reads and writes commits its offsets in the
 /// transaction. What a sink outside of Kafka does with repetitions is no part of that claim, so that a repeated effect breaks it.
 /// Everything else claims at least once; also `acks=1`, and also auto commit with records handed to a worker: people take them for
@@ -116,6 +118,8 @@ impl Reasons {
     fn writes(&mut self, name: &Rc<str>, config: &ProducerConfig) {
         if config.acks == Acks::None {
             self.weak.push(Reason::NoAcks(name.clone()));
+        } else if config.retries == 0 {
+            self.weak.push(Reason::NoRetries(name.clone()));
         }
         if !config.enable_idempotence {
             self.middling.push(Reason::NotIdempotent(name.clone()));

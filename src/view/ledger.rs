@@ -139,6 +139,7 @@ fn because(claim: &Claim) -> Vec<(Rc<str>, Rc<str>, Rc<str>)> {
     let setting = |key: &str, value: &str, node: &Rc<str>| (Rc::from(key), Rc::from(value), Rc::clone(node));
     let all = claim.why.iter().map(|reason| match reason {
         Reason::NoAcks(node) => setting("acks", "0", node),
+        Reason::NoRetries(node) => setting("retries", "0", node),
         Reason::CommitsBeforeProcessing(node) => setting("commit", "before", node),
         Reason::NotIdempotent(node) => setting("enable.idempotence", "false", node),
         Reason::NotTransactional(node) => setting("transactional.id", "unset", node),

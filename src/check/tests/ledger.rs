@@ -191,6 +191,8 @@ fn claims_follow_the_weakest() {
     };
     assert_eq!(of(&[("acks", "0")], &after).guarantee, Guarantee::AtMostOnce);
     assert_eq!(of(&[("acks", "1")], &after).guarantee, Guarantee::AtLeastOnce);
+    let once = of(&[("retries", "0")], &after);
+    assert_eq!((once.guarantee, once.why), (Guarantee::AtMostOnce, vec![Reason::NoRetries("shop".into())]));
     let early = of(&[], &before);
     assert_eq!(
         (early.guarantee, early.why),
