@@ -34,8 +34,6 @@ impl Guarantee {
 pub enum Reason {
     /// The producer does not wait for anybody: `acks=0`.
     NoAcks(Rc<str>),
-    /// The producer gives up after one failed attempt: `retries=0`.
-    NoRetries(Rc<str>),
     /// The consumer or processor commits before it processes.
     CommitsBeforeProcessing(Rc<str>),
     /// The producer's retries may write twice: `enable.idempotence=false`.
@@ -50,6 +48,8 @@ pub enum Reason {
     Transactional,
     /// The consumer reads in a share group: whoever does not acknowledge in time, somebody else does it again.
     InShareGroup(Rc<str>),
+    /// The producer gives up after one failed attempt: `retries=0`.
+    NoRetries(Rc<str>),
 }
 
 /// What the settings claim.
