@@ -156,7 +156,7 @@ button{font:inherit;padding:7px 14px;border:0;border-radius:7px;background:#006b
       return at > 5 ? !/^(0|false|off)$/.test(it ?? at - 6) : at > 4 ? +it || 480 : it ?? "";
     },
     set(it) {
-      it === null ? this.removeAttribute(name) : this.setAttribute(name, it);
+      it == null ? this.removeAttribute(name) : this.setAttribute(name, it);
     },
   }));
   customElements.define(NAME, Figure);

@@ -79,6 +79,15 @@ test("ready, resize and verdict are events, and the methods reach the frame", as
   await page.within(() => page.browser.waitForText("#play", "Play"));
 });
 
+test("of two figures of one Lab each hears its own frame only", async () => {
+  await page.open("two.html");
+  await page.browser.run(() => ["first", "second"].forEach((id) => document.getElementById(id).seek(60_000_000)));
+  await page.waitToHear("verdict", (it) => it.from === "first" && it.finished);
+  await page.waitToHear("verdict", (it) => it.from === "second" && it.finished);
+  const claims = (await page.heard("verdict")).map((it) => `${it.from}: ${it.claimed}`);
+  assert.deepEqual(new Set(claims), new Set(["first: at-least-once", "second: at-most-once"]));
+});
+
 test("with a height it keeps it, without one it follows what is in the frame, within bounds", async () => {
   const height = (at) => page.browser.run((which) => document.querySelectorAll("delivery-lab")[which].offsetHeight, at);
   await page.open("three.html");
@@ -161,12 +170,13 @@ test("attributes are properties, also those that were set before the script came
     it.setAttribute("autoplay", "0");
     it.removeAttribute("controls");
     it.seed = null;
-    return { defaults, written, read, after: [it.autoplay, it.controls, it.hasAttribute("seed")] };
+    it.view = undefined;
+    return { defaults, written, read, after: [it.autoplay, it.controls, it.hasAttribute("seed"), it.view] };
   });
   assert.deepEqual(seen.defaults, ["", "", "", "", "", 480, false, true]);
   assert.deepEqual(seen.read, ["commit-first", "7", "full", 300, true, false]);
   assert.deepEqual(seen.written, ["scenario=commit-first", "seed=7", "view=full", "height=300", "autoplay=true", "controls=false"]);
-  assert.deepEqual(seen.after, [false, true, false]);
+  assert.deepEqual(seen.after, [false, true, false, ""]);
   // What stands on an element of before the script is an attribute after it.
   const upgraded = await page.browser.run(() => {
     const early = Object.assign(document.createElement("div"), {});
