@@ -154,13 +154,18 @@ impl Session {
             return Err(mistake("fault", problem));
         }
         let struck = message.map(|message| self.in_flight(message)).transpose()?;
-        let trigger = message.map_or(Trigger::At(at), |message| Trigger::OnMessageId(MessageId(message), at));
-        let fault = fault_now(what, trigger, self.history.cursor().trial().names())?;
+        let fault_at = |at| {
+            let trigger = message.map_or(Trigger::At(at), |message| Trigger::OnMessageId(MessageId(message), at));
+            fault_now(what, trigger, self.history.cursor().trial().names())
+        };
         let mut struck_run = self.history.cursor().clone();
-        struck_run.inject(&fault);
+        struck_run.inject(&fault_at(at)?);
         if !struck_run.step(&mut Vec::new()) {
             return Err(mistake("fault", "the run is over, and nothing is left that this could strike".to_owned()));
         }
+        // A run that ends here has no later moment.
+        let at = at.min(struck_run.now());
+        let fault = fault_at(at)?;
         let kind = struck.as_deref().map(|message| Rc::from(kind_of(message)));
         let input = Input { at: self.place_of(at, next), what: what.clone(), message, kind };
         let after = self.position();

@@ -10,8 +10,10 @@ pub fn load(name: &str, set: &[String]) -> Result<Link, Vec<Mistake>> {
     let mut found = match library::get(name) {
         Some(found) => Link::from(found),
         None if name.starts_with("http") || name.starts_with(['?', '#']) => {
-            let opened = link::read_text(name);
+            let mut opened = link::read_text(name);
             if !opened.mistakes.is_empty() {
+                let problem = "not run as it is; the page opens it, and shows what is good in it".to_owned();
+                opened.mistakes.push(Mistake { place: "the link".to_owned(), problem });
                 return Err(opened.mistakes);
             }
             opened.link
