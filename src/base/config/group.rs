@@ -72,9 +72,11 @@ impl GroupConfig {
         let inherited = Self::from_broker(broker);
         let Some(properties) = properties else { return inherited };
         let mut config = Self::read(&mut Reader::new(properties, KEYS, IGNORED), Some(&inherited));
-        for Bounds { least, most, field, .. } in bounds(broker) {
-            let value = field(&mut config, None).clamp(least, most.max(least));
-            field(&mut config, Some(value));
+        for (_, value, least, most) in config.spans(broker) {
+            *value = (*value).clamp(least, most.max(least));
+        }
+        for (_, value, least, most) in config.counts(broker) {
+            *value = (*value).clamp(least, most.max(least));
         }
         config
     }
@@ -99,8 +101,11 @@ impl GroupConfig {
 
     fn check(&self, broker: &BrokerConfig, reader: &mut Reader<'_>) {
         let mut read = self.clone();
-        for Bounds { key, least, most, field } in bounds(broker) {
-            let value = field(&mut read, None);
+        let ms = Duration::as_millis;
+        let spans = read.spans(broker).map(|(key, value, least, most)| (key, ms(*value), ms(least), ms(most)));
+        let counts =
+            read.counts(broker).map(|(key, value, least, most)| (key, (*value).into(), least.into(), most.into()));
+        for (key, value, least, most) in spans.into_iter().chain(counts) {
             let (kind, rest) = key.split_once('.').expect("invariant: a key has several words");
             reader.require(value >= least, key, value, || {
                 format!("{key} must be greater than or equal to group.{kind}.min.{rest}")
@@ -123,81 +128,74 @@ impl GroupConfig {
             format!("Invalid value none for configuration {key}")
         });
     }
-}
 
-/// A number that has to lie between two of the broker's.
-struct Bounds {
-    key: &'static str,
-    least: u64,
-    most: u64,
-    /// Reads it, after it has been set.
-    field: fn(&mut GroupConfig, Option<u64>) -> u64,
-}
+    /// Times that have to lie between two of the broker's: least and most. (Those of `share.assignment.interval.ms` are no settings
+    /// here.)
+    fn spans(&mut self, broker: &BrokerConfig) -> [(&'static str, &mut Duration, Duration, Duration); 7] {
+        let b = broker;
+        [
+            (
+                "consumer.heartbeat.interval.ms",
+                &mut self.consumer_heartbeat_interval_ms,
+                b.group_consumer_min_heartbeat_interval_ms,
+                b.group_consumer_max_heartbeat_interval_ms,
+            ),
+            (
+                "consumer.session.timeout.ms",
+                &mut self.consumer_session_timeout_ms,
+                b.group_consumer_min_session_timeout_ms,
+                b.group_consumer_max_session_timeout_ms,
+            ),
+            (
+                "consumer.assignment.interval.ms",
+                &mut self.consumer_assignment_interval_ms,
+                b.group_consumer_min_assignment_interval_ms,
+                b.group_consumer_max_assignment_interval_ms,
+            ),
+            (
+                "share.heartbeat.interval.ms",
+                &mut self.share_heartbeat_interval_ms,
+                b.group_share_min_heartbeat_interval_ms,
+                b.group_share_max_heartbeat_interval_ms,
+            ),
+            (
+                "share.session.timeout.ms",
+                &mut self.share_session_timeout_ms,
+                b.group_share_min_session_timeout_ms,
+                b.group_share_max_session_timeout_ms,
+            ),
+            (
+                "share.record.lock.duration.ms",
+                &mut self.share_record_lock_duration_ms,
+                b.group_share_min_record_lock_duration_ms,
+                b.group_share_max_record_lock_duration_ms,
+            ),
+            (
+                "share.assignment.interval.ms",
+                &mut self.share_assignment_interval_ms,
+                Duration::ZERO,
+                Duration::from_millis(15_000),
+            ),
+        ]
+    }
 
-/// Those of `share.assignment.interval.ms` are no settings here.
-fn bounds(broker: &BrokerConfig) -> [Bounds; 9] {
-    fn ms(value: &mut Duration, set: Option<u64>) -> u64 {
-        *value = set.map_or(*value, Duration::from_millis);
-        value.as_millis()
+    /// The same of numbers.
+    fn counts(&mut self, broker: &BrokerConfig) -> [(&'static str, &mut u32, u32, u32); 2] {
+        [
+            (
+                "share.delivery.count.limit",
+                &mut self.share_delivery_count_limit,
+                broker.group_share_min_delivery_count_limit,
+                broker.group_share_max_delivery_count_limit,
+            ),
+            (
+                "share.partition.max.record.locks",
+                &mut self.share_partition_max_record_locks,
+                broker.group_share_min_partition_max_record_locks,
+                broker.group_share_max_partition_max_record_locks,
+            ),
+        ]
     }
-    fn count(value: &mut u32, set: Option<u64>) -> u64 {
-        *value = set.and_then(|set| u32::try_from(set).ok()).unwrap_or(*value);
-        u64::from(*value)
-    }
-    let span = |key, (least, most): (Duration, Duration), field| {
-        let (least, most) = (least.as_millis(), most.as_millis());
-        Bounds { key, least, most, field }
-    };
-    let number = |key, (least, most): (u32, u32), field| {
-        let (least, most) = (u64::from(least), u64::from(most));
-        Bounds { key, least, most, field }
-    };
-    let b = broker;
-    [
-        span(
-            "consumer.heartbeat.interval.ms",
-            (b.group_consumer_min_heartbeat_interval_ms, b.group_consumer_max_heartbeat_interval_ms),
-            |it, set| ms(&mut it.consumer_heartbeat_interval_ms, set),
-        ),
-        span(
-            "consumer.session.timeout.ms",
-            (b.group_consumer_min_session_timeout_ms, b.group_consumer_max_session_timeout_ms),
-            |it, set| ms(&mut it.consumer_session_timeout_ms, set),
-        ),
-        span(
-            "consumer.assignment.interval.ms",
-            (b.group_consumer_min_assignment_interval_ms, b.group_consumer_max_assignment_interval_ms),
-            |it, set| ms(&mut it.consumer_assignment_interval_ms, set),
-        ),
-        span(
-            "share.heartbeat.interval.ms",
-            (b.group_share_min_heartbeat_interval_ms, b.group_share_max_heartbeat_interval_ms),
-            |it, set| ms(&mut it.share_heartbeat_interval_ms, set),
-        ),
-        span(
-            "share.session.timeout.ms",
-            (b.group_share_min_session_timeout_ms, b.group_share_max_session_timeout_ms),
-            |it, set| ms(&mut it.share_session_timeout_ms, set),
-        ),
-        span(
-            "share.record.lock.duration.ms",
-            (b.group_share_min_record_lock_duration_ms, b.group_share_max_record_lock_duration_ms),
-            |it, set| ms(&mut it.share_record_lock_duration_ms, set),
-        ),
-        number(
-            "share.delivery.count.limit",
-            (b.group_share_min_delivery_count_limit, b.group_share_max_delivery_count_limit),
-            |it, set| count(&mut it.share_delivery_count_limit, set),
-        ),
-        number(
-            "share.partition.max.record.locks",
-            (b.group_share_min_partition_max_record_locks, b.group_share_max_partition_max_record_locks),
-            |it, set| count(&mut it.share_partition_max_record_locks, set),
-        ),
-        span("share.assignment.interval.ms", (Duration::ZERO, Duration::from_millis(15_000)), |it, set| {
-            ms(&mut it.share_assignment_interval_ms, set)
-        }),
-    ]
 }
 
 #[cfg(test)]
