@@ -38,9 +38,8 @@ fn at_least_once(app: &ConsumerAppSetup) -> bool {
 }
 
 /// The same of a share consumer. What its handler throws at is released or rejected; or its loop ends, and its locks do.
-fn shares_at_least_once(app: &ConsumerAppSetup, setup: &WorldSetup) -> bool {
-    setup.broker_config.share_auto_offset_reset == AutoOffsetReset::Earliest
-        && app.commit != CommitMode::Before
+fn shares_at_least_once(app: &ConsumerAppSetup) -> bool {
+    app.commit != CommitMode::Before
         && app.hand_over == HandOver::Inline
         && app.sink.dedupe != Dedupe::Version
         && app.sink.writes() == Writes::Together
@@ -69,7 +68,7 @@ impl Invariants {
             let members = || setup.consumers.iter().filter(|app| app.group.as_ref() == Some(name));
             let Some(first) = members().next() else { continue };
             let promises = |app: &ConsumerAppSetup| match app.share {
-                Some(_) => shares_at_least_once(app, setup),
+                Some(_) => shares_at_least_once(app),
                 None => at_least_once(app),
             };
             let whole = members().all(promises) && members().any(|app| ended(app.node));
@@ -78,12 +77,12 @@ impl Invariants {
                 let Some(topic) = life.partition.map(|partition| partition.topic) else { continue };
                 let Some(reading) = ledger.flow().reading(first.node, topic) else { continue };
                 let effects = life.processed.of(reading);
-                let is_last = |place: &(TopicPartition, Offset)| self.shares.is_last(name, *place);
+                let is_dropped = |place: &(TopicPartition, Offset)| self.shares.is_given_up(name, *place);
                 let is_given_up = || {
                     ledger.is_dead_lettered(life)
                         || life.said() == Some(AcknowledgeType::Reject)
                         || life.share_ends().iter().any(|it| it.0 == reading)
-                        || life.places.iter().any(is_last)
+                        || life.places.iter().any(is_dropped)
                 };
                 let is_reread = || life.places.iter().any(|(partition, _)| self.groups.has_reread(name, *partition));
                 let broken = if whole && effects == 0 && ledger.is_readable(life, topic) && !is_given_up() {

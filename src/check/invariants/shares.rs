@@ -8,10 +8,11 @@
 //! committed: the state of share groups stands in a log, too.
 
 use super::{Cluster, Invariant, Invariants};
+use crate::base::config::AutoOffsetReset;
 use crate::base::{NodeId, Offset, SortedMap, SortedSet, TopicPartition};
 use crate::node::Event;
 use crate::protocol::{AcquiredRecords, StateBatch};
-use crate::sim::{Recorded, WorldSetup};
+use crate::sim::Recorded;
 use std::rc::Rc;
 
 /// A share group at a partition.
@@ -23,6 +24,10 @@ struct Share {
     done: SortedSet<Offset>,
     /// Acquired as often as they may be.
     last: SortedSet<Offset>,
+    /// The largest delivery count limit that a leader went by: what was given back under it is delivered once more.
+    limit: u32,
+    /// It may have begun behind the first record (`share.auto.offset.reset`).
+    begins_late: bool,
     /// Who loaded it last: the present leader, as far as leaders have heard.
     leader: Option<NodeId>,
     /// The last start offset that the present leader told.
@@ -30,22 +35,17 @@ struct Share {
 }
 
 /// What the invariants remember of share groups.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct ShareWatch {
-    /// `group.share.delivery.count.limit`.
-    limit: u32,
     shares: SortedMap<(Rc<str>, TopicPartition), Share>,
 }
 
 impl ShareWatch {
-    pub(super) fn new(setup: &WorldSetup) -> Self {
-        ShareWatch { limit: setup.broker_config.group_share_delivery_count_limit, shares: SortedMap::new() }
-    }
-
-    /// Whether the group has had what stands there as often as it may. Then it may be archived, and nobody tells: the leader that wrote
-    /// it died before it heard so.
-    pub(super) fn is_last(&self, group: &Rc<str>, (partition, offset): (TopicPartition, Offset)) -> bool {
-        self.shares.get(&(Rc::clone(group), partition)).is_some_and(|share| share.last.contains(&offset))
+    /// Whether the group is owed nothing of what stands there. It may have begun behind it. Or it has had it as often as it may: then it
+    /// may be archived, and nobody tells, if the leader that wrote it died before it heard so.
+    pub(super) fn is_given_up(&self, group: &Rc<str>, (partition, offset): (TopicPartition, Offset)) -> bool {
+        let share = self.shares.get(&(Rc::clone(group), partition));
+        share.is_some_and(|share| share.begins_late || share.last.contains(&offset))
     }
 }
 
@@ -62,20 +62,22 @@ impl Invariants {
         let partition = *partition;
         let waived = self.any_waived();
         let watch = Rc::make_mut(&mut self.shares);
-        let limit = watch.limit;
+        let config = cluster.group_config(it.node, group);
         let share = watch.shares.entry((Rc::clone(group), partition)).or_default();
         let is_load = matches!(it.event, Event::SharePartitionLoaded { .. });
         if !is_load && share.leader.is_some_and(|leader| leader != it.node) {
             return;
         }
+        share.limit = share.limit.max(config.share_delivery_count_limit);
         let mut broken = Vec::new();
         match &it.event {
             Event::SharePartitionLoaded { start_offset, .. } => {
                 share.leader = Some(it.node);
                 share.held.clear();
                 share.start = *start_offset;
+                share.begins_late |= config.share_auto_offset_reset != AutoOffsetReset::Earliest;
             }
-            Event::RecordsAcquired { member_id, records, .. } => acquire(share, member_id, records, limit, &mut broken),
+            Event::RecordsAcquired { member_id, records, .. } => acquire(share, member_id, records, &mut broken),
             Event::RecordsAcknowledged { batches, .. } => end(share, batches, true),
             Event::AcquisitionLockExpired { batches, .. } => end(share, batches, false),
             _ => {}
@@ -96,20 +98,14 @@ impl Invariants {
     }
 }
 
-fn acquire(
-    share: &mut Share,
-    member_id: &Rc<str>,
-    records: &[AcquiredRecords],
-    limit: u32,
-    broken: &mut Vec<(Invariant, String)>,
-) {
+fn acquire(share: &mut Share, member_id: &Rc<str>, records: &[AcquiredRecords], broken: &mut Vec<(Invariant, String)>) {
     for acquired in records {
-        if i64::from(acquired.delivery_count) > i64::from(limit) {
+        if i64::from(acquired.delivery_count) > i64::from(share.limit) {
             let detail = format!("delivery {} of {}", acquired.delivery_count, acquired.first_offset);
             broken.push((Invariant::DeliveriesLimited, detail));
         }
         for offset in acquired.first_offset..=acquired.last_offset {
-            if i64::from(acquired.delivery_count) >= i64::from(limit) {
+            if i64::from(acquired.delivery_count) >= i64::from(share.limit) {
                 share.last.insert(offset);
             }
             if let Some(other) = share.held.insert(offset, Rc::clone(member_id)) {

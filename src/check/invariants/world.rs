@@ -1,6 +1,7 @@
 //! The cluster as the invariants see it: a simulated world.
 
 use super::{Cluster, Replica};
+use crate::base::config::GroupConfig;
 use crate::base::{BrokerId, Generation, NodeId, Offset, ProducerEpoch, ProducerId, TopicPartition};
 use crate::client::consumer::{Consumer, MemberState};
 use crate::coordinator::group::GroupShard;
@@ -67,6 +68,11 @@ impl Cluster for World {
         let manager = self.broker(leader.into())?.shares()?.manager();
         let mut known = manager.partitions();
         known.find(|(key, _)| *key.0 == *group && key.1 == partition).map(|(_, share)| share.start_offset())
+    }
+
+    fn group_config(&self, broker: NodeId, group: &str) -> GroupConfig {
+        let broker = self.broker(broker.into()).expect("invariant: a broker told it");
+        broker.image().group_config(group, broker.config())
     }
 
     fn generation(&self, member: NodeId) -> Generation {

@@ -4,7 +4,7 @@ use super::super::Quorum;
 use super::super::invariants::{Cluster, Invariant, Invariants, Replica};
 use super::made::{Book, SHOP, TP, batch, consumer, producer, setup};
 use crate::app::CommitMode;
-use crate::base::config::{BrokerConfig, Properties, TopicConfig};
+use crate::base::config::{BrokerConfig, GroupConfig, Properties, TopicConfig};
 use crate::base::{BrokerId, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Time, TopicPartition};
 use crate::log::{LogConfig, UnifiedLog};
 use crate::metadata::{MetadataDelta, MetadataImage, MetadataRecord, PartitionRegistration, RegisterBrokerRecord};
@@ -33,6 +33,8 @@ pub(super) struct Fake {
     pub generation: i32,
     /// Where share groups begin.
     pub share_start: Option<Offset>,
+    /// Of every group.
+    pub group_config: GroupConfig,
 }
 
 impl Cluster for Fake {
@@ -66,6 +68,10 @@ impl Cluster for Fake {
 
     fn share_start(&self, _: NodeId, _: &str, _: TopicPartition) -> Option<Offset> {
         self.share_start
+    }
+
+    fn group_config(&self, _: NodeId, _: &str) -> GroupConfig {
+        self.group_config.clone()
     }
 
     fn generation(&self, _: NodeId) -> i32 {
@@ -103,6 +109,7 @@ impl Fake {
             owners: Vec::new(),
             generation: 1,
             share_start: None,
+            group_config: GroupConfig::default(),
         };
         for broker in 0..3 {
             fake.write(&MetadataRecord::RegisterBroker(RegisterBrokerRecord {

@@ -6,12 +6,11 @@ use super::super::life::{ShareEnd, StoryKind};
 use super::invariants::Fake;
 use super::made::{BROKER, Book, MAILER, TP, batch, consumer, ids, producer, setup};
 use crate::app::{CommitMode, ConsumerAppSetup, Refusal};
-use crate::base::config::{AutoOffsetReset, BrokerConfig};
+use crate::base::config::AutoOffsetReset;
 use crate::base::{Offset, RecordId, Time};
 use crate::node::Event;
 use crate::protocol::{AcknowledgeType, AcquiredRecords, StateBatch};
 use std::ops::RangeInclusive;
-use std::rc::Rc;
 
 fn acquired(member: &str, offsets: RangeInclusive<Offset>, delivery_count: i16) -> Event {
     let (first_offset, last_offset) = (*offsets.start(), *offsets.end());
@@ -137,6 +136,17 @@ fn deliveries_end() {
     assert_eq!(fake.at(0, acquired("a", 1..=1, 6)), [Invariant::DeliveriesLimited]);
 }
 
+/// A group may have a limit of its own, and another one later: what was given back under the old one comes once more.
+#[test]
+fn the_limit_is_the_groups() {
+    let mut fake = Fake::new();
+    fake.group_config.share_delivery_count_limit = 7;
+    assert_eq!(fake.at(0, acquired("a", 0..=0, 6)), []);
+    fake.group_config.share_delivery_count_limit = 3;
+    assert_eq!(fake.at(0, acquired("a", 1..=1, 7)), []);
+    assert_eq!(fake.at(0, acquired("a", 2..=2, 8)), [Invariant::DeliveriesLimited]);
+}
+
 #[test]
 fn what_is_done_stays_done() {
     let mut fake = Fake::new();
@@ -174,9 +184,7 @@ fn the_start_offset_advances() {
 #[test]
 fn what_was_delivered_as_often_as_it_may_be_is_owed_no_more() {
     let worker = ConsumerAppSetup { share: Some(Refusal::Release), ..consumer(&[], CommitMode::Auto) };
-    let mut setup = setup(vec![producer(&[], 10)], vec![worker]);
-    let share_auto_offset_reset = AutoOffsetReset::Earliest;
-    setup.broker_config = Rc::new(BrokerConfig { share_auto_offset_reset, ..(*setup.broker_config).clone() });
+    let setup = setup(vec![producer(&[], 10)], vec![worker]);
     let mut fake = Fake::new();
     fake.invariants = Invariants::new(&setup);
     let mut book = book(&[0, 1]);
@@ -192,4 +200,20 @@ fn what_was_delivered_as_often_as_it_may_be_is_owed_no_more() {
     fake.invariants = Invariants::new(&setup);
     book.at(MAILER, said(1, AcknowledgeType::Reject));
     assert_eq!(owed(&fake, &book), 0, "rejected");
+}
+
+/// What stood there before a group began, behind it, is nobody's debt.
+#[test]
+fn a_group_that_begins_at_the_end_is_owed_nothing_of_before() {
+    let worker = ConsumerAppSetup { share: Some(Refusal::Release), ..consumer(&[], CommitMode::Auto) };
+    let setup = setup(vec![producer(&[], 10)], vec![worker]);
+    let book = book(&[0, 1]);
+    for (share_auto_offset_reset, owed) in [(AutoOffsetReset::Earliest, 2), (AutoOffsetReset::Latest, 0)] {
+        let mut fake = Fake::new();
+        fake.invariants = Invariants::new(&setup);
+        fake.group_config.share_auto_offset_reset = share_auto_offset_reset;
+        fake.at(BROKER.0, loaded(0));
+        let found = fake.invariants.check_deliveries(&book.ledger, &setup, Time::ORIGIN, |_| true);
+        assert_eq!(found.len(), owed, "{share_auto_offset_reset:?}");
+    }
 }
